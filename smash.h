@@ -1,0 +1,9518 @@
+/* smash.h - v0.1.0 - neural networks made smaller, in one C file - MIT or public domain
+
+   Prunes weights, quantizes them to integers, and writes files that are really smaller. The same model and config
+   give the same bytes on every compiler, CPU, thread count and SIMD path.
+
+   DO THIS
+       #define SMASH_IMPLEMENTATION      in exactly one .c file, before
+       #include "smash.h"                and in every other file just this line.
+   C99, and C++17 as it stands. No dependency but the C library, and even that is optional. Not with -ffast-math.
+
+   A PROGRAM
+       #define SMASH_IMPLEMENTATION
+       #include "smash.h"
+
+       int main(void)
+       {
+           static float weights[4][3] = { { 1, -2, 3 }, { 0.1f, 0.2f, -0.1f }, { 4, 5, -6 }, { 0.5f, 0, 0.25f } };
+           static const size_t shape[2] = { 4, 3 }, rows[2] = { 4, 1 };
+           static unsigned char keep[4];  static int8_t q[4][3];  static float scales[4];  static int32_t zeros[4];
+           static unsigned char memory[8192];
+           smash_ctx ctx;
+           smash_tensor w = smash_tensor_view(SMASH_F32, weights, sizeof weights, 2, shape), w8 = smash_tensor_view(SMASH_I8, q, sizeof q, 2, shape);
+           smash_tensor mask = smash_tensor_view(SMASH_BOOL, keep, sizeof keep, 2, rows);
+           smash_tensor scale = smash_tensor_view(SMASH_F32, scales, sizeof scales, 2, rows), zero = smash_tensor_view(SMASH_I32, zeros, sizeof zeros, 2, rows);
+           smash_mask_desc prune = SMASH_ZERO;  smash_quant_desc quant = SMASH_ZERO;
+           prune.ratio = 0.5;  prune.grain = quant.grain = smash_grain_out_channel();     // half of the rows go; int8, a scale a row
+           smash_ctx_init(&ctx);
+           smash_arena_init(&ctx.scratch, memory, sizeof memory, NULL);
+           if (smash_mask_make(&ctx, &prune, &w, &mask, NULL) || smash_mask_apply(&ctx, &prune.grain, &mask, &w) ||
+               smash_quant_fit(&ctx, &quant, &w, &scale, &zero) || smash_quantize(&ctx, &quant, &w, &scale, &zero, &w8)) { puts(ctx.message); return 1; }
+           printf("keep %d %d %d %d, row 2: %d %d %d\n", keep[0], keep[1], keep[2], keep[3], q[2][0], q[2][1], q[2][2]);
+           return 0;                                                     // keep 1 0 1 0, row 2: 85 106 -127
+       }
+
+   CONTENTS (search for the tag)
+       >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
+       >>tensor    views, dtypes, conversion, distance, granularity
+       >>mask      pruning: metric, allocation, align, apply
+       >>quant     integer grids: range, quantize, dequantize, error
+       >>value     JSON in and out, exact numbers
+       >>select    regular expressions in linear time, globs, which modules an entry means
+       >>model     modules and their tensors
+       >>io        safetensors through callbacks or from memory
+       >>config    config files: keys, checks, one row per target
+       >>algo      the algorithms, running them, the report, the self test
+       >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
+   The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
+
+   OPTIONS (0 or 1, default 0, the same in every file)
+       SMASH_STATIC        every function is private to the file that includes
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: LAYER0_BYTES bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>
+       SMASH_NO_STDIO      no <stdio.h>
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: MESSAGES_BYTES bytes less
+       SMASH_NO_SIMD       scalar code only; the results are the same bytes
+       SMASH_NO_MASK _QUANT _VALUE _SELECT _MODEL _IO _CONFIG _ALGO    without that section and those that stand on it
+       SMASH_API           what stands before every declaration (default: extern)
+
+   MEMORY   Nothing is allocated that you did not hand over: outputs are your buffers, temporaries come from ctx.scratch, which
+   every call gives back; longer-lived things (a parsed config, a model) go into an arena you name. An arena is a buffer, an
+   allocator, or both; its `peak` says how much was needed. No function of layer 0 uses 512 bytes of stack on Cortex-M.
+   ERRORS   smash_err, 0 is success. ctx keeps the first failure: code, sentence, function, index, missing bytes. Arguments are
+   checked before the first write, so a refused call leaves its outputs alone; the one exception is NONFINITE from a
+   single-pass kernel, whose output is then unspecified but in bounds. No assert, abort, exit, errno or output.
+   THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
+   NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
+   products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
+   TRUST    smash_json_parse, smash_safetensors_read, smash_regex_compile, smash_glob_match and smash_config_load take bytes from
+   strangers: every length, offset, count and depth is checked, time is linear in the input. All others trust their caller's
+   pointers and check shapes, sizes, dtypes and alignment.
+   LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
+
+   SMASH.H DOES NOT run networks, train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
+   zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
+
+   VERSIONS
+       0.1.0  2026-11-21  first: level, l1_norm, l2_norm, fpgm, ptq; safetensors; the smash command
+
+   The full license is at the end of this file. */
+#ifndef SMASH_H
+#define SMASH_H
+
+#define SMASH_VERSION_MAJOR 0
+#define SMASH_VERSION_MINOR 1
+#define SMASH_VERSION_PATCH 0
+#define SMASH_VERSION (SMASH_VERSION_MAJOR * 10000 + SMASH_VERSION_MINOR * 100 + SMASH_VERSION_PATCH)
+#define SMASH_VERSION_TEXT "0.1.0"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- options: each is 0 or 1, default 0; define before every include, the same everywhere ---- */
+#ifndef SMASH_STATIC
+#define SMASH_STATIC 0        /* 1: every function is static inline, private to the file that includes */
+#endif
+#ifndef SMASH_ONLY_LAYER0
+#define SMASH_ONLY_LAYER0 0   /* 1: core, tensor, mask, quant and nothing else: the firmware build */
+#endif
+#ifndef SMASH_NO_STDLIB
+#define SMASH_NO_STDLIB 0     /* 1: no <string.h>, no <stdlib.h>: no smash_allocator_libc() */
+#endif
+#ifndef SMASH_NO_STDIO
+#define SMASH_NO_STDIO 0      /* 1: no <stdio.h>: no smash_io_file() */
+#endif
+#ifndef SMASH_NO_MESSAGES
+#define SMASH_NO_MESSAGES 0   /* 1: error codes, indexes and sizes only; ctx->message stays empty */
+#endif
+#ifndef SMASH_NO_SIMD
+#define SMASH_NO_SIMD 0       /* 1: scalar code only; the results are the same bytes */
+#endif
+#ifndef SMASH_NO_MASK
+#define SMASH_NO_MASK 0
+#endif
+#ifndef SMASH_NO_QUANT
+#define SMASH_NO_QUANT 0
+#endif
+#ifndef SMASH_NO_VALUE
+#define SMASH_NO_VALUE SMASH_ONLY_LAYER0
+#endif
+#ifndef SMASH_NO_SELECT
+#define SMASH_NO_SELECT SMASH_ONLY_LAYER0
+#endif
+#ifndef SMASH_NO_MODEL
+#define SMASH_NO_MODEL SMASH_ONLY_LAYER0
+#endif
+#ifndef SMASH_NO_IO           /* io stands on value and model */
+#define SMASH_NO_IO (SMASH_NO_VALUE || SMASH_NO_MODEL)
+#endif
+#ifndef SMASH_NO_CONFIG       /* config stands on mask, quant, value, select and model */
+#define SMASH_NO_CONFIG (SMASH_NO_MASK || SMASH_NO_QUANT || SMASH_NO_VALUE || SMASH_NO_SELECT || SMASH_NO_MODEL)
+#endif
+#ifndef SMASH_NO_ALGO         /* algo stands on config and io */
+#define SMASH_NO_ALGO (SMASH_NO_CONFIG || SMASH_NO_IO)
+#endif
+
+#ifndef SMASH_API
+#if SMASH_STATIC && (defined(__GNUC__) || defined(__clang__))
+#define SMASH_API static inline __attribute__((unused))
+#elif SMASH_STATIC
+#define SMASH_API static inline
+#else
+#define SMASH_API extern
+#endif
+#endif
+
+/* Zeroes a desc, which makes it the documented default: `smash_mask_desc d = SMASH_ZERO;` */
+#ifdef __cplusplus
+#define SMASH_ZERO {}
+extern "C" {
+#else
+#define SMASH_ZERO {0}
+#endif
+
+/*==================================================================================================
+ * MARK: - Core                                                                              >>core
+ * Errors, memory, exact rounding, digest. The one idea: a call checks everything, then commits; what
+ * goes wrong is a code, a sentence, a place and a number in a ctx that the caller owns.
+ *================================================================================================*/
+
+/* 0 is success; the numbers are never changed, so they can be stored and compared. */
+typedef enum smash_err {
+    SMASH_OK              =   0,
+    SMASH_ERR_ARG         =  -1,   /* a pointer, count or desc that makes no sense: a bug in the caller */
+    SMASH_ERR_DTYPE       =  -2,   /* this dtype is not taken here */
+    SMASH_ERR_SHAPE       =  -3,   /* shapes that do not fit each other or the granularity */
+    SMASH_ERR_RANGE       =  -4,   /* a number outside what is legal */
+    SMASH_ERR_NONFINITE   =  -5,   /* NaN or Inf in the data; ctx->index says where */
+    SMASH_ERR_NOMEM       =  -6,   /* scratch or arena too small; ctx->need says how many bytes more */
+    SMASH_ERR_OVERFLOW    =  -7,   /* a product of sizes does not fit size_t */
+    SMASH_ERR_SYNTAX      =  -8,   /* text that is not JSON, or not a regular expression */
+    SMASH_ERR_FORMAT      =  -9,   /* a model file that breaks a rule of its format */
+    SMASH_ERR_LIMIT       = -10,   /* deeper, longer or more than the limit allows */
+    SMASH_ERR_UNSUPPORTED = -11,   /* understood, and not done by this version */
+    SMASH_ERR_CONFIG      = -12,   /* the config is invalid; every mistake is in the list of diagnostics */
+    SMASH_ERR_NOTFOUND    = -13,   /* no such name */
+    SMASH_ERR_IO          = -14,   /* a read or write callback failed */
+    SMASH_ERR_VERSION     = -15,   /* object or file of another version of smash */
+    SMASH_ERR_DEVICE      = -16    /* a device tensor where a host tensor is needed, or a device failure */
+} smash_err;
+
+/* Memory the caller lends. Every call gets the size and alignment it asked for back on release, so pools
+ * and arenas plug in directly. alloc and resize return NULL when there is no more. */
+typedef struct smash_allocator {
+    void *(*alloc)(void *user, size_t bytes, size_t align);
+    void *(*resize)(void *user, void *p, size_t old_bytes, size_t new_bytes, size_t align);   /* may be NULL */
+    void  (*release)(void *user, void *p, size_t bytes);
+    void   *user;
+} smash_allocator;
+
+/* A bump arena: first the caller's buffer, then, if there is an allocator, blocks from it. `peak` is the
+ * most that was ever in use, so a firmware author knows how large a static buffer to declare. */
+typedef struct smash_arena {
+    unsigned char         *base;       /* the caller's buffer; may be NULL */
+    size_t                 bytes;      /* its size */
+    size_t                 used;       /* bytes taken from the current block */
+    size_t                 peak;       /* high-water mark of everything in use */
+    size_t                 outside;    /* bytes in use in finished blocks */
+    const smash_allocator *allocator;  /* may be NULL: then the buffer is all there is */
+    void                  *block;      /* newest allocator block; NULL while in the caller's buffer */
+} smash_arena;
+
+typedef struct smash_arena_mark { void *block; size_t used, outside; } smash_arena_mark;
+
+/* Runs fn(arg, 0) .. fn(arg, count - 1) in any order on any threads, and returns when all are done. */
+typedef void (*smash_parallel_fn)(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg);
+
+enum { SMASH_MESSAGE_BYTES = 256 };
+
+/* One per thread at work. Keeps the first failure until smash_ctx_reset. */
+typedef struct smash_ctx {
+    uint32_t          version, size;                 /* set by smash_ctx_init; a stale object is refused */
+    smash_arena       scratch;                       /* temporaries: every call returns it to its mark */
+    smash_parallel_fn parallel;                      /* may be NULL: then one thread. Results never change */
+    void             *parallel_user;
+    uint32_t          no_simd;                       /* 1: scalar kernels, for tests. Results never change */
+    smash_err         err;                           /* first failure */
+    char              message[SMASH_MESSAGE_BYTES];  /* what, where, and what to do; always terminated */
+    const char       *where;                         /* the function that failed */
+    size_t            index;                         /* element, byte or row, as the message says */
+    size_t            need;                          /* NOMEM: bytes that were missing */
+} smash_ctx;
+
+/* Prepare a ctx without memory: calls that need scratch answer NOMEM until ctx->scratch is set.
+ *   ctx    out  zeroed, version stamped            exact  -
+ *   fails  never */
+#define smash_ctx_init(ctx) smash_ctx_init_version((ctx), SMASH_VERSION, sizeof(smash_ctx))
+SMASH_API void smash_ctx_init_version(smash_ctx *ctx, uint32_t version, size_t size);
+
+/* Forget the failure; keep memory, threads and flags. */
+SMASH_API void smash_ctx_reset(smash_ctx *ctx);
+
+/* "SMASH_ERR_SHAPE" for SMASH_ERR_SHAPE; "SMASH_ERR_?" for a number that is no code. */
+SMASH_API const char *smash_err_name(smash_err err);
+
+/* SMASH_VERSION of the implementation that was compiled, to compare with the header's. */
+SMASH_API uint32_t smash_version(void);
+
+/* Arena over a buffer, an allocator or both.
+ *   buffer     opt  bytes long, any alignment        allocator  opt  must outlive the arena
+ *   fails  never; with neither, every allocation is NOMEM */
+SMASH_API void smash_arena_init(smash_arena *arena, void *buffer, size_t bytes, const smash_allocator *allocator);
+
+/* bytes from the arena, aligned to 16, not cleared; freed by a rewind or smash_arena_release.
+ *   needs  O(1), at most one allocator call
+ *   fails  returns NULL: NOMEM(ctx->need) in ctx */
+SMASH_API void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t bytes);
+
+/* count objects of size bytes each, product checked. fails  NULL: OVERFLOW NOMEM(ctx->need) */
+SMASH_API void *smash_arena_array(smash_ctx *ctx, smash_arena *arena, size_t count, size_t size);
+
+/* Remember the fill level; give everything taken since back. A mark dies with any earlier rewind. */
+SMASH_API smash_arena_mark smash_arena_get_mark(const smash_arena *arena);
+SMASH_API void smash_arena_rewind(smash_arena *arena, smash_arena_mark mark);
+
+/* Give every block back to the allocator and start over; keeps buffer, allocator and peak. */
+SMASH_API void smash_arena_release(smash_arena *arena);
+
+#if !SMASH_NO_STDLIB
+/* malloc, realloc and free as an allocator. Nothing uses it unless you pass it. */
+SMASH_API const smash_allocator *smash_allocator_libc(void);
+#endif
+
+/* Nearest integer, ties to even (ONNX, PyTorch) or ties away from zero (TFLite, ncnn), from the bits:
+ * no libm, no rounding mode, the same everywhere.
+ *   x      in   |x| < 2^31 (float) or 2^63 (double); beyond that, and for NaN, the nearest limit or 0
+ *   exact  yes */
+SMASH_API int32_t smash_round_half_even(float x);
+SMASH_API int32_t smash_round_half_away(float x);
+SMASH_API int64_t smash_round_half_even_f64(double x);
+SMASH_API int64_t smash_round_half_away_f64(double x);
+
+/* 1 if x is neither NaN nor Inf; tested on the bits, so it survives every compiler flag. */
+SMASH_API int smash_is_finite(float x);
+SMASH_API int smash_is_finite_f64(double x);
+
+/* e^x, natural logarithm, hyperbolic tangent, square root, without libm.
+ *   exact  same bits everywhere (no product can be contracted); sqrt is correctly rounded
+ *   error  exp, log: < 1 ulp; tanh: < 3 ulp, against the exact value
+ *   edges  exp overflows to Inf and underflows to 0; log(0) = -Inf, log and sqrt of x < 0 = NaN; NaN stays NaN */
+SMASH_API double smash_exp(double x);
+SMASH_API double smash_log(double x);
+SMASH_API double smash_tanh(double x);
+SMASH_API double smash_sqrt(double x);
+
+/* 64-bit digest of a byte stream; equals XXH64 with seed 0, so `xxh64sum` checks it.
+ *   exact  same on every byte order and alignment, however the stream is cut
+ *   from   Yann Collet, XXH64 specification */
+typedef struct smash_digest { uint64_t lane[4]; uint64_t total; unsigned char tail[32]; } smash_digest;
+SMASH_API void smash_digest_init(smash_digest *d);
+SMASH_API void smash_digest_add(smash_digest *d, const void *data, size_t bytes);
+SMASH_API uint64_t smash_digest_end(const smash_digest *d);
+SMASH_API uint64_t smash_digest_of(const void *data, size_t bytes);
+
+/* Next number of a splitmix64 sequence; *rng is the whole state, any seed is good.
+ *   from   Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195 */
+SMASH_API uint64_t smash_random(uint64_t *rng);
+
+/* What a reader of text has to say: all mistakes of a file at once, each with its place. */
+typedef enum smash_severity { SMASH_WARNING = 0, SMASH_ERROR = 1 } smash_severity;
+typedef struct smash_diag {
+    const struct smash_diag *next;
+    smash_severity severity;
+    const char    *code;          /* stable snake_case name: "unknown_key" */
+    const char    *message;       /* what is wrong, what is legal, what to do */
+    const char    *file;          /* name of the source; may be NULL */
+    uint32_t       line, column;  /* 1-based; 0 when the mistake has no place in a text */
+} smash_diag;
+typedef struct smash_diags {
+    smash_arena      *arena;      /* messages are copied here */
+    const smash_diag *first;
+    smash_diag       *last;
+    size_t            errors, warnings, dropped;   /* dropped: beyond max */
+    size_t            max;        /* 0 = 256 */
+} smash_diags;
+
+/*==================================================================================================
+ * MARK: - Tensor                                                                          >>tensor
+ * A view on memory the caller owns: dtype, shape, capacity. The one idea: row-major and contiguous, so
+ * "per channel along an axis" is outer x channel x inner, and every size can be checked on entry.
+ *================================================================================================*/
+
+typedef enum smash_dtype {
+    SMASH_DTYPE_NONE = 0,
+    SMASH_F32 = 1, SMASH_F64 = 2, SMASH_F16 = 3, SMASH_BF16 = 4,
+    SMASH_I8 = 5, SMASH_U8 = 6, SMASH_I16 = 7, SMASH_U16 = 8, SMASH_I32 = 9, SMASH_U32 = 10, SMASH_I64 = 11, SMASH_U64 = 12,
+    SMASH_BOOL = 13,                                                     /* one byte, 0 or 1 */
+    SMASH_I4 = 14, SMASH_U4 = 15, SMASH_I2 = 16, SMASH_U2 = 17,          /* packed, low bits first, over the flat tensor */
+    SMASH_F8_E4M3 = 18, SMASH_F8_E5M2 = 19, SMASH_F8_E8M0 = 20,          /* from here on: carried, not computed with */
+    SMASH_F8_E4M3FNUZ = 21, SMASH_F8_E5M2FNUZ = 22,
+    SMASH_F6_E2M3 = 23, SMASH_F6_E3M2 = 24, SMASH_F4 = 25, SMASH_C64 = 26,
+    SMASH_DTYPE_COUNT = 27
+} smash_dtype;
+
+enum { SMASH_MAX_DIMS = 8 };             /* layout, so never configurable */
+enum { SMASH_TENSOR_CONST = 1,           /* data may not be written (weights in flash, a mapped file) */
+       SMASH_TENSOR_DEVICE = 2 };        /* data lies on a GPU: host calls refuse it */
+
+typedef struct smash_tensor {
+    void       *data;                    /* NULL only where a call says so */
+    size_t      bytes;                   /* capacity of data, checked against the shape on every entry */
+    size_t      shape[SMASH_MAX_DIMS];
+    uint32_t    ndim, flags;             /* ndim 0 is a scalar; a dim may be 0 */
+    smash_dtype dtype;
+    const char *name;                    /* for messages; may be NULL */
+} smash_tensor;
+
+/* Bits of one element; 0 for NONE. Name as safetensors writes it ("F32", "BF16", packed ones "I4"), and
+ * back: SMASH_DTYPE_NONE if there is no such name. */
+SMASH_API uint32_t smash_dtype_bits(smash_dtype dtype);
+SMASH_API const char *smash_dtype_name(smash_dtype dtype);
+SMASH_API smash_dtype smash_dtype_from_name(const char *name, size_t bytes);
+
+/* A view. Nothing is checked here; every call checks what it is given.
+ *   data   in   bytes long, aligned to the element      shape  in   ndim <= SMASH_MAX_DIMS sizes
+ *   fails  never; ndim over the limit gives a tensor that every call refuses */
+SMASH_API smash_tensor smash_tensor_view(smash_dtype dtype, const void *data, size_t bytes, uint32_t ndim, const size_t *shape);
+
+/* Elements of the shape, and bytes they take (packed dtypes round up to whole bytes).
+ *   fails  OVERFLOW; *out untouched */
+SMASH_API smash_err smash_tensor_count(const smash_tensor *t, size_t *count);
+SMASH_API smash_err smash_tensor_bytes(const smash_tensor *t, size_t *bytes);
+
+/* Exact conversions of one number, round to nearest even, subnormals kept, overflow to Inf, NaN kept quiet.
+ * smash_f64_to_f16 and _bf16 round once, not through f32. */
+SMASH_API float    smash_f16_to_f32(uint16_t h);
+SMASH_API uint16_t smash_f32_to_f16(float x);
+SMASH_API uint16_t smash_f64_to_f16(double x);
+SMASH_API float    smash_bf16_to_f32(uint16_t h);
+SMASH_API uint16_t smash_f32_to_bf16(float x);
+SMASH_API uint16_t smash_f64_to_bf16(double x);
+
+/* Convert every element: floats among each other (nearest even), integers and packed integers and bool
+ * among each other (exact or an error), integers to floats (nearest even), floats to integers (only whole
+ * numbers in range).
+ *   src    in   any computable dtype                dst   out  same shape, other memory
+ *   needs  no scratch; O(n)
+ *   exact  same bits everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW; RANGE(index) of the first element dst cannot hold, dst then unspecified */
+SMASH_API smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst);
+
+/* How far b is from a.  mse = mean (a-b)^2;  snr_db = 10 log10(sum a^2 / sum (a-b)^2), Inf if equal, -Inf if
+ * a is all zero and b is not;  cosine = 1 if both are zero. Non-finite elements make the sums non-finite. */
+typedef struct smash_distance {
+    double mse, max_abs_error, snr_db, cosine;
+    size_t count, zeros_a, zeros_b;
+} smash_distance;
+
+/* Compare two tensors of one shape; dtypes may differ.
+ *   a, b   in   computable dtypes                   out   out  see smash_distance
+ *   needs  scratch: 64 bytes per 65,536 elements; O(n)
+ *   exact  same bits everywhere: f32 differences, exact squares summed in double in a fixed order
+ *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); out untouched */
+SMASH_API smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a, const smash_tensor *b, smash_distance *out);
+
+/* The block shape that shares one decision: one mask bit, or one scale. */
+typedef enum smash_grain_kind {
+    SMASH_GRAIN_DEFAULT = 0,     /* what the algorithm's paper uses: see each call */
+    SMASH_GRAIN_ELEMENT = 1,     /* every number on its own */
+    SMASH_GRAIN_TENSOR  = 2,     /* the whole tensor */
+    SMASH_GRAIN_AXIS    = 3,     /* one slice of axis `axis` */
+    SMASH_GRAIN_BLOCK   = 4      /* `block`, padded to the tensor's rank */
+} smash_grain_kind;
+
+typedef struct smash_grain {
+    smash_grain_kind kind;
+    uint32_t axis;                     /* AXIS */
+    int32_t  block[SMASH_MAX_DIMS];    /* BLOCK: size along each axis, -1 = the whole axis */
+    uint32_t block_count;
+    uint32_t pad_back;                 /* BLOCK: 0 = missing axes are in front, 1 = behind */
+    int32_t  pad_value;                /* BLOCK: block size on missing axes; 0 means 1 */
+} smash_grain;
+
+SMASH_API smash_grain smash_grain_element(void);
+SMASH_API smash_grain smash_grain_tensor(void);
+SMASH_API smash_grain smash_grain_out_channel(void);     /* axis 0 of Linear and Conv weights: [1, -1, -1, ...] */
+SMASH_API smash_grain smash_grain_in_channel(void);      /* axis 1: [-1, 1, -1, ...] */
+SMASH_API smash_grain smash_grain_axis(uint32_t axis);
+SMASH_API smash_grain smash_grain_block(const int32_t *block, uint32_t count);
+
+/* A granularity laid over one shape: block size and block count on every axis. */
+typedef struct smash_grid {
+    uint32_t ndim;
+    size_t   block[SMASH_MAX_DIMS];    /* elements of a block along each axis */
+    size_t   count[SMASH_MAX_DIMS];    /* blocks along each axis: the shape of masks, scales and zero points */
+    size_t   blocks, block_elements;   /* products of the two */
+} smash_grid;
+
+/* Lay grain over the shape of t. DEFAULT is the whole tensor here.
+ *   fails  ARG; SHAPE when the block has more axes than t or does not divide it (index = axis, and the
+ *          message lists block sizes that do), or a dim of t is 0; OVERFLOW; *grid untouched
+ *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis, no remainder block */
+SMASH_API smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid);
+
+#if !SMASH_NO_MASK
+/*==================================================================================================
+ * MARK: - Mask                                                                              >>mask
+ * Which blocks of a tensor go. The one idea: metric (score a block), allocation (how many go), application
+ * (write zeros) are three separate steps; pruning algorithms differ only in the first.
+ *================================================================================================*/
+
+typedef enum smash_metric {
+    SMASH_METRIC_DEFAULT = 0,   /* L1 */
+    SMASH_METRIC_L1      = 1,   /* sum |x|            Li et al. 2017, arXiv:1608.08710; on single elements: magnitude */
+    SMASH_METRIC_L2      = 2,   /* sqrt(sum x^2)      idem */
+    SMASH_METRIC_FPGM    = 3    /* sum of L2 distances to all other blocks   He et al. 2019, arXiv:1811.00250 */
+} smash_metric;
+
+typedef struct smash_mask_desc {
+    uint32_t     zero_begin;
+    smash_metric metric;
+    smash_grain  grain;             /* DEFAULT: single elements */
+    double       ratio;             /* 0..1 of the blocks go: exactly trunc(blocks * ratio), product in double */
+    uint32_t     use_threshold;     /* 1: drop blocks with metric < threshold instead; ratio must be 0 */
+    double       threshold;         /* compared in float32 for tensors up to 32 bits */
+    double       min_ratio;         /* at least this share goes (0 = unset) */
+    double       max_ratio;         /* at most this share goes (0 = unset); wins over min_ratio */
+    uint32_t     zero_end;
+} smash_mask_desc;
+
+typedef struct smash_mask_stats {
+    size_t blocks, dropped;         /* of the grid */
+    size_t elements;                /* masked elements of the tensor */
+    double ratio;                   /* dropped / blocks */
+} smash_mask_stats;
+
+/* Score every block; small = unimportant.
+ *   w       in   f32 f64 f16 bf16, any shape, finite
+ *   metric  out  f64, shape = grid of desc->grain on w
+ *   needs   scratch smash_mask_bytes(desc, w); O(n), FPGM O(blocks * n)
+ *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12
+ *   fails   ARG DTYPE SHAPE OVERFLOW NONFINITE(index) NOMEM(ctx->need) */
+SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric);
+
+/* Choose blocks by metric: ratio or threshold, min and max.
+ *   metric  in   f64, finite, the grid shape     mask   out  bool, same shape, 1 = keep     stats  opt
+ *   dtype_bits   bits of the tensor the metric came from: 64 compares thresholds in double, else in float
+ *   exact   among equal scores the lower index is dropped first
+ *   fails   ARG DTYPE SHAPE RANGE NONFINITE(index) NOMEM; mask untouched */
+SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *metric, uint32_t dtype_bits,
+                                        const smash_tensor *mask, smash_mask_stats *stats);
+
+/* Metric and allocation in one: which blocks of w go.
+ *   w      in   f32 f64 f16 bf16, any shape, finite
+ *   mask   out  bool, shape = grid of desc->grain on w, 1 = keep; may not alias w       stats  opt
+ *   needs  scratch smash_mask_bytes(desc, w); O(n), FPGM O(blocks * n)
+ *   exact  same mask on every target and thread count; among equal scores the lower index is dropped first
+ *   fails  ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(index) NOMEM(ctx->need); mask untouched
+ *   from   NNI v3 ratio and threshold rules; a NaN is an error here, there it is kept */
+SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *mask,
+                                    smash_mask_stats *stats);
+
+/* Scratch that smash_mask_metric, _allocate and _make need. fails  as they do, for desc and shape */
+SMASH_API smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes);
+
+/* A mask that follows another one: a position goes only if everything it depends on is gone.
+ *   src, src_grain  in   a mask and the granularity it was made with; src_shape  in  the tensor it masks
+ *   dims            in   axes of src_shape that survive, in order; negative counts from the end; all the
+ *                        others are reduced by "any kept". Their sizes are the shape of the result.
+ *   dst             out  bool, shape = grid of dst_grain over that shape: a block is kept if any of it is
+ *   needs           no scratch; O(elements of src_shape)
+ *   fails           ARG SHAPE RANGE(dims) OVERFLOW; dst untouched
+ *   from            NNI v3 align; dims that name every axis reduce nothing (there they reduce everything) */
+SMASH_API smash_err smash_mask_align(smash_ctx *ctx, const smash_tensor *src, const smash_grain *src_grain, const smash_tensor *src_shape,
+                                     const int32_t *dims, uint32_t dim_count,
+                                     const smash_grain *dst_grain, const smash_tensor *dst);
+
+/* Block mask to one bool per element. fails  ARG DTYPE SHAPE OVERFLOW; full untouched */
+SMASH_API smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *full);
+
+/* Write zeros where the mask says so, in place.
+ *   w      io   f32 f64 f16 bf16, not SMASH_TENSOR_CONST        mask  in  bool, grid shape of grain (NULL = elements)
+ *   exact  masked numbers become +0; the rest keeps its bits
+ *   fails  ARG DTYPE SHAPE OVERFLOW; w untouched
+ *   from   NNI v3 apply_method 'mul', which leaves -0 where the weight was negative */
+SMASH_API smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w);
+#endif
+
+#if !SMASH_NO_QUANT
+/*==================================================================================================
+ * MARK: - Quantization                                                                     >>quant
+ * Floats onto integer grids and back: real = scale * (q - zero). The one idea: divide, then round with the
+ * one hand-written routine, so that the integers are the same on every machine.
+ *================================================================================================*/
+
+typedef enum smash_scheme { SMASH_SYMMETRIC = 0, SMASH_AFFINE = 1 } smash_scheme;
+
+typedef struct smash_quant_desc {
+    uint32_t     zero_begin;
+    uint32_t     bits;            /* 2..16; 0 = 8 */
+    uint32_t     is_unsigned;     /* 0: int, -(2^(bits-1)-1) .. 2^(bits-1)-1;  1: uint, 0 .. 2^bits-1 */
+    smash_scheme scheme;          /* SYMMETRIC: the grid is centred on 0; AFFINE: it spans min..max and 0 */
+    smash_grain  grain;           /* DEFAULT: the whole tensor */
+    uint32_t     zero_end;
+} smash_quant_desc;
+
+/* What a grid did to a tensor. saturated: numbers whose zero + x/scale lies below qmin or above qmax, so that they were
+ * clipped; zeros: numbers that read back as 0. */
+typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t saturated, zeros; } smash_quant_stats;
+
+/* qmin, qmax of the grid. fails  RANGE for bits outside 2..16 */
+SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
+
+/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16. */
+SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
+
+/* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
+ *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8
+ *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - half_even(lo/s))
+ *   exact      float32 divisions; s is at least FLT_EPSILON and always finite: where hi-lo is beyond float32, the affine
+ *              s is hi/(qmax-qmin) - lo/(qmax-qmin)
+ *   fails      ARG RANGE(bits) NONFINITE; scale and zero untouched
+ *   from       NNI v3 compute_scale_zp */
+SMASH_API smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *desc, float lo, float hi, float *scale, int32_t *zero);
+
+/* Scale and zero point of every block, from its exact minimum and maximum.
+ *   w      in   f32 f64 f16 bf16, finite         scale  out  f32, grid shape
+ *   zero   out  i32, grid shape; may be NULL if the scheme is symmetric, where all zero points are the same
+ *   needs  no scratch; O(n)
+ *   exact  same bits everywhere. f64 numbers are rounded to f32 first; beyond the range of f32 they count as not finite
+ *   fails  ARG DTYPE SHAPE RANGE(bits) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
+SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
+
+/* q = half_even(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding.
+ *   w      in   f32 f64 f16 bf16, finite; f64 is divided, added and clamped in double
+ *   scale  in   f32, grid shape, finite and > 0
+ *   zero   in   i32, grid shape, within qmin..qmax; NULL: 0 for int and for affine, the middle 2^(bits-1) for symmetric uint
+ *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
+ *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
+ *   needs  no scratch; O(n)
+ *   exact  same integers on every target, SIMD path and thread count
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW; NONFINITE(index), q then unspecified
+ *   from   NNI v3 (clamp first, then round); Jacob et al. 2018, arXiv:1712.05877 */
+SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                   const smash_tensor *zero, const smash_tensor *q);
+
+/* x = (float)(q - zero) * scale, one float product, rounded once more to f16 and bf16.
+ *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2    scale, zero  in  as for smash_quantize
+ *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others
+ *   needs  no scratch; O(n)                      exact  same bits everywhere
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW; x untouched */
+SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
+                                     const smash_tensor *zero, const smash_tensor *x);
+
+/* Distance of w from what q stands for, without materialising it. w, scale, zero and q as above.
+ *   stats  out  mse, max_abs_error and snr_db as smash_tensor_distance gives them for w and dequantized q in f32
+ *   needs  scratch: 64 bytes per 65,536 elements; O(n)        exact  as smash_tensor_distance
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need); stats untouched */
+SMASH_API smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                        const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats);
+#endif
+
+#if !SMASH_NO_VALUE
+/*==================================================================================================
+ * MARK: - Value                                                                            >>value
+ * JSON in and out. The one idea: a document is one flat array of values in text order; `span` jumps over
+ * a subtree, so nothing recurses, and every value knows its byte in the text, so every message has a place.
+ *================================================================================================*/
+
+typedef enum smash_value_type {
+    SMASH_VALUE_NULL = 0, SMASH_VALUE_BOOL = 1, SMASH_VALUE_NUMBER = 2,
+    SMASH_VALUE_STRING = 3, SMASH_VALUE_ARRAY = 4, SMASH_VALUE_OBJECT = 5
+} smash_value_type;
+
+/* Children follow their parent: v + 1 is the first child, child + child->span the next one. The children of
+ * an object alternate key (a STRING), value, key, value. */
+typedef struct smash_value {
+    smash_value_type type;
+    uint32_t    count;     /* ARRAY: elements; OBJECT: members; STRING, NUMBER: bytes of text */
+    uint32_t    span;      /* values from here to the next sibling: itself and everything inside */
+    uint32_t    at;        /* byte offset in the document */
+    const char *text;      /* STRING: unescaped UTF-8, 0-terminated, may hold \0 inside; NUMBER: the literal, not terminated */
+    double      number;    /* NUMBER: nearest double, Inf if too large; BOOL: 0 or 1 */
+} smash_value;
+
+typedef struct smash_json_desc {
+    uint32_t    zero_begin;
+    uint32_t    lenient;       /* 1: also True False None, 'single quotes', trailing commas, // and # comments; each use warns */
+    uint32_t    unique_keys;   /* 1: a key twice in one object is an error */
+    uint32_t    max_depth;     /* 0 = 32, at most 1024 */
+    uint32_t    max_values;    /* 0 = 16,777,216 */
+    const char *file;          /* name for messages; may be NULL; must outlive the result and diags */
+    uint32_t    zero_end;
+} smash_json_desc;
+
+typedef struct smash_json {
+    const smash_value *root;
+    size_t      count;                 /* values in all */
+    const char *text; size_t bytes;    /* the document, as handed in */
+    const char *file;
+} smash_json;
+
+/* Parse RFC 8259 JSON, UTF-8 checked, numbers rounded correctly whatever the locale.
+ *   text    in   bytes long (< 4 GiB), need not be terminated; must outlive the result (numbers point into it)
+ *   arena   io   gets the values and the unescaped strings, in one piece, once the text is known to be right; not ctx->scratch
+ *   diags   opt, io  errors and warnings with line and column: json_syntax json_limit json_duplicate_key;
+ *                json_python_literal json_single_quotes json_trailing_comma json_comment
+ *   needs   arena 32 bytes a value plus the strings; scratch 8 bytes a level, 8 bytes a member of the widest object
+ *   exact   linear in bytes (n log n in the members of one object for unique_keys); no recursion
+ *   fails   ARG SYNTAX(byte) LIMIT(byte) NOMEM; *out untouched */
+SMASH_API smash_err smash_json_parse(smash_ctx *ctx, const smash_json_desc *desc, const char *text, size_t bytes,
+                                     smash_arena *arena, smash_diags *diags, smash_json *out);
+
+/* Member of an object by name, the first of that name, or NULL. O(members). */
+SMASH_API const smash_value *smash_value_get(const smash_value *object, const char *name);
+
+/* 1 if the STRING equals the terminated text. */
+SMASH_API int smash_value_is(const smash_value *v, const char *text);
+
+/* A NUMBER written as digits only (with - for i64), exactly. Returns 1, or 0 if it is anything else or does not fit. */
+SMASH_API int smash_value_u64(const smash_value *v, uint64_t *out);
+SMASH_API int smash_value_i64(const smash_value *v, int64_t *out);
+
+/* "null", "a boolean", "a number", "a string", "a list", "an object": for messages. */
+SMASH_API const char *smash_value_kind(smash_value_type type);
+
+/* 1-based line and column (in bytes) of a byte offset. O(offset) */
+SMASH_API void smash_json_place(const smash_json *doc, uint32_t at, uint32_t *line, uint32_t *column);
+
+/* Add a finding at v (NULL: no place). Never fails: errors and warnings count all findings; those that are beyond
+ * max or find no memory are not in the list, and counted in diags->dropped too.
+ *   diags  opt: NULL drops it         code  static text         message  copied */
+SMASH_API void smash_diag_add(smash_diags *diags, smash_severity severity, const char *code,
+                              const smash_json *doc, const smash_value *v, const char *message);
+
+/* Decimal text of a JSON number to the nearest double (ties to even), exactly, for any length.
+ * Returns the bytes that form the number, 0 if none do (*out untouched). exact  yes, in integers only; locale-free */
+SMASH_API size_t smash_number_parse(const char *text, size_t bytes, double *out);
+
+/* Shortest decimal that reads back as x, and of these the closest, 0-terminated: 0.1, 1e+22, 1e-05, -3. Whole numbers
+ * below 1e17 print as digits, fractions from 0.0001 on too; NaN and Inf print as null, which JSON can hold.
+ * Returns the length, at most 24. exact  yes; stack < 2 KB */
+enum { SMASH_NUMBER_BYTES = 32 };
+SMASH_API size_t smash_number_print(double x, char out[SMASH_NUMBER_BYTES]);
+
+/* Bounded edit distance for "did you mean": returns the entry of names nearest to word, or NULL if none is
+ * near (distance > max(1, length / 3)). Insert, delete, replace and swap neighbours cost 1, case costs nothing;
+ * words over 64 bytes are near to nothing. exact  first of the nearest wins */
+SMASH_API const char *smash_nearest(const char *word, const char *const *names, size_t count);
+
+/* Streaming JSON writer: key order is call order, output is a pure function of the calls.
+ *   put  gets the text piece by piece; returns 0 to go on; the first failure is kept in err and ends all output */
+typedef struct smash_writer {
+    smash_err (*put)(void *user, const char *text, size_t bytes);
+    void     *user;
+    uint32_t  indent;            /* spaces a level; 0 = everything on one line */
+    uint32_t  flat;              /* > 0: containers inside `flat` or more others are written on one line; 0 = none */
+    uint32_t  depth;             /* levels open; at most SMASH_WRITER_DEPTH */
+    uint32_t  state;             /* private */
+    uint64_t  is_array;          /* private: bit per level */
+    smash_err err;
+} smash_writer;
+enum { SMASH_WRITER_DEPTH = 60 };
+
+/* A call out of order (a value without key in an object, end without begin, a second root, too deep) sets err to ARG.
+ * The document is complete when depth is 0 and err is 0. Bytes that are no UTF-8 are written as \ufffd. */
+SMASH_API void smash_write_begin_object(smash_writer *w);
+SMASH_API void smash_write_begin_array(smash_writer *w);
+SMASH_API void smash_write_end(smash_writer *w);
+SMASH_API void smash_write_key(smash_writer *w, const char *key);
+SMASH_API void smash_write_null(smash_writer *w);
+SMASH_API void smash_write_bool(smash_writer *w, int value);
+SMASH_API void smash_write_i64(smash_writer *w, int64_t value);
+SMASH_API void smash_write_u64(smash_writer *w, uint64_t value);
+SMASH_API void smash_write_number(smash_writer *w, double value);          /* shortest; null if not finite */
+SMASH_API void smash_write_text(smash_writer *w, const char *text);        /* NULL writes null; escapes what must be */
+SMASH_API void smash_write_value(smash_writer *w, const smash_value *v);   /* a parsed subtree, numbers as they were written */
+
+/* A growing text in an arena, always 0-terminated; smash_text_put is a smash_writer.put with user = smash_text. */
+typedef struct smash_text { smash_ctx *ctx; smash_arena *arena; char *data; size_t bytes, capacity; } smash_text;
+SMASH_API smash_err smash_text_put(void *text, const char *data, size_t bytes);
+#endif
+
+#if !SMASH_NO_SELECT
+/*==================================================================================================
+ * MARK: - Select                                                                          >>select
+ * Which modules a config entry means. The one idea: a pattern is compiled to a set of states that walks over
+ * the text once, so a hostile pattern costs time in proportion to pattern x text, never more.
+ *================================================================================================*/
+
+/* A compiled regular expression; lives in the arena it was compiled into. */
+typedef struct smash_regex { const uint32_t *code; uint32_t count; uint32_t states; } smash_regex;
+
+/* Compile a pattern with the syntax and meaning of Python's re, on Unicode code points, limited to what a yes or no
+ * answer needs: literals, ., classes [a-z] [^...] \d \w \s \D \W \S, groups ( ) (?: ) (?P<n> ) (?#...), |, ^ $ \A \Z \b \B,
+ * * + ? {m,n} and their lazy forms, escapes \. \n \t \x41 \u0041 \U00000041 \012, flags (?i) (?m) (?s) in front or (?i:...).
+ *   \w      ASCII letters, digits, _ and every code point from 128 on; \d is 0-9, \s is 9-13 and 28-32; (?i) folds ASCII letters;
+ *           (?a) and (?u) change nothing. \B is the opposite of \b on an empty text too (Python from 3.14 on)
+ *   bytes   that are not UTF-8 count as the code point of their value, in patterns and texts
+ *   arena   io  gets the program; may be &ctx->scratch
+ *   needs   4 bytes of arena a state and a class, 8 a range; 24 bytes of scratch a group; O(pattern + states), n^1.5 in the
+ *           ranges of one class; no recursion
+ *   fails   ARG SYNTAX(byte) NOMEM; UNSUPPORTED(byte) naming look-around, back-references, conditionals, atomic and
+ *           possessive forms, (?x), \N{}; LIMIT(byte) past 100,000 states with {m,n} written out, or 100,000 class
+ *           ranges; *out and arena untouched
+ *   from    Python 3.11 re (re.match); Thompson 1968, doi:10.1145/363347.363387 */
+SMASH_API smash_err smash_regex_compile(smash_ctx *ctx, const char *pattern, size_t bytes, smash_arena *arena, smash_regex *out);
+
+/* *matched = 1 if the pattern matches at the start of text, as re.match does (the end may be anywhere).
+ *   needs  scratch 9 bytes a state; O(states x bytes)      fails  ARG NOMEM; *matched untouched */
+SMASH_API smash_err smash_regex_match(smash_ctx *ctx, const smash_regex *re, const char *text, size_t bytes, int *matched);
+
+/* 1 if the whole text matches the shell glob: * ? [abc] [a-z] [!abc]; * crosses dots; no escape; an unclosed
+ * [ is literal; a range that runs backwards is empty. O(pattern x text) worst case, no recursion; NULL matches nothing.
+ *   from  Python fnmatch.fnmatchcase */
+SMASH_API int smash_glob_match(const char *glob, const char *text);
+
+typedef struct smash_names { const char *const *items; size_t count; } smash_names;
+
+/* The six keys of a config entry. Empty = absent. */
+typedef struct smash_select_desc {
+    uint32_t    zero_begin;
+    smash_names op_names, op_names_re, op_types;
+    smash_names exclude_op_names, exclude_op_names_re, exclude_op_types;
+    uint32_t    zero_end;
+} smash_select_desc;
+
+/* Which of count modules the entry means: (named or matching), narrowed to op_types; op_types alone if neither
+ * name key is there; less everything excluded. Nothing positive selects nothing.
+ *   names, types  in   count terminated strings, in model order
+ *   selected      out  count bytes: 0 no, 1 by op_types or op_names_re, 2 by op_names
+ *   known         opt, out  op_names.count bytes: 1 if that name is a module of the model
+ *   needs  scratch: count bytes, and what the largest pattern needs; O(count x (patterns + names in the entry))
+ *   fails  ARG(index) NOMEM; SYNTAX UNSUPPORTED LIMIT of a pattern (ctx->index = its position in op_names_re, or op_names_re.count
+ *          + its position in exclude_op_names_re); outputs untouched
+ *   from   NNI v3 select_modules_by_config; unknown op_names are ignored there in the documentation only */
+SMASH_API smash_err smash_select(smash_ctx *ctx, const smash_select_desc *desc, const char *const *names, const char *const *types,
+                                 size_t count, unsigned char *selected, unsigned char *known);
+#endif
+
+#if !SMASH_NO_MODEL
+/*==================================================================================================
+ * MARK: - Model                                                                            >>model
+ * Modules and their tensors. The one idea: a model is two flat arrays, parameters in file order and modules
+ * in order of first appearance; `backbone.0.ffn.weight` is target `weight` of module `backbone.0.ffn`.
+ *================================================================================================*/
+
+enum { SMASH_NONE = -1 };   /* "no such index" in the uint32_t index fields below, cast: (uint32_t)SMASH_NONE */
+
+typedef struct smash_param {
+    const char  *name;       /* full name, as in the file */
+    const char  *target;     /* last part: "weight" */
+    uint32_t     module;     /* index into modules */
+    uint32_t     next;       /* next parameter of the same module, or SMASH_NONE */
+    smash_tensor tensor;     /* data NULL: still in the file, smash_model_load brings it */
+    uint64_t     offset;     /* byte in the file, if it comes from one */
+} smash_param;
+
+typedef struct smash_module {
+    const char *name;        /* "" is the root */
+    const char *type;        /* "Conv2d", "Linear", "BatchNorm2d", "Embedding" ... */
+    uint32_t    first;       /* first parameter, or SMASH_NONE */
+    uint32_t    inferred;    /* 1: type was guessed from the tensors; 0: it was said */
+} smash_module;
+
+typedef struct smash_meta { const char *key, *value; } smash_meta;
+
+struct smash_io;
+typedef struct smash_model {
+    smash_arena           *arena;          /* everything below lives here */
+    smash_param           *params;  size_t param_count;
+    smash_module          *modules; size_t module_count;
+    smash_meta            *metadata; size_t metadata_count;
+    uint32_t              *by_name;        /* module indexes sorted by name */
+    uint32_t              *param_by_name;  /* parameter indexes sorted by full name */
+    size_t                 capacity;       /* of params */
+    const struct smash_io *io;             /* where data comes from if params have none; may be NULL */
+    uint64_t               file_bytes;     /* 0 if it comes from no file */
+} smash_model;
+
+/* Empty model over an arena. fails never */
+SMASH_API void smash_model_init(smash_model *model, smash_arena *arena);
+
+/* Add a parameter; name and tensor's shape are copied, its data is not.
+ *   name   in  full name, UTF-8, not empty     tensor  in  any dtype and place, data may be NULL
+ *   fails  ARG OVERFLOW(shape) LIMIT(2^32 - 2 parameters) NOMEM; model untouched */
+SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const char *name, const smash_tensor *tensor, uint64_t offset);
+
+/* Build modules, infer their types, sort the name indexes. Call once, after the last add.
+ * Types: the last part of the module's tensors decides: running_mean -> BatchNorm1d; else `weight` of rank 5, 4, 3
+ * -> Conv3d, Conv2d, Conv1d; rank 2 -> Embedding if the module's last part contains "emb" or is wte or wpe, else
+ * Linear; rank 1 -> LayerNorm; no weight -> "Module".
+ *   needs  arena about 24 bytes a module plus names, 4 a parameter; scratch 8 bytes a parameter; O(n log n)
+ *   fails  ARG NOMEM; FORMAT for two parameters of one name (index = the second); model untouched */
+SMASH_API smash_err smash_model_finish(smash_ctx *ctx, smash_model *model);
+
+/* Index of a module or parameter by full name, or -1. O(log n) */
+SMASH_API ptrdiff_t smash_model_find_module(const smash_model *model, const char *name);
+SMASH_API ptrdiff_t smash_model_find_param(const smash_model *model, const char *name);
+
+/* Parameter of a module by target name, or -1. O(parameters of the module) */
+SMASH_API ptrdiff_t smash_model_find_target(const smash_model *model, size_t module, const char *target);
+
+/* Say a module's type; type is copied. fails  ARG NOMEM */
+SMASH_API smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, size_t module, const char *type);
+
+/* Axis of a weight that "out_channel" and "in_channel" mean: 0 and 1, for ConvTranspose 1 and 0.
+ *   from  PyTorch layouts; NNI v3 documents rows as "out_channel" of an Embedding, and so do we; it takes 0 and 1 for
+ *         ConvTranspose too, where axis 0 is the input */
+SMASH_API uint32_t smash_type_out_axis(const char *type);
+SMASH_API uint32_t smash_type_in_axis(const char *type);
+#endif
+
+#if !SMASH_NO_IO
+/*==================================================================================================
+ * MARK: - IO                                                                                  >>io
+ * Safetensors in and out, through callbacks. The one idea: sizes first, data later. A reader knows every
+ * tensor's place before it touches one; a writer lays out the file before it has the first number.
+ *================================================================================================*/
+
+/* Where bytes come from and go to. Offsets are from the start of the file. Return 0 for success. */
+typedef struct smash_io {
+    int (*read)(void *user, uint64_t offset, void *data, size_t bytes);          /* all of them, or fail */
+    int (*write)(void *user, uint64_t offset, const void *data, size_t bytes);   /* all of them, or fail */
+    const void *map;       /* the whole file in memory, or NULL; then tensors are views and nothing is copied */
+    uint64_t    bytes;     /* size of the file to read */
+    void       *user;
+} smash_io;
+
+/* A file that lies in memory (a mapping, flash, a buffer), to read from. fails never */
+SMASH_API smash_io smash_io_memory(const void *data, size_t bytes);
+
+#if !SMASH_NO_STDIO
+/* A stdio FILE* opened "rb" or "wb+" or "r+b"; passed as void* so that this header needs no <stdio.h>.
+ *   fails  the returned io has no read and no write if the size cannot be told; files over LONG_MAX bytes are refused */
+SMASH_API smash_io smash_io_file(void *file);
+#endif
+
+typedef struct smash_safetensors_desc {
+    uint32_t    zero_begin;
+    uint32_t    allow_trailing;     /* 1: bytes behind the last tensor are ignored (some files in the wild have them) */
+    uint64_t    max_header;         /* 0 = 100,000,000 bytes, the reference's limit */
+    const char *file;               /* name for messages; may be NULL */
+    uint32_t    zero_end;
+} smash_safetensors_desc;
+
+/* Read the header of a safetensors file into a model; the data stays where it is.
+ *   io      in   must outlive the model               model  out  initialised here, in arena; finished
+ *   diags   opt, io  the violated rule with its place
+ *   needs   arena about 200 bytes a tensor plus the names, not ctx->scratch; scratch about 7 x the header, whatever it says at
+ *           most 16 x and 4 KB; O(header log tensors)
+ *   exact   the rules of the reference implementation: header length, UTF-8, JSON object, dtype, shape and data_offsets,
+ *           string metadata, sizes = shape x dtype, no hole, no overlap, no trailing byte. Stricter: no key twice, no other
+ *           key in an entry, no empty name, no \0 in a text, at most SMASH_MAX_DIMS dims (LIMIT). Parameters come in the
+ *           order of their data. metadata smash.module_types gives the types, else they are inferred
+ *   fails   ARG FORMAT(byte) LIMIT NOMEM IO; *model untouched
+ *   from    github.com/huggingface/safetensors */
+SMASH_API smash_err smash_safetensors_read(smash_ctx *ctx, const smash_safetensors_desc *desc, const smash_io *io, smash_arena *arena,
+                                           smash_diags *diags, smash_model *model);
+
+/* The numbers of one parameter: its own data, a view into the map, or bytes read into arena (in host byte order).
+ *   view    out  data aligned for its dtype; SMASH_TENSOR_CONST unless it was read into arena
+ *   needs   arena: the tensor's bytes, unless mapped and aligned
+ *   fails   ARG NOMEM(ctx->need) IO; *view untouched */
+SMASH_API smash_err smash_model_load(smash_ctx *ctx, const smash_model *model, size_t param, smash_arena *arena, smash_tensor *view);
+
+/* Layout of a file to write: header text and the place of every tensor. */
+typedef struct smash_layout {
+    const char *header; size_t header_bytes;   /* the 8-byte length included */
+    uint64_t   *offsets, *sizes;               /* bytes from the start of the file, bytes; in the caller's tensor order */
+    size_t      count;
+    uint64_t    bytes;                         /* of the whole file */
+} smash_layout;
+
+/* Lay out a file: tensors sorted by descending alignment, then by name, header padded to 8 with spaces, as the
+ * reference writer does. Packed dtypes are stored as U8 and must be views of dtype U8 here.
+ *   tensors  in   dtype, shape and name of each; data is not looked at     metadata  opt  string pairs, written in this order
+ *   needs    arena: header and 16 bytes a tensor; scratch 8 bytes a tensor; O(n log n)
+ *   exact    same bytes for the same arguments
+ *   fails    ARG (no name, a name or key twice, text that is no UTF-8; index) DTYPE SHAPE(bits left over) OVERFLOW
+ *            LIMIT(header over 100,000,000 bytes) NOMEM; *out untouched */
+SMASH_API smash_err smash_safetensors_layout(smash_ctx *ctx, const smash_tensor *tensors, size_t count, const smash_meta *metadata,
+                                             size_t metadata_count, smash_arena *arena, smash_layout *out);
+
+/* Write the header; write one tensor's numbers at its place, in any order. Big-endian hosts swap on the way.
+ *   needs  scratch 4,096 bytes on big-endian hosts     fails  ARG SHAPE DTYPE DEVICE IO NOMEM; the file is then unspecified */
+SMASH_API smash_err smash_safetensors_begin(smash_ctx *ctx, const smash_layout *layout, const smash_io *io);
+SMASH_API smash_err smash_safetensors_put(smash_ctx *ctx, const smash_layout *layout, const smash_io *io, size_t index, const smash_tensor *tensor);
+#endif
+
+#if !SMASH_NO_CONFIG
+/*==================================================================================================
+ * MARK: - Config                                                                          >>config
+ * From a JSON file to one row per compressed tensor. The one idea: one table of keys says what each key
+ * may hold, and parsing, checking, messages, `smash algorithms` and the resolved config all read it.
+ *================================================================================================*/
+
+/* In the order in which they are applied to a model. */
+typedef enum smash_group {
+    SMASH_GROUP_NONE = 0,
+    SMASH_PRUNER = 1, SMASH_DISTILLER = 2, SMASH_QUANTIZER = 3, SMASH_RECOVERER = 4,
+    SMASH_CACHER = 5, SMASH_COMPILER = 6, SMASH_BATCHER = 7,
+    SMASH_GROUP_COUNT = 8
+} smash_group;
+
+/* "pruner"; and back: SMASH_GROUP_NONE if there is no such group. */
+SMASH_API const char *smash_group_name(smash_group group);
+SMASH_API smash_group smash_group_from_name(const char *name);
+
+/* What a key of a config_list entry holds. */
+typedef enum smash_key_kind {
+    SMASH_KEY_NAMES = 1,        /* list of strings */
+    SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
+    SMASH_KEY_NUMBER = 3,       /* number in low..high */
+    SMASH_KEY_CHOICE = 4,       /* one of the words in legal */
+    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint2 .. uint16 */
+    SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
+    SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
+    SMASH_KEY_SETTINGS = 8,     /* target_settings */
+    SMASH_KEY_LATER = 9         /* understood; refused by this version unless null */
+} smash_key_kind;
+
+typedef struct smash_key {
+    const char    *name;
+    smash_key_kind kind;
+    uint32_t       groups;      /* bit per smash_group that knows it */
+    uint32_t       common;      /* 1: selects modules and targets; 0: sets a target, so it may stand in target_settings
+                                   and as the hyperparameter <algorithm>_<name> */
+    double         low, high;   /* NUMBER: inclusive */
+    const char    *legal;       /* CHOICE, GRANULARITY: words separated by blanks; else text for messages */
+    const char    *fallback;    /* default, as JSON text */
+    const char    *text;        /* one line of help */
+} smash_key;
+
+/* The table. Static, in the order in which help prints it. */
+SMASH_API const smash_key *smash_config_keys(size_t *count);
+
+/* One algorithm. Everything the library knows of it is here; there is no second list. */
+struct smash_work;
+typedef struct smash_algo {
+    const char        *name;
+    smash_group        group;
+    const char        *summary;            /* one line */
+    const char        *reference;          /* paper or system */
+    const char *const *default_types;      /* NULL-terminated; what the shorthands without a config_list apply to */
+    smash_metric       metric;             /* pruners */
+    smash_grain_kind   default_grain;      /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
+    uint32_t           runs_on;            /* SMASH_ON_CPU | SMASH_ON_CUDA */
+    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+} smash_algo;
+enum { SMASH_ON_CPU = 1, SMASH_ON_CUDA = 2 };
+
+/* The algorithms a config may name. The caller owns it; smash_builtins() is one that is ready. */
+typedef struct smash_registry { const smash_algo *algos; size_t count; } smash_registry;
+SMASH_API const smash_algo *smash_registry_find(const smash_registry *registry, const char *name);
+
+/* One target and one algorithm: what was asked, what came of it. The report is these rows. */
+typedef struct smash_row {
+    const smash_algo *algo;
+    uint32_t     module, param;      /* indexes into the model; param SMASH_NONE: an input or output, or not there */
+    const char  *target;             /* "weight", "bias", "_input_0" ... */
+    const char  *at;                 /* "config.json:12:7": the entry that asked */
+    uint32_t     entry;              /* its number in the config_list, from 0 */
+    const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
+    uint32_t     skip;
+    /* pruners */
+    smash_mask_desc mask;            /* grain resolved: never DEFAULT */
+    uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
+    int32_t      align_dims[SMASH_MAX_DIMS];
+    uint32_t     align_dim_count;
+    uint32_t     has_dependents;     /* 1: some row follows this one */
+    /* quantizers */
+    smash_quant_desc quant;
+    int32_t      qmin, qmax;
+    /* filled by smash_run */
+    smash_mask_stats  mask_stats;
+    smash_quant_stats quant_stats;
+    smash_tensor      kept;          /* mask of an aligned row, made together with its source's */
+    uint32_t          has_zero;      /* 1: not all zero points are 0 */
+} smash_row;
+
+typedef struct smash_plan {
+    const smash_model *model;
+    smash_arena       *arena;
+    smash_row         *rows;
+    size_t             count;
+    uint32_t          *prune, *quantize;   /* per parameter: its row, or SMASH_NONE */
+    uint32_t          *order;              /* parameters, sources of aligned masks before those that follow them */
+    const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
+    const char        *types_text;         /* {"module": "type", ...} */
+    const char        *dtypes_text;        /* {"conv1.weight": "int4", ...}: what the stored integers are */
+} smash_plan;
+
+typedef struct smash_setting { const char *key; const smash_value *value; const smash_json *doc; } smash_setting;
+enum { SMASH_CONFIG_MAX = 256 };   /* keys in one config */
+typedef struct smash_config {
+    const smash_registry *registry;
+    smash_arena          *arena;
+    smash_diags          *diags;
+    smash_setting         settings[SMASH_CONFIG_MAX];
+    size_t                count;
+} smash_config;
+
+/* An empty config. Findings go to diags.
+ *   registry, arena, diags  in  must outlive the config         fails  never */
+SMASH_API void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags);
+
+/* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`.
+ *   text       in   bytes long; must outlive the config     file  opt  name for messages
+ *   algorithm  opt  needed for a bare list
+ *   fails  ARG NOMEM; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
+SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
+
+/* Set one key from "key=value"; the value is JSON, or else a plain word. null takes the key out.
+ *   fails  ARG NOMEM; CONFIG with the mistake in diags; config unchanged */
+SMASH_API smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment);
+
+/* The algorithm active in a group, or NULL. */
+SMASH_API const smash_algo *smash_config_active(const smash_config *config, smash_group group);
+
+/* Check all that can be checked without a model. fails  CONFIG with every mistake in diags */
+SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
+
+/* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
+ *   model  io   types named by module_types are set                plan  out  in arena of the config
+ *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
+ *          "on_overlap": "last"), and each such pair of entries warns
+ *   fails  ARG NOMEM; CONFIG with every mistake in diags
+ *   from   NNI v3 config list; spec and deviations: an unknown op_name warns, ratios at both levels: target_settings win */
+SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan);
+
+/* Block size along each axis as a config would write it: -1 = the whole axis. */
+SMASH_API void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS]);
+#endif
+
+#if !SMASH_NO_ALGO
+/*==================================================================================================
+ * MARK: - Algo                                                                              >>algo
+ * The algorithms and the one function that runs them. The one idea: tensors stream. Each is read once, goes
+ * through every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
+ *================================================================================================*/
+
+/* level, l1_norm, l2_norm, fpgm, ptq */
+SMASH_API const smash_registry *smash_builtins(void);
+
+/* One tensor on its way through the algorithms. */
+typedef struct smash_work {
+    smash_plan  *plan;
+    smash_row   *row;
+    smash_tensor tensor;         /* its numbers so far; SMASH_TENSOR_CONST while they are still the model's own */
+    smash_tensor mask;           /* pruner: block mask, data NULL before */
+    smash_tensor scale, zero;    /* quantizer: f32 and i32 of grid shape, data NULL before */
+    smash_tensor quantized;      /* quantizer: integers, data NULL before */
+} smash_work;
+
+typedef struct smash_run_desc {
+    uint32_t        zero_begin;
+    const smash_io *out;         /* the compressed model; NULL: dry run, everything but the writing */
+    const smash_io *masks;       /* opt: BOOL tensors named as their targets, 1 = keep */
+    void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt */
+    void           *progress_user;
+    uint32_t        zero_end;
+} smash_run_desc;
+
+typedef struct smash_result {
+    uint64_t bytes;              /* of the file written (or that would be) */
+    size_t   parameters;         /* numbers of the model after compression */
+    size_t   nonzero;            /* of them not zero when read back */
+    uint64_t mask_bytes;         /* of the mask file */
+} smash_result;
+
+/* Run every row of a plan: read, prune, quantize, write.
+ *   plan    io   what came of each row is filled in            result  out
+ *   needs   scratch about 2.5 times the largest tensor (less if the model is mapped and not pruned)
+ *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
+ *   fails   ARG NOMEM(ctx->need) IO; NONFINITE(index) naming module and target. The model is never changed; what was
+ *           written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
+SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
+
+/* A tensor of a model as floats, whether it is stored as numbers or as smash_run wrote it: X with X_scale, or X_packed with
+ * X_scale and X_shape, and X_zero_point where it is not all zero.
+ *   name    in   full name before compression: "conv1.weight"            out  F32, in arena, named `name`
+ *   needs   arena: 4 bytes a number; scratch: the stored tensors
+ *   exact   scale * (q - zero) as smash_dequantize; other dtypes as smash_tensor_convert
+ *   fails   ARG DTYPE NOMEM(ctx->need) IO; NOTFOUND; FORMAT where the stored parts do not fit each other; *out untouched */
+SMASH_API smash_err smash_model_load_f32(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out);
+
+/* The rows, as the "targets" list of a report. */
+SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
+
+/* Section by section digests over fixed pseudo-random inputs; the same on every machine.
+ *   line  gets each section's name and digest, last "all"        needs  scratch 4 MiB        fails  NOMEM, or what failed */
+SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, const char *section, uint64_t digest), void *user);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SMASH_H */
+
+/*==================================================================================================
+ * MARK: - Implementation                                                                    >>impl
+ * Everything below is compiled once, in the file that defines SMASH_IMPLEMENTATION. Same sections, same order.
+ *================================================================================================*/
+#if (defined(SMASH_IMPLEMENTATION) || SMASH_STATIC) && !defined(SMASH_IMPLEMENTED)
+#define SMASH_IMPLEMENTED
+
+#if defined(__FAST_MATH__)
+#error "smash.h gives the same bytes everywhere; -ffast-math (or -Ofast) breaks that. Compile this file without it."
+#endif
+
+#include <stdarg.h>
+#if !SMASH_NO_STDLIB
+#include <stdlib.h>
+#include <string.h>
+#endif
+#if !SMASH_NO_STDIO
+#include <limits.h>
+#include <stdio.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#undef SMASH__DEF
+#if SMASH_STATIC
+#define SMASH__DEF SMASH_API
+#else
+#define SMASH__DEF                          /* a public function; SMASH_API is on its declaration */
+#endif
+#if defined(__GNUC__) || defined(__clang__)
+#define SMASH__FN static __attribute__((unused))
+#define SMASH__INLINE static inline __attribute__((always_inline, unused))
+#define SMASH__NOINLINE __attribute__((noinline))
+#define SMASH__RESTRICT __restrict__
+#elif defined(_MSC_VER)
+#define SMASH__FN static
+#define SMASH__INLINE static __forceinline
+#define SMASH__NOINLINE __declspec(noinline)
+#define SMASH__RESTRICT __restrict
+#else
+#define SMASH__FN static
+#define SMASH__INLINE static inline
+#define SMASH__NOINLINE
+#define SMASH__RESTRICT
+#endif
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_prefetch)
+#define SMASH__PREFETCH(p) __builtin_prefetch(p)
+#endif
+#elif defined(__GNUC__)
+#define SMASH__PREFETCH(p) __builtin_prefetch(p)
+#endif
+#ifndef SMASH__PREFETCH
+#define SMASH__PREFETCH(p) ((void)(p))
+#endif
+
+/*==================================================================================================
+ * MARK: - Core, implementation                                                          >>core-impl
+ *================================================================================================*/
+
+/* ---- bytes and bits ---- */
+
+SMASH__FN void smash__copy(void *dst, const void *src, size_t bytes)
+{
+#if SMASH_NO_STDLIB
+    unsigned char *d = (unsigned char *)dst;
+    const unsigned char *s = (const unsigned char *)src;
+    size_t i;
+    for (i = 0; i < bytes; i++) d[i] = s[i];
+#else
+    if (bytes) memcpy(dst, src, bytes);
+#endif
+}
+
+SMASH__FN void smash__fill(void *dst, unsigned char byte, size_t bytes)
+{
+#if SMASH_NO_STDLIB
+    unsigned char *d = (unsigned char *)dst;
+    size_t i;
+    for (i = 0; i < bytes; i++) d[i] = byte;
+#else
+    if (bytes) memset(dst, byte, bytes);
+#endif
+}
+
+SMASH__FN int smash__same(const void *a, const void *b, size_t bytes)
+{
+    const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
+    size_t i;
+    for (i = 0; i < bytes; i++) if (x[i] != y[i]) return 0;
+    return 1;
+}
+
+SMASH__FN size_t smash__length(const char *text)
+{
+    size_t n = 0;
+    while (text[n]) n++;
+    return n;
+}
+
+/* strcmp on unsigned bytes */
+SMASH__FN int smash__order(const char *a, const char *b)
+{
+    while (*a && *a == *b) { a++; b++; }
+    return (int)(unsigned char)*a - (int)(unsigned char)*b;
+}
+
+SMASH__FN int smash__equal(const char *a, const char *b) { return smash__order(a, b) == 0; }
+
+#if defined(__GNUC__)
+#define SMASH__BIT_CAST(to, from, bytes) __builtin_memcpy(to, from, bytes)
+#elif !SMASH_NO_STDLIB
+#define SMASH__BIT_CAST(to, from, bytes) memcpy(to, from, bytes)
+#else
+#define SMASH__BIT_CAST(to, from, bytes) smash__copy(to, from, bytes)
+#endif
+SMASH__INLINE uint32_t smash__bits32(float x)     { uint32_t u; SMASH__BIT_CAST(&u, &x, 4); return u; }
+SMASH__INLINE float    smash__float32(uint32_t u) { float x;    SMASH__BIT_CAST(&x, &u, 4); return x; }
+SMASH__INLINE uint64_t smash__bits64(double x)    { uint64_t u; SMASH__BIT_CAST(&u, &x, 8); return u; }
+SMASH__INLINE double   smash__float64(uint64_t u) { double x;   SMASH__BIT_CAST(&x, &u, 8); return x; }
+
+SMASH__FN int smash__little_endian(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    smash__copy(&first, &one, 1);
+    return first == 1;
+}
+
+SMASH__FN uint32_t smash__read32(const unsigned char *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+SMASH__FN uint64_t smash__read64(const unsigned char *p)
+{
+    return (uint64_t)smash__read32(p) | (uint64_t)smash__read32(p + 4) << 32;
+}
+
+/* Checked sizes: 1 and the result, or 0. Every size in this file goes through these two. */
+SMASH__FN int smash__mul(size_t a, size_t b, size_t *out)
+{
+    if (b && a > SIZE_MAX / b) return 0;
+    *out = a * b;
+    return 1;
+}
+
+SMASH__FN int smash__add(size_t a, size_t b, size_t *out)
+{
+    if (a > SIZE_MAX - b) return 0;
+    *out = a + b;
+    return 1;
+}
+
+SMASH__INLINE size_t smash__min(size_t a, size_t b) { return a < b ? a : b; }
+
+/* ---- failures ---- */
+
+/* The ctx if it was initialised by this version; else NULL, as if none had been given. */
+SMASH__FN smash_ctx *smash__ctx(smash_ctx *ctx)
+{
+    return ctx && ctx->version == SMASH_VERSION && ctx->size == sizeof *ctx ? ctx : NULL;
+}
+
+#if !SMASH_NO_MESSAGES
+SMASH__FN void smash__format_char(char *out, size_t size, size_t *n, char c)
+{
+    if (*n + 1 < size) out[*n] = c;
+    (*n)++;
+}
+
+/* %s text, %q quoted text, %i int, %u uint32_t, %z size_t, %v uint64_t, %%; cut to size, always terminated.
+ * Returns the length it would have had. No numbers with a fraction: they need the value section. */
+SMASH__FN size_t smash__vformat(char *out, size_t size, const char *format, va_list args)
+{
+    size_t n = 0;
+    for (; *format; format++) {
+        char kind = *format == '%' && format[1] ? *++format : '\0';
+        if (kind == 's' || kind == 'q') {
+            const char *s = va_arg(args, const char *);
+            if (!s) s = "(none)";
+            if (kind == 'q') smash__format_char(out, size, &n, '"');
+            for (; *s; s++) smash__format_char(out, size, &n, (unsigned char)*s < 32 || *s == 127 ? '?' : *s);
+            if (kind == 'q') smash__format_char(out, size, &n, '"');
+        } else if (kind == 'i' || kind == 'u' || kind == 'z' || kind == 'v') {
+            char digits[20];
+            int count = 0;
+            uint64_t u;
+            if (kind == 'i') {
+                int i = va_arg(args, int);
+                u = i < 0 ? (uint64_t)-(int64_t)i : (uint64_t)i;
+                if (i < 0) smash__format_char(out, size, &n, '-');
+            }
+            else if (kind == 'u') u = va_arg(args, uint32_t);
+            else if (kind == 'z') u = va_arg(args, size_t);
+            else                  u = va_arg(args, uint64_t);
+            do { digits[count++] = (char)('0' + (int)(u % 10)); u /= 10; } while (u);
+            while (count) smash__format_char(out, size, &n, digits[--count]);
+        } else if (kind == '%' || !kind) smash__format_char(out, size, &n, *format);
+        else break;                                             /* unknown kind: a bug here, not in the input */
+    }
+    if (size) out[n < size ? n : size - 1] = '\0';
+    return n;
+}
+
+SMASH__FN size_t smash__format(char *out, size_t size, const char *format, ...)
+{
+    size_t n;
+    va_list args;
+    va_start(args, format);
+    n = smash__vformat(out, size, format, args);
+    va_end(args);
+    return n;
+}
+#else
+SMASH__FN size_t smash__format(char *out, size_t size, const char *format, ...)
+{
+    (void)format;
+    if (size) out[0] = '\0';
+    return 0;
+}
+#endif
+
+/* Keep the first failure and hand its code through, so that a check reads `return SMASH__FAIL(...)`. */
+SMASH__FN smash_err smash__fail(smash_ctx *ctx, smash_err err, const char *where, size_t index, const char *format, ...)
+{
+    ctx = smash__ctx(ctx);
+    if (ctx && ctx->err == SMASH_OK) {
+        ctx->err = err;
+        ctx->where = where;
+        ctx->index = index;
+#if !SMASH_NO_MESSAGES
+        {
+            va_list args;
+            va_start(args, format);
+            smash__vformat(ctx->message, sizeof ctx->message, format, args);
+            va_end(args);
+        }
+#endif
+    }
+    (void)format;
+    return err;
+}
+#if SMASH_NO_MESSAGES
+#define SMASH__FAIL(ctx, err, index, ...) smash__fail(ctx, err, __func__, index, "")
+#else
+#define SMASH__FAIL(ctx, err, index, ...) smash__fail(ctx, err, __func__, index, __VA_ARGS__)
+#endif
+#define SMASH__TRY(call) do { smash_err smash__e = (call); if (smash__e) return smash__e; } while (0)
+
+/* Each desc is fenced by two zero fields: whoever forgot SMASH_ZERO hears of it. */
+#define SMASH__DESC_OK(desc) (!(desc) || ((desc)->zero_begin == 0 && (desc)->zero_end == 0))
+
+SMASH__DEF void smash_ctx_init_version(smash_ctx *ctx, uint32_t version, size_t size)
+{
+    if (!ctx || size != sizeof *ctx) return;            /* compiled against another header: leave it invalid */
+    smash__fill(ctx, 0, sizeof *ctx);
+    ctx->version = version;
+    ctx->size = (uint32_t)size;
+}
+
+SMASH__DEF void smash_ctx_reset(smash_ctx *ctx)
+{
+    ctx = smash__ctx(ctx);
+    if (!ctx) return;
+    ctx->err = SMASH_OK;
+    ctx->message[0] = '\0';
+    ctx->where = NULL;
+    ctx->index = ctx->need = 0;
+}
+
+SMASH__DEF const char *smash_err_name(smash_err err)
+{
+    switch (err) {
+    case SMASH_OK:              return "SMASH_OK";
+    case SMASH_ERR_ARG:         return "SMASH_ERR_ARG";
+    case SMASH_ERR_DTYPE:       return "SMASH_ERR_DTYPE";
+    case SMASH_ERR_SHAPE:       return "SMASH_ERR_SHAPE";
+    case SMASH_ERR_RANGE:       return "SMASH_ERR_RANGE";
+    case SMASH_ERR_NONFINITE:   return "SMASH_ERR_NONFINITE";
+    case SMASH_ERR_NOMEM:       return "SMASH_ERR_NOMEM";
+    case SMASH_ERR_OVERFLOW:    return "SMASH_ERR_OVERFLOW";
+    case SMASH_ERR_SYNTAX:      return "SMASH_ERR_SYNTAX";
+    case SMASH_ERR_FORMAT:      return "SMASH_ERR_FORMAT";
+    case SMASH_ERR_LIMIT:       return "SMASH_ERR_LIMIT";
+    case SMASH_ERR_UNSUPPORTED: return "SMASH_ERR_UNSUPPORTED";
+    case SMASH_ERR_CONFIG:      return "SMASH_ERR_CONFIG";
+    case SMASH_ERR_NOTFOUND:    return "SMASH_ERR_NOTFOUND";
+    case SMASH_ERR_IO:          return "SMASH_ERR_IO";
+    case SMASH_ERR_VERSION:     return "SMASH_ERR_VERSION";
+    case SMASH_ERR_DEVICE:      return "SMASH_ERR_DEVICE";
+    }
+    return "SMASH_ERR_?";
+}
+
+SMASH__DEF uint32_t smash_version(void) { return SMASH_VERSION; }
+
+/* ---- memory ---- */
+
+enum { SMASH__ALIGN = 16, SMASH__BLOCK_BYTES = 65536 };
+
+/* In front of every block from the allocator. */
+typedef struct smash__block { struct smash__block *previous; size_t bytes, previous_used; } smash__block;
+enum { SMASH__BLOCK_HEAD = (sizeof(smash__block) + SMASH__ALIGN - 1) / SMASH__ALIGN * SMASH__ALIGN };
+
+SMASH__DEF void smash_arena_init(smash_arena *arena, void *buffer, size_t bytes, const smash_allocator *allocator)
+{
+    smash__fill(arena, 0, sizeof *arena);
+    arena->base = (unsigned char *)buffer;
+    arena->bytes = buffer ? bytes : 0;
+    arena->allocator = allocator;
+}
+
+SMASH__DEF void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t bytes)
+{
+    unsigned char *base;
+    size_t room, start, total;
+    smash__block *block;
+    if (!arena) { SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no arena to allocate from"); return NULL; }
+    block = (smash__block *)arena->block;
+    base = block ? (unsigned char *)block + SMASH__BLOCK_HEAD : arena->base;
+    room = block ? block->bytes - SMASH__BLOCK_HEAD : arena->bytes;
+    start = arena->used;
+    if (base) start += (SMASH__ALIGN - ((uintptr_t)base + start) % SMASH__ALIGN) % SMASH__ALIGN;
+    if (base && start <= room && bytes <= room - start) {
+        arena->used = start + bytes;
+        if (arena->outside + arena->used > arena->peak) arena->peak = arena->outside + arena->used;
+        return base + start;
+    }
+    if (arena->allocator && smash__add(bytes, SMASH__BLOCK_HEAD, &total)) {
+        if (total < SMASH__BLOCK_BYTES) total = SMASH__BLOCK_BYTES;
+        block = (smash__block *)arena->allocator->alloc(arena->allocator->user, total, SMASH__ALIGN);
+        if (block) {
+            block->previous = (smash__block *)arena->block;
+            block->previous_used = arena->used;
+            block->bytes = total;
+            arena->outside += arena->used;
+            arena->block = block;
+            arena->used = bytes;
+            if (arena->outside + bytes > arena->peak) arena->peak = arena->outside + bytes;
+            return (unsigned char *)block + SMASH__BLOCK_HEAD;
+        }
+    }
+    if (smash__ctx(ctx) && ctx->err == SMASH_OK) {
+        size_t have = base && start < room ? room - start : 0, pad = base ? 0 : SMASH__ALIGN - 1;
+        if (base && start > room) pad = start - room;
+        ctx->need = bytes - (arena->allocator ? 0 : have);
+        if (!smash__add(ctx->need, arena->allocator ? 0 : pad, &ctx->need)) ctx->need = SIZE_MAX;
+        SMASH__FAIL(ctx, SMASH_ERR_NOMEM, 0, "%z bytes more memory needed (%z asked for); give the arena a larger buffer or an allocator",
+                    ctx->need, bytes);
+    }
+    return NULL;
+}
+
+SMASH__DEF void *smash_arena_array(smash_ctx *ctx, smash_arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!smash__mul(count, size, &bytes)) {
+        SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "%z objects of %z bytes do not fit the address space", count, size);
+        return NULL;
+    }
+    return smash_arena_alloc(ctx, arena, bytes);
+}
+
+SMASH__DEF smash_arena_mark smash_arena_get_mark(const smash_arena *arena)
+{
+    smash_arena_mark mark;
+    mark.block = arena->block;
+    mark.used = arena->used;
+    mark.outside = arena->outside;
+    return mark;
+}
+
+SMASH__DEF void smash_arena_rewind(smash_arena *arena, smash_arena_mark mark)
+{
+    while (arena->block && arena->block != mark.block) {
+        smash__block *block = (smash__block *)arena->block;
+        arena->block = block->previous;
+        arena->allocator->release(arena->allocator->user, block, block->bytes);
+    }
+    arena->used = mark.used;
+    arena->outside = mark.outside;
+}
+
+SMASH__DEF void smash_arena_release(smash_arena *arena)
+{
+    smash_arena_mark start;
+    start.block = NULL;
+    start.used = start.outside = 0;
+    smash_arena_rewind(arena, start);
+}
+
+#if !SMASH_NO_STDLIB
+SMASH__FN void *smash__libc_alloc(void *user, size_t bytes, size_t align)
+{
+    (void)user; (void)align;                            /* malloc aligns to max_align_t: 16, or 8 where nothing needs more */
+    return malloc(bytes);
+}
+SMASH__FN void *smash__libc_resize(void *user, void *p, size_t old_bytes, size_t new_bytes, size_t align)
+{
+    (void)user; (void)old_bytes; (void)align;
+    return realloc(p, new_bytes);
+}
+SMASH__FN void smash__libc_release(void *user, void *p, size_t bytes) { (void)user; (void)bytes; free(p); }
+
+SMASH__DEF const smash_allocator *smash_allocator_libc(void)
+{
+    static const smash_allocator libc = { smash__libc_alloc, smash__libc_resize, smash__libc_release, NULL };
+    return &libc;
+}
+#endif
+
+/* Temporaries: `mark = smash_arena_get_mark(..)` first, rewind on every way out. NULL means the failure is in ctx. */
+SMASH__FN void *smash__scratch(smash_ctx *ctx, size_t count, size_t size)
+{
+    ctx = smash__ctx(ctx);
+    return ctx ? smash_arena_array(ctx, &ctx->scratch, count, size) : NULL;
+}
+SMASH__FN smash_arena_mark smash__scratch_mark(smash_ctx *ctx)
+{
+    smash_arena_mark none;
+    none.block = NULL;
+    none.used = none.outside = 0;
+    return smash__ctx(ctx) ? smash_arena_get_mark(&ctx->scratch) : none;
+}
+SMASH__FN void smash__scratch_rewind(smash_ctx *ctx, smash_arena_mark mark)
+{
+    if (smash__ctx(ctx)) smash_arena_rewind(&ctx->scratch, mark);
+}
+
+/* The caller's threads if there are any, else a loop. What fn(arg, i) writes must not depend on the order. */
+SMASH__FN void smash__parallel(smash_ctx *ctx, size_t count, void (*fn)(void *arg, size_t index), void *arg)
+{
+    size_t i;
+    if (smash__ctx(ctx) && ctx->parallel && count > 1) ctx->parallel(ctx->parallel_user, count, fn, arg);
+    else for (i = 0; i < count; i++) fn(arg, i);
+}
+
+/* ---- order ---- */
+
+/* Sort indexes, stable, bottom-up merge; temp is as long as index. order(user, a, b) is < 0, 0 or > 0. O(n log n) */
+SMASH__FN void smash__sort(uint32_t *index, uint32_t *temp, size_t count, int (*order)(const void *user, uint32_t a, uint32_t b), const void *user)
+{
+    uint32_t *from = index, *to = temp, *swap;
+    size_t width, left, i, j, k;
+    for (width = 1; width < count; width *= 2) {
+        for (left = 0; left < count; left = k) {
+            size_t middle = width < count - left ? left + width : count, right = width < count - middle ? middle + width : count;
+            i = left;
+            j = middle;
+            for (k = left; k < right; k++) to[k] = i < middle && (j >= right || order(user, from[i], from[j]) <= 0) ? from[i++] : from[j++];
+        }
+        swap = from;
+        from = to;
+        to = swap;
+    }
+    if (from != index) smash__copy(index, from, count * sizeof *index);
+}
+
+/* ---- exact numbers ---- */
+
+/* mantissa >> shift, rounded: half to even, or half away from zero. shift 1..63 */
+SMASH__FN uint64_t smash__shift_round(uint64_t mantissa, int shift, int half_away)
+{
+    uint64_t q = mantissa >> shift, rest = mantissa & (((uint64_t)1 << shift) - 1), half = (uint64_t)1 << (shift - 1);
+    return q + (rest > half || (rest == half && (half_away || (q & 1))));
+}
+
+/* Sign, exponent and mantissa to the nearest integer in -limit-1 .. limit. */
+SMASH__FN int64_t smash__round_bits(uint64_t bits, int half_away, int64_t limit)
+{
+    int exponent = (int)(bits >> 52 & 0x7FF) - 1075;                /* value = mantissa * 2^exponent */
+    uint64_t mantissa = (bits & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    int64_t q;
+    if (exponent == 0x7FF - 1075 && (bits & 0xFFFFFFFFFFFFFu)) return 0;                     /* NaN */
+    if (exponent < -54) q = 0;                                      /* below a quarter, and zero */
+    else if (exponent < 0) q = (int64_t)smash__shift_round(mantissa, -exponent, half_away);
+    else if (exponent <= 10) q = (int64_t)(mantissa << exponent);  /* below 2^63 */
+    else q = INT64_MAX;
+    if (q > limit || exponent > 10) return bits >> 63 ? -limit - 1 : limit;
+    return bits >> 63 ? -q : q;
+}
+
+SMASH__DEF int32_t smash_round_half_even(float x)        { return (int32_t)smash__round_bits(smash__bits64((double)x), 0, INT32_MAX); }
+SMASH__DEF int32_t smash_round_half_away(float x)        { return (int32_t)smash__round_bits(smash__bits64((double)x), 1, INT32_MAX); }
+SMASH__DEF int64_t smash_round_half_even_f64(double x)   { return smash__round_bits(smash__bits64(x), 0, INT64_MAX); }
+SMASH__DEF int64_t smash_round_half_away_f64(double x)   { return smash__round_bits(smash__bits64(x), 1, INT64_MAX); }
+
+SMASH__DEF int smash_is_finite(float x)      { return (smash__bits32(x) & 0x7F800000u) != 0x7F800000u; }
+SMASH__DEF int smash_is_finite_f64(double x) { return (smash__bits64(x) >> 52 & 0x7FF) != 0x7FF; }
+
+/* a * b, rounded to double before anything else happens to it: no compiler can fuse the addition that follows. */
+SMASH__FN double smash__product(double a, double b)
+{
+    volatile double p = a * b;
+    return p;
+}
+
+/* x * 2^k for a normal x, correctly rounded also where the result is subnormal */
+SMASH__FN double smash__scale(double x, int k)
+{
+    const double down = 2.2250738585072014e-308;                    /* 2^-1022 */
+    if (k > 1023)  return smash__product(smash__product(x, 8.98846567431158e307), smash__float64((uint64_t)(k - 1023 + 1023) << 52));
+    if (k < -1022) return smash__product(smash__product(x, smash__float64((uint64_t)(k + 969 + 1023) << 52)), smash__product(down, 9007199254740992.0));
+    return smash__product(x, smash__float64((uint64_t)(k + 1023) << 52));
+}
+
+/* e^(hi - lo) - 1 for |hi - lo| <= 0.35: Remez polynomial for x (e^x + 1) / (e^x - 1) as in FreeBSD msun (Sun, 1993) */
+SMASH__FN double smash__expm1_reduced(double hi, double lo)
+{
+    static const double p[5] = { 1.66666666666666019037e-01, -2.77777777770155933842e-03, 6.61375632143793436117e-05,
+                                 -1.65339022054652515390e-06, 4.13813679705723846039e-08 };
+    double x = hi - lo, t = smash__product(x, x), c = p[4];
+    int i;
+    for (i = 3; i >= 0; i--) c = p[i] + smash__product(t, c);
+    c = x - smash__product(t, c);
+    return hi - (lo - smash__product(x, c) / (2.0 - c));
+}
+
+/* x = k ln 2 + (hi - lo); k ln 2 in two parts, the first with 21 zero bits behind it, so its product is exact */
+SMASH__FN int smash__split_ln2(double x, double *hi, double *lo)
+{
+    int k = (int)smash_round_half_even_f64(smash__product(x, 1.44269504088896338700e+00));
+    *hi = x - smash__product((double)k, 6.93147180369123816490e-01);
+    *lo = smash__product((double)k, 1.90821492927058770002e-10);
+    return k;
+}
+
+SMASH__DEF double smash_exp(double x)
+{
+    double hi, lo;
+    int k;
+    if (!smash_is_finite_f64(x)) return x < 0 ? 0.0 : x;             /* -Inf; Inf and NaN stay */
+    if (x > 709.782712893384) return smash__float64((uint64_t)0x7FF << 52);
+    if (x < -745.2) return 0.0;
+    k = smash__split_ln2(x, &hi, &lo);
+    return smash__scale(1.0 + smash__expm1_reduced(hi, lo), k);
+}
+
+SMASH__DEF double smash_log(double x)
+{
+    static const double g[7] = { 6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+                                 1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01 };
+    uint64_t bits = smash__bits64(x);
+    double f, s, z, series, half_square, n;
+    int k, i;
+    if (x == 0) return -smash__float64((uint64_t)0x7FF << 52);
+    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__float64((uint64_t)0x7FF8 << 48);
+    k = (int)(bits >> 52) - 1023;
+    if (k == -1023) {                                                /* subnormal */
+        bits = smash__bits64(smash__product(x, 18014398509481984.0));
+        k = (int)(bits >> 52) - 1023 - 54;
+    }
+    bits = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)1023 << 52;         /* 1 <= m < 2 ... */
+    if ((bits & 0xFFFFFFFFFFFFFu) > 0x6A09E667F3BCDu) { bits -= (uint64_t)1 << 52; k++; }   /* ... to sqrt(1/2) < m <= sqrt(2) */
+    f = smash__float64(bits) - 1.0;
+    s = f / (2.0 + f);
+    z = smash__product(s, s);
+    series = g[6];
+    for (i = 5; i >= 0; i--) series = g[i] + smash__product(z, series);
+    series = smash__product(z, series);
+    half_square = smash__product(smash__product(0.5, f), f);
+    n = (double)k;
+    return smash__product(n, 6.93147180369123816490e-01)
+         - ((half_square - (smash__product(s, half_square + series) + smash__product(n, 1.90821492927058770002e-10))) - f);
+}
+
+SMASH__DEF double smash_tanh(double x)
+{
+    uint64_t sign = smash__bits64(x) & (uint64_t)1 << 63;
+    double a = smash__float64(smash__bits64(x) ^ sign), t;
+    if (a != a) return x;
+    if (a > 22.0) t = 1.0;
+    else if (a < 2.7755575615628914e-17) t = a;                      /* 2^-55: tanh x = x */
+    else {
+        double hi, lo, e;
+        int k = smash__split_ln2(2.0 * a, &hi, &lo);
+        e = smash__expm1_reduced(hi, lo);
+        if (k) e = smash__scale(e, k) + (smash__scale(1.0, k) - 1.0);     /* e^2a - 1 */
+        t = e / (e + 2.0);
+    }
+    return smash__float64(smash__bits64(t) | sign);
+}
+
+/* 64 x 64 -> 128 bits */
+SMASH__FN void smash__mul_wide(uint64_t a, uint64_t b, uint64_t *high, uint64_t *low)
+{
+    uint64_t al = a & 0xFFFFFFFFu, ah = a >> 32, bl = b & 0xFFFFFFFFu, bh = b >> 32;
+    uint64_t ll = al * bl, lh = al * bh, hl = ah * bl, middle = (ll >> 32) + (lh & 0xFFFFFFFFu) + (hl & 0xFFFFFFFFu);
+    *low = (ll & 0xFFFFFFFFu) | middle << 32;
+    *high = ah * bh + (lh >> 32) + (hl >> 32) + (middle >> 32);
+}
+
+SMASH__DEF double smash_sqrt(double x)
+{
+    uint64_t bits = smash__bits64(x), mantissa, root, high, low, want;
+    double guess;
+    int exponent, i;
+    if (x == 0) return x;
+    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__float64((uint64_t)0x7FF8 << 48);
+    exponent = (int)(bits >> 52) - 1075;
+    mantissa = (bits & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    if (exponent == -1075) {
+        mantissa &= 0xFFFFFFFFFFFFFu;
+        exponent++;
+        while (!(mantissa >> 52)) { mantissa <<= 1; exponent--; }
+    }
+    if (exponent & 1) { mantissa <<= 1; exponent--; }                /* x = mantissa * 2^exponent, exponent even */
+    guess = 1.34217728e8 * 1.2;                                      /* near sqrt(2^53 * 1.44): four Newton steps reach 53 bits */
+    for (i = 0; i < 5; i++) guess = 0.5 * (guess + (double)mantissa / guess);
+    root = (uint64_t)(guess * 134217728.0);                          /* sqrt(mantissa * 2^54), to within a few units */
+    want = mantissa >> 10;                                           /* mantissa * 2^54 = want : (mantissa << 54) */
+    smash__mul_wide(root, root, &high, &low);
+    while (high > want || (high == want && low > mantissa << 54)) { root--; smash__mul_wide(root, root, &high, &low); }
+    for (;;) {
+        smash__mul_wide(root + 1, root + 1, &high, &low);
+        if (high > want || (high == want && low > mantissa << 54)) break;
+        root++;
+    }
+    root = (root + 1) >> 1;                                          /* 54 bits to 53; a tie cannot happen */
+    return smash__scale((double)root, exponent / 2 - 26);
+}
+
+/* ---- digest and random ---- */
+
+#define SMASH__P1 0x9E3779B185EBCA87u
+#define SMASH__P2 0xC2B2AE3D27D4EB4Fu
+#define SMASH__P3 0x165667B19E3779F9u
+#define SMASH__P4 0x85EBCA77C2B2AE63u
+#define SMASH__P5 0x27D4EB2F165667C5u
+
+SMASH__INLINE uint64_t smash__rotate(uint64_t x, int n) { return x << n | x >> (64 - n); }
+SMASH__INLINE uint64_t smash__digest_round(uint64_t lane, uint64_t word) { return smash__rotate(lane + word * SMASH__P2, 31) * SMASH__P1; }
+
+SMASH__DEF void smash_digest_init(smash_digest *d)
+{
+    smash__fill(d, 0, sizeof *d);
+    d->lane[0] = SMASH__P1 + SMASH__P2;
+    d->lane[1] = SMASH__P2;
+    d->lane[3] = (uint64_t)0 - SMASH__P1;
+}
+
+SMASH__FN void smash__digest_stripe(smash_digest *d, const unsigned char *p)
+{
+    int i;
+    for (i = 0; i < 4; i++) d->lane[i] = smash__digest_round(d->lane[i], smash__read64(p + 8 * i));
+}
+
+SMASH__DEF void smash_digest_add(smash_digest *d, const void *data, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    size_t held = (size_t)(d->total % 32);
+    if (!bytes) return;                                 /* data may be NULL */
+    d->total += bytes;
+    if (held) {
+        size_t take = 32 - held < bytes ? 32 - held : bytes;
+        smash__copy(d->tail + held, p, take);
+        p += take;
+        bytes -= take;
+        if (held + take < 32) return;
+        smash__digest_stripe(d, d->tail);
+    }
+    for (; bytes >= 32; p += 32, bytes -= 32) smash__digest_stripe(d, p);
+    smash__copy(d->tail, p, bytes);
+}
+
+SMASH__DEF uint64_t smash_digest_end(const smash_digest *d)
+{
+    static const int turn[4] = { 1, 7, 12, 18 };
+    const unsigned char *p = d->tail;
+    size_t left = (size_t)(d->total % 32);
+    uint64_t h = SMASH__P5;
+    int i;
+    if (d->total >= 32) {
+        h = 0;
+        for (i = 0; i < 4; i++) h += smash__rotate(d->lane[i], turn[i]);
+        for (i = 0; i < 4; i++) h = (h ^ smash__digest_round(0, d->lane[i])) * SMASH__P1 + SMASH__P4;
+    }
+    h += d->total;
+    for (; left >= 8; p += 8, left -= 8) h = smash__rotate(h ^ smash__digest_round(0, smash__read64(p)), 27) * SMASH__P1 + SMASH__P4;
+    if (left >= 4) { h = smash__rotate(h ^ (uint64_t)smash__read32(p) * SMASH__P1, 23) * SMASH__P2 + SMASH__P3; p += 4; left -= 4; }
+    for (; left; p++, left--) h = smash__rotate(h ^ *p * SMASH__P5, 11) * SMASH__P1;
+    h = (h ^ h >> 33) * SMASH__P2;
+    h = (h ^ h >> 29) * SMASH__P3;
+    return h ^ h >> 32;
+}
+
+SMASH__DEF uint64_t smash_digest_of(const void *data, size_t bytes)
+{
+    smash_digest d;
+    smash_digest_init(&d);
+    smash_digest_add(&d, data, bytes);
+    return smash_digest_end(&d);
+}
+
+SMASH__DEF uint64_t smash_random(uint64_t *rng)
+{
+    uint64_t z = *rng += 0x9E3779B97F4A7C15u;
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+#undef SMASH__P1
+#undef SMASH__P2
+#undef SMASH__P3
+#undef SMASH__P4
+#undef SMASH__P5
+
+/*==================================================================================================
+ * MARK: - Tensor, implementation                                                      >>tensor-impl
+ *================================================================================================*/
+
+/* ---- dtypes ---- */
+
+enum { SMASH__FLOAT = 1, SMASH__INT = 2, SMASH__SIGNED = 4, SMASH__PACKED = 8 };   /* INT includes bool */
+
+typedef struct smash__dtype_info { const char *name; uint8_t bits, align, kind; } smash__dtype_info;
+
+SMASH__FN const smash__dtype_info *smash__dtype(smash_dtype dtype)
+{
+    static const smash__dtype_info info[SMASH_DTYPE_COUNT] = {
+        { "none", 0, 1, 0 },
+        { "F32", 32, 4, SMASH__FLOAT }, { "F64", 64, 8, SMASH__FLOAT }, { "F16", 16, 2, SMASH__FLOAT }, { "BF16", 16, 2, SMASH__FLOAT },
+        { "I8", 8, 1, SMASH__INT | SMASH__SIGNED },   { "U8", 8, 1, SMASH__INT },
+        { "I16", 16, 2, SMASH__INT | SMASH__SIGNED }, { "U16", 16, 2, SMASH__INT },
+        { "I32", 32, 4, SMASH__INT | SMASH__SIGNED }, { "U32", 32, 4, SMASH__INT },
+        { "I64", 64, 8, SMASH__INT | SMASH__SIGNED }, { "U64", 64, 8, SMASH__INT },
+        { "BOOL", 8, 1, SMASH__INT },
+        { "I4", 4, 1, SMASH__INT | SMASH__SIGNED | SMASH__PACKED }, { "U4", 4, 1, SMASH__INT | SMASH__PACKED },
+        { "I2", 2, 1, SMASH__INT | SMASH__SIGNED | SMASH__PACKED }, { "U2", 2, 1, SMASH__INT | SMASH__PACKED },
+        { "F8_E4M3", 8, 1, 0 }, { "F8_E5M2", 8, 1, 0 }, { "F8_E8M0", 8, 1, 0 }, { "F8_E4M3FNUZ", 8, 1, 0 }, { "F8_E5M2FNUZ", 8, 1, 0 },
+        { "F6_E2M3", 6, 1, 0 }, { "F6_E3M2", 6, 1, 0 }, { "F4", 4, 1, 0 }, { "C64", 64, 4, 0 }
+    };
+    return &info[(unsigned)dtype < SMASH_DTYPE_COUNT ? dtype : SMASH_DTYPE_NONE];
+}
+
+SMASH__DEF uint32_t smash_dtype_bits(smash_dtype dtype) { return smash__dtype(dtype)->bits; }
+SMASH__DEF const char *smash_dtype_name(smash_dtype dtype) { return smash__dtype(dtype)->name; }
+
+SMASH__DEF smash_dtype smash_dtype_from_name(const char *name, size_t bytes)
+{
+    int i;
+    for (i = 1; i < SMASH_DTYPE_COUNT; i++) {
+        const char *known = smash__dtype((smash_dtype)i)->name;
+        if (smash__length(known) == bytes && smash__same(known, name, bytes)) return (smash_dtype)i;
+    }
+    return SMASH_DTYPE_NONE;
+}
+
+/* ---- views and checks ---- */
+
+SMASH__DEF smash_tensor smash_tensor_view(smash_dtype dtype, const void *data, size_t bytes, uint32_t ndim, const size_t *shape)
+{
+    smash_tensor t;
+    uint32_t i;
+    smash__fill(&t, 0, sizeof t);
+    SMASH__BIT_CAST(&t.data, &data, sizeof t.data);     /* const is the caller's word: set SMASH_TENSOR_CONST to have it kept */
+    t.bytes = bytes;
+    t.dtype = dtype;
+    t.ndim = ndim;
+    for (i = 0; i < ndim && i < SMASH_MAX_DIMS; i++) t.shape[i] = shape[i];
+    return t;
+}
+
+SMASH__DEF smash_err smash_tensor_count(const smash_tensor *t, size_t *count)
+{
+    size_t n = 1;
+    uint32_t i;
+    int empty = 0;
+    if (!t || !count || t->ndim > SMASH_MAX_DIMS) return SMASH_ERR_ARG;
+    for (i = 0; i < t->ndim; i++) empty |= t->shape[i] == 0;
+    for (i = 0; i < t->ndim && !empty; i++) if (!smash__mul(n, t->shape[i], &n)) return SMASH_ERR_OVERFLOW;
+    *count = empty ? 0 : n;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_tensor_bytes(const smash_tensor *t, size_t *bytes)
+{
+    size_t n, bits;
+    SMASH__TRY(smash_tensor_count(t, &n));
+    if (!bytes) return SMASH_ERR_ARG;
+    bits = smash_dtype_bits(t->dtype);
+    if (bits % 8 == 0) return smash__mul(n, bits / 8, bytes) ? SMASH_OK : SMASH_ERR_OVERFLOW;
+    *bytes = n / 8 * bits + (n % 8 * bits + 7) / 8;     /* cannot overflow: bits < 8 */
+    return SMASH_OK;
+}
+
+SMASH__FN const char *smash__name(const smash_tensor *t) { return t->name ? t->name : "tensor"; }
+
+/* "[8, 3, 3, 3]" for messages, cut if it must be */
+enum { SMASH__SHAPE_TEXT = 64 };
+SMASH__FN const char *smash__shape_text(uint32_t ndim, const size_t *shape, char out[SMASH__SHAPE_TEXT])
+{
+    size_t n = smash__format(out, SMASH__SHAPE_TEXT, "[");
+    uint32_t i;
+    for (i = 0; i < ndim && n < SMASH__SHAPE_TEXT; i++) n += smash__format(out + n, SMASH__SHAPE_TEXT - n, i ? ", %z" : "%z", shape[i]);
+    if (n < SMASH__SHAPE_TEXT) smash__format(out + n, SMASH__SHAPE_TEXT - n, "]");
+    return out;
+}
+
+#define SMASH__BIT(dtype) (1u << (unsigned)(dtype))
+#define SMASH__FLOATS (SMASH__BIT(SMASH_F32) | SMASH__BIT(SMASH_F64) | SMASH__BIT(SMASH_F16) | SMASH__BIT(SMASH_BF16))
+#define SMASH__PACKED_INTS (SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2))
+#define SMASH__INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | \
+                     SMASH__BIT(SMASH_U32) | SMASH__BIT(SMASH_I64) | SMASH__BIT(SMASH_U64) | SMASH__BIT(SMASH_BOOL) | SMASH__PACKED_INTS)
+enum { SMASH__READ = 0, SMASH__WRITE = 1, SMASH__SHAPE_ONLY = 2 };
+
+/* Every tensor that enters a public call passes here: pointer, rank, dtype, product, capacity, alignment, access. */
+SMASH__FN smash_err smash__check(smash_ctx *ctx, const smash_tensor *t, const char *role, uint32_t dtypes, int access, size_t *count)
+{
+    size_t n, bytes;
+    smash_err err;
+    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s: the tensor is NULL", role);
+    if (t->ndim > SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, t->ndim, "%s %q has %u dims; at most %i are possible", role, smash__name(t), t->ndim, SMASH_MAX_DIMS);
+    if ((unsigned)t->dtype >= SMASH_DTYPE_COUNT || !(dtypes >> t->dtype & 1))
+        return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)t->dtype, "%s %q is %s, which is not taken here", role, smash__name(t), smash_dtype_name(t->dtype));
+    if (t->flags & SMASH_TENSOR_DEVICE) return SMASH__FAIL(ctx, SMASH_ERR_DEVICE, 0, "%s %q lies on a device; copy it to host memory first", role, smash__name(t));
+    err = smash_tensor_count(t, &n);
+    if (!err) err = smash_tensor_bytes(t, &bytes);
+    if (err) return SMASH__FAIL(ctx, err, 0, "%s %q: the shape does not fit the address space", role, smash__name(t));
+    if (access != SMASH__SHAPE_ONLY) {
+        if (!t->data && bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s %q has no data", role, smash__name(t));
+        if (t->bytes < bytes) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%s %q needs %z bytes for its shape, its buffer has %z", role, smash__name(t), bytes, t->bytes);
+        if ((uintptr_t)t->data % smash__dtype(t->dtype)->align)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s %q is not aligned to its %s elements", role, smash__name(t), smash_dtype_name(t->dtype));
+        if (access == SMASH__WRITE && (t->flags & SMASH_TENSOR_CONST)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s %q is constant and cannot be written", role, smash__name(t));
+    }
+    if (count) *count = n;
+    return SMASH_OK;
+}
+
+SMASH__FN int smash__same_shape(const smash_tensor *a, uint32_t ndim, const size_t *shape)
+{
+    uint32_t i;
+    if (a->ndim != ndim) return 0;
+    for (i = 0; i < ndim; i++) if (a->shape[i] != shape[i]) return 0;
+    return 1;
+}
+
+SMASH__FN smash_err smash__check_shape(smash_ctx *ctx, const smash_tensor *t, const char *role, uint32_t ndim, const size_t *shape)
+{
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    if (smash__same_shape(t, ndim, shape)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%s %q has shape %s, it must be %s", role, smash__name(t),
+                       smash__shape_text(t->ndim, t->shape, is), smash__shape_text(ndim, shape, must));
+}
+
+/* 1 if the two share a byte */
+SMASH__FN int smash__overlap(const smash_tensor *a, const smash_tensor *b)
+{
+    uintptr_t p = (uintptr_t)a->data, q = (uintptr_t)b->data;
+    return a->bytes && b->bytes && p < q + b->bytes && q < p + a->bytes;
+}
+
+SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, const smash_tensor *b)
+{
+    if (!smash__overlap(a, b)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q and %q share memory; give them separate buffers", smash__name(a), smash__name(b));
+}
+
+/* ---- SIMD: one C body, compiled for several instruction sets, chosen per call ---- */
+
+#if !SMASH_NO_SIMD && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && !defined(__TINYC__)
+#define SMASH__SIMD 1
+#define SMASH__AVX2 __attribute__((target("avx2")))
+#if defined(__clang__)
+#define SMASH__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
+#else
+#define SMASH__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")))
+#endif
+/* From SMASH__INLINE name_body(params): name(simd, args), which picks the copy for this machine. No FMA in the
+ * targets, and no body may hold a float a*b+c: the copies must give the same bits. */
+#define SMASH__KERNEL(name, params, args) \
+    static SMASH__NOINLINE void name##_plain params { name##_body args; } \
+    static SMASH__NOINLINE SMASH__AVX2 void name##_avx2 params { name##_body args; } \
+    static SMASH__NOINLINE SMASH__AVX512 void name##_avx512 params { name##_body args; }
+#define SMASH__CALL(simd, name, args) \
+    do { if ((simd) == 2) name##_avx512 args; else if ((simd) == 1) name##_avx2 args; else name##_plain args; } while (0)
+#else
+#define SMASH__SIMD 0
+#define SMASH__KERNEL(name, params, args) static SMASH__NOINLINE void name##_plain params { name##_body args; }
+#define SMASH__CALL(simd, name, args) do { (void)(simd); name##_plain args; } while (0)
+#endif
+
+/* 2 AVX-512, 1 AVX2, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
+SMASH__FN int smash__simd(const smash_ctx *ctx)
+{
+#if SMASH__SIMD
+    if (ctx && ctx->version == SMASH_VERSION && ctx->size == sizeof *ctx && ctx->no_simd) return 0;
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return 2;
+    return __builtin_cpu_supports("avx2") ? 1 : 0;
+#else
+    (void)ctx;
+    return 0;
+#endif
+}
+
+/* Work is cut into chunks of this many elements, whatever the number of threads; sums are combined in chunk order. */
+enum { SMASH__CHUNK = 65536, SMASH__TILE = 32 };
+
+/* ---- one number ---- */
+
+SMASH__DEF float smash_f16_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7FFFu;
+    if (rest >= 0x7C00u) return smash__float32(sign | 0x7F800000u | (rest & 0x3FFu) << 13 | (rest > 0x7C00u ? 0x400000u : 0u));
+    if (rest >= 0x0400u) return smash__float32(sign | ((rest << 13) + 0x38000000u));
+    return smash__float32(sign | smash__bits32((float)(int32_t)rest * 5.9604644775390625e-8f));     /* subnormal: rest * 2^-24, exact */
+}
+
+/* Round a double to a 16-bit float with this many mantissa bits and this exponent bias. */
+SMASH__FN uint32_t smash__narrow(double x, int mantissa, int bias)
+{
+    uint64_t bits = smash__bits64(x), m = bits & 0xFFFFFFFFFFFFFu;
+    int exponent = (int)(bits >> 52 & 0x7FF), shift = 52 - mantissa, e;
+    uint32_t sign = (uint32_t)(bits >> 63), top = (uint32_t)(2 * bias + 1);
+    uint32_t out;
+    if (exponent == 0x7FF) out = top << mantissa | (m ? 1u << (mantissa - 1) | (uint32_t)(m >> shift) : 0u);     /* Inf, quiet NaN */
+    else {
+        e = exponent - 1023 + bias;
+        if (exponent) m |= (uint64_t)1 << 52;
+        if (e >= 1) out = ((uint32_t)(e - 1) << mantissa) + (uint32_t)smash__shift_round(m, shift, 0);           /* a carry moves the exponent up */
+        else if (shift + 1 - e <= 63) out = (uint32_t)smash__shift_round(m, shift + 1 - e, 0);                  /* subnormal */
+        else out = 0;
+        if (out > top << mantissa || e > 2 * bias) out = top << mantissa;
+    }
+    return out | sign << 15;
+}
+
+SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(x, 10, 15); }
+SMASH__DEF uint16_t smash_f32_to_f16(float x)   { return (uint16_t)smash__narrow((double)x, 10, 15); }
+SMASH__DEF uint16_t smash_f64_to_bf16(double x) { return (uint16_t)smash__narrow(x, 7, 127); }
+SMASH__DEF uint16_t smash_f32_to_bf16(float x)  { return (uint16_t)smash__narrow((double)x, 7, 127); }
+SMASH__DEF float smash_bf16_to_f32(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    return smash__float32((bits & 0x7FFFFFFFu) > 0x7F800000u ? bits | 0x400000u : bits);
+}
+
+/* An integer as sign and magnitude, so that one type holds I64 and U64. */
+SMASH__FN uint64_t smash__get_int(const smash_tensor *t, size_t i, int *negative)
+{
+    int64_t v = 0;
+    *negative = 0;
+    switch (t->dtype) {
+    case SMASH_I8:  v = ((const int8_t *)t->data)[i]; break;
+    case SMASH_I16: v = ((const int16_t *)t->data)[i]; break;
+    case SMASH_I32: v = ((const int32_t *)t->data)[i]; break;
+    case SMASH_I64: v = ((const int64_t *)t->data)[i]; break;
+    case SMASH_U8: case SMASH_BOOL: return ((const uint8_t *)t->data)[i];
+    case SMASH_U16: return ((const uint16_t *)t->data)[i];
+    case SMASH_U32: return ((const uint32_t *)t->data)[i];
+    case SMASH_U64: return ((const uint64_t *)t->data)[i];
+    default: {                                                  /* packed: low bits first */
+        unsigned bits = smash_dtype_bits(t->dtype), per = 8 / bits, half = 1u << (bits - 1);
+        unsigned u = (unsigned)((const uint8_t *)t->data)[i / per] >> i % per * bits & (2 * half - 1);
+        v = (int64_t)u;
+        if ((smash__dtype(t->dtype)->kind & SMASH__SIGNED) && u >= half) v -= (int64_t)(2 * half);
+    } }
+    *negative = v < 0;
+    return v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
+}
+
+/* 0 if the dtype cannot hold it */
+SMASH__FN int smash__set_int(const smash_tensor *t, size_t i, uint64_t magnitude, int negative)
+{
+    const smash__dtype_info *info = smash__dtype(t->dtype);
+    int is_signed = (info->kind & SMASH__SIGNED) != 0;
+    unsigned bits = t->dtype == SMASH_BOOL ? 1 : info->bits;
+    uint64_t most = is_signed ? ((uint64_t)1 << (bits - 1)) - (negative ? 0 : 1) : bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
+    uint64_t u = negative ? (uint64_t)0 - magnitude : magnitude;
+    if (magnitude > most || (negative && !is_signed && magnitude)) return 0;
+    switch (info->bits) {
+    case 8:  ((uint8_t *)t->data)[i] = (uint8_t)u; break;
+    case 16: ((uint16_t *)t->data)[i] = (uint16_t)u; break;
+    case 32: ((uint32_t *)t->data)[i] = (uint32_t)u; break;
+    case 64: ((uint64_t *)t->data)[i] = u; break;
+    default: {
+        uint8_t *byte = (uint8_t *)t->data + i / (8 / bits);
+        unsigned shift = (unsigned)(i % (8 / bits) * bits), window = ((1u << bits) - 1u) << shift;
+        *byte = (uint8_t)((*byte & ~window) | ((unsigned)u << shift & window));
+    } }
+    return 1;
+}
+
+/* Integer to double, rounded to odd where it does not fit, so that a second rounding to fewer bits is right. */
+SMASH__FN double smash__int_to_f64(uint64_t magnitude, int negative)
+{
+    double x;
+    if (magnitude >> 53) {
+        int shift = 0;
+        while (magnitude >> shift >> 53) shift++;
+        magnitude = (magnitude >> shift | ((magnitude & (((uint64_t)1 << shift) - 1)) != 0)) << shift;
+    }
+    x = (double)magnitude;
+    return negative ? -x : x;
+}
+
+/* n numbers from `first` on, as doubles: exact for every dtype but 64-bit integers, which round to odd. */
+SMASH__FN SMASH__NOINLINE void smash__load_f64(const smash_tensor *t, size_t first, size_t n, double *out)
+{
+    size_t i;
+    int negative;
+    switch (t->dtype) {
+    case SMASH_F32:  { const float *p = (const float *)t->data + first;       for (i = 0; i < n; i++) out[i] = (double)p[i]; break; }
+    case SMASH_F64:  { const double *p = (const double *)t->data + first;     for (i = 0; i < n; i++) out[i] = p[i]; break; }
+    case SMASH_F16:  { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = (double)smash_f16_to_f32(p[i]); break; }
+    case SMASH_BF16: { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = (double)smash_bf16_to_f32(p[i]); break; }
+    default:
+        for (i = 0; i < n; i++) {
+            uint64_t magnitude = smash__get_int(t, first + i, &negative);
+            out[i] = smash__int_to_f64(magnitude, negative);
+        }
+    }
+}
+
+/* n numbers of an F32, F16 or BF16 tensor as floats, exact */
+SMASH__FN void smash__load_f32(const smash_tensor *t, size_t first, size_t n, float *out)
+{
+    size_t i;
+    if (t->dtype == SMASH_F32) smash__copy(out, (const float *)t->data + first, n * sizeof *out);
+    else {
+        const uint16_t *p = (const uint16_t *)t->data + first;
+        if (t->dtype == SMASH_F16) for (i = 0; i < n; i++) out[i] = smash_f16_to_f32(p[i]);
+        else                       for (i = 0; i < n; i++) out[i] = smash_bf16_to_f32(p[i]);
+    }
+}
+
+/* One double into a float tensor, rounded once */
+SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
+{
+    switch (t->dtype) {
+    case SMASH_F32: ((float *)t->data)[i] = (float)x; break;
+    case SMASH_F64: ((double *)t->data)[i] = x; break;
+    case SMASH_F16: ((uint16_t *)t->data)[i] = smash_f64_to_f16(x); break;
+    default:        ((uint16_t *)t->data)[i] = smash_f64_to_bf16(x); break;
+    }
+}
+
+/* ---- conversion ---- */
+
+SMASH__DEF smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst)
+{
+    size_t n, i, j;
+    int from_float, to_float;
+    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__FLOATS | SMASH__INTS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, src->shape));
+    SMASH__TRY(smash__check_apart(ctx, src, dst));
+    from_float = smash__dtype(src->dtype)->kind & SMASH__FLOAT;
+    to_float = smash__dtype(dst->dtype)->kind & SMASH__FLOAT;
+    if (n && smash__dtype(dst->dtype)->kind & SMASH__PACKED) {          /* the bits behind the last number are 0 */
+        size_t bytes;
+        SMASH__TRY(smash_tensor_bytes(dst, &bytes));
+        ((uint8_t *)dst->data)[bytes - 1] = 0;
+    }
+    for (i = 0; i < n; i += SMASH__TILE) {
+        size_t tile = smash__min(n - i, SMASH__TILE);
+        double x[SMASH__TILE];
+        if (from_float || to_float) smash__load_f64(src, i, tile, x);
+        for (j = 0; j < tile; j++) {
+            uint64_t magnitude;
+            int negative, fits;
+            if (to_float) {
+                if (dst->dtype == SMASH_F64 && !from_float) {           /* here x is the last rounding: not to odd */
+                    magnitude = smash__get_int(src, i + j, &negative);
+                    x[j] = negative ? -(double)magnitude : (double)magnitude;
+                }
+                smash__set_float(dst, i + j, x[j]);
+                continue;
+            }
+            if (from_float) {
+                double a = x[j] < 0 ? -x[j] : x[j];
+                negative = x[j] < 0;
+                fits = a < 18446744073709551616.0;                      /* false for NaN, too */
+                magnitude = fits ? (uint64_t)a : 0;
+                fits = fits && (double)magnitude == a;
+            } else {
+                magnitude = smash__get_int(src, i + j, &negative);
+                fits = 1;
+            }
+            if (!fits || !smash__set_int(dst, i + j, magnitude, negative))
+                return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i + j, "element %z of %q is not a number that %s can hold", i + j, smash__name(src), smash_dtype_name(dst->dtype));
+        }
+    }
+    return SMASH_OK;
+}
+
+/* ---- distance ---- */
+
+enum { SMASH__DISTANCE_LANES = 8 };
+typedef struct smash__sums { double error2, a2, b2, ab, max; uint64_t zeros_a, zeros_b, clipped; } smash__sums;    /* clipped: the quant section's */
+typedef struct smash__lanes {
+    double error2[SMASH__DISTANCE_LANES], a2[SMASH__DISTANCE_LANES], b2[SMASH__DISTANCE_LANES], ab[SMASH__DISTANCE_LANES];
+    uint32_t max[SMASH__DISTANCE_LANES], zeros_a[SMASH__DISTANCE_LANES], zeros_b[SMASH__DISTANCE_LANES];
+} smash__lanes;
+
+/* Products of two floats are exact in double, so a fused multiply-add gives the same bits. */
+#define SMASH__DISTANCE_STEP(x, y) do { \
+    float fx = (float)(x), fy = (float)(y), e = (float)((double)(x) - (double)(y)); \
+    uint32_t eb = smash__bits32(e) & 0x7FFFFFFFu; \
+    lanes->error2[j] += (double)e * (double)e; \
+    lanes->a2[j] += (double)fx * (double)fx; \
+    lanes->b2[j] += (double)fy * (double)fy; \
+    lanes->ab[j] += (double)fx * (double)fy; \
+    lanes->max[j] = eb > lanes->max[j] ? eb : lanes->max[j]; \
+    lanes->zeros_a[j] += (x) == 0; \
+    lanes->zeros_b[j] += (y) == 0; \
+} while (0)
+
+SMASH__INLINE void smash__distance_f32_body(const float *SMASH__RESTRICT a, const float *SMASH__RESTRICT b, size_t groups, smash__lanes *SMASH__RESTRICT lanes)
+{
+    size_t g, j;
+    for (g = 0; g < groups; g++, a += SMASH__DISTANCE_LANES, b += SMASH__DISTANCE_LANES)
+        for (j = 0; j < SMASH__DISTANCE_LANES; j++) SMASH__DISTANCE_STEP(a[j], b[j]);
+}
+SMASH__KERNEL(smash__distance_f32, (const float *SMASH__RESTRICT a, const float *SMASH__RESTRICT b, size_t groups, smash__lanes *SMASH__RESTRICT lanes), (a, b, groups, lanes))
+
+/* The same for any dtype: n numbers, the first of them in this lane */
+SMASH__FN SMASH__NOINLINE void smash__distance_few(const double *a, const double *b, size_t lane, size_t n, smash__lanes *lanes)
+{
+    size_t i, j;
+    for (i = 0, j = lane; i < n; i++, j++) SMASH__DISTANCE_STEP(a[i], b[i]);
+}
+#undef SMASH__DISTANCE_STEP
+
+/* Lanes to one sum, always in this order. */
+SMASH__FN smash__sums smash__sum_lanes(const smash__lanes *lanes)
+{
+    smash__sums s = SMASH_ZERO;
+    uint32_t max = 0;
+    int j;
+    for (j = 0; j < SMASH__DISTANCE_LANES; j++) {
+        s.error2 += lanes->error2[j];
+        s.a2 += lanes->a2[j];
+        s.b2 += lanes->b2[j];
+        s.ab += lanes->ab[j];
+        s.zeros_a += lanes->zeros_a[j];
+        s.zeros_b += lanes->zeros_b[j];
+        if (lanes->max[j] > max) max = lanes->max[j];
+    }
+    s.max = (double)smash__float32(max);
+    return s;
+}
+
+SMASH__FN void smash__add_sums(smash__sums *to, const smash__sums *s)
+{
+    to->error2 += s->error2;
+    to->a2 += s->a2;
+    to->b2 += s->b2;
+    to->ab += s->ab;
+    to->zeros_a += s->zeros_a;
+    to->zeros_b += s->zeros_b;
+    to->clipped += s->clipped;
+    if (s->max > to->max || s->max != s->max) to->max = s->max;
+}
+
+SMASH__FN double smash__snr_db(double signal, double noise)
+{
+    const double infinity = smash__float64((uint64_t)0x7FF << 52);
+    if (noise == 0) return infinity;
+    if (signal == 0) return -infinity;
+    return smash__product(4.3429448190325182765, smash_log(signal / noise));       /* 10 / ln 10 */
+}
+
+typedef struct smash__distance_job { const smash_tensor *a, *b; size_t count; int simd; smash__sums *sums; } smash__distance_job;
+
+SMASH__FN void smash__distance_chunk(void *arg, size_t chunk)
+{
+    const smash__distance_job *job = (const smash__distance_job *)arg;
+    size_t first = chunk * SMASH__CHUNK, n = smash__min(job->count - first, SMASH__CHUNK), i = 0;
+    smash__lanes lanes;
+    smash__fill(&lanes, 0, sizeof lanes);
+    if (job->a->dtype == SMASH_F32 && job->b->dtype == SMASH_F32) {
+        i = n / SMASH__DISTANCE_LANES * SMASH__DISTANCE_LANES;
+        SMASH__CALL(job->simd, smash__distance_f32, ((const float *)job->a->data + first, (const float *)job->b->data + first, n / SMASH__DISTANCE_LANES, &lanes));
+    }
+    for (; i < n; i += 2) {
+        size_t some = smash__min(n - i, 2);
+        double x[2], y[2];
+        smash__load_f64(job->a, first + i, some, x);
+        smash__load_f64(job->b, first + i, some, y);
+        smash__distance_few(x, y, i % SMASH__DISTANCE_LANES, some, &lanes);
+    }
+    job->sums[chunk] = smash__sum_lanes(&lanes);
+}
+
+SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a, const smash_tensor *b, smash_distance *out)
+{
+    smash__distance_job job;
+    smash__sums total = SMASH_ZERO;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t chunks, i;
+    if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &job.count));
+    SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check_shape(ctx, b, "second tensor", a->ndim, a->shape));
+    job.a = a;
+    job.b = b;
+    job.simd = smash__simd(ctx);
+    chunks = job.count / SMASH__CHUNK + (job.count % SMASH__CHUNK != 0);
+    job.sums = chunks ? (smash__sums *)smash__scratch(ctx, chunks, sizeof *job.sums) : NULL;
+    if (chunks && !job.sums) return SMASH_ERR_NOMEM;
+    smash__parallel(ctx, chunks, smash__distance_chunk, &job);
+    for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
+    smash__scratch_rewind(ctx, mark);
+    out->count = job.count;
+    out->mse = job.count ? total.error2 / (double)job.count : 0;
+    out->max_abs_error = total.max;
+    out->snr_db = smash__snr_db(total.a2, total.error2);
+    out->cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0 : total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2));
+    out->zeros_a = (size_t)total.zeros_a;
+    out->zeros_b = (size_t)total.zeros_b;
+    return SMASH_OK;
+}
+
+/* ---- granularity ---- */
+
+SMASH__FN smash_grain smash__grain(smash_grain_kind kind)
+{
+    smash_grain g;
+    smash__fill(&g, 0, sizeof g);
+    g.kind = kind;
+    return g;
+}
+
+SMASH__DEF smash_grain smash_grain_element(void)     { return smash__grain(SMASH_GRAIN_ELEMENT); }
+SMASH__DEF smash_grain smash_grain_tensor(void)      { return smash__grain(SMASH_GRAIN_TENSOR); }
+SMASH__DEF smash_grain smash_grain_out_channel(void) { return smash_grain_axis(0); }
+SMASH__DEF smash_grain smash_grain_in_channel(void)  { return smash_grain_axis(1); }
+
+SMASH__DEF smash_grain smash_grain_axis(uint32_t axis)
+{
+    smash_grain g = smash__grain(SMASH_GRAIN_AXIS);
+    g.axis = axis;
+    return g;
+}
+
+SMASH__DEF smash_grain smash_grain_block(const int32_t *block, uint32_t count)
+{
+    smash_grain g = smash__grain(SMASH_GRAIN_BLOCK);
+    uint32_t i;
+    g.block_count = count;
+    for (i = 0; i < count && i < SMASH_MAX_DIMS; i++) g.block[i] = block[i];
+    return g;
+}
+
+/* "1, 2, 3, 6" : the block sizes that divide a dim, for messages */
+SMASH__FN const char *smash__divisors(size_t dim, char out[SMASH__SHAPE_TEXT])
+{
+    size_t d, n = 0;
+    out[0] = '\0';
+    for (d = 1; d <= dim && d <= 64 && n + 24 < SMASH__SHAPE_TEXT; d++)
+        if (dim % d == 0) n += smash__format(out + n, SMASH__SHAPE_TEXT - n, n ? ", %z" : "%z", d);
+    return out;
+}
+
+SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
+{
+    smash_grid g;
+    uint32_t i, lead;
+    char text[SMASH__SHAPE_TEXT];
+    if (!grain || !t || !grid || t->ndim > SMASH_MAX_DIMS || (unsigned)grain->kind > SMASH_GRAIN_BLOCK)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "granularity, tensor or grid is missing or was not initialised");
+    smash__fill(&g, 0, sizeof g);
+    g.ndim = t->ndim;
+    if (grain->kind == SMASH_GRAIN_AXIS && grain->axis >= t->ndim)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->axis, "%q has %u dims, so there is no axis %u to take channels from", smash__name(t), t->ndim, grain->axis);
+    if (grain->kind == SMASH_GRAIN_BLOCK && (grain->block_count > t->ndim || grain->block_count > SMASH_MAX_DIMS))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->block_count, "the block has %u sizes but %q has only %u dims", grain->block_count, smash__name(t), t->ndim);
+    lead = grain->kind == SMASH_GRAIN_BLOCK && !grain->pad_back ? t->ndim - grain->block_count : 0;
+    g.blocks = g.block_elements = 1;
+    for (i = 0; i < t->ndim; i++) {
+        int32_t size = -1;
+        if (t->shape[i] == 0) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "dim %u of %q is 0: there is nothing to divide into blocks", i, smash__name(t));
+        if (grain->kind == SMASH_GRAIN_ELEMENT) size = 1;
+        else if (grain->kind == SMASH_GRAIN_AXIS) size = i == grain->axis ? 1 : -1;
+        else if (grain->kind == SMASH_GRAIN_BLOCK) {
+            if (i < lead || i - lead >= grain->block_count) size = grain->pad_value ? grain->pad_value : 1;
+            else size = grain->block[i - lead];
+        }
+        if (size == 0 || size < -1)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "block size %i along dim %u of %q: it must be -1 (the whole axis) or at least 1", (int)size, i, smash__name(t));
+        g.block[i] = size < 0 ? t->shape[i] : (size_t)size;
+        if (t->shape[i] % g.block[i])
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "block size %i does not divide dim %u of %q, which is %z; sizes that do: %s, or -1 for all of it",
+                               (int)size, i, smash__name(t), t->shape[i], smash__divisors(t->shape[i], text));
+        g.count[i] = t->shape[i] / g.block[i];
+        if (!smash__mul(g.blocks, g.count[i], &g.blocks) || !smash__mul(g.block_elements, g.block[i], &g.block_elements))
+            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the shape of %q does not fit the address space", smash__name(t));
+    }
+    *grid = g;
+    return SMASH_OK;
+}
+
+/* The block walker: a tensor is a row of equal runs, each contiguous in memory and inside one block. Runs are
+ * visited in memory order, from any run on, so that chunks of runs can go to different threads. */
+typedef struct smash__walk {
+    size_t   run, runs;                  /* elements of a run; number of runs */
+    size_t   first;                      /* element index of the current run */
+    size_t   block;                      /* its block, row-major in the grid */
+    uint32_t axes;                       /* leading axes that are stepped through; the last one in steps of `step` */
+    size_t   limit[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], size[SMASH_MAX_DIMS], inside[SMASH_MAX_DIMS], stride[SMASH_MAX_DIMS];
+} smash__walk;
+
+SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
+{
+    uint32_t i = w->axes;
+    w->first = run * w->run;
+    w->block = 0;
+    while (i--) {
+        w->at[i] = run % w->limit[i];
+        run /= w->limit[i];
+        w->inside[i] = w->at[i] % w->size[i];
+        w->block += w->at[i] / w->size[i] * w->stride[i];
+    }
+}
+
+SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
+{
+    uint32_t axis = grid->ndim, i;
+    size_t stride = 1;
+    smash__fill(w, 0, sizeof *w);
+    w->run = 1;
+    while (axis && grid->count[axis - 1] == 1) w->run *= grid->block[--axis];      /* whole axes at the end join the run ... */
+    if (axis) w->run *= grid->block[axis - 1];                                     /* ... and so does the block of the next one */
+    w->axes = axis;
+    w->runs = 1;
+    for (i = axis; i--; ) {
+        int last = i == axis - 1;
+        w->limit[i] = last ? grid->count[i] : grid->count[i] * grid->block[i];
+        w->size[i] = last ? 1 : grid->block[i];
+        w->stride[i] = stride;
+        stride *= grid->count[i];
+        w->runs *= w->limit[i];
+    }
+    smash__walk_seek(w, 0);
+}
+
+SMASH__FN void smash__walk_next(smash__walk *w)
+{
+    uint32_t i = w->axes;
+    w->first += w->run;
+    while (i--) {
+        if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
+        if (++w->at[i] < w->limit[i]) return;
+        w->at[i] = 0;
+        w->block -= w->limit[i] / w->size[i] * w->stride[i];
+    }
+}
+
+#if !SMASH_NO_MASK
+/*==================================================================================================
+ * MARK: - Mask, implementation                                                          >>mask-impl
+ *================================================================================================*/
+
+#define SMASH__MASKS (SMASH__BIT(SMASH_BOOL) | SMASH__BIT(SMASH_U8))
+
+/* SAMPLE_FROM: elements from which guessing by a sample pays. PARTS is the most a pass is cut into: fixed, so scratch
+ * does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
+enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
+
+#if SMASH__SIMD
+#define SMASH__UNROLL _Pragma("GCC unroll 16")          /* keeps the lanes in registers at -O2, too */
+#else
+#define SMASH__UNROLL
+#endif
+
+/* ---- keys ---- */
+
+/* What a selection ranks. Floats of one sign order like their bits, so a block of one element needs no score: its
+ * magnitude bits are its key. A metric may be negative and goes from sign and magnitude to two's complement. Either
+ * way -0 equals +0, and a key of `infinity` or beyond is Inf or NaN. */
+typedef struct smash__keys {
+    const void *data;
+    size_t      count;
+    uint32_t    bits;                /* 16, 32 or 64 */
+    int         simd;
+    uint64_t    sign;                /* 64 bits: all ones to keep the sign */
+    int64_t     infinity;
+} smash__keys;
+
+/* One pass counts the keys below lo, those equal to lo, and those in (lo, hi] in bins of 2^shift keys. */
+typedef struct smash__pass { int64_t lo, hi, infinity; uint64_t sign; unsigned shift; } smash__pass;
+enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__BAD = 2, SMASH__BINS = 3 };
+
+SMASH__INLINE uint16_t smash__bits16(uint16_t x)  { return x; }
+SMASH__INLINE uint16_t smash__float16(uint16_t u) { return u; }
+SMASH__INLINE int16_t smash__key16(uint16_t u, uint64_t sign) { (void)sign; return (int16_t)(u & 0x7FFFu); }
+SMASH__INLINE int32_t smash__key32(uint32_t u, uint64_t sign) { (void)sign; return (int32_t)(u & 0x7FFFFFFFu); }
+SMASH__INLINE int64_t smash__key64(uint64_t u, uint64_t sign)
+{
+    uint64_t flip = ((uint64_t)0 - (u >> 63)) & sign;
+    return (int64_t)(((u & ~((uint64_t)1 << 63)) ^ flip) - flip);
+}
+
+/* The loops over elements, once per width: E is the element, S and U are integers of its size. Tiles that have
+ * no key in the bracket are only counted, without a branch; with a good bracket that is most of them. */
+#define SMASH__MASK_KERNELS(bits, E, S, U) \
+SMASH__INLINE void smash__tally##bits##_body(const E *SMASH__RESTRICT x, size_t n, const smash__pass *SMASH__RESTRICT pass, size_t *SMASH__RESTRICT out) \
+{ \
+    const S lo = (S)pass->lo, hi = (S)pass->hi, infinity = (S)pass->infinity, minus = (S)-infinity; \
+    const U width = (U)((U)hi - (U)lo); \
+    const uint64_t sign = pass->sign; \
+    const unsigned shift = pass->shift; \
+    size_t total_below = 0, total_equal = 0, total_bad = 0, j; \
+    while (n) { \
+        S below = 0, equal = 0, bad = 0, inside = 0; \
+        size_t tile = smash__min(n, SMASH__TILE); \
+        if (tile == SMASH__TILE) { \
+            for (j = 0; j < SMASH__TILE; j++) { \
+                S key = smash__key##bits(smash__bits##bits(x[j]), sign); \
+                below = (S)(below + (key < lo)); \
+                equal = (S)(equal + (key == lo)); \
+                bad = (S)(bad | (key >= infinity) | (key <= minus)); \
+                inside = (S)(inside | ((key > lo) & (key <= hi))); \
+            } \
+        } else { \
+            for (j = 0; j < tile; j++) { \
+                S key = smash__key##bits(smash__bits##bits(x[j]), sign); \
+                below = (S)(below + (key < lo)); \
+                equal = (S)(equal + (key == lo)); \
+                bad = (S)(bad | (key >= infinity) | (key <= minus)); \
+            } \
+            inside = 1; \
+        } \
+        total_below += (size_t)(U)below; \
+        total_equal += (size_t)(U)equal; \
+        total_bad |= (size_t)(U)bad; \
+        if (inside) { \
+            for (j = 0; j < tile; j++) { \
+                U d = (U)((U)smash__key##bits(smash__bits##bits(x[j]), sign) - (U)lo - 1u); \
+                if (d < width) out[SMASH__BINS + (size_t)(d >> shift)]++; \
+            } \
+        } \
+        x += tile; \
+        n -= tile; \
+    } \
+    out[SMASH__BELOW] += total_below; \
+    out[SMASH__EQUAL] += total_equal; \
+    out[SMASH__BAD] |= total_bad; \
+} \
+SMASH__KERNEL(smash__tally##bits, (const E *SMASH__RESTRICT x, size_t n, const smash__pass *SMASH__RESTRICT pass, size_t *SMASH__RESTRICT out), \
+              (x, n, pass, out)) \
+\
+SMASH__INLINE void smash__keep##bits##_body(const E *SMASH__RESTRICT x, size_t n, int64_t least, uint64_t sign, uint8_t *SMASH__RESTRICT keep) \
+{ \
+    const S from = (S)least; \
+    size_t j; \
+    for (; n >= SMASH__TILE; x += SMASH__TILE, keep += SMASH__TILE, n -= SMASH__TILE) \
+        for (j = 0; j < SMASH__TILE; j++) keep[j] = (uint8_t)(smash__key##bits(smash__bits##bits(x[j]), sign) >= from); \
+    for (j = 0; j < n; j++) keep[j] = (uint8_t)(smash__key##bits(smash__bits##bits(x[j]), sign) >= from); \
+} \
+SMASH__KERNEL(smash__keep##bits, (const E *SMASH__RESTRICT x, size_t n, int64_t least, uint64_t sign, uint8_t *SMASH__RESTRICT keep), \
+              (x, n, least, sign, keep)) \
+\
+SMASH__INLINE void smash__apply##bits##_body(E *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep) \
+{ \
+    size_t j; \
+    for (; n >= SMASH__TILE; x += SMASH__TILE, keep += SMASH__TILE, n -= SMASH__TILE) \
+        for (j = 0; j < SMASH__TILE; j++) x[j] = smash__float##bits((U)(smash__bits##bits(x[j]) & (U)(0 - (U)(keep[j] != 0)))); \
+    for (j = 0; j < n; j++) x[j] = smash__float##bits((U)(smash__bits##bits(x[j]) & (U)(0 - (U)(keep[j] != 0)))); \
+} \
+SMASH__KERNEL(smash__apply##bits, (E *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep), (x, n, keep))
+
+SMASH__MASK_KERNELS(16, uint16_t, int16_t, uint16_t)
+SMASH__MASK_KERNELS(32, float, int32_t, uint32_t)
+SMASH__MASK_KERNELS(64, double, int64_t, uint64_t)
+#undef SMASH__MASK_KERNELS
+
+SMASH__FN smash__keys smash__keys_of(const smash_ctx *ctx, smash_dtype dtype, const void *data, size_t count, int is_signed)
+{
+    smash__keys k;
+    k.data = data;
+    k.count = count;
+    k.bits = smash_dtype_bits(dtype);
+    k.simd = smash__simd(ctx);
+    k.sign = is_signed ? UINT64_MAX : 0;
+    k.infinity = dtype == SMASH_F32 ? 0x7F800000 : dtype == SMASH_F16 ? 0x7C00 : dtype == SMASH_BF16 ? 0x7F80 : (int64_t)((uint64_t)0x7FF << 52);
+    return k;
+}
+
+SMASH__FN int64_t smash__key_at(const smash__keys *k, size_t i)
+{
+    if (k->bits == 16) return smash__key16(((const uint16_t *)k->data)[i], 0);
+    if (k->bits == 32) return smash__key32(smash__bits32(((const float *)k->data)[i]), 0);
+    return smash__key64(smash__bits64(((const double *)k->data)[i]), k->sign);
+}
+
+SMASH__FN void smash__tally(const smash__keys *k, size_t first, size_t n, const smash__pass *pass, size_t *out)
+{
+    if (k->bits == 16)      SMASH__CALL(k->simd, smash__tally16, ((const uint16_t *)k->data + first, n, pass, out));
+    else if (k->bits == 32) SMASH__CALL(k->simd, smash__tally32, ((const float *)k->data + first, n, pass, out));
+    else                    SMASH__CALL(k->simd, smash__tally64, ((const double *)k->data + first, n, pass, out));
+}
+
+/* Index of the first NaN or Inf; count if there is none. Only for messages: one key at a time. */
+SMASH__FN size_t smash__first_bad(const smash__keys *k)
+{
+    size_t i = 0;
+    while (i < k->count && smash__key_at(k, i) < k->infinity && smash__key_at(k, i) > -k->infinity) i++;
+    return i;
+}
+
+/* ---- selection: the key of a rank, without sorting ---- */
+
+typedef struct smash__select {
+    smash__keys k;
+    smash__pass pass;
+    size_t   parts, bins, *out;     /* a row of SMASH__BINS + bins counters for each part */
+    size_t   sample, step;          /* sample tiles, one of every `step`; 0: all elements */
+    int64_t  key;                   /* the answer, */
+    size_t   below, tie;            /* how many keys are smaller, and the counter that counted its equals */
+    size_t   cut;                   /* equals before this index are dropped, from it on kept */
+    uint8_t *mask;
+} smash__select;
+
+SMASH__FN size_t smash__bin_count(size_t n) { return n < 65536 ? 256 : 2048; }
+SMASH__FN size_t smash__part_count(size_t n) { size_t p = n / SMASH__CHUNK; return p < 1 ? 1 : smash__min(p, SMASH__PARTS); }
+SMASH__FN size_t smash__part_first(const smash__select *s, size_t part)
+{
+    return part < s->parts ? s->k.count / SMASH__TILE / s->parts * SMASH__TILE * part : s->k.count;
+}
+
+SMASH__FN void smash__tally_part(void *arg, size_t part)
+{
+    const smash__select *s = (const smash__select *)arg;
+    size_t *out = s->out + part * (SMASH__BINS + s->bins), first, i;
+    smash__fill(out, 0, (SMASH__BINS + s->bins) * sizeof *out);
+    if (s->step) {
+        uint64_t rng = 1;
+        for (i = 0; i < s->sample; i++)
+            smash__tally(&s->k, (i * s->step + (size_t)(smash_random(&rng) % s->step)) * SMASH__TILE, SMASH__TILE, &s->pass, out);
+    } else {
+        first = smash__part_first(s, part);
+        smash__tally(&s->k, first, smash__part_first(s, part + 1) - first, &s->pass, out);
+    }
+}
+
+/* Counter c over all parts */
+SMASH__FN size_t smash__counted(const smash__select *s, size_t c)
+{
+    size_t sum = 0, part;
+    for (part = 0; part < (s->step ? 1 : s->parts); part++) sum += s->out[part * (SMASH__BINS + s->bins) + c];
+    return sum;
+}
+
+SMASH__FN void smash__tally_all(smash_ctx *ctx, smash__select *s, int64_t lo, int64_t hi)
+{
+    uint64_t width = (uint64_t)hi - (uint64_t)lo;
+    s->pass.lo = lo;
+    s->pass.hi = hi;
+    s->pass.infinity = s->k.infinity;
+    s->pass.sign = s->k.sign;
+    s->pass.shift = 0;
+    while (width && (width - 1) >> s->pass.shift >= s->bins) s->pass.shift++;
+    smash__parallel(ctx, s->step ? 1 : s->parts, smash__tally_part, s);
+}
+
+/* Narrow the bracket [lo, hi] down to the key of this rank, from 0. A bracket that misses it costs a pass, never
+ * the answer. Returns 0 if a NaN or Inf was met. */
+SMASH__FN int smash__select_in(smash_ctx *ctx, smash__select *s, size_t rank, int64_t lo, int64_t hi)
+{
+    for (;;) {
+        size_t below, bin = 0, some = 0;
+        smash__tally_all(ctx, s, lo, hi);
+        if (smash__counted(s, SMASH__BAD)) return 0;
+        below = smash__counted(s, SMASH__BELOW);
+        if (rank < below) {
+            hi = lo - 1;
+            lo = s->k.sign ? -s->k.infinity : 0;
+            continue;
+        }
+        some = smash__counted(s, SMASH__EQUAL);
+        if (rank - below < some) {
+            s->key = lo;
+            s->below = below;
+            s->tie = SMASH__EQUAL;
+            return 1;
+        }
+        for (; bin < s->bins; bin++) {
+            below += some;
+            some = smash__counted(s, SMASH__BINS + bin);
+            if (rank - below < some) break;
+        }
+        if (bin == s->bins) {
+            lo = hi + 1;
+            hi = s->k.infinity;
+        } else {
+            int64_t last = hi;
+            lo = (int64_t)((uint64_t)lo + 1 + ((uint64_t)bin << s->pass.shift));
+            hi = (int64_t)((uint64_t)lo + (((uint64_t)1 << s->pass.shift) - 1));
+            if (hi > last) hi = last;
+            if (lo == hi) {
+                s->key = lo;
+                s->below = below;
+                s->tie = SMASH__BINS + bin;
+                return 1;
+            }
+        }
+    }
+}
+
+/* As above over all keys; of many, a sample first says about where it lies. */
+SMASH__FN int smash__select_rank(smash_ctx *ctx, smash__select *s, size_t rank)
+{
+    int64_t lo = s->k.sign ? -s->k.infinity : 0, hi = s->k.infinity;
+    if (s->k.count >= SMASH__SAMPLE_FROM) {
+        size_t tiles = s->k.count / SMASH__TILE, n, at, margin;
+        s->sample = tiles / 64 < 256 ? 256 : tiles / 64 > 2048 ? 2048 : tiles / 64;
+        s->step = tiles / s->sample;
+        n = s->sample * SMASH__TILE;
+        at = (size_t)((double)rank / (double)s->k.count * (double)n);
+        margin = (size_t)(3.0 * smash_sqrt((double)n));             /* six standard deviations of an independent sample */
+        if (at > margin) {
+            if (!smash__select_in(ctx, s, at - margin, lo, hi)) return 0;
+            lo = s->key;
+        }
+        if (at + margin < n) {
+            if (!smash__select_in(ctx, s, at + margin, lo, hi)) return 0;
+            hi = s->key;
+        }
+        s->step = 0;
+    }
+    return smash__select_in(ctx, s, rank, lo, hi);
+}
+
+/* Where the drops among equal keys end, so that exactly k go in all, those of lower index first. */
+SMASH__FN void smash__select_cut(smash__select *s, size_t k)
+{
+    size_t left = k - s->below, part = 0, i;
+    s->cut = s->k.count;
+    if (left == smash__counted(s, s->tie)) return;
+    while (s->out[part * (SMASH__BINS + s->bins) + s->tie] < left) left -= s->out[part++ * (SMASH__BINS + s->bins) + s->tie];
+    for (i = smash__part_first(s, part); left; i++) left -= smash__key_at(&s->k, i) == s->key;
+    s->cut = i;
+}
+
+SMASH__FN void smash__keep(const smash__select *s, size_t first, size_t n, int64_t least)
+{
+    const smash__keys *k = &s->k;
+    uint8_t *mask = s->mask + first;
+    if (k->bits == 16)      SMASH__CALL(k->simd, smash__keep16, ((const uint16_t *)k->data + first, n, least, k->sign, mask));
+    else if (k->bits == 32) SMASH__CALL(k->simd, smash__keep32, ((const float *)k->data + first, n, least, k->sign, mask));
+    else                    SMASH__CALL(k->simd, smash__keep64, ((const double *)k->data + first, n, least, k->sign, mask));
+}
+
+SMASH__FN void smash__keep_chunk(void *arg, size_t chunk)
+{
+    const smash__select *s = (const smash__select *)arg;
+    size_t first = chunk * SMASH__CHUNK, end = first + smash__min(s->k.count - first, SMASH__CHUNK);
+    size_t cut = s->cut < first ? first : smash__min(s->cut, end);
+    smash__keep(s, first, cut - first, s->key + 1);
+    smash__keep(s, cut, end - cut, s->key);
+}
+
+/* ---- allocation ---- */
+
+/* The smallest key that a threshold keeps. Up to 32 bits scores and threshold are compared as floats. */
+SMASH__FN int64_t smash__threshold_key(const smash__keys *k, smash_dtype dtype, uint32_t compare_bits, double threshold)
+{
+    const double largest = 3.4028234663852886e38, half_up = 3.4028235677973366e38;     /* a double from half_up on is Inf as a float */
+    uint32_t bits;
+    int64_t key;
+    float t;
+    if (!k->sign && !(threshold > 0)) return 0;
+    if (compare_bits > 32) return smash__key64(smash__bits64(threshold), k->sign);
+    bits = threshold >= half_up ? 0x7F800000u : threshold <= -half_up ? 0xFF800000u
+         : smash__bits32((float)(threshold > largest ? largest : threshold < -largest ? -largest : threshold));
+    if (dtype == SMASH_F32) return smash__key32(bits, 0);
+    if (dtype == SMASH_F16 || dtype == SMASH_BF16) {
+        t = smash__float32(bits);
+        key = dtype == SMASH_F16 ? smash_f32_to_f16(t) : smash_f32_to_bf16(t);
+        return key + ((dtype == SMASH_F16 ? smash_f16_to_f32((uint16_t)key) : smash_bf16_to_f32((uint16_t)key)) < t);
+    } else {
+        /* Doubles that round to at least the float t start half way between t and the float before it; the half
+         * itself rounds to the even one. Keys of floats are consecutive, so the float before has the key before. */
+        int32_t to = bits >> 31 ? -smash__key32(bits, 0) : smash__key32(bits, 0), i;
+        double side[2];
+        for (i = 0; i < 2; i++) {
+            int32_t one = to - i;
+            uint32_t magnitude = (uint32_t)(one < 0 ? -one : one);
+            side[i] = magnitude >= 0x7F800000u ? 340282366920938463463374607431768211456.0 : (double)smash__float32(magnitude);
+            if (one < 0) side[i] = -side[i];
+        }
+        if (to <= -0x7F800000) return -k->infinity;
+        return smash__key64(smash__bits64((side[0] + side[1]) / 2), UINT64_MAX) + (to & 1);
+    }
+}
+
+/* trunc(n * ratio) as a double product, and never more than n */
+SMASH__FN size_t smash__share(size_t n, double ratio) { return ratio < 1.0 ? smash__min(n, (size_t)((double)n * ratio)) : n; }
+
+/* Mask and number of blocks dropped; everything else was checked. NONFINITE leaves the mask untouched. */
+SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, smash__select *s, smash_dtype dtype, uint32_t compare_bits, size_t *dropped)
+{
+    size_t n = s->k.count, asked = smash__share(n, d->ratio), k;
+    s->step = 0;
+    s->cut = 0;                                                     /* keep whatever is >= s->key */
+    if (d->use_threshold) {
+        s->key = smash__threshold_key(&s->k, dtype, compare_bits, d->threshold);
+        smash__tally_all(ctx, s, s->key, s->key);
+        if (smash__counted(s, SMASH__BAD)) return SMASH_ERR_NONFINITE;
+        asked = smash__counted(s, SMASH__BELOW);
+    }
+    k = asked;
+    if (d->min_ratio > 0 && k < smash__share(n, d->min_ratio)) k = smash__share(n, d->min_ratio);
+    if (d->max_ratio > 0) k = smash__min(k, smash__share(n, d->max_ratio));
+    if (k == 0 || k == n) {
+        s->key = k ? s->k.infinity : s->k.sign ? -s->k.infinity : 0;
+        smash__tally_all(ctx, s, s->key, s->key);
+        if (smash__counted(s, SMASH__BAD)) return SMASH_ERR_NONFINITE;
+    } else if (k != asked || !d->use_threshold) {
+        if (!smash__select_rank(ctx, s, k - 1)) return SMASH_ERR_NONFINITE;
+        smash__select_cut(s, k);
+    }
+    smash__parallel(ctx, n / SMASH__CHUNK + (n % SMASH__CHUNK != 0), smash__keep_chunk, s);
+    *dropped = k;
+    return SMASH_OK;
+}
+
+/* ---- scores: sums of |x| and x^2 ---- */
+
+#define SMASH__ABS(x) ((double)smash__float32(smash__bits32(x) & 0x7FFFFFFFu))
+#define SMASH__SQUARE(x) ((double)(x) * (double)(x))               /* exact, so a fused multiply-add gives the same bits */
+
+/* lanes: number i goes to lane i % 32. rows: number i goes to place i. */
+#define SMASH__SUM_KERNELS(name, TERM) \
+SMASH__INLINE void smash__lanes_##name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes) \
+{ \
+    double sum[SMASH__LANES]; \
+    size_t j; \
+    for (j = 0; j < SMASH__LANES; j++) sum[j] = lanes[j]; \
+    for (; n >= SMASH__LANES; x += SMASH__LANES, n -= SMASH__LANES) { \
+        SMASH__UNROLL \
+        for (j = 0; j < SMASH__LANES; j++) sum[j] += TERM(x[j]); \
+    } \
+    for (j = 0; j < SMASH__LANES; j++) lanes[j] = sum[j]; \
+    for (j = 0; j < n; j++) lanes[j] += TERM(x[j]); \
+} \
+SMASH__KERNEL(smash__lanes_##name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes), (x, n, lanes)) \
+\
+SMASH__INLINE void smash__rows_##name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row) \
+{ \
+    size_t j; \
+    for (; n >= SMASH__LANES; x += SMASH__LANES, row += SMASH__LANES, n -= SMASH__LANES) \
+        for (j = 0; j < SMASH__LANES; j++) row[j] += TERM(x[j]); \
+    for (j = 0; j < n; j++) row[j] += TERM(x[j]); \
+} \
+SMASH__KERNEL(smash__rows_##name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row), (x, n, row))
+
+SMASH__SUM_KERNELS(abs, SMASH__ABS)
+SMASH__SUM_KERNELS(square, SMASH__SQUARE)
+#undef SMASH__SUM_KERNELS
+
+SMASH__INLINE void smash__lanes_distance_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes)
+{
+    double sum[SMASH__LANES];
+    size_t j;
+    for (j = 0; j < SMASH__LANES; j++) sum[j] = 0;
+    for (; n >= SMASH__LANES; x += SMASH__LANES, y += SMASH__LANES, n -= SMASH__LANES) {
+        SMASH__UNROLL
+        for (j = 0; j < SMASH__LANES; j++) {
+            float e = x[j] - y[j];                                  /* equals (float)((double)x - (double)y): 53 bits >= 2 * 24 + 2 */
+            sum[j] += SMASH__SQUARE(e);
+        }
+    }
+    for (j = 0; j < SMASH__LANES; j++) lanes[j] = sum[j];
+    for (j = 0; j < n; j++) {
+        float e = x[j] - y[j];
+        lanes[j] += SMASH__SQUARE(e);
+    }
+}
+SMASH__KERNEL(smash__lanes_distance, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes), (x, y, n, lanes))
+#undef SMASH__ABS
+#undef SMASH__SQUARE
+#undef SMASH__UNROLL
+
+/* The sum of the lanes, always in this order; those from n on hold 0 */
+SMASH__FN double smash__lane_sum(double *lanes, size_t n)
+{
+    size_t width, j;
+    for (width = SMASH__LANES / 2; width; width /= 2)
+        if (width < n) for (j = 0; j < width; j++) lanes[j] += lanes[j + width];
+    return lanes[0];
+}
+
+/* A walk in which runs of one number, each in a block of its own, are joined to rows. Returns 1 if so: number j of a
+ * run is then in block walk->block + j. */
+SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
+{
+    smash__walk_start(w, grid);
+    if (w->run > 1) return 0;
+    while (w->axes && w->size[w->axes - 1] == 1) {
+        w->axes--;
+        w->run *= w->limit[w->axes];
+        w->runs /= w->limit[w->axes];
+    }
+    return 1;
+}
+
+/* Work is shared by blocks, so that each sum is made by one thread in memory order. A slab is one slice of the first
+ * axis that has several blocks (one column, where rows are joined): it meets `visits` times, in `runs` runs each. */
+typedef struct smash__score {
+    const smash_tensor *w;
+    const smash_grid   *grid;
+    double             *metric;
+    int                 square, simd, rows;
+    size_t              slabs, visits, runs, share;    /* share: slabs of a task */
+} smash__score;
+
+/* Add n numbers to 32 lanes, or to a row of n sums. */
+SMASH__FN void smash__score_add(const smash__score *s, size_t first, size_t n, double *to, int row)
+{
+    size_t i, some;
+    if (s->w->dtype == SMASH_F64) {
+        const double *x = (const double *)s->w->data + first;
+        for (i = 0; i < n; i++) to[row ? i : i % SMASH__LANES] += s->square ? smash__product(x[i], x[i]) : x[i] < 0 ? -x[i] : x[i];
+        return;
+    }
+    for (i = 0; i < n; i += some) {
+        float tile[SMASH__TILE];
+        const float *x = tile;
+        some = smash__min(n - i, SMASH__TILE);
+        if (s->w->dtype == SMASH_F32) {
+            x = (const float *)s->w->data + first;
+            some = n;
+        } else smash__load_f32(s->w, first + i, some, tile);
+        if (row && s->square)  SMASH__CALL(s->simd, smash__rows_square, (x, some, to + i));
+        else if (row)          SMASH__CALL(s->simd, smash__rows_abs, (x, some, to + i));
+        else if (s->square)    SMASH__CALL(s->simd, smash__lanes_square, (x, some, to));
+        else                   SMASH__CALL(s->simd, smash__lanes_abs, (x, some, to));
+    }
+}
+
+SMASH__FN SMASH__NOINLINE double smash__score_run(const smash__score *s, size_t first, size_t n)
+{
+    double lanes[SMASH__LANES], sum = 0;
+    while (n) {
+        size_t some = smash__min(n, SMASH__CHUNK);
+        smash__fill(lanes, 0, sizeof lanes);
+        smash__score_add(s, first, some, lanes, some < SMASH__LANES);        /* of a short run, a row is the same as lanes */
+        sum += smash__lane_sum(lanes, some);
+        first += some;
+        n -= some;
+    }
+    return sum;
+}
+
+SMASH__FN void smash__score_task(void *arg, size_t task)
+{
+    const smash__score *s = (const smash__score *)arg;
+    size_t slab = task * s->share, slabs = smash__min(s->slabs - slab, s->share), visit, i;
+    smash__walk walk;
+    smash__walk_rows(&walk, s->grid);
+    for (visit = 0; visit < s->visits; visit++) {
+        if (s->rows) {
+            smash__walk_seek(&walk, visit);
+            smash__score_add(s, walk.first + slab, slabs, s->metric + walk.block + slab, 1);
+            continue;
+        }
+        smash__walk_seek(&walk, (visit * s->slabs + slab) * s->runs);
+        for (i = 0; i < slabs * s->runs; i++, smash__walk_next(&walk)) s->metric[walk.block] += smash__score_run(s, walk.first, walk.run);
+    }
+}
+
+SMASH__FN SMASH__NOINLINE size_t smash__score_plan(smash__score *s, int parallel)
+{
+    const smash_grid *grid = s->grid;
+    uint32_t axis = 0;
+    smash__walk walk;
+    s->rows = smash__walk_rows(&walk, grid);
+    s->visits = s->slabs = s->runs = 1;
+    if (s->rows) {
+        s->visits = walk.runs;
+        s->slabs = walk.run;
+    } else {
+        for (; axis < grid->ndim && grid->count[axis] == 1; axis++) s->visits *= grid->block[axis];
+        if (axis == grid->ndim) s->visits = 1;                      /* one block, one run */
+        else s->slabs = grid->count[axis];
+        s->runs = walk.runs / s->visits / s->slabs;
+    }
+    s->share = s->slabs;
+    if (parallel) {                                                 /* a chunk of work, in pieces long enough to stream */
+        size_t slab = grid->blocks * grid->block_elements / s->slabs, piece = slab / s->visits;
+        s->share = slab < SMASH__CHUNK ? SMASH__CHUNK / slab : 1;
+        if (s->share < SMASH__CHUNK / 64 / piece) s->share = SMASH__CHUNK / 64 / piece;
+        s->share = smash__min(s->share, s->slabs);
+    }
+    return s->slabs / s->share + (s->slabs % s->share != 0);
+}
+
+SMASH__FN void smash__root_chunk(void *arg, size_t chunk)
+{
+    const smash__score *s = (const smash__score *)arg;
+    size_t i = chunk * SMASH__CHUNK, end = i + smash__min(s->grid->blocks - i, SMASH__CHUNK);
+    for (; i < end; i++) s->metric[i] = smash_sqrt(s->metric[i]);
+}
+
+SMASH__FN SMASH__NOINLINE void smash__score_norm(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, int square, double *metric)
+{
+    smash__score s;
+    s.w = w;
+    s.grid = grid;
+    s.metric = metric;
+    s.simd = smash__simd(ctx);
+    s.square = square && grid->block_elements > 1;                  /* of one number, both norms are its magnitude */
+    smash__fill(metric, 0, grid->blocks * sizeof *metric);
+    smash__parallel(ctx, smash__score_plan(&s, smash__ctx(ctx) && ctx->parallel), smash__score_task, &s);
+    if (s.square) smash__parallel(ctx, grid->blocks / SMASH__CHUNK + (grid->blocks % SMASH__CHUNK != 0), smash__root_chunk, &s);
+}
+
+/* ---- scores: distances between blocks ---- */
+
+typedef struct smash__fpgm {
+    const void *rows;                /* blocks x length; float, or double for F64 */
+    double     *distance;            /* FPGM_ROWS x blocks: of block first + i to all that come later */
+    size_t      blocks, length, first;
+    int         wide, simd;
+} smash__fpgm;
+
+SMASH__FN SMASH__NOINLINE double smash__row_distance(const smash__fpgm *f, size_t a, size_t b)
+{
+    double lanes[SMASH__LANES], sum = 0;
+    size_t at = 0, some, i;
+    for (; at < f->length; at += some) {
+        some = smash__min(f->length - at, SMASH__CHUNK);
+        if (f->wide) {
+            const double *x = (const double *)f->rows + a * f->length + at, *y = (const double *)f->rows + b * f->length + at;
+            smash__fill(lanes, 0, sizeof lanes);
+            for (i = 0; i < some; i++) lanes[i % SMASH__LANES] += smash__product(x[i] - y[i], x[i] - y[i]);
+        } else {
+            const float *x = (const float *)f->rows + a * f->length + at, *y = (const float *)f->rows + b * f->length + at;
+            SMASH__CALL(f->simd, smash__lanes_distance, (x, y, some, lanes));
+        }
+        sum += smash__lane_sum(lanes, SMASH__LANES);
+    }
+    return smash_sqrt(sum);
+}
+
+SMASH__FN void smash__distance_task(void *arg, size_t task)
+{
+    const smash__fpgm *f = (const smash__fpgm *)arg;
+    size_t b = f->first + 1 + task * SMASH__FPGM_ROWS, end = b + smash__min(f->blocks - b, SMASH__FPGM_ROWS), i;
+    for (; b < end; b++)
+        for (i = 0; i < SMASH__FPGM_ROWS && f->first + i < b; i++)
+            f->distance[i * f->blocks + b] = smash__row_distance(f, f->first + i, b);
+}
+
+/* 1 if the blocks already lie one after the other, as floats or doubles */
+SMASH__FN SMASH__NOINLINE int smash__rows_ready(const smash_tensor *w, const smash_grid *grid)
+{
+    smash__walk walk;
+    smash__walk_start(&walk, grid);
+    return walk.runs == grid->blocks && (w->dtype == SMASH_F32 || w->dtype == SMASH_F64);
+}
+
+SMASH__FN SMASH__NOINLINE void smash__gather_rows(const smash_tensor *w, const smash_grid *grid, void *rows)
+{
+    size_t run, i, at, some;
+    uint32_t axis;
+    smash__walk walk;
+    smash__walk_start(&walk, grid);
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk)) {
+        at = 0;
+        for (axis = 0; axis < walk.axes; axis++) at = at * walk.size[axis] + walk.inside[axis];
+        at = walk.block * grid->block_elements + at * walk.run;
+        for (i = 0; i < walk.run; i += some) {
+            some = smash__min(walk.run - i, SMASH__CHUNK);
+            if (w->dtype == SMASH_F64) smash__load_f64(w, walk.first + i, some, (double *)rows + at + i);
+            else                       smash__load_f32(w, walk.first + i, some, (float *)rows + at + i);
+        }
+    }
+}
+
+/* Each pair once; the sums still run over the other blocks in index order. */
+SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, void *rows, double *distance, double *metric)
+{
+    smash__fpgm f;
+    size_t i, j, left;
+    f.rows = w->data;
+    if (!smash__rows_ready(w, grid)) {
+        smash__gather_rows(w, grid, rows);
+        f.rows = rows;
+    }
+    f.distance = distance;
+    f.blocks = grid->blocks;
+    f.length = grid->block_elements;
+    f.wide = w->dtype == SMASH_F64;
+    f.simd = smash__simd(ctx);
+    smash__fill(metric, 0, grid->blocks * sizeof *metric);
+    for (f.first = 0; f.first + 1 < f.blocks; f.first += SMASH__FPGM_ROWS) {
+        left = f.blocks - f.first - 1;
+        smash__parallel(ctx, left / SMASH__FPGM_ROWS + (left % SMASH__FPGM_ROWS != 0), smash__distance_task, &f);
+        for (i = 0; i < SMASH__FPGM_ROWS; i++)
+            for (j = f.first + i + 1; j < f.blocks; j++) {
+                metric[f.first + i] += distance[i * f.blocks + j];
+                metric[j] += distance[i * f.blocks + j];
+            }
+    }
+}
+
+/* ---- checks and scratch ---- */
+
+SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
+{
+    smash_grain element = smash_grain_element();
+    return smash_grid_make(ctx, grain && grain->kind != SMASH_GRAIN_DEFAULT ? grain : &element, t, grid);
+}
+
+SMASH__FN smash_err smash__mask_desc(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_desc *out)
+{
+    smash__fill(out, 0, sizeof *out);
+    if (!desc) return SMASH_OK;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the mask desc was not zeroed first: write smash_mask_desc d = SMASH_ZERO");
+    if ((unsigned)desc->metric > SMASH_METRIC_FPGM)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->metric, "metric %u is not one of L1, L2 and FPGM", (uint32_t)desc->metric);
+    *out = *desc;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__mask_share(smash_ctx *ctx, const char *name, double ratio)
+{
+    if (ratio >= 0 && ratio <= 1) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "%s of the mask desc is not a share: it must be from 0 to 1", name);
+}
+
+SMASH__FN smash_err smash__mask_allocation(smash_ctx *ctx, const smash_mask_desc *d)
+{
+    if (d->use_threshold > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "use_threshold is %u; it must be 0 or 1", d->use_threshold);
+    SMASH__TRY(smash__mask_share(ctx, "ratio", d->ratio));
+    SMASH__TRY(smash__mask_share(ctx, "min_ratio", d->min_ratio));
+    SMASH__TRY(smash__mask_share(ctx, "max_ratio", d->max_ratio));
+    if (d->use_threshold && d->ratio > 0) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "both a threshold and a ratio are set; leave ratio at 0");
+    if (d->use_threshold && d->threshold != d->threshold) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the threshold is not a number");
+    return SMASH_OK;
+}
+
+/* One scratch block and what lies where in it. Scoring and selecting follow each other and share their part. */
+typedef struct smash__plan { size_t metric, rows, distance, tally, bytes; } smash__plan;
+
+/* A part of the block behind its first *end bytes, aligned to 16 */
+SMASH__FN int smash__plan_part(size_t *end, size_t count, size_t size, size_t *at)
+{
+    size_t bytes, start;
+    if (!smash__mul(count, size, &bytes) || !smash__add(*end, SMASH__ALIGN - 1, &start)) return 0;
+    *at = start - start % SMASH__ALIGN;
+    return smash__add(*at, bytes, end);
+}
+
+/* What the calls need: scored is 1 to score blocks, own to hold the scores in scratch, select to choose among them. */
+SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, int fpgm, int own, int select, smash__plan *p)
+{
+    size_t end = 0, tally = 0, cells;
+    int fits = 1;
+    smash__fill(p, 0, sizeof *p);
+    if (own) fits = smash__plan_part(&end, grid->blocks, sizeof(double), &p->metric);
+    tally = end;
+    if (fpgm && !smash__rows_ready(w, grid))
+        fits &= smash__mul(grid->blocks, grid->block_elements, &cells) && smash__plan_part(&end, cells, w->dtype == SMASH_F64 ? 8 : 4, &p->rows);
+    if (fpgm) fits &= smash__mul(grid->blocks, SMASH__FPGM_ROWS, &cells) && smash__plan_part(&end, cells, sizeof(double), &p->distance);
+    if (select) fits &= smash__plan_part(&tally, smash__part_count(grid->blocks) * (SMASH__BINS + smash__bin_count(grid->blocks)), sizeof(size_t), &p->tally);
+    p->bytes = end > tally || !select ? end : tally;
+    return fits ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the scratch for a mask of %q does not fit the address space", smash__name(w));
+}
+
+SMASH__FN void smash__select_init(smash__select *s, const smash__keys *k, void *tally, const smash_tensor *mask)
+{
+    smash__fill(s, 0, sizeof *s);
+    s->k = *k;
+    s->parts = smash__part_count(k->count);
+    s->bins = smash__bin_count(k->count);
+    s->out = (size_t *)tally;
+    s->mask = (uint8_t *)mask->data;
+}
+
+SMASH__FN smash_err smash__bad_element(smash_ctx *ctx, const smash_tensor *t, const smash__keys *k)
+{
+    size_t i = smash__first_bad(k);
+    return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "element %z of %q is NaN or Inf; clean the tensor first", i, smash__name(t));
+}
+
+/* Score every block into metric, and see that all is finite. A NaN or Inf among the numbers shows in its sum. */
+SMASH__FN smash_err smash__score_blocks(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, const smash_mask_desc *d, const smash__plan *p,
+                                        unsigned char *scratch, double *metric)
+{
+    smash__keys of_w = smash__keys_of(ctx, w->dtype, w->data, grid->blocks * grid->block_elements, 0);
+    smash__keys of_metric = smash__keys_of(ctx, SMASH_F64, metric, grid->blocks, 0);
+    size_t i;
+    if (d->metric == SMASH_METRIC_FPGM) {
+        if (smash__first_bad(&of_w) < of_w.count) return smash__bad_element(ctx, w, &of_w);
+        smash__score_fpgm(ctx, w, grid, scratch + p->rows, (double *)(void *)(scratch + p->distance), metric);
+    } else smash__score_norm(ctx, w, grid, d->metric == SMASH_METRIC_L2, metric);
+    i = smash__first_bad(&of_metric);
+    if (i == of_metric.count) return SMASH_OK;
+    if (smash__first_bad(&of_w) < of_w.count) return smash__bad_element(ctx, w, &of_w);
+    return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "the score of block %z of %q overflows; its numbers are too large", i, smash__name(w));
+}
+
+SMASH__FN void smash__stats(smash_mask_stats *stats, size_t blocks, size_t dropped, size_t block_elements)
+{
+    if (!stats) return;
+    stats->blocks = blocks;
+    stats->dropped = dropped;
+    stats->elements = dropped * block_elements;
+    stats->ratio = (double)dropped / (double)blocks;
+}
+
+/* A block of one element is its own score; only FPGM and larger blocks need a number each. */
+SMASH__FN SMASH__NOINLINE smash_err smash__mask_run(smash_ctx *ctx, const smash_mask_desc *d, const smash_tensor *w, const smash_grid *grid,
+                                                    const smash_tensor *mask, smash_mask_stats *stats)
+{
+    int fpgm = d->metric == SMASH_METRIC_FPGM, scored = fpgm || grid->block_elements > 1;
+    smash__plan plan;
+    smash__keys keys;
+    smash__select s;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    unsigned char *scratch;
+    size_t dropped = 0;
+    smash_err err = SMASH_OK;
+    SMASH__TRY(smash__mask_plan(ctx, w, grid, fpgm, scored, 1, &plan));
+    scratch = (unsigned char *)smash__scratch(ctx, plan.bytes, 1);
+    if (!scratch) return SMASH_ERR_NOMEM;
+    keys = smash__keys_of(ctx, scored ? SMASH_F64 : w->dtype, scored ? scratch + plan.metric : w->data, grid->blocks, 0);
+    if (scored) err = smash__score_blocks(ctx, w, grid, d, &plan, scratch, (double *)(void *)(scratch + plan.metric));
+    if (!err) {
+        smash__select_init(&s, &keys, scratch + plan.tally, mask);
+        err = smash__allocate(ctx, d, &s, scored ? SMASH_DTYPE_NONE : w->dtype, smash_dtype_bits(w->dtype), &dropped);
+        if (err) err = smash__bad_element(ctx, w, &keys);
+    }
+    smash__scratch_rewind(ctx, mark);
+    if (!err) smash__stats(stats, grid->blocks, dropped, grid->block_elements);
+    return err;
+}
+
+/* ---- public: metric, allocation, both ---- */
+
+SMASH__DEF smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash_mask_desc d;
+    smash_grid grid;
+    smash__plan plan;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    unsigned char *scratch = NULL;
+    smash_err err;
+    SMASH__TRY(smash__mask_desc(ctx, desc, &d));
+    SMASH__TRY(smash__check(ctx, w, "tensor", SMASH__FLOATS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, &d.grain, w, &grid));
+    SMASH__TRY(smash__check_shape(ctx, metric, "metric", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, w, metric));
+    SMASH__TRY(smash__mask_plan(ctx, w, &grid, d.metric == SMASH_METRIC_FPGM, 0, 0, &plan));
+    if (plan.bytes && !(scratch = (unsigned char *)smash__scratch(ctx, plan.bytes, 1))) return SMASH_ERR_NOMEM;
+    err = smash__score_blocks(ctx, w, &grid, &d, &plan, scratch, (double *)metric->data);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+SMASH__DEF smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *metric, uint32_t dtype_bits,
+                                         const smash_tensor *mask, smash_mask_stats *stats)
+{
+    smash_mask_desc d;
+    smash__keys keys;
+    smash__select s;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t n, dropped = 0;
+    void *tally;
+    smash_err err;
+    SMASH__TRY(smash__mask_desc(ctx, desc, &d));
+    SMASH__TRY(smash__mask_allocation(ctx, &d));
+    SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, mask, "mask", metric->ndim, metric->shape));
+    SMASH__TRY(smash__check_apart(ctx, metric, mask));
+    if (n == 0) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "metric %q is empty: there is nothing to choose from", smash__name(metric));
+    tally = smash__scratch(ctx, smash__part_count(n) * (SMASH__BINS + smash__bin_count(n)), sizeof(size_t));
+    if (!tally) return SMASH_ERR_NOMEM;
+    keys = smash__keys_of(ctx, SMASH_F64, metric->data, n, 1);
+    smash__select_init(&s, &keys, tally, mask);
+    err = smash__allocate(ctx, &d, &s, SMASH_DTYPE_NONE, dtype_bits, &dropped);
+    smash__scratch_rewind(ctx, mark);
+    if (err) return smash__bad_element(ctx, metric, &keys);
+    smash__stats(stats, n, dropped, 1);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *mask,
+                                     smash_mask_stats *stats)
+{
+    smash_mask_desc d;
+    smash_grid grid;
+    SMASH__TRY(smash__mask_desc(ctx, desc, &d));
+    SMASH__TRY(smash__mask_allocation(ctx, &d));
+    SMASH__TRY(smash__check(ctx, w, "tensor", SMASH__FLOATS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, &d.grain, w, &grid));
+    SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, w, mask));
+    return smash__mask_run(ctx, &d, w, &grid, mask, stats);
+}
+
+SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes)
+{
+    smash_mask_desc d;
+    smash_grid grid;
+    smash__plan plan;
+    int fpgm;
+    if (!bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the number of bytes");
+    SMASH__TRY(smash__mask_desc(ctx, desc, &d));
+    SMASH__TRY(smash__check(ctx, w, "tensor", SMASH__FLOATS, SMASH__SHAPE_ONLY, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, &d.grain, w, &grid));
+    fpgm = d.metric == SMASH_METRIC_FPGM;
+    SMASH__TRY(smash__mask_plan(ctx, w, &grid, fpgm, fpgm || grid.block_elements > 1, 1, &plan));
+    *bytes = plan.bytes;
+    return SMASH_OK;
+}
+
+/* ---- public: align, expand, apply ---- */
+
+/* The block that holds element `at` */
+SMASH__FN size_t smash__block_at(const smash_grid *grid, size_t at)
+{
+    size_t block = 0, stride = 1;
+    uint32_t axis = grid->ndim;
+    while (axis--) {
+        size_t dim = grid->count[axis] * grid->block[axis];
+        block += at % dim / grid->block[axis] * stride;
+        at /= dim;
+        stride *= grid->count[axis];
+    }
+    return block;
+}
+
+/* Both grids lie over one shape; a block of dst is kept if any src block it meets is kept. */
+SMASH__FN SMASH__NOINLINE void smash__align(const smash_grid *src_grid, const uint8_t *src, const smash_grid *dst_grid, uint8_t *dst)
+{
+    size_t run, src_run, at, end;
+    smash__walk walk;
+    smash__walk_start(&walk, src_grid);
+    src_run = walk.run;
+    smash__walk_start(&walk, dst_grid);
+    smash__fill(dst, 0, dst_grid->blocks);
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk)) {
+        uint8_t *kept = &dst[walk.block];
+        end = walk.first + walk.run;
+        if (src_grid->block_elements == 1)
+            for (at = walk.first; at < end && !*kept; at++) *kept = src[at] != 0;
+        else
+            for (at = walk.first; at < end && !*kept; at += src_run - at % src_run) *kept = src[smash__block_at(src_grid, at)] != 0;
+    }
+}
+
+/* The surviving axes as a tensor of their own, to lay dst_grain over */
+SMASH__FN smash_err smash__align_dims(smash_ctx *ctx, const smash_tensor *t, const int32_t *dims, uint32_t dim_count, uint32_t axes[SMASH_MAX_DIMS],
+                                      smash_tensor *reduced)
+{
+    uint32_t i;
+    *reduced = *t;
+    reduced->ndim = dim_count;
+    if (dim_count > t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, dim_count, "%u dims are to survive, but %q has only %u", dim_count, smash__name(t), t->ndim);
+    for (i = 0; i < dim_count; i++) {
+        int32_t ndim = (int32_t)t->ndim, axis = dims[i] < 0 ? dims[i] + ndim : dims[i];
+        if (axis < 0 || axis >= ndim)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i does not exist: %q has %u dims", (int)dims[i], smash__name(t), t->ndim);
+        if (i && (uint32_t)axis <= axes[i - 1])
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i is out of order; name each surviving dim once, in the order of the shape", (int)dims[i]);
+        axes[i] = (uint32_t)axis;
+        reduced->shape[i] = t->shape[axis];
+    }
+    return SMASH_OK;
+}
+
+/* The grid of dst over src_shape itself: a reduced axis is one block, which leaves the block numbers as they are. */
+SMASH__FN SMASH__NOINLINE smash_err smash__align_grid(smash_ctx *ctx, const smash_tensor *src_shape, const int32_t *dims, uint32_t dim_count,
+                                                      const smash_grain *dst_grain, const smash_tensor *dst, smash_grid *grid)
+{
+    uint32_t axes[SMASH_MAX_DIMS], i, n = 0;
+    smash_tensor reduced;
+    smash_grid small;
+    SMASH__TRY(smash__align_dims(ctx, src_shape, dims, dim_count, axes, &reduced));
+    SMASH__TRY(smash__mask_grid(ctx, dst_grain, &reduced, &small));
+    SMASH__TRY(smash__check_shape(ctx, dst, "aligned mask", small.ndim, small.count));
+    *grid = small;
+    grid->ndim = src_shape->ndim;
+    grid->block_elements = 1;
+    for (i = 0; i < grid->ndim; i++) {
+        int survives = n < dim_count && axes[n] == i;
+        grid->block[i] = survives ? small.block[n] : src_shape->shape[i];
+        grid->count[i] = survives ? small.count[n++] : 1;
+        grid->block_elements *= grid->block[i];                     /* a factor of the element count, which was checked */
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_align(smash_ctx *ctx, const smash_tensor *src, const smash_grain *src_grain, const smash_tensor *src_shape,
+                                      const int32_t *dims, uint32_t dim_count,
+                                      const smash_grain *dst_grain, const smash_tensor *dst)
+{
+    smash_grid from, to;
+    if (!dims && dim_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "dims is NULL although %u dims are to survive", dim_count);
+    SMASH__TRY(smash__check(ctx, src, "mask", SMASH__MASKS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, src_shape, "masked tensor", UINT32_MAX, SMASH__SHAPE_ONLY, NULL));
+    SMASH__TRY(smash__check(ctx, dst, "aligned mask", SMASH__MASKS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, src_grain, src_shape, &from));
+    SMASH__TRY(smash__check_shape(ctx, src, "mask", from.ndim, from.count));
+    SMASH__TRY(smash__align_grid(ctx, src_shape, dims, dim_count, dst_grain, dst, &to));
+    SMASH__TRY(smash__check_apart(ctx, src, dst));
+    smash__align(&from, (const uint8_t *)src->data, &to, (uint8_t *)dst->data);
+    return SMASH_OK;
+}
+
+/* Walks blocks to spread a mask over elements: into w if `apply`, else into bytes. */
+typedef struct smash__spread {
+    const smash_grid *grid;
+    const uint8_t    *mask;
+    void             *data;
+    uint32_t          bits;
+    int               apply, simd;
+    size_t            runs, pieces;      /* runs of a task, or pieces that one long run is cut into */
+} smash__spread;
+
+SMASH__FN void smash__spread_row(const smash__spread *s, const uint8_t *mask, size_t first, size_t n)
+{
+    size_t i;
+    if (!s->apply) for (i = 0; i < n; i++) ((uint8_t *)s->data)[first + i] = mask[i] != 0;
+    else if (s->bits == 16) SMASH__CALL(s->simd, smash__apply16, ((uint16_t *)s->data + first, n, mask));
+    else if (s->bits == 32) SMASH__CALL(s->simd, smash__apply32, ((float *)s->data + first, n, mask));
+    else                    SMASH__CALL(s->simd, smash__apply64, ((double *)s->data + first, n, mask));
+}
+
+SMASH__FN void smash__spread_task(void *arg, size_t task)
+{
+    const smash__spread *s = (const smash__spread *)arg;
+    size_t run = s->runs * (task / s->pieces), at = task % s->pieces * SMASH__CHUNK, end, n;
+    smash__walk walk;
+    int rows = smash__walk_rows(&walk, s->grid);
+    end = smash__min(walk.runs - run, s->runs) + run;
+    n = s->pieces > 1 ? smash__min(walk.run - at, SMASH__CHUNK) : walk.run;
+    for (smash__walk_seek(&walk, run); run < end; run++, smash__walk_next(&walk)) {
+        size_t first = walk.first + at;
+        if (rows) smash__spread_row(s, s->mask + walk.block + at, first, n);
+        else if (!s->apply) smash__fill((uint8_t *)s->data + first, s->mask[walk.block] != 0, n);
+        else if (!s->mask[walk.block]) smash__fill((uint8_t *)s->data + first * (s->bits / 8), 0, n * (s->bits / 8));
+    }
+}
+
+SMASH__FN SMASH__NOINLINE void smash__spread_mask(smash_ctx *ctx, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *to, int apply)
+{
+    smash__spread s;
+    smash__walk walk;
+    smash__walk_rows(&walk, grid);
+    s.grid = grid;
+    s.mask = (const uint8_t *)mask->data;
+    s.data = to->data;
+    s.bits = smash_dtype_bits(to->dtype);
+    s.apply = apply;
+    s.simd = smash__simd(ctx);
+    s.pieces = walk.run / SMASH__CHUNK + (walk.run % SMASH__CHUNK != 0);
+    s.runs = s.pieces > 1 ? 1 : SMASH__CHUNK / walk.run;
+    smash__parallel(ctx, (walk.runs / s.runs + (walk.runs % s.runs != 0)) * s.pieces, smash__spread_task, &s);
+}
+
+SMASH__FN smash_err smash__spread_checked(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *to, int apply)
+{
+    smash_grid grid;
+    SMASH__TRY(smash__check(ctx, to, apply ? "tensor" : "full mask", apply ? SMASH__FLOATS : SMASH__MASKS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, grain, to, &grid));
+    SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, mask, to));
+    smash__spread_mask(ctx, &grid, mask, to, apply);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *full)
+{
+    return smash__spread_checked(ctx, grain, mask, full, 0);
+}
+
+SMASH__DEF smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w)
+{
+    return smash__spread_checked(ctx, grain, mask, w, 1);
+}
+#undef SMASH__MASKS
+#endif
+#if !SMASH_NO_QUANT
+/*==================================================================================================
+ * MARK: - Quantization, implementation                                                   >>quant-impl
+ *================================================================================================*/
+
+enum { SMASH__QUANT_PARTS = 32,         /* pieces a tensor is cut into for threads where there is no memory for one note per chunk */
+       SMASH__QUANT_STAGE = 256 };      /* bytes of a buffer on the stack that packed integers and half floats pass through */
+
+#define SMASH__QUANT_INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | SMASH__PACKED_INTS)
+
+/* ---- the grid of a desc ---- */
+
+typedef struct smash__levels {
+    int32_t qmin, qmax, zero;           /* zero: the zero point where none is given */
+    int affine;
+    const smash_grain *grain;
+} smash__levels;
+
+SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels)
+{
+    static const smash_quant_desc standard = SMASH_ZERO;
+    uint32_t bits;
+    smash__fill(levels, 0, sizeof *levels);
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the quantization desc was not initialised; start it with SMASH_ZERO");
+    if (!desc) desc = &standard;
+    if ((unsigned)desc->scheme > SMASH_AFFINE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
+    bits = desc->bits ? desc->bits : 8;
+    if (bits < 2 || bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 2 to 16, and 0 stands for 8", bits);
+    levels->qmin = desc->is_unsigned ? 0 : 1 - (1 << (bits - 1));
+    levels->qmax = desc->is_unsigned ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
+    levels->affine = desc->scheme == SMASH_AFFINE;
+    levels->zero = levels->affine ? 0 : (levels->qmin + levels->qmax + 1) / 2;
+    levels->grain = &desc->grain;
+    return SMASH_OK;
+}
+
+/* lo <= 0 <= hi; zero may be NULL */
+SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, float hi, float *scale, int32_t *zero)
+{
+    const float least = 1.1920928955078125e-7f;                      /* FLT_EPSILON */
+    float steps = (float)(levels->qmax - levels->qmin), s, width = hi - lo;
+    int32_t z = levels->zero;
+    if (!levels->affine)              s = (hi > -lo ? hi : -lo) / (steps / 2.0f);
+    else if (smash_is_finite(width))  s = width / steps;
+    else                              s = hi / steps - lo / steps;   /* the width is beyond float, the step is not */
+    if (!(s > least)) s = least;
+    if (levels->affine) {
+        z = levels->qmin - smash_round_half_even(lo / s);
+        if (z < levels->qmin) z = levels->qmin;
+        if (z > levels->qmax) z = levels->qmax;
+    }
+    *scale = s;
+    if (zero) *zero = z;
+}
+
+/* ---- kernels ---- */
+
+/* Bits of a float as an integer that orders like the number, with NaN beyond Inf at either end; its own inverse. */
+SMASH__INLINE int32_t smash__float_key(uint32_t bits) { return (int32_t)(bits ^ ((uint32_t)0 - (bits >> 31)) >> 1); }
+
+typedef struct smash__range { int32_t lo, hi; } smash__range;        /* as float keys; starts at 0, 0: every grid holds 0 */
+
+SMASH__INLINE void smash__range_add(smash__range *r, float x)
+{
+    int32_t key = smash__float_key(smash__bits32(x));
+    r->lo = key < r->lo ? key : r->lo;
+    r->hi = key > r->hi ? key : r->hi;
+}
+
+SMASH__INLINE void smash__range_fold(int32_t *lo, int32_t *hi, size_t width)
+{
+    size_t i;
+    for (i = 0; i < width; i++) lo[i] = lo[i + width] < lo[i] ? lo[i + width] : lo[i];
+    for (i = 0; i < width; i++) hi[i] = hi[i + width] > hi[i] ? hi[i + width] : hi[i];
+}
+
+SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
+{
+    int32_t lo[SMASH__TILE], hi[SMASH__TILE];
+    size_t t, i;
+    for (i = 0; i < SMASH__TILE; i++) { lo[i] = r->lo; hi[i] = r->hi; }
+    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) {
+            int32_t key = smash__float_key(smash__bits32(x[i]));
+            lo[i] = key < lo[i] ? key : lo[i];
+            hi[i] = key > hi[i] ? key : hi[i];
+        }
+    }
+    smash__range_fold(lo, hi, 16);
+    smash__range_fold(lo, hi, 8);
+    smash__range_fold(lo, hi, 4);
+    smash__range_fold(lo, hi, 2);
+    smash__range_fold(lo, hi, 1);
+    r->lo = lo[0];
+    r->hi = hi[0];
+}
+SMASH__KERNEL(smash__range_tiles, (const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r), (x, tiles, r))
+
+/* half_even(clamp(zero + x/scale)). After adding 1.5 * 2^23 the low bits of a float are the rounded integer. Rounding
+ * keeps the order and the ends of the grid are integers, so the clamp may come last, on the bits: floats of one sign
+ * order like their bits, and a sum that went below zero is a negative integer. Bit 31 of *seen: NaN or Inf was there. */
+enum { SMASH__MAGIC = 0x4B400000 };
+typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__affine;     /* bottom, top: SMASH__MAGIC + qmin, qmax */
+
+#define SMASH__QUANTIZE_STEP(x, scale, zero) do { \
+    float u = (x) / (scale); \
+    u = (zero) + u; \
+    r = (int32_t)smash__bits32(u + 12582912.0f); \
+    r = r > bottom ? r : bottom; \
+    r = r < top ? r : top; \
+    all |= (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u; \
+} while (0)
+
+#define SMASH__QUANTIZE_KERNEL(name, type) \
+    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
+    { \
+        const float scale = a->scale, zero = a->zero; \
+        const int32_t bottom = a->bottom, top = a->top; \
+        uint32_t all = 0; \
+        size_t t, i; \
+        for (t = 0; t < tiles; t++, x += SMASH__TILE, q += SMASH__TILE) { \
+            SMASH__PREFETCH((const void *)((uintptr_t)x + 4096)); \
+            SMASH__PREFETCH((const void *)((uintptr_t)x + 4160)); \
+            for (i = 0; i < SMASH__TILE; i++) { \
+                int32_t r; \
+                SMASH__QUANTIZE_STEP(x[i], scale, zero); \
+                q[i] = (type)((uint32_t)r - (uint32_t)SMASH__MAGIC); \
+            } \
+        } \
+        *seen |= all; \
+    } \
+    SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), \
+                  (x, q, tiles, a, seen))
+SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
+SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
+SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
+
+/* One tile where every number has its own scale and zero point: q comes in as the zero points. */
+SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen)
+{
+    uint32_t all = 0;
+    size_t i;
+    for (i = 0; i < SMASH__TILE; i++) {
+        int32_t r;
+        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i]);
+        q[i] = r - SMASH__MAGIC;
+    }
+    *seen |= all;
+}
+SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen),
+              (x, scale, q, bottom, top, seen))
+#undef SMASH__QUANTIZE_KERNEL
+#undef SMASH__QUANTIZE_STEP
+
+#define SMASH__DEQUANTIZE_KERNEL(name, type) \
+    SMASH__INLINE void name##_body(const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero) \
+    { \
+        size_t t, i; \
+        for (t = 0; t < tiles; t++, q += SMASH__TILE, x += SMASH__TILE) { \
+            SMASH__PREFETCH((const void *)((uintptr_t)q + 4096)); \
+            for (i = 0; i < SMASH__TILE; i++) x[i] = (float)((int32_t)q[i] - zero) * scale; \
+        } \
+    } \
+    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero), (q, x, tiles, scale, zero))
+SMASH__DEQUANTIZE_KERNEL(smash__dequantize_i8, int8_t)
+SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u8, uint8_t)
+SMASH__DEQUANTIZE_KERNEL(smash__dequantize_i16, int16_t)
+SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u16, uint16_t)
+#undef SMASH__DEQUANTIZE_KERNEL
+
+SMASH__INLINE void smash__dequantize_tile_body(const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale, const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
+{
+    size_t i;
+    for (i = 0; i < SMASH__TILE; i++) x[i] = (float)(q[i] - zero[i]) * scale[i];
+}
+SMASH__KERNEL(smash__dequantize_tile, (const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale, const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
+
+/* How many numbers smash_quantize clips */
+SMASH__INLINE void smash__clipped_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT count)
+{
+    const float scale = a->scale, zero = a->zero, qmin = (float)(a->bottom - SMASH__MAGIC), qmax = (float)(a->top - SMASH__MAGIC);
+    uint32_t n = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE)
+        for (i = 0; i < SMASH__TILE; i++) {
+            float u = x[i] / scale;
+            u = zero + u;
+            n += (uint32_t)(u < qmin) + (uint32_t)(u > qmax);
+        }
+    *count += n;
+}
+SMASH__KERNEL(smash__clipped, (const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT count), (x, tiles, a, count))
+
+/* Two numbers of this many bits, each in a byte, to one byte, the first one low; and back, with half = 2^(bits-1) to
+ * extend the sign. Four 2-bit numbers are a pair of pairs. */
+SMASH__INLINE void smash__pack_body(const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits)
+{
+    const int mask = (1 << bits) - 1;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, from += SMASH__TILE, to += SMASH__TILE / 2)
+        for (i = 0; i < SMASH__TILE / 2; i++) to[i] = (uint8_t)((from[2 * i] & mask) | (from[2 * i + 1] & mask) << bits);
+}
+SMASH__INLINE void smash__unpack_body(const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits, int half)
+{
+    const int mask = (1 << bits) - 1;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, from += SMASH__TILE / 2, to += SMASH__TILE)
+        for (i = 0; i < SMASH__TILE / 2; i++) {
+            to[2 * i]     = (uint8_t)(((from[i] & mask) ^ half) - half);
+            to[2 * i + 1] = (uint8_t)(((from[i] >> bits & mask) ^ half) - half);
+        }
+}
+SMASH__KERNEL(smash__pack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits), (from, to, tiles, bits))
+SMASH__KERNEL(smash__unpack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits, int half), (from, to, tiles, bits, half))
+
+/* ---- a tensor and its scales, walked together ---- */
+
+/* One of the three calls below at work. Pieces of the flat tensor start at multiples of SMASH__TILE, so a packed byte
+ * never belongs to two of them. */
+typedef struct smash__quant_job {
+    const smash_tensor *x, *q;          /* the float side, the integer side */
+    const float *scale;
+    const int32_t *zero;                /* NULL: levels.zero everywhere */
+    smash__levels levels;
+    smash_grid grid;
+    size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
+    int simd;
+    unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
+    smash__sums *sums;                          /* measure: one per chunk */
+} smash__quant_job;
+
+typedef struct smash__cursor {
+    const smash__quant_job *job;
+    smash__walk walk;
+    size_t left;                        /* numbers left of the current run */
+} smash__cursor;
+
+SMASH__FN void smash__cursor_start(smash__cursor *c, const smash__quant_job *job, size_t first)
+{
+    c->job = job;
+    smash__walk_start(&c->walk, &job->grid);
+    smash__walk_seek(&c->walk, first / c->walk.run);
+    c->left = c->walk.run - first % c->walk.run;
+}
+
+SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n)
+{
+    c->left -= n;
+    if (c->left == 0) { smash__walk_next(&c->walk); c->left = c->walk.run; }
+}
+
+SMASH__INLINE float smash__cursor_scale(const smash__cursor *c)  { return c->job->scale[c->walk.block]; }
+SMASH__INLINE int32_t smash__cursor_zero(const smash__cursor *c) { return c->job->zero ? c->job->zero[c->walk.block] : c->job->levels.zero; }
+
+SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
+{
+    smash__affine a;
+    a.scale = smash__cursor_scale(c);
+    a.zero = (float)smash__cursor_zero(c);
+    a.bottom = SMASH__MAGIC + c->job->levels.qmin;
+    a.top = SMASH__MAGIC + c->job->levels.qmax;
+    return a;
+}
+
+/* Scale and zero point of each of the next n numbers; the rest of the tile gets 1 and 0. */
+SMASH__FN void smash__cursor_take(smash__cursor *c, size_t n, float scale[SMASH__TILE], int32_t zero[SMASH__TILE])
+{
+    size_t i = 0, end;
+    while (i < n) {
+        float s = smash__cursor_scale(c);
+        int32_t z = smash__cursor_zero(c);
+        size_t some = smash__min(n - i, c->left);
+        for (end = i + some; i < end; i++) { scale[i] = s; zero[i] = z; }
+        smash__cursor_skip(c, some);
+    }
+    for (; i < SMASH__TILE; i++) { scale[i] = 1.0f; zero[i] = 0; }
+}
+
+/* n <= SMASH__TILE integers to and from the integer side */
+SMASH__FN void smash__store_ints(const smash_tensor *t, size_t first, size_t n, const int32_t *v)
+{
+    unsigned bits = smash_dtype_bits(t->dtype), mask = (1u << bits % 32) - 1u, shift = 0, byte = 0;
+    uint8_t *p;
+    size_t i;
+    switch (bits) {
+    case 8:  for (i = 0; i < n; i++) ((uint8_t *)t->data)[first + i] = (uint8_t)(uint32_t)v[i]; return;
+    case 16: for (i = 0; i < n; i++) ((uint16_t *)t->data)[first + i] = (uint16_t)(uint32_t)v[i]; return;
+    case 32: for (i = 0; i < n; i++) ((int32_t *)t->data)[first + i] = v[i]; return;
+    default:
+        p = (uint8_t *)t->data + first / (8 / bits);
+        for (i = 0; i < n; i++) {
+            byte |= ((unsigned)v[i] & mask) << shift;
+            shift += bits;
+            if (shift == 8 || i + 1 == n) { *p++ = (uint8_t)byte; byte = shift = 0; }
+        }
+    }
+}
+
+SMASH__FN void smash__load_ints(const smash_tensor *t, size_t first, size_t n, int32_t *v)
+{
+    unsigned bits, per;
+    int half, u;
+    size_t i;
+    switch (t->dtype) {
+    case SMASH_I8:  for (i = 0; i < n; i++) v[i] = ((const int8_t *)t->data)[first + i]; return;
+    case SMASH_U8:  for (i = 0; i < n; i++) v[i] = ((const uint8_t *)t->data)[first + i]; return;
+    case SMASH_I16: for (i = 0; i < n; i++) v[i] = ((const int16_t *)t->data)[first + i]; return;
+    case SMASH_U16: for (i = 0; i < n; i++) v[i] = ((const uint16_t *)t->data)[first + i]; return;
+    case SMASH_I32: for (i = 0; i < n; i++) v[i] = ((const int32_t *)t->data)[first + i]; return;
+    default:
+        bits = smash_dtype_bits(t->dtype);
+        per = 8 / bits;
+        half = smash__dtype(t->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) : 0;
+        for (i = 0; i < n; i++) {
+            u = ((const uint8_t *)t->data)[(first + i) / per] >> (first + i) % per * bits & ((1 << bits) - 1);
+            v[i] = (u ^ half) - half;
+        }
+    }
+}
+
+/* What the three calls check: the two tensors, the grid, and every scale and zero point. */
+SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access, const smash_tensor *q, int q_access,
+                                      const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
+{
+    const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
+    size_t i;
+    smash__fill(job, 0, sizeof *job);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
+    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
+    if (q_access == SMASH__WRITE) {
+        uint32_t bits = smash_dtype_bits(q->dtype);
+        int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
+        if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
+            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i", smash__name(q), smash_dtype_name(q->dtype),
+                               (int)job->levels.qmin, (int)job->levels.qmax);
+    }
+    SMASH__TRY(smash_grid_make(ctx, job->levels.grain, x, &job->grid));
+    SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
+    SMASH__TRY(smash__check_shape(ctx, scale, "scale", job->grid.ndim, job->grid.count));
+    job->scale = (const float *)scale->data;
+    if (zero) {
+        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32), SMASH__READ, NULL));
+        SMASH__TRY(smash__check_shape(ctx, zero, "zero point", job->grid.ndim, job->grid.count));
+        job->zero = (const int32_t *)zero->data;
+    }
+    if (written) {
+        SMASH__TRY(smash__check_apart(ctx, x, q));
+        SMASH__TRY(smash__check_apart(ctx, scale, written));
+        if (zero) SMASH__TRY(smash__check_apart(ctx, zero, written));
+    }
+    for (i = 0; i < job->grid.blocks; i++) {
+        uint32_t bits = smash__bits32(job->scale[i]);
+        if (bits - 1u >= 0x7F7FFFFFu) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is not a finite number above 0", i, smash__name(scale));
+        if (job->zero && (job->zero[i] < job->levels.qmin || job->zero[i] > job->levels.qmax))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is %i, outside the grid %i..%i", i, smash__name(zero), (int)job->zero[i],
+                               (int)job->levels.qmin, (int)job->levels.qmax);
+    }
+    job->x = x;
+    job->q = q;
+    job->step = smash_dtype_bits(q->dtype) == 2 ? 2 * SMASH__TILE : SMASH__TILE;      /* 2-bit numbers are packed twice */
+    job->simd = smash__simd(ctx);
+    return SMASH_OK;
+}
+
+/* Parts are whole chunks, at most SMASH__QUANT_PARTS of them. */
+SMASH__FN size_t smash__quant_parts(size_t count, size_t *part)
+{
+    size_t chunks = count / SMASH__CHUNK + (count % SMASH__CHUNK != 0), each = chunks / SMASH__QUANT_PARTS + (chunks % SMASH__QUANT_PARTS != 0);
+    *part = each * SMASH__CHUNK;
+    return each ? chunks / each + (chunks % each != 0) : 0;
+}
+
+/* One piece found NaN or Inf; say which number it was. Rounded: f64 beyond the range of f32 counts, too. */
+SMASH__FN smash_err smash__quant_nonfinite(smash_ctx *ctx, const smash_tensor *t, size_t count, int rounded)
+{
+    size_t i;
+    for (i = 0; i + 1 < count; i++) {
+        double x;
+        smash__load_f64(t, i, 1, &x);
+        if (!(rounded ? smash_is_finite((float)x) : smash_is_finite_f64(x))) break;
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "element %z of %q is %s; clean the data before quantizing it", i, smash__name(t),
+                       rounded && t->dtype == SMASH_F64 ? "NaN, Inf or beyond the range of F32" : "NaN or Inf");
+}
+
+/* ---- limits and parameters ---- */
+
+SMASH__DEF smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax)
+{
+    smash__levels levels;
+    if (!qmin || !qmax) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the limits");
+    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    *qmin = levels.qmin;
+    *qmax = levels.qmax;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_dtype smash_quant_dtype(const smash_quant_desc *desc)
+{
+    uint32_t bits = desc && desc->bits ? desc->bits : 8;
+    int is_unsigned = desc && desc->is_unsigned;
+    if (bits < 2 || bits > 16) return SMASH_DTYPE_NONE;
+    if (bits == 2) return is_unsigned ? SMASH_U2 : SMASH_I2;
+    if (bits <= 4) return is_unsigned ? SMASH_U4 : SMASH_I4;
+    if (bits <= 8) return is_unsigned ? SMASH_U8 : SMASH_I8;
+    return is_unsigned ? SMASH_U16 : SMASH_I16;
+}
+
+SMASH__DEF smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *desc, float lo, float hi, float *scale, int32_t *zero)
+{
+    smash__levels levels;
+    if (!scale || !zero) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for scale or zero point");
+    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    if (!smash_is_finite(lo) || !smash_is_finite(hi)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the range to quantize is NaN or Inf");
+    if (lo > hi) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the range to quantize has its minimum above its maximum");
+    smash__quant_params_of(&levels, lo < 0 ? lo : 0, hi > 0 ? hi : 0, scale, zero);
+    return SMASH_OK;
+}
+
+/* ---- fit ---- */
+
+/* Blocks are cut into slices along the first axis that has several; a part is the same slices of every row of
+ * slices, so parts never share a block. A single block is cut by elements instead. */
+typedef struct smash__fit_job {
+    const smash_tensor *w;
+    float *scale;                       /* holds the minimum until the part is done; zero the maximum's bits */
+    int32_t *zero;
+    const smash_grid *grid;
+    smash__levels levels;
+    size_t count, rows, slices, part;   /* part: slices of a part, or numbers if there is one block */
+    int simd;
+    smash__range *range;                /* of each part */
+} smash__fit_job;
+
+SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n, smash__range *r)
+{
+    const smash_tensor *w = job->w;
+    size_t i = 0, j;
+    if (w->dtype == SMASH_F32) {
+        const float *x = (const float *)w->data + first;
+        if (n >= SMASH__TILE) {
+            SMASH__CALL(job->simd, smash__range_tiles, (x, n / SMASH__TILE, r));
+            i = n / SMASH__TILE * SMASH__TILE;
+        }
+        for (; i < n; i++) smash__range_add(r, x[i]);
+    } else if (w->dtype == SMASH_F64) {
+        const double *x = (const double *)w->data + first;
+        for (; i < n; i++) smash__range_add(r, (float)x[i]);
+    } else
+        for (; i < n; i += SMASH__TILE) {
+            float x[SMASH__TILE];
+            size_t tile = smash__min(n - i, SMASH__TILE);
+            smash__load_f32(w, first + i, tile, x);
+            for (j = 0; j < tile; j++) smash__range_add(r, x[j]);
+        }
+}
+
+SMASH__FN float smash__key_float(int32_t key) { return smash__float32((uint32_t)smash__float_key((uint32_t)key)); }
+
+/* Until all its runs are seen, a block's scale holds the minimum and its zero the maximum's key; symmetric grids need
+ * only the larger of the two, as a minimum. */
+SMASH__FN void smash__fit_merge(const smash__fit_job *job, size_t block, const smash__range *r)
+{
+    float lo = smash__key_float(r->lo), hi = smash__key_float(r->hi);
+    if (!job->levels.affine && hi > -lo) lo = -hi;
+    if (lo < job->scale[block]) job->scale[block] = lo;
+    if (job->levels.affine && r->hi > job->zero[block]) job->zero[block] = r->hi;
+}
+
+SMASH__FN void smash__fit_blocks(smash__fit_job *job, size_t part)
+{
+    smash__range *all = &job->range[part];
+    smash__walk walk;
+    size_t begin = part * job->part, end = smash__min(job->slices, begin + job->part), blocks = job->grid->blocks / job->slices, per_slice, row, run, b;
+    smash__walk_start(&walk, job->grid);
+    per_slice = walk.runs / job->rows / job->slices;
+    for (b = begin * blocks; b < end * blocks; b++) {
+        job->scale[b] = 0;
+        if (job->zero) job->zero[b] = 0;
+    }
+    for (row = 0; row < job->rows; row++) {
+        smash__walk_seek(&walk, (row * job->slices + begin) * per_slice);
+        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+            smash__range r = { 0, 0 };
+            smash__range_of(job, walk.first, walk.run, &r);
+            if (r.lo < all->lo) all->lo = r.lo;
+            if (r.hi > all->hi) all->hi = r.hi;
+            smash__fit_merge(job, walk.block, &r);
+        }
+    }
+    for (b = begin * blocks; b < end * blocks; b++)
+        smash__quant_params_of(&job->levels, job->scale[b], job->levels.affine ? smash__key_float(job->zero[b]) : 0.0f, &job->scale[b], job->zero ? &job->zero[b] : NULL);
+}
+
+SMASH__FN void smash__fit_part(void *arg, size_t part)
+{
+    smash__fit_job *job = (smash__fit_job *)arg;
+    size_t begin = part * job->part;
+    if (job->grid->blocks > 1) smash__fit_blocks(job, part);
+    else smash__range_of(job, begin, smash__min(job->count - begin, job->part), &job->range[part]);
+}
+
+/* Run the parts; the range of everything */
+SMASH__FN SMASH__NOINLINE smash__range smash__fit_run(smash_ctx *ctx, smash__fit_job *job, size_t parts)
+{
+    smash__range range[SMASH__QUANT_PARTS], all = { 0, 0 };
+    size_t i;
+    smash__fill(range, 0, sizeof range);
+    job->range = range;
+    smash__parallel(ctx, parts, smash__fit_part, job);
+    for (i = 0; i < parts; i++) {
+        if (range[i].lo < all.lo) all.lo = range[i].lo;
+        if (range[i].hi > all.hi) all.hi = range[i].hi;
+    }
+    job->range = NULL;
+    return all;
+}
+
+SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero)
+{
+    smash__fit_job job;
+    smash_grid grid;
+    smash__range all;
+    size_t parts;
+    uint32_t axis = 0;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.levels));
+    SMASH__TRY(smash__check(ctx, w, "float tensor", SMASH__FLOATS, SMASH__READ, &job.count));
+    SMASH__TRY(smash_grid_make(ctx, job.levels.grain, w, &grid));
+    SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, scale, "scale", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, scale, w));
+    if (zero || job.levels.affine) {
+        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32), SMASH__WRITE, NULL));
+        SMASH__TRY(smash__check_shape(ctx, zero, "zero point", grid.ndim, grid.count));
+        SMASH__TRY(smash__check_apart(ctx, zero, w));
+        SMASH__TRY(smash__check_apart(ctx, zero, scale));
+        job.zero = (int32_t *)zero->data;
+    }
+    job.w = w;
+    job.scale = (float *)scale->data;
+    job.grid = &grid;
+    job.simd = smash__simd(ctx);
+    parts = smash__quant_parts(job.count, &job.part);
+    if (grid.blocks > 1) {
+        for (job.rows = 1; grid.count[axis] == 1; axis++) job.rows *= grid.block[axis];
+        job.slices = grid.count[axis];
+        if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;           /* one reader had better go straight through */
+        job.part = job.slices / parts + (job.slices % parts != 0);
+        parts = job.slices / job.part + (job.slices % job.part != 0);
+    }
+    all = smash__fit_run(ctx, &job, parts);
+    if (all.hi >= 0x7F800000 || all.lo <= -0x7F800001) return smash__quant_nonfinite(ctx, w, job.count, 1);
+    if (grid.blocks == 1) smash__quant_params_of(&job.levels, smash__key_float(all.lo), smash__key_float(all.hi), job.scale, job.zero);
+    return SMASH_OK;
+}
+
+/* ---- quantize ---- */
+
+/* n numbers of one block, n a multiple of job->step, to a packed dtype by way of bytes */
+SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
+{
+    size_t per = 8 / smash_dtype_bits(job->q->dtype), tiles;
+    uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2], *to = (uint8_t *)job->q->data + first / per;
+    for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, to += tiles * SMASH__TILE / per) {
+        tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
+        SMASH__CALL(job->simd, smash__quantize_8, (x, stage, tiles, a, seen));
+        if (per == 2) SMASH__CALL(job->simd, smash__pack, (stage, to, tiles, 4));
+        else {
+            SMASH__CALL(job->simd, smash__pack, (stage, pairs, tiles, 2));
+            SMASH__CALL(job->simd, smash__pack, (pairs, to, tiles / 2, 4));
+        }
+    }
+}
+
+SMASH__FN void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
+{
+    switch (smash_dtype_bits(job->q->dtype)) {
+    case 8:  SMASH__CALL(job->simd, smash__quantize_8, (x, (uint8_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
+    case 16: SMASH__CALL(job->simd, smash__quantize_16, (x, (uint16_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
+    case 32: SMASH__CALL(job->simd, smash__quantize_32, (x, (uint32_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
+    default: smash__quantize_packed(job, x, first, n, a, seen);
+    }
+}
+
+SMASH__FN SMASH__NOINLINE void smash__quantize_halves(const smash__quant_job *job, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
+{
+    float stage[SMASH__QUANT_STAGE / 4];
+    size_t some;
+    for (; n; n -= some, first += some) {
+        some = smash__min(n, SMASH__QUANT_STAGE / 4);
+        smash__load_f32(job->x, first, some, stage);
+        smash__quantize_block(job, stage, first, some, a, seen);
+    }
+}
+
+/* Up to a tile of numbers of any blocks */
+SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t first, size_t n, uint32_t *seen)
+{
+    const smash__quant_job *job = c->job;
+    float x[SMASH__TILE], scale[SMASH__TILE];
+    int32_t q[SMASH__TILE];
+    size_t i;
+    smash__cursor_take(c, n, scale, q);
+    if (job->x->dtype == SMASH_F64) {                                /* the same in double */
+        const double *wide = (const double *)job->x->data + first;
+        for (i = 0; i < n; i++) {
+            double t = wide[i] / (double)scale[i];
+            t = (double)q[i] + t;
+            t = t > (double)job->levels.qmin ? t : (double)job->levels.qmin;
+            t = t < (double)job->levels.qmax ? t : (double)job->levels.qmax;
+            q[i] = (int32_t)smash_round_half_even_f64(t);
+            *seen |= (uint32_t)!smash_is_finite_f64(wide[i]) << 31;
+        }
+    } else {
+        smash__load_f32(job->x, first, n, x);
+        for (i = n; i < SMASH__TILE; i++) x[i] = 0;
+        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, SMASH__MAGIC + job->levels.qmin, SMASH__MAGIC + job->levels.qmax, seen));
+    }
+    smash__store_ints(job->q, first, n, q);
+}
+
+SMASH__FN void smash__quantize_part(void *arg, size_t part)
+{
+    smash__quant_job *job = (smash__quant_job *)arg;
+    size_t i = part * job->part, end = i + smash__min(job->count - i, job->part), n;
+    uint32_t seen = 0;
+    smash__cursor c;
+    for (smash__cursor_start(&c, job, i); i < end; i += n) {
+        n = smash__min(c.left, end - i) / job->step * job->step;
+        if (n && job->x->dtype != SMASH_F64) {
+            smash__affine a = smash__cursor_affine(&c);
+            if (job->x->dtype == SMASH_F32) smash__quantize_block(job, (const float *)job->x->data + i, i, n, &a, &seen);
+            else                            smash__quantize_halves(job, i, n, &a, &seen);
+            smash__cursor_skip(&c, n);
+        } else {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__quantize_few(&c, i, n, &seen);
+        }
+    }
+    job->bad[part] = (unsigned char)(seen >> 31);
+}
+
+SMASH__DEF smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                    const smash_tensor *zero, const smash_tensor *q)
+{
+    smash__quant_job job;
+    size_t parts, i;
+    SMASH__TRY(smash__quant_open(ctx, desc, w, SMASH__READ, q, SMASH__WRITE, scale, zero, &job));
+    parts = smash__quant_parts(job.count, &job.part);
+    smash__parallel(ctx, parts, smash__quantize_part, &job);
+    for (i = 0; i < parts; i++) if (job.bad[i]) return smash__quant_nonfinite(ctx, w, job.count, 0);
+    return SMASH_OK;
+}
+
+/* ---- dequantize ---- */
+
+/* The same way back, to f32 */
+SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *job, size_t first, size_t n, float scale, int32_t zero, float *x)
+{
+    size_t bits = smash_dtype_bits(job->q->dtype), per = 8 / bits, tiles;
+    int half = smash__dtype(job->q->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) : 0;
+    uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2];
+    const uint8_t *from = (const uint8_t *)job->q->data + first / per;
+    for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, from += tiles * SMASH__TILE / per) {
+        tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
+        if (per == 2) SMASH__CALL(job->simd, smash__unpack, (from, stage, tiles, 4, half));
+        else {
+            SMASH__CALL(job->simd, smash__unpack, (from, pairs, tiles / 2, 4, 0));
+            SMASH__CALL(job->simd, smash__unpack, (pairs, stage, tiles, 2, half));
+        }
+        SMASH__CALL(job->simd, smash__dequantize_i8, ((const int8_t *)stage, x, tiles, scale, zero));
+    }
+}
+
+/* Not for I32: q - zero may need 33 bits there */
+SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first, size_t n, float scale, int32_t zero, float *x)
+{
+    size_t tiles = n / SMASH__TILE;
+    switch (job->q->dtype) {
+    case SMASH_I8:  SMASH__CALL(job->simd, smash__dequantize_i8, ((const int8_t *)job->q->data + first, x, tiles, scale, zero)); break;
+    case SMASH_U8:  SMASH__CALL(job->simd, smash__dequantize_u8, ((const uint8_t *)job->q->data + first, x, tiles, scale, zero)); break;
+    case SMASH_I16: SMASH__CALL(job->simd, smash__dequantize_i16, ((const int16_t *)job->q->data + first, x, tiles, scale, zero)); break;
+    case SMASH_U16: SMASH__CALL(job->simd, smash__dequantize_u16, ((const uint16_t *)job->q->data + first, x, tiles, scale, zero)); break;
+    default: smash__dequantize_packed(job, first, n, scale, zero, x);
+    }
+}
+
+/* The next numbers, up to a tile of any blocks, as floats, with their scales and zero points for whoever needs them */
+SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t first, size_t n, float scale[SMASH__TILE], int32_t zero[SMASH__TILE], float x[SMASH__TILE])
+{
+    int32_t q[SMASH__TILE];
+    size_t i;
+    smash__cursor_take(c, n, scale, zero);
+    smash__load_ints(c->job->q, first, n, q);
+    if (c->job->q->dtype == SMASH_I32)
+        for (i = 0; i < n; i++) x[i] = (float)((int64_t)q[i] - zero[i]) * scale[i];
+    else {
+        for (i = n; i < SMASH__TILE; i++) q[i] = 0;
+        SMASH__CALL(c->job->simd, smash__dequantize_tile, (q, scale, zero, x));
+    }
+}
+
+SMASH__FN SMASH__NOINLINE void smash__dequantize_few(smash__cursor *c, size_t first, size_t n)
+{
+    float x[SMASH__TILE], scale[SMASH__TILE];
+    int32_t zero[SMASH__TILE];
+    size_t i;
+    smash__dequantize_next(c, first, n, scale, zero, x);
+    for (i = 0; i < n; i++) smash__set_float(c->job->x, first + i, (double)x[i]);
+}
+
+SMASH__FN void smash__dequantize_part(void *arg, size_t part)
+{
+    smash__quant_job *job = (smash__quant_job *)arg;
+    size_t i = part * job->part, end = i + smash__min(job->count - i, job->part), n;
+    smash__cursor c;
+    for (smash__cursor_start(&c, job, i); i < end; i += n) {
+        n = smash__min(c.left, end - i) / job->step * job->step;
+        if (n && job->x->dtype == SMASH_F32 && job->q->dtype != SMASH_I32) {
+            smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
+            smash__cursor_skip(&c, n);
+        } else {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__dequantize_few(&c, i, n);
+        }
+    }
+}
+
+SMASH__DEF smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
+                                      const smash_tensor *zero, const smash_tensor *x)
+{
+    smash__quant_job job;
+    size_t parts;
+    SMASH__TRY(smash__quant_open(ctx, desc, x, SMASH__WRITE, q, SMASH__READ, scale, zero, &job));
+    parts = smash__quant_parts(job.count, &job.part);
+    smash__parallel(ctx, parts, smash__dequantize_part, &job);
+    return SMASH_OK;
+}
+
+/* ---- measure ---- */
+
+/* n numbers of one block, f32, into the lanes of smash_tensor_distance */
+SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
+{
+    const smash__quant_job *job = c->job;
+    const float *w = (const float *)job->x->data + first;
+    smash__affine a = smash__cursor_affine(c);
+    float stage[SMASH__QUANT_STAGE / 4];
+    size_t some;
+    for (; n; n -= some, first += some, w += some) {
+        some = smash__min(n, SMASH__QUANT_STAGE / 4);
+        smash__dequantize_block(job, first, some, a.scale, smash__cursor_zero(c), stage);
+        SMASH__CALL(job->simd, smash__distance_f32, (w, stage, some / SMASH__DISTANCE_LANES, lanes));
+        SMASH__CALL(job->simd, smash__clipped, (w, some / SMASH__TILE, &a, clipped));
+    }
+}
+
+/* Up to a tile of numbers of any blocks and any dtype */
+SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
+{
+    const smash__levels *levels = &c->job->levels;
+    float x[SMASH__TILE], scale[SMASH__TILE], u;
+    int32_t zero[SMASH__TILE];
+    size_t i;
+    smash__dequantize_next(c, first, n, scale, zero, x);
+    for (i = 0; i < n; i++) {
+        double a, b = (double)x[i], t;
+        smash__load_f64(c->job->x, first + i, 1, &a);
+        if (c->job->x->dtype == SMASH_F64) {
+            t = a / (double)scale[i];
+            t = (double)zero[i] + t;
+        } else {
+            u = (float)a / scale[i];
+            u = (float)zero[i] + u;
+            t = (double)u;
+        }
+        *clipped += t < (double)levels->qmin || t > (double)levels->qmax;
+        smash__distance_few(&a, &b, (first + i) % SMASH__DISTANCE_LANES, 1, lanes);
+    }
+}
+
+SMASH__FN SMASH__NOINLINE uint32_t smash__measure_lanes(const smash__quant_job *job, size_t i, smash__lanes *lanes)
+{
+    size_t end = i + smash__min(job->count - i, SMASH__CHUNK), n;
+    uint32_t clipped = 0;
+    smash__cursor c;
+    for (smash__cursor_start(&c, job, i); i < end; i += n) {
+        n = smash__min(c.left, end - i) / job->step * job->step;
+        if (n && job->x->dtype == SMASH_F32 && job->q->dtype != SMASH_I32) {
+            smash__measure_block(&c, i, n, lanes, &clipped);
+            smash__cursor_skip(&c, n);
+        } else {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__measure_few(&c, i, n, lanes, &clipped);
+        }
+    }
+    return clipped;
+}
+
+SMASH__FN void smash__measure_chunk(void *arg, size_t chunk)
+{
+    smash__quant_job *job = (smash__quant_job *)arg;
+    smash__lanes lanes;
+    uint32_t clipped;
+    smash__fill(&lanes, 0, sizeof lanes);
+    clipped = smash__measure_lanes(job, chunk * SMASH__CHUNK, &lanes);
+    job->sums[chunk] = smash__sum_lanes(&lanes);
+    job->sums[chunk].clipped = clipped;
+}
+
+SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats)
+{
+    smash__quant_job job;
+    smash__sums total = SMASH_ZERO;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t chunks, i;
+    if (!stats) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__quant_open(ctx, desc, w, SMASH__READ, q, SMASH__READ, scale, zero, &job));
+    chunks = job.count / SMASH__CHUNK + (job.count % SMASH__CHUNK != 0);
+    job.sums = (smash__sums *)smash__scratch(ctx, chunks, sizeof *job.sums);
+    if (!job.sums) return SMASH_ERR_NOMEM;
+    smash__parallel(ctx, chunks, smash__measure_chunk, &job);
+    for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
+    smash__scratch_rewind(ctx, mark);
+    stats->mse = total.error2 / (double)job.count;
+    stats->max_abs_error = total.max;
+    stats->snr_db = smash__snr_db(total.a2, total.error2);
+    stats->saturated = (size_t)total.clipped;
+    stats->zeros = (size_t)total.zeros_b;
+    return SMASH_OK;
+}
+#undef SMASH__QUANT_INTS
+#endif
+#if !SMASH_NO_VALUE
+/*==================================================================================================
+ * MARK: - Value, implementation                                                        >>value-impl
+ *================================================================================================*/
+
+/* ---- big integers: what exact decimal conversion needs, and no more ---- */
+
+/* 3,072 bits. The largest number in here is 5^1127 * (2^54 - 1) or 801 digits, shifted to the same length: under 2,750. */
+enum { SMASH__BIG_LIMBS = 96 };
+typedef struct smash__big { uint32_t limb[SMASH__BIG_LIMBS]; int count; } smash__big;   /* low limb first, the top one is not 0 */
+
+SMASH__FN void smash__big_push(smash__big *a, uint64_t limb)
+{
+    if (limb && a->count < SMASH__BIG_LIMBS) a->limb[a->count++] = (uint32_t)limb;
+}
+
+SMASH__FN void smash__big_set(smash__big *a, uint64_t value)
+{
+    a->count = 0;
+    if (value) a->limb[a->count++] = (uint32_t)value;
+    smash__big_push(a, value >> 32);
+}
+
+SMASH__FN void smash__big_copy(smash__big *a, const smash__big *b)
+{
+    a->count = b->count;
+    smash__copy(a->limb, b->limb, (size_t)b->count * sizeof b->limb[0]);
+}
+
+SMASH__FN void smash__big_mul_add(smash__big *a, uint32_t factor, uint32_t add)
+{
+    uint64_t carry = add;
+    int i;
+    for (i = 0; i < a->count; i++) {
+        carry += (uint64_t)a->limb[i] * factor;
+        a->limb[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    smash__big_push(a, carry);
+}
+
+SMASH__FN void smash__big_mul_pow5(smash__big *a, int n)
+{
+    uint32_t rest = 1;
+    for (; n >= 13; n -= 13) smash__big_mul_add(a, 1220703125u, 0);              /* 5^13, the largest in 32 bits */
+    for (; n > 0; n--) rest *= 5;
+    smash__big_mul_add(a, rest, 0);
+}
+
+SMASH__FN void smash__big_shift(smash__big *a, int bits)
+{
+    int limbs = bits / 32, i;
+    if (!a->count) return;
+    if (bits % 32) smash__big_mul_add(a, (uint32_t)1 << bits % 32, 0);
+    if (a->count + limbs > SMASH__BIG_LIMBS) return;
+    for (i = a->count; i-- > 0;) a->limb[i + limbs] = a->limb[i];
+    for (i = 0; i < limbs; i++) a->limb[i] = 0;
+    a->count += limbs;
+}
+
+/* < 0, 0, > 0 as a is less than, equal to or more than b */
+SMASH__FN int smash__big_order(const smash__big *a, const smash__big *b)
+{
+    int i;
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    for (i = a->count; i-- > 0;) if (a->limb[i] != b->limb[i]) return a->limb[i] < b->limb[i] ? -1 : 1;
+    return 0;
+}
+
+SMASH__FN void smash__big_add(smash__big *a, const smash__big *b)
+{
+    uint64_t carry = 0;
+    int i;
+    while (a->count < b->count) a->limb[a->count++] = 0;
+    for (i = 0; i < a->count; i++) {
+        carry += (uint64_t)a->limb[i] + (i < b->count ? b->limb[i] : 0);
+        a->limb[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+    smash__big_push(a, carry);
+}
+
+/* a -= b, which is not more than a */
+SMASH__FN void smash__big_subtract(smash__big *a, const smash__big *b)
+{
+    uint64_t borrow = 0;
+    int i;
+    for (i = 0; i < a->count; i++) {
+        uint64_t difference = (uint64_t)a->limb[i] - (i < b->count ? b->limb[i] : 0) - borrow;
+        a->limb[i] = (uint32_t)difference;
+        borrow = difference >> 63;
+    }
+    while (a->count && !a->limb[a->count - 1]) a->count--;
+}
+
+/* ---- decimal to double ---- */
+
+SMASH__INLINE int smash__is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* (head + something below 1 if more) * 10^exponent */
+typedef struct smash__decimal {
+    uint64_t head;                /* the first 19 significant digits */
+    int64_t  exponent;
+    int      negative, more;      /* more: a digit behind the head is not 0 */
+} smash__decimal;
+
+/* The longest JSON number at the start of text; returns its bytes, 0 if there is none. */
+SMASH__FN size_t smash__decimal_scan(smash__decimal *d, const char *text, size_t bytes)
+{
+    size_t i = 0, j;
+    smash__fill(d, 0, sizeof *d);
+    if (bytes && text[0] == '-') { d->negative = 1; i = 1; }
+    if (i == bytes || !smash__is_digit(text[i])) return 0;
+    if (text[i] == '0') i++;
+    else for (; i < bytes && smash__is_digit(text[i]); i++) {
+        if (d->head < 1000000000000000000u) d->head = d->head * 10 + (uint64_t)(text[i] - '0');
+        else { d->exponent++; d->more |= text[i] != '0'; }
+    }
+    if (bytes - i >= 2 && text[i] == '.' && smash__is_digit(text[i + 1])) {
+        for (i++; i < bytes && smash__is_digit(text[i]); i++) {
+            if (d->head < 1000000000000000000u) { d->head = d->head * 10 + (uint64_t)(text[i] - '0'); d->exponent--; }
+            else d->more |= text[i] != '0';
+        }
+    }
+    if (i < bytes && (text[i] == 'e' || text[i] == 'E')) {
+        j = i + 1;
+        if (j < bytes && (text[j] == '+' || text[j] == '-')) j++;
+        if (j < bytes && smash__is_digit(text[j])) {
+            int down = text[j - 1] == '-';
+            int64_t e = 0;
+            for (; j < bytes && smash__is_digit(text[j]); j++) if (e < 1000000000000000) e = e * 10 + (text[j] - '0');
+            d->exponent += down ? -e : e;
+            i = j;
+        }
+    }
+    return i;
+}
+
+/* Exactly: the number in text against (m + 1/2) * 2^e, its d having been scanned. */
+SMASH__FN int smash__decimal_order(const smash__decimal *d, const char *text, size_t bytes, uint64_t m, int e)
+{
+    enum { DIGITS = 800 };        /* 768 tell any double from any halfway point; what follows can only break a tie */
+    smash__big a, b;
+    int exponent = (int)d->exponent, digits = 0, held = 0, more = 0, twos;
+    uint32_t chunk = 0, scale = 1;
+    size_t i;
+    smash__big_set(&a, 0);
+    for (i = 0; i < bytes && text[i] != 'e' && text[i] != 'E'; i++) {
+        if (!smash__is_digit(text[i]) || (!digits && text[i] == '0')) continue;
+        if (digits == DIGITS) { more |= text[i] != '0'; continue; }
+        if (++digits > 19) exponent--;
+        chunk = chunk * 10 + (uint32_t)(text[i] - '0');
+        scale *= 10;
+        if (++held == 9) { smash__big_mul_add(&a, scale, chunk); held = 0; chunk = 0; scale = 1; }
+    }
+    smash__big_mul_add(&a, scale, chunk);
+    if (more) { smash__big_mul_add(&a, 10, 1); exponent--; }
+    smash__big_set(&b, 2 * m + 1);                              /* a * 10^exponent against b * 2^(e - 1) */
+    smash__big_mul_pow5(exponent < 0 ? &b : &a, exponent < 0 ? -exponent : exponent);
+    twos = exponent - (e - 1);
+    smash__big_shift(twos < 0 ? &b : &a, twos < 0 ? -twos : twos);
+    return smash__big_order(&a, &b);
+}
+
+/* w * 2^*exponent with the top bit of w moved to bit 63 */
+SMASH__INLINE uint64_t smash__top_bit(uint64_t w, int *exponent)
+{
+    int s;
+    for (s = 32; s; s >>= 1) if (!(w >> (64 - s))) { w <<= s; *exponent -= s; }
+    return w;
+}
+
+/* Nearest double. In integers only: neither the rounding mode nor the width of the FPU's registers can touch it. The head
+ * times a power of ten in 64 bits is known to a few units; where these units leave the rounding open, big integers decide. */
+SMASH__FN double smash__decimal_double(const smash__decimal *d, const char *text, size_t bytes)
+{
+    static const uint64_t pow10_28[25] = {        /* 10^(28 k), k = -13..11, to 64 bits, nearest */
+        0xE1AFA13AFBD14D6Eu, 0xE3E27A444D8D98B8u, 0xE61ACF033D1A45DFu, 0xE858AD248F5C22CAu, 0xEA9C227723EE8BCBu,
+        0xECE53CEC4A314EBEu, 0xEF340A98172AACE5u, 0xF18899B1BC3F8CA2u, 0xF3E2F893DEC3F126u, 0xF64335BCF065D37Du,
+        0xF8A95FCF88747D94u, 0xFB158592BE068D2Fu, 0xFD87B5F28300CA0Eu, 0x8000000000000000u, 0x813F3978F8940984u,
+        0x82818F1281ED44A0u, 0x83C7088E1AAB65DBu, 0x850FADC09923329Eu, 0x865B86925B9BC5C2u, 0x87AA9AFF79042287u,
+        0x88FCF317F22241E2u, 0x8A5296FFE33CC930u, 0x8BAB8EEFB6409C1Au, 0x8D07E33455637EB3u, 0x8E679C2F5E44FF8Fu };
+    const uint64_t sign = (uint64_t)d->negative << 63, infinity = (uint64_t)0x7FF << 52;
+    uint64_t w, low, power = 1, m, rest, half, distance, slack;
+    int q, step, e, biased, drop, up, i;
+    if (!d->head || d->exponent < -345) return smash__float64(sign);
+    if (d->exponent > 308) return smash__float64(sign | infinity);
+    q = (int)d->exponent;
+    step = (q + 364) / 28;                                      /* 10^q = 10^(28 (step - 13)) * 10^(0..27) */
+    e = q + 364 - 28 * step;
+    for (i = 0; i < e; i++) power *= 5;                         /* exact: 5^27 < 2^63 */
+    w = smash__top_bit(d->head, &e);
+    power = smash__top_bit(power, &e);
+    smash__mul_wide(w, power, &w, &low);
+    if (!(w >> 63)) { w = w << 1 | low >> 63; e--; }
+    smash__mul_wide(w, pow10_28[step], &w, &low);
+    if (!(w >> 63)) { w = w << 1 | low >> 63; e--; }
+    e += 65 + (28 * (step - 13) * 217706 + (4096 << 16)) / 65536 - 4096;         /* 64 + 64 - 63 + floor(log2 10^(28 (step - 13))) */
+    w >>= 2;                                                    /* 62 bits, so that a shift by `drop` is always below 64 */
+    e += 2;
+    slack = d->more ? 8 : 3;                                    /* two truncations, one rounded table entry, the cut head */
+
+    biased = e + 9 + 1075;
+    drop = biased < 1 ? 9 + 1 - biased : 9;
+    if (drop > 63) return smash__float64(sign);
+    if (biased > 2046) return smash__float64(sign | infinity);
+    m = w >> drop;
+    rest = w & (((uint64_t)1 << drop) - 1);
+    half = (uint64_t)1 << (drop - 1);
+    distance = rest > half ? rest - half : half - rest;
+    up = rest > half;
+    if (distance <= slack) {
+        int order = smash__decimal_order(d, text, bytes, m, e + drop);
+        up = order > 0 || (order == 0 && (m & 1));
+    }
+    m += (uint64_t)up;                                          /* a carry runs into the exponent, and on to Inf, as it should */
+    return smash__float64(sign | (((uint64_t)(biased < 1 ? 0 : biased - 1) << 52) + m));
+}
+
+SMASH__DEF size_t smash_number_parse(const char *text, size_t bytes, double *out)
+{
+    smash__decimal d;
+    size_t length = text ? smash__decimal_scan(&d, text, bytes) : 0;
+    if (length && out) *out = smash__decimal_double(&d, text, length);
+    return length;
+}
+
+/* ---- double to decimal ---- */
+
+SMASH__FN size_t smash__digits(uint64_t value, char out[20])
+{
+    char back[20];
+    size_t n = 0, i;
+    do back[n++] = (char)('0' + (int)(value % 10)); while (value /= 10);
+    for (i = 0; i < n; i++) out[i] = back[n - 1 - i];
+    return n;
+}
+
+/* Shortest digits that only this positive double is nearest to, and of these the closest: x = 0.d1 d2 .. * 10^*point.
+ * From Steele & White 1990 and Burger & Dybvig 1996: r / s is what is left of x, gap / s half the distance to the next
+ * double below; above it is twice that where x is a power of two. */
+SMASH__FN int smash__shortest(uint64_t bits, char digits[17], int *point)
+{
+    smash__big r, s, gap, sum;
+    uint64_t m = bits & 0xFFFFFFFFFFFFFu;
+    int biased = (int)(bits >> 52 & 0x7FF), e = (biased ? biased : 1) - 1075, length = 0, k, n = 0, low, high, digit, order;
+    const int wide = m == 0 && biased > 1, even = !(m & 1);
+    if (biased) m |= 0x10000000000000u;
+    while (m >> length) length++;
+    k = ((e + length - 1) * 315653 + (512 << 20)) / (1 << 20) - 511;             /* 1 + floor(log10 2^(e + length - 1)): right or 1 short */
+    smash__big_set(&r, m << (1 + wide));
+    smash__big_set(&s, (uint64_t)2 << wide);
+    smash__big_set(&gap, 1);
+    smash__big_mul_pow5(&s, k > 0 ? k : 0);
+    smash__big_mul_pow5(&r, k < 0 ? -k : 0);
+    smash__big_mul_pow5(&gap, k < 0 ? -k : 0);
+    e -= k;                                                     /* what 10^k has beside 5^k */
+    smash__big_shift(&s, e < 0 ? -e : 0);
+    smash__big_shift(&r, e > 0 ? e : 0);
+    smash__big_shift(&gap, e > 0 ? e : 0);
+    for (;;) {
+        smash__big_copy(&sum, &gap);
+        smash__big_shift(&sum, wide);
+        smash__big_add(&sum, &r);
+        order = smash__big_order(&sum, &s);
+        high = order > 0 || (even && order == 0);
+        if (n == 0 && high) {                                   /* the estimate was 1 short */
+            smash__big_mul_add(&s, 10, 0);
+            k++;
+        }
+        smash__big_mul_add(&r, 10, 0);
+        smash__big_mul_add(&gap, 10, 0);
+        for (digit = 0; smash__big_order(&r, &s) >= 0; digit++) smash__big_subtract(&r, &s);
+        order = smash__big_order(&r, &gap);
+        low = order < 0 || (even && order == 0);
+        smash__big_copy(&sum, &gap);
+        smash__big_shift(&sum, wide);
+        smash__big_add(&sum, &r);
+        order = smash__big_order(&sum, &s);
+        high = order > 0 || (even && order == 0);
+        if (low || high || n == 16) break;
+        digits[n++] = (char)('0' + digit);
+    }
+    if (low && high) {                                          /* both neighbours read back: the closer one, then the even one */
+        smash__big_shift(&r, 1);
+        order = smash__big_order(&r, &s);
+        high = order > 0 || (order == 0 && (digit & 1));
+    }
+    digits[n++] = (char)('0' + digit + high);
+    *point = k;
+    return n;
+}
+
+SMASH__DEF size_t smash_number_print(double x, char out[SMASH_NUMBER_BYTES])
+{
+    const uint64_t bits = smash__bits64(x);
+    char digits[17];
+    size_t n = 0;
+    int count, point, i;
+    if (!smash_is_finite_f64(x)) { smash__copy(out, "null", 5); return 4; }
+    if (bits >> 63) out[n++] = '-';
+    if (bits << 1 == 0) { digits[0] = '0'; count = point = 1; }
+    else count = smash__shortest(bits, digits, &point);
+    if (point < -3 || point > 17) {                             /* d.ddde-05, d.ddde+22 */
+        out[n++] = digits[0];
+        if (count > 1) out[n++] = '.';
+        for (i = 1; i < count; i++) out[n++] = digits[i];
+        out[n++] = 'e';
+        out[n++] = point > 0 ? '+' : '-';
+        i = point > 0 ? point - 1 : 1 - point;
+        if (i < 10) out[n++] = '0';
+        n += smash__digits((uint64_t)i, out + n);
+    } else {
+        if (point <= 0) { out[n++] = '0'; out[n++] = '.'; }
+        for (i = point; i < 0; i++) out[n++] = '0';
+        for (i = 0; i < count || i < point; i++) {
+            if (i && i == point) out[n++] = '.';
+            out[n++] = i < count ? digits[i] : '0';
+        }
+    }
+    out[n] = '\0';
+    return n;
+}
+
+/* ---- text ---- */
+
+/* Bytes of the UTF-8 character at p, 0 if it is none: cut off, overlong, a surrogate, above U+10FFFF. */
+SMASH__FN size_t smash__utf8(const char *text, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0, i;
+    if (n > bytes) return 0;
+    for (i = 1; i < n; i++) if ((p[i] & 0xC0) != 0x80) return 0;
+    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F)) return 0;
+    if ((p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) return 0;
+    return n;
+}
+
+SMASH__FN size_t smash__utf8_write(uint32_t c, char out[4])
+{
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
+    for (i = n - 1; i > 0; i--, c >>= 6) out[i] = (char)(0x80 | (c & 0x3F));
+    out[0] = (char)(n == 1 ? c : (0xF00u >> n & 0xF0) | c);
+    return n;
+}
+
+typedef struct smash__place { size_t at, start; uint32_t line; } smash__place;   /* start: first byte of the line; line from 0 */
+
+/* Move a place on to `at`. */
+SMASH__FN void smash__place_move(smash__place *place, const char *text, size_t at)
+{
+    for (; place->at < at; place->at++) if (text[place->at] == '\n') { place->line++; place->start = place->at + 1; }
+}
+
+SMASH__FN int smash__diag_full(const smash_diags *diags)
+{
+    return diags->errors + diags->warnings - diags->dropped >= (diags->max ? diags->max : 256);
+}
+
+SMASH__FN void smash__diag_put(smash_diags *diags, smash_severity severity, const char *code, const char *file,
+                               uint32_t line, uint32_t column, const char *message)
+{
+    smash_diag *d = NULL;
+    size_t length = smash__length(message), bytes;
+    if (!smash__diag_full(diags) && diags->arena && smash__add(length, sizeof *d + 1, &bytes))
+        d = (smash_diag *)smash_arena_alloc(NULL, diags->arena, bytes);
+    if (severity == SMASH_ERROR) diags->errors++; else diags->warnings++;
+    if (!d) { diags->dropped++; return; }
+    smash__copy(d + 1, message, length + 1);
+    d->next = NULL;
+    d->severity = severity;
+    d->code = code;
+    d->message = (const char *)(d + 1);
+    d->file = file;
+    d->line = line;
+    d->column = column;
+    if (diags->last) diags->last->next = d; else diags->first = d;
+    diags->last = d;
+}
+
+/* ---- JSON, read ----
+ * The same code runs over the text twice: first to check and count, then, with the memory of just the right size, to fill.
+ * So a mistake costs no memory, and memory is never taken on the word of the text alone. */
+
+typedef struct smash__json_level { uint32_t index, is_object; } smash__json_level;
+
+typedef struct smash__json {
+    smash_ctx         *ctx;
+    const char        *text, *file;
+    size_t             bytes, at;
+    uint32_t           lenient, max_depth, max_values;
+    smash_diags       *diags;
+    smash__place       place, comma;       /* of the last message; of the last comma, if it may have to be warned of */
+    smash__json_level *level;
+    smash_value       *values, spare;      /* values: NULL in the first pass; spare takes its place */
+    char              *strings;
+    size_t             count, string_bytes;
+} smash__json;
+
+SMASH__FN smash_err smash__json_error(smash__json *j, smash_err err, const char *code, size_t at, const char *message)
+{
+    uint32_t line, column;
+    smash__place_move(&j->place, j->text, at);
+    line = j->place.line + 1;
+    column = (uint32_t)(at - j->place.start) + 1;
+    if (j->diags) smash__diag_put(j->diags, SMASH_ERROR, code, j->file, line, column, message);
+    if (j->file) return smash__fail(j->ctx, err, "smash_json_parse", at, "%s:%u:%u: %s", j->file, line, column, message);
+    return smash__fail(j->ctx, err, "smash_json_parse", at, "line %u, column %u: %s", line, column, message);
+}
+
+SMASH__FN smash_err smash__json_syntax(smash__json *j, size_t at, const char *message)
+{
+    return smash__json_error(j, SMASH_ERR_SYNTAX, "json_syntax", at, message);
+}
+
+/* Something else than `want` is at j->at: say both, and if the mistake is a well-known one, the way out. */
+SMASH__FN smash_err smash__json_expected(smash__json *j, const char *want, const char *after)
+{
+    char message[SMASH_MESSAGE_BYTES], found[40];
+    const char *p = j->text + j->at, *hint = "";
+    size_t left = j->bytes - j->at, n = 0;
+    for (; n < left && n < 24 && (smash__is_digit(p[n]) || ((p[n] | 32) >= 'a' && (p[n] | 32) <= 'z') || p[n] == '_'); n++) found[n] = p[n];
+    if (!n && left && p[0] > 32 && p[0] < 127) found[n++] = p[0];
+    found[n] = '\0';
+    if (smash__equal(found, "True") || smash__equal(found, "False") || smash__equal(found, "None"))
+        hint = "; JSON writes true, false, null";
+    else if (smash__equal(found, "NaN") || smash__equal(found, "Infinity")) hint = "; JSON has no such number";
+    else if (smash__equal(found, "'")) hint = "; JSON strings have double quotes";
+    else if (smash__equal(found, "/") || smash__equal(found, "#")) hint = "; JSON has no comments";
+    if (n) smash__format(message, sizeof message, "expected %s%s, found %s%s", want, after, found, hint);
+    else if (left) smash__format(message, sizeof message, "expected %s%s, found byte %u", want, after, (uint32_t)(unsigned char)p[0]);
+    else smash__format(message, sizeof message, "expected %s%s, but the text ends here", want, after);
+    return smash__json_syntax(j, j->at, message);
+}
+
+SMASH__FN void smash__json_warn(smash__json *j, const smash__place *place, const char *code, const char *message)
+{
+    if (j->values || !j->diags) return;
+    smash__diag_put(j->diags, SMASH_WARNING, code, j->file, place->line + 1, (uint32_t)(place->at - place->start) + 1, message);
+}
+
+SMASH__FN void smash__json_warn_here(smash__json *j, const char *code, const char *message)
+{
+    if (j->values || !j->diags) return;
+    smash__place_move(&j->place, j->text, j->at);
+    smash__json_warn(j, &j->place, code, message);
+}
+
+/* The byte at j->at, or -1 at the end */
+SMASH__INLINE int smash__json_peek(const smash__json *j)
+{
+    return j->at < j->bytes ? (int)(unsigned char)j->text[j->at] : -1;
+}
+
+SMASH__FN void smash__json_space(smash__json *j)
+{
+    for (;;) {
+        int c = smash__json_peek(j);
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t') { j->at++; continue; }
+        if (!j->lenient || (c != '#' && (c != '/' || j->bytes - j->at < 2 || j->text[j->at + 1] != '/'))) return;
+        smash__json_warn_here(j, "json_comment", "comments are not JSON; other programs will refuse this file");
+        while (j->at < j->bytes && j->text[j->at] != '\n') j->at++;
+    }
+}
+
+/* A new value at j->at; NULL if it is one too many. */
+SMASH__FN smash_value *smash__json_push(smash__json *j, smash_value_type type)
+{
+    smash_value *v = j->values ? j->values + j->count : &j->spare;
+    if (j->count == j->max_values) {
+        char message[SMASH_MESSAGE_BYTES];
+        smash__format(message, sizeof message, "more than %u values; raise max_values if you trust the file", j->max_values);
+        smash__json_error(j, SMASH_ERR_LIMIT, "json_limit", j->at, message);
+        return NULL;
+    }
+    smash__fill(v, 0, sizeof *v);
+    v->type = type;
+    v->span = 1;
+    v->at = (uint32_t)j->at;
+    j->count++;
+    return v;
+}
+
+SMASH__INLINE void smash__json_emit(smash__json *j, const char *text, size_t bytes)
+{
+    if (j->strings) smash__copy(j->strings + j->string_bytes, text, bytes);
+    j->string_bytes += bytes;
+}
+
+/* Four hex digits at `at`, or -1 */
+SMASH__FN int32_t smash__json_hex(const smash__json *j, size_t at)
+{
+    int32_t value = 0;
+    int i;
+    if (j->bytes < 4 || at > j->bytes - 4) return -1;
+    for (i = 0; i < 4; i++) {
+        char c = j->text[at + (size_t)i], lower = (char)(c | 32);
+        if (smash__is_digit(c)) value = value * 16 + (c - '0');
+        else if (lower >= 'a' && lower <= 'f') value = value * 16 + (lower - 'a' + 10);
+        else return -1;
+    }
+    return value;
+}
+
+/* The escape at j->at */
+SMASH__FN smash_err smash__json_escape(smash__json *j, char quote)
+{
+    static const char names[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    const char c = j->bytes - j->at >= 2 ? j->text[j->at + 1] : '\0';
+    char utf8[4];
+    int32_t high, low;
+    size_t i;
+    for (i = 0; i < sizeof names - 1; i++) {
+        if (c == names[i]) { smash__json_emit(j, &meanings[i], 1); j->at += 2; return SMASH_OK; }
+    }
+    if (c == '\'' && quote == '\'') { smash__json_emit(j, &c, 1); j->at += 2; return SMASH_OK; }
+    if (c != 'u') return smash__json_syntax(j, j->at, "expected one of \"\\/bfnrtu after a backslash; a backslash itself is written \\\\");
+    high = smash__json_hex(j, j->at + 2);
+    if (high < 0) return smash__json_syntax(j, j->at, "expected four hex digits after \\u");
+    if (high >= 0xD800 && high < 0xE000) {                      /* a surrogate: only as the first half of a pair */
+        low = -1;
+        if (high < 0xDC00 && j->bytes - j->at >= 12 && smash__same(j->text + j->at + 6, "\\u", 2)) low = smash__json_hex(j, j->at + 8);
+        if (low < 0xDC00 || low > 0xDFFF)
+            return smash__json_syntax(j, j->at, "half a surrogate pair; expected \\uD800..DBFF and then \\uDC00..DFFF");
+        high = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+        j->at += 6;
+    }
+    j->at += 6;
+    smash__json_emit(j, utf8, smash__utf8_write((uint32_t)high, utf8));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__json_string(smash__json *j)
+{
+    const char quote = j->text[j->at];
+    size_t open = j->at, start, n;
+    smash_value *v = smash__json_push(j, SMASH_VALUE_STRING);
+    if (!v) return SMASH_ERR_LIMIT;
+    v->text = j->strings ? j->strings + j->string_bytes : NULL;
+    start = j->string_bytes;
+    if (quote == '\'') smash__json_warn_here(j, "json_single_quotes", "single quotes are not JSON; write \"text\"");
+    j->at++;
+    for (;;) {
+        const char *p = j->text + j->at;
+        size_t left = j->bytes - j->at;
+        n = 0;
+        while (n < left && (unsigned char)p[n] >= 32 && (unsigned char)p[n] < 128 && p[n] != quote && p[n] != '\\') n++;
+        smash__json_emit(j, p, n);
+        j->at += n;
+        if (n == left) return smash__json_syntax(j, open, "this string has no closing quote");
+        if (p[n] == quote) break;
+        if (p[n] == '\\') { SMASH__TRY(smash__json_escape(j, quote)); continue; }
+        if ((unsigned char)p[n] < 32) {
+            char message[SMASH_MESSAGE_BYTES];
+            smash__format(message, sizeof message, p[n] == '\n' ? "line break in a string; close the quote, or write \\n"
+                          : "control character (byte %u) in a string; write it as \\n, \\t or \\u00..", (uint32_t)p[n]);
+            return smash__json_syntax(j, j->at, message);
+        }
+        n = smash__utf8(j->text + j->at, j->bytes - j->at);
+        if (!n) return smash__json_syntax(j, j->at, "expected UTF-8, found a byte that is not; save the file as UTF-8");
+        smash__json_emit(j, j->text + j->at, n);
+        j->at += n;
+    }
+    j->at++;
+    v->count = (uint32_t)(j->string_bytes - start);
+    smash__json_emit(j, "", 1);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__json_number(smash__json *j)
+{
+    smash__decimal d;
+    const size_t n = smash__decimal_scan(&d, j->text + j->at, j->bytes - j->at), start = j->at, end = start + n;
+    smash_value *v = smash__json_push(j, SMASH_VALUE_NUMBER);
+    int c;
+    if (!v) return SMASH_ERR_LIMIT;
+    v->text = j->text + j->at;
+    v->count = (uint32_t)n;
+    if (j->values) v->number = smash__decimal_double(&d, v->text, n);
+    j->at += n ? n : 1;
+    c = smash__json_peek(j);
+    if (!n) return smash__json_expected(j, "a digit", " after -");
+    if (c == '.' || c == 'e' || c == 'E') {                     /* the scan stopped here: either no digit follows ... */
+        const int point = c == '.';
+        j->at++;
+        c = smash__json_peek(j);
+        if (!point && (c == '+' || c == '-')) { j->at++; c = smash__json_peek(j); }
+        if (c < '0' || c > '9') return smash__json_expected(j, "a digit", point ? " after the point" : " in the exponent");
+        j->at = end;                                            /* ... or it is the second of its kind, which is no part of a number */
+    } else if (c >= '0' && c <= '9') return smash__json_syntax(j, start, "a number may not start with 0; remove the leading zeros");
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__json_literal(smash__json *j)
+{
+    static const struct { const char *text; smash_value_type type; int number, lenient; } literals[] = {
+        { "true", SMASH_VALUE_BOOL, 1, 0 }, { "false", SMASH_VALUE_BOOL, 0, 0 }, { "null", SMASH_VALUE_NULL, 0, 0 },
+        { "True", SMASH_VALUE_BOOL, 1, 1 }, { "False", SMASH_VALUE_BOOL, 0, 1 }, { "None", SMASH_VALUE_NULL, 0, 1 } };
+    size_t i, n;
+    for (i = 0; i < sizeof literals / sizeof literals[0]; i++) {
+        smash_value *v;
+        n = smash__length(literals[i].text);
+        if (n > j->bytes - j->at || !smash__same(j->text + j->at, literals[i].text, n) || (literals[i].lenient && !j->lenient)) continue;
+        if (literals[i].lenient) smash__json_warn_here(j, "json_python_literal", "this is Python; JSON writes true, false, null");
+        v = smash__json_push(j, literals[i].type);
+        if (!v) return SMASH_ERR_LIMIT;
+        v->number = literals[i].number;
+        j->at += n;
+        return SMASH_OK;
+    }
+    return smash__json_expected(j, "a value", "");
+}
+
+/* One pass over the document. */
+SMASH__FN smash_err smash__json_run(smash__json *j)
+{
+    enum { FIRST, NEXT, AFTER } state = NEXT;                   /* behind an opening bracket, behind a comma, behind a value */
+    smash__json_level *top;
+    uint32_t depth = 0;
+    j->at = j->count = j->string_bytes = 0;
+    for (;;) {
+        int c, is_object, close;
+        smash__json_space(j);
+        c = smash__json_peek(j);
+        top = depth ? j->level + depth - 1 : NULL;
+        is_object = top && top->is_object;
+        close = is_object ? '}' : ']';
+        if (!top && state == AFTER) return c < 0 ? SMASH_OK : smash__json_expected(j, "the end of the text", "");
+        if (top && c == close && (state != NEXT || j->lenient)) {
+            if (state == NEXT)
+                smash__json_warn(j, &j->comma, "json_trailing_comma", "a comma in front of a closing bracket is not JSON; remove it");
+            if (j->values) j->values[top->index].span = (uint32_t)(j->count - top->index);
+            j->at++;
+            depth--;
+            state = AFTER;
+            continue;
+        }
+        if (state == AFTER) {
+            if (c != ',') return smash__json_expected(j, is_object ? "a comma or }" : "a comma or ]", "");
+            if (j->lenient && !j->values) { smash__place_move(&j->place, j->text, j->at); j->comma = j->place; }
+            j->at++;
+            state = NEXT;
+            continue;
+        }
+        if (top && j->values) j->values[top->index].count++;
+        if (is_object) {
+            if (c != '"' && (c != '\'' || !j->lenient))
+                return smash__json_expected(j, state == NEXT ? "a key in double quotes" : "a key in double quotes or }",
+                                            state == NEXT ? " after the comma" : "");
+            SMASH__TRY(smash__json_string(j));
+            smash__json_space(j);
+            if (smash__json_peek(j) != ':') return smash__json_expected(j, "a colon", " after the key");
+            j->at++;
+            smash__json_space(j);
+            c = smash__json_peek(j);
+        }
+        state = AFTER;
+        if (c == '{' || c == '[') {
+            if (depth == j->max_depth) {
+                char message[SMASH_MESSAGE_BYTES];
+                smash__format(message, sizeof message, "nested deeper than the %u levels that are allowed here", j->max_depth);
+                return smash__json_error(j, SMASH_ERR_LIMIT, "json_limit", j->at, message);
+            }
+            j->level[depth].index = (uint32_t)j->count;
+            j->level[depth].is_object = c == '{';
+            depth++;
+            if (!smash__json_push(j, c == '{' ? SMASH_VALUE_OBJECT : SMASH_VALUE_ARRAY)) return SMASH_ERR_LIMIT;
+            j->at++;
+            state = FIRST;
+        }
+        else if (c == '"' || (c == '\'' && j->lenient)) SMASH__TRY(smash__json_string(j));
+        else if (c == '-' || (c >= '0' && c <= '9')) SMASH__TRY(smash__json_number(j));
+        else SMASH__TRY(smash__json_literal(j));
+    }
+}
+
+/* Any total order of strings: the shorter first, then by bytes. */
+SMASH__FN int smash__key_order(const smash_value *a, const smash_value *b)
+{
+    uint32_t i;
+    if (a->count != b->count) return a->count < b->count ? -1 : 1;
+    for (i = 0; i < a->count && a->text[i] == b->text[i]; i++) {}
+    return i == a->count ? 0 : (int)(unsigned char)a->text[i] - (int)(unsigned char)b->text[i];
+}
+
+SMASH__FN int smash__order_keys(const void *values, uint32_t a, uint32_t b)
+{
+    return smash__key_order((const smash_value *)values + a, (const smash_value *)values + b);
+}
+
+/* The first key in the text that its object already has: *twice is its index, 0 if there is none; *before is the other's. */
+SMASH__FN smash_err smash__json_unique(smash_ctx *ctx, const smash_value *values, size_t count, size_t *twice, size_t *before)
+{
+    size_t i, k, n, widest = 0;
+    uint32_t *keys;
+    *twice = *before = 0;
+    for (i = 0; i < count; i++)
+        if (values[i].type == SMASH_VALUE_OBJECT && values[i].count > widest) widest = values[i].count;
+    if (widest < 2) return SMASH_OK;
+    keys = (uint32_t *)smash__scratch(ctx, widest, 2 * sizeof *keys);
+    if (!keys) return SMASH_ERR_NOMEM;
+    for (i = 0; i < count; i++) {
+        if (values[i].type != SMASH_VALUE_OBJECT || values[i].count < 2) continue;
+        for (n = 0, k = i + 1; n < values[i].count; k += 1 + values[k + 1].span) keys[n++] = (uint32_t)k;
+        smash__sort(keys, keys + widest, n, smash__order_keys, values);
+        for (k = 1; k < n; k++) {
+            if ((*twice && keys[k] >= *twice) || smash__key_order(values + keys[k - 1], values + keys[k]) != 0) continue;
+            *twice = keys[k];
+            *before = keys[k - 1];
+        }
+    }
+    return SMASH_OK;
+}
+
+/* Both passes, once everything but the levels is set up. */
+SMASH__FN smash_err smash__json_build(smash__json *j, smash_arena *arena, int unique_keys)
+{
+    smash_arena_mark mark;
+    smash_err err = SMASH_ERR_NOMEM;
+    size_t bytes, twice = 0, before = 0;
+    j->level = (smash__json_level *)smash__scratch(j->ctx, j->max_depth, sizeof *j->level);
+    if (!j->level) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__json_run(j));
+    if (!smash__mul(j->count, sizeof *j->values, &bytes) || !smash__add(bytes, j->string_bytes, &bytes))
+        return smash__json_error(j, SMASH_ERR_LIMIT, "json_limit", 0, "more values than the address space can hold");
+    mark = smash_arena_get_mark(arena);                         /* not before: diags may live in the same arena */
+    j->values = (smash_value *)smash_arena_alloc(j->ctx, arena, bytes);
+    if (j->values) {
+        j->strings = (char *)(j->values + j->count);
+        err = smash__json_run(j);
+        if (!err && unique_keys) err = smash__json_unique(j->ctx, j->values, j->count, &twice, &before);
+    }
+    if (twice) {
+        char message[SMASH_MESSAGE_BYTES];
+        size_t at = j->values[twice].at;
+        smash__place first;
+        smash__fill(&first, 0, sizeof first);
+        smash__place_move(&first, j->text, j->values[before].at);
+        smash__format(message, sizeof message, "the key %q is in this object already, on line %u; remove one of the two",
+                      j->values[twice].text, first.line + 1);
+        smash_arena_rewind(arena, mark);
+        smash__fill(&j->place, 0, sizeof j->place);
+        return smash__json_error(j, SMASH_ERR_SYNTAX, "json_duplicate_key", at, message);
+    }
+    if (err) smash_arena_rewind(arena, mark);
+    return err;
+}
+
+SMASH__DEF smash_err smash_json_parse(smash_ctx *ctx, const smash_json_desc *desc, const char *text, size_t bytes,
+                                      smash_arena *arena, smash_diags *diags, smash_json *out)
+{
+    smash__json j;
+    smash_arena_mark mark;
+    smash_err err;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the smash_json_desc was not zeroed; start it with SMASH_ZERO");
+    if (!out || !arena || (!text && bytes)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "text, arena and out must not be NULL");
+    if (smash__ctx(ctx) && (arena == &ctx->scratch || (diags && diags->arena == &ctx->scratch)))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the result cannot live in ctx->scratch, which is given back; use an arena of its own");
+    if (desc && desc->max_depth > 1024)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "max_depth is %u; at most 1024 is possible", desc->max_depth);
+    if (bytes >= UINT32_MAX)
+        return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, 0, "the text has %z bytes; at most 4,294,967,294 are possible", bytes);
+    smash__fill(&j, 0, sizeof j);
+    j.ctx = ctx;
+    j.text = text ? text : "";
+    j.bytes = bytes;
+    j.diags = diags;
+    j.file = desc ? desc->file : NULL;
+    j.lenient = desc ? desc->lenient : 0;
+    j.max_depth = desc && desc->max_depth ? desc->max_depth : 32;
+    j.max_values = desc && desc->max_values ? desc->max_values : 16777216;
+    if (bytes >= 3 && smash__same(text, "\xEF\xBB\xBF", 3))
+        return smash__json_syntax(&j, 0, "the text starts with a byte order mark (BOM); save it as UTF-8 without one");
+    if (bytes >= 2 && (smash__same(text, "\xFF\xFE", 2) || smash__same(text, "\xFE\xFF", 2)))
+        return smash__json_syntax(&j, 0, "the text is UTF-16 with a byte order mark (BOM); save it as UTF-8 without one");
+    mark = smash__scratch_mark(ctx);
+    err = smash__json_build(&j, arena, desc && desc->unique_keys);
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    out->root = j.values;
+    out->count = j.count;
+    out->text = j.text;
+    out->bytes = bytes;
+    out->file = j.file;
+    return SMASH_OK;
+}
+
+SMASH__DEF const smash_value *smash_value_get(const smash_value *object, const char *name)
+{
+    const smash_value *key;
+    uint32_t i;
+    if (!object || !name || object->type != SMASH_VALUE_OBJECT) return NULL;
+    for (i = 0, key = object + 1; i < object->count; i++, key += 1 + key[1].span) if (smash_value_is(key, name)) return key + 1;
+    return NULL;
+}
+
+SMASH__DEF int smash_value_is(const smash_value *v, const char *text)
+{
+    return v && text && v->type == SMASH_VALUE_STRING && smash__length(text) == v->count && smash__same(v->text, text, v->count);
+}
+
+/* The digits of a NUMBER from byte `start` on, if they are all there is and fit */
+SMASH__FN int smash__value_digits(const smash_value *v, uint32_t start, uint64_t *out)
+{
+    uint64_t value = 0;
+    uint32_t i;
+    for (i = start; i < v->count; i++) {
+        uint64_t digit = (uint64_t)(v->text[i] - '0');
+        if (!smash__is_digit(v->text[i]) || value > (UINT64_MAX - digit) / 10) return 0;
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return v->count > start;
+}
+
+SMASH__DEF int smash_value_u64(const smash_value *v, uint64_t *out)
+{
+    uint64_t value;
+    if (!v || !out || v->type != SMASH_VALUE_NUMBER || !smash__value_digits(v, 0, &value)) return 0;
+    *out = value;
+    return 1;
+}
+
+SMASH__DEF int smash_value_i64(const smash_value *v, int64_t *out)
+{
+    const uint64_t limit = INT64_MAX;
+    uint64_t value;
+    int negative;
+    if (!v || !out || v->type != SMASH_VALUE_NUMBER || !v->count) return 0;
+    negative = v->text[0] == '-';
+    if (!smash__value_digits(v, (uint32_t)negative, &value) || value > limit + (uint64_t)negative) return 0;
+    if (negative) *out = value > limit ? -INT64_MAX - 1 : -(int64_t)value;
+    else *out = (int64_t)value;
+    return 1;
+}
+
+SMASH__DEF const char *smash_value_kind(smash_value_type type)
+{
+    switch (type) {
+    case SMASH_VALUE_NULL:   return "null";
+    case SMASH_VALUE_BOOL:   return "a boolean";
+    case SMASH_VALUE_NUMBER: return "a number";
+    case SMASH_VALUE_STRING: return "a string";
+    case SMASH_VALUE_ARRAY:  return "a list";
+    case SMASH_VALUE_OBJECT: return "an object";
+    }
+    return "a value";
+}
+
+SMASH__DEF void smash_json_place(const smash_json *doc, uint32_t at, uint32_t *line, uint32_t *column)
+{
+    smash__place place;
+    smash__fill(&place, 0, sizeof place);
+    if (doc && doc->text) smash__place_move(&place, doc->text, at < doc->bytes ? at : doc->bytes);
+    if (line) *line = place.line + 1;
+    if (column) *column = (uint32_t)(place.at - place.start) + 1;
+}
+
+SMASH__DEF void smash_diag_add(smash_diags *diags, smash_severity severity, const char *code,
+                               const smash_json *doc, const smash_value *v, const char *message)
+{
+    uint32_t line = 0, column = 0;
+    if (!diags) return;
+    if (doc && v && !smash__diag_full(diags)) smash_json_place(doc, v->at, &line, &column);
+    smash__diag_put(diags, severity, code, doc ? doc->file : NULL, line, column, message ? message : "");
+}
+
+SMASH__FN char smash__fold(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c; }
+
+enum { SMASH__NEAREST_LENGTH = 64 };
+
+/* Insertions, deletions, replacements and swaps of neighbours that make b of a, whatever the case. Both at most 64 bytes. */
+SMASH__FN uint32_t smash__edit_distance(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    unsigned char rows[3][SMASH__NEAREST_LENGTH + 1], *above2 = rows[0], *above = rows[1], *row = rows[2], *swap;
+    size_t i, k;
+    for (k = 0; k <= b_length; k++) row[k] = (unsigned char)k;
+    for (i = 1; i <= a_length; i++) {
+        swap = above2; above2 = above; above = row; row = swap;
+        row[0] = (unsigned char)i;
+        for (k = 1; k <= b_length; k++) {
+            const int same = smash__fold(a[i - 1]) == smash__fold(b[k - 1]);
+            int best = above[k - 1] + !same;
+            if (above[k] + 1 < best) best = above[k] + 1;
+            if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
+            if (i > 1 && k > 1 && smash__fold(a[i - 1]) == smash__fold(b[k - 2]) && smash__fold(a[i - 2]) == smash__fold(b[k - 1])
+                && above2[k - 2] + 1 < best) best = above2[k - 2] + 1;
+            row[k] = (unsigned char)best;
+        }
+    }
+    return row[b_length];
+}
+
+SMASH__DEF const char *smash_nearest(const char *word, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t length, i;
+    uint32_t best;
+    if (!word || !names) return NULL;
+    length = smash__length(word);
+    if (length > SMASH__NEAREST_LENGTH) return NULL;
+    best = (uint32_t)(length / 3 > 1 ? length / 3 : 1) + 1;
+    for (i = 0; i < count; i++) {
+        size_t n = names[i] ? smash__length(names[i]) : SIZE_MAX;
+        uint32_t distance = n <= SMASH__NEAREST_LENGTH ? smash__edit_distance(word, length, names[i], n) : best;
+        if (distance < best) { best = distance; nearest = names[i]; }
+    }
+    return nearest;
+}
+
+/* ---- JSON, write ---- */
+
+enum { SMASH__WRITE_EMPTY = 0, SMASH__WRITE_FILLED = 1, SMASH__WRITE_KEYED = 2 };   /* state of the innermost container */
+
+SMASH__FN void smash__write_raw(smash_writer *w, const char *text, size_t bytes)
+{
+    if (!w->err && bytes) w->err = w->put(w->user, text, bytes);
+}
+
+SMASH__FN int smash__write_in_object(const smash_writer *w) { return w->depth && !(w->is_array >> (w->depth - 1) & 1); }
+
+/* 1 if the innermost container is on one line */
+SMASH__FN int smash__write_is_flat(const smash_writer *w) { return !w->indent || (w->flat && w->depth > w->flat); }
+
+SMASH__FN void smash__write_line(smash_writer *w, uint32_t levels)
+{
+    static const char spaces[] = "                                ";
+    uint64_t n = (uint64_t)levels * w->indent, step;
+    smash__write_raw(w, "\n", 1);
+    for (; n && !w->err; n -= step) {
+        step = n < sizeof spaces - 1 ? n : sizeof spaces - 1;
+        smash__write_raw(w, spaces, (size_t)step);
+    }
+}
+
+/* In front of every key and value: is it legal here, and what separates it from the one before. Returns 1 to go on. */
+SMASH__FN int smash__write_item(smash_writer *w, int is_key)
+{
+    const int keyed = w && w->state == SMASH__WRITE_KEYED;
+    if (!w || w->err) return 0;
+    if (!w->put || w->depth > SMASH_WRITER_DEPTH
+        || (smash__write_in_object(w) ? is_key == keyed : is_key || (!w->depth && w->state != SMASH__WRITE_EMPTY))) {
+        w->err = SMASH_ERR_ARG;
+        return 0;
+    }
+    if (w->depth && !keyed) {
+        if (w->state == SMASH__WRITE_FILLED) smash__write_raw(w, ",", 1);
+        if (!smash__write_is_flat(w)) smash__write_line(w, w->depth);
+        else if (w->indent && w->state == SMASH__WRITE_FILLED) smash__write_raw(w, " ", 1);
+    }
+    w->state = is_key ? SMASH__WRITE_KEYED : SMASH__WRITE_FILLED;
+    return 1;
+}
+
+SMASH__FN void smash__write_begin(smash_writer *w, int is_array)
+{
+    if (w && !w->err && w->depth >= SMASH_WRITER_DEPTH) w->err = SMASH_ERR_ARG;
+    if (!smash__write_item(w, 0)) return;
+    smash__write_raw(w, is_array ? "[" : "{", 1);
+    w->is_array = (w->is_array & ~((uint64_t)1 << w->depth)) | (uint64_t)is_array << w->depth;
+    w->depth++;
+    w->state = SMASH__WRITE_EMPTY;
+}
+
+SMASH__FN void smash__write_string(smash_writer *w, const char *text, size_t bytes)
+{
+    static const char names[] = "\"\\nrtbf", meanings[] = "\"\\\n\r\t\b\f", hex[] = "0123456789abcdef";
+    size_t start = 0, i = 0, n, k;
+    smash__write_raw(w, "\"", 1);
+    while (i < bytes) {
+        char escape[6] = { '\\', 'u', '0', '0', '0', '0' };
+        n = smash__utf8(text + i, bytes - i);
+        if (n && (unsigned char)text[i] >= 32 && text[i] != '"' && text[i] != '\\') { i += n; continue; }
+        smash__write_raw(w, text + start, i - start);
+        for (k = 0; k < sizeof names - 1 && text[i] != meanings[k]; k++) {}
+        if (!n) smash__write_raw(w, "\\ufffd", 6);
+        else if (k < sizeof names - 1) {
+            escape[1] = names[k];
+            smash__write_raw(w, escape, 2);
+        } else {
+            escape[4] = hex[text[i] >> 4];
+            escape[5] = hex[text[i] & 15];
+            smash__write_raw(w, escape, 6);
+        }
+        start = ++i;
+    }
+    smash__write_raw(w, text + start, bytes - start);
+    smash__write_raw(w, "\"", 1);
+}
+
+SMASH__FN void smash__write_key(smash_writer *w, const char *key, size_t bytes)
+{
+    if (!smash__write_item(w, 1)) return;
+    smash__write_string(w, key, bytes);
+    smash__write_raw(w, ": ", w->indent ? 2 : 1);
+}
+
+SMASH__FN void smash__write_scalar(smash_writer *w, const char *text, size_t bytes)
+{
+    if (smash__write_item(w, 0)) smash__write_raw(w, text, bytes);
+}
+
+SMASH__DEF void smash_write_begin_object(smash_writer *w) { smash__write_begin(w, 0); }
+SMASH__DEF void smash_write_begin_array(smash_writer *w)  { smash__write_begin(w, 1); }
+
+SMASH__DEF void smash_write_end(smash_writer *w)
+{
+    int in_object;
+    if (!w || w->err) return;
+    if (!w->depth || w->depth > SMASH_WRITER_DEPTH || w->state == SMASH__WRITE_KEYED) { w->err = SMASH_ERR_ARG; return; }
+    in_object = smash__write_in_object(w);
+    if (w->state == SMASH__WRITE_FILLED && !smash__write_is_flat(w)) smash__write_line(w, w->depth - 1);
+    smash__write_raw(w, in_object ? "}" : "]", 1);
+    w->depth--;
+    w->state = SMASH__WRITE_FILLED;
+}
+
+SMASH__DEF void smash_write_key(smash_writer *w, const char *key)
+{
+    if (key) smash__write_key(w, key, smash__length(key));
+    else if (w && !w->err) w->err = SMASH_ERR_ARG;
+}
+
+SMASH__DEF void smash_write_null(smash_writer *w)            { smash__write_scalar(w, "null", 4); }
+SMASH__DEF void smash_write_bool(smash_writer *w, int value) { smash__write_scalar(w, value ? "true" : "false", value ? 4 : 5); }
+
+SMASH__DEF void smash_write_i64(smash_writer *w, int64_t value)
+{
+    char text[21];
+    text[0] = '-';
+    if (value >= 0) smash_write_u64(w, (uint64_t)value);
+    else smash__write_scalar(w, text, 1 + smash__digits((uint64_t)0 - (uint64_t)value, text + 1));
+}
+
+SMASH__DEF void smash_write_u64(smash_writer *w, uint64_t value)
+{
+    char text[20];
+    smash__write_scalar(w, text, smash__digits(value, text));
+}
+
+SMASH__DEF void smash_write_number(smash_writer *w, double value)
+{
+    char text[SMASH_NUMBER_BYTES];
+    smash__write_scalar(w, text, smash_number_print(value, text));
+}
+
+SMASH__DEF void smash_write_text(smash_writer *w, const char *text)
+{
+    if (!text) smash_write_null(w);
+    else if (smash__write_item(w, 0)) smash__write_string(w, text, smash__length(text));
+}
+
+SMASH__DEF void smash_write_value(smash_writer *w, const smash_value *v)
+{
+    uint32_t ends[SMASH_WRITER_DEPTH], i, span = v ? v->span : 0;
+    int open = 0;
+    if (!v) smash_write_null(w);
+    for (i = 0; i < span && w && !w->err; i++) {
+        const smash_value *x = v + i;
+        for (; open && ends[open - 1] == i; open--) smash_write_end(w);
+        if (open && smash__write_in_object(w) && w->state != SMASH__WRITE_KEYED) { smash__write_key(w, x->text, x->count); continue; }
+        switch (x->type) {
+        case SMASH_VALUE_NULL:   smash_write_null(w); break;
+        case SMASH_VALUE_BOOL:   smash_write_bool(w, x->number != 0); break;
+        case SMASH_VALUE_NUMBER: smash__write_scalar(w, x->text, x->count); break;      /* as it was written: no digit is lost */
+        case SMASH_VALUE_STRING: if (smash__write_item(w, 0)) smash__write_string(w, x->text, x->count); break;
+        case SMASH_VALUE_ARRAY:
+        case SMASH_VALUE_OBJECT:
+            smash__write_begin(w, x->type == SMASH_VALUE_ARRAY);
+            if (!w->err) ends[open++] = i + x->span;
+            break;
+        }
+    }
+    for (; open; open--) smash_write_end(w);
+}
+
+SMASH__DEF smash_err smash_text_put(void *text, const char *data, size_t bytes)
+{
+    smash_text *t = (smash_text *)text;
+    size_t want, capacity;
+    if (!t || (!data && bytes)) return SMASH__FAIL(t ? t->ctx : NULL, SMASH_ERR_ARG, 0, "text and data must not be NULL");
+    if (!smash__add(t->bytes, bytes, &want) || !smash__add(want, 1, &want))
+        return SMASH__FAIL(t->ctx, SMASH_ERR_NOMEM, 0, "the text does not fit the address space");
+    if (want > t->capacity) {
+        char *grown;
+        if (!smash__mul(t->capacity, 2, &capacity) || capacity < want) capacity = want;
+        if (capacity < 256) capacity = 256;
+        grown = (char *)smash_arena_alloc(t->ctx, t->arena, capacity);
+        if (!grown) return t->arena ? SMASH_ERR_NOMEM : SMASH_ERR_ARG;
+        smash__copy(grown, t->data, t->bytes);
+        t->data = grown;
+        t->capacity = capacity;
+    }
+    smash__copy(t->data + t->bytes, data, bytes);
+    t->bytes += bytes;
+    t->data[t->bytes] = '\0';
+    return SMASH_OK;
+}
+#endif
+
+#if !SMASH_NO_SELECT
+/*==================================================================================================
+ * MARK: - Select, implementation                                                      >>select-impl
+ *================================================================================================*/
+
+/* A program is one word a state, the operation in the low three bits and its argument above, then the character classes.
+ * State s goes on to s + 1 unless it says otherwise. A class is (ranges << 1 | negated), then first, last, first, last,
+ * ascending and apart. While a program is being written, the targets of SPLIT and JUMP are relative: a counted repeat
+ * can then copy states as they are. */
+enum {
+    SMASH__RE_CHAR   = 0,                /* this code point */
+    SMASH__RE_CLASS  = 1,                /* a code point of the class at this word */
+    SMASH__RE_SPLIT  = 2,                /* to s + 1, and to this state */
+    SMASH__RE_JUMP   = 3,                /* to this state */
+    SMASH__RE_ASSERT = 4,                /* one of ^ m $ M A Z b B, where m and M are ^ and $ under (?m) */
+    SMASH__RE_MATCH  = 5,
+    SMASH__RE_MAX    = 100000,           /* states, and class ranges */
+    SMASH__RE_HERE   = 1 << 28,          /* relative target 0 */
+    SMASH__RE_I = 1, SMASH__RE_M = 2, SMASH__RE_S = 4, SMASH__RE_A = 8, SMASH__RE_U = 16
+};
+#define SMASH__RE_NONE UINT32_MAX        /* no code point: before the text, and at its end */
+
+/* An open group; the first is the whole pattern. Each has a spare state at `start`, for a quantifier, and each
+ * alternative one at `branch`, for the | behind it: states before it never have to move. */
+typedef struct smash__re_group {
+    size_t   open;                       /* byte of its ( */
+    uint32_t start, branch;
+    uint32_t jumps;                      /* 1 + the last JUMP out of an alternative, each names the one before; 0 = none */
+    uint32_t flags;                      /* of the text around it */
+} smash__re_group;
+
+/* The same code runs twice: once to check and measure, with code = NULL, once to write. */
+typedef struct smash__re {
+    smash_ctx           *ctx;
+    const unsigned char *text;
+    size_t               bytes, at;
+    smash__re_group     *groups;
+    size_t               depth;
+    uint32_t            *code;
+    uint32_t             states, ranges, pool;   /* pool: words of classes; in the second pass, the next free word */
+    uint32_t             flags;
+} smash__re;
+
+/* Code point at s[0] and its length; a byte that begins no valid UTF-8 stands for itself. bytes > 0 */
+SMASH__FN uint32_t smash__select_char(const unsigned char *s, size_t bytes, size_t *length)
+{
+    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+    uint32_t c = s[0];
+    size_t n = c < 0xC2 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 1, i;
+    *length = 1;
+    if (n == 1 || n > bytes) return c;
+    c &= 0xFFu >> (n + 1);
+    for (i = 1; i < n; i++) {
+        if ((s[i] & 0xC0) != 0x80) return s[0];
+        c = c << 6 | (s[i] & 0x3Fu);
+    }
+    if (c < least[n] || c > 0x10FFFF || c >> 11 == 0x1B) return s[0];       /* too long, too large, half of a UTF-16 pair */
+    *length = n;
+    return c;
+}
+
+SMASH__FN int smash__re_word(uint32_t c)
+{
+    return (c >= 128 && c != SMASH__RE_NONE) || c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+SMASH__FN smash_err smash__re_fail(const smash__re *re, smash_err err, size_t at, const char *what)
+{
+    char shown[64];
+    size_t n = re->bytes;
+    if (n > sizeof shown - 4) {
+        n = sizeof shown - 4;
+        while (n && (re->text[n] & 0xC0) == 0x80) n--;
+        smash__copy(shown + n, "...", 4);
+    } else shown[n] = '\0';
+    smash__copy(shown, re->text, n);
+    return smash__fail(re->ctx, err, "smash_regex_compile", at, "regular expression %q, byte %z: %s", shown, at, what);
+}
+
+SMASH__FN smash_err smash__re_syntax(const smash__re *re, size_t at, const char *what)
+{
+    return smash__re_fail(re, SMASH_ERR_SYNTAX, at, what);
+}
+
+SMASH__FN smash_err smash__re_unsupported(const smash__re *re, size_t at, const char *what)
+{
+    return smash__re_fail(re, SMASH_ERR_UNSUPPORTED, at, what);
+}
+
+SMASH__FN smash_err smash__re_limit(const smash__re *re)
+{
+    return smash__re_fail(re, SMASH_ERR_LIMIT, re->at, "more than 100000 states; shorten the pattern or its {m,n}");
+}
+
+/* ---- writing states ---- */
+
+SMASH__FN smash_err smash__re_put(smash__re *re, uint32_t op, uint32_t arg)
+{
+    if (re->states >= SMASH__RE_MAX) return smash__re_limit(re);
+    if (re->code) re->code[re->states] = op | arg << 3;
+    re->states++;
+    return SMASH_OK;
+}
+
+SMASH__FN void smash__re_link(smash__re *re, uint32_t from, uint32_t op, uint32_t to)
+{
+    if (re->code) re->code[from] = op | (SMASH__RE_HERE + to - from) << 3;
+}
+
+/* A state that only goes on, to be overwritten if need be. */
+SMASH__FN smash_err smash__re_spare(smash__re *re) { return smash__re_put(re, SMASH__RE_JUMP, SMASH__RE_HERE + 1); }
+
+/* min..max times the item that begins at state `item`; max = SMASH__RE_NONE has no end. A group begins with a spare state. */
+SMASH__FN smash_err smash__re_repeat(smash__re *re, uint32_t item, int is_group, uint32_t min, uint32_t max)
+{
+    uint32_t endless = max == SMASH__RE_NONE, copies = !endless ? max : min ? min : 1, body = item + (is_group || !min);
+    uint32_t length, at, end, k;
+    size_t grown;
+    if (body > item && !is_group) {                                 /* one state, to be skipped: make room in front */
+        SMASH__TRY(smash__re_spare(re));
+        if (re->code) re->code[body] = re->code[item];
+    }
+    if (!copies) { smash__re_link(re, item, SMASH__RE_JUMP, re->states); return SMASH_OK; }     /* {0}: never entered */
+    length = re->states - body;
+    at = re->states;
+    if (!smash__mul(copies, (size_t)length + 1, &grown) || grown - copies > SMASH__RE_MAX) return smash__re_limit(re);
+    end = body + copies * length + (copies > min ? copies - min - (min == 0) : 0) + endless;
+    if (end > SMASH__RE_MAX) return smash__re_limit(re);
+    if (!min) smash__re_link(re, item, SMASH__RE_SPLIT, end);       /* each copy that may be missing can jump to the end */
+    for (k = 1; k < copies; k++) {
+        if (k >= min) smash__re_link(re, at++, SMASH__RE_SPLIT, end);
+        if (re->code) smash__copy(re->code + at, re->code + body, length * sizeof *re->code);
+        at += length;
+    }
+    if (endless) smash__re_link(re, at, SMASH__RE_SPLIT, at - length);
+    re->states = end;
+    return SMASH_OK;
+}
+
+/* ---- classes: head = smash__re_class(), ranges, smash__re_class_end() ---- */
+
+SMASH__FN void smash__re_pair(smash__re *re, uint32_t first, uint32_t last)
+{
+    if (re->code) { re->code[re->pool] = first; re->code[re->pool + 1] = last; }
+    re->pool += 2;
+    re->ranges++;
+}
+
+/* first..last, and under (?i) the other case of its ASCII letters */
+SMASH__FN void smash__re_range(smash__re *re, uint32_t first, uint32_t last)
+{
+    smash__re_pair(re, first, last);
+    if (re->flags & SMASH__RE_I) {
+        uint32_t from = first > 'A' ? first : 'A', to = last < 'Z' ? last : 'Z';
+        if (from <= to) smash__re_pair(re, from + 32, to + 32);
+        from = first > 'a' ? first : 'a';
+        to = last < 'z' ? last : 'z';
+        if (from <= to) smash__re_pair(re, from - 32, to - 32);
+    }
+}
+
+/* \d \s \w, or all that they leave out for \D \S \W */
+SMASH__FN void smash__re_category(smash__re *re, uint32_t kind)
+{
+    static const uint32_t digit[] = { '0', '9' }, space[] = { 9, 13, 28, 32 };
+    static const uint32_t word[] = { '0', '9', 'A', 'Z', '_', '_', 'a', 'z', 128, 0x10FFFF };
+    const uint32_t *r = (kind | 32) == 'd' ? digit : (kind | 32) == 's' ? space : word;
+    uint32_t n = (kind | 32) == 'd' ? 2 : (kind | 32) == 's' ? 4 : 10, next = 0, i;
+    for (i = 0; i < n; i += 2) {
+        if (kind & 32) smash__re_pair(re, r[i], r[i + 1]);
+        else if (next < r[i]) smash__re_pair(re, next, r[i] - 1);
+        next = r[i + 1] + 1;
+    }
+    if (!(kind & 32) && next <= 0x10FFFF) smash__re_pair(re, next, 0x10FFFF);
+}
+
+SMASH__FN uint32_t smash__re_class(smash__re *re) { return re->pool++; }
+
+SMASH__FN smash_err smash__re_class_end(smash__re *re, uint32_t head, uint32_t negated)
+{
+    if (re->ranges > SMASH__RE_MAX) return smash__re_limit(re);
+    if (re->code) {                                                 /* sort by first (Shell), then join what touches */
+        uint32_t *r = re->code + head + 1, n = (re->pool - head - 1) / 2, gap = 1, kept = 0, i, k;
+        while (gap < n / 3) gap = 3 * gap + 1;
+        for (; gap; gap /= 3)
+            for (i = gap; i < n; i++) {
+                uint32_t first = r[2 * i], last = r[2 * i + 1];
+                for (k = i; k >= gap && r[2 * (k - gap)] > first; k -= gap) {
+                    r[2 * k] = r[2 * (k - gap)];
+                    r[2 * k + 1] = r[2 * (k - gap) + 1];
+                }
+                r[2 * k] = first;
+                r[2 * k + 1] = last;
+            }
+        for (i = 0; i < n; i++) {
+            if (kept && r[2 * i] <= r[2 * kept - 1] + 1) {
+                if (r[2 * i + 1] > r[2 * kept - 1]) r[2 * kept - 1] = r[2 * i + 1];
+            } else {
+                r[2 * kept] = r[2 * i];
+                r[2 * kept + 1] = r[2 * i + 1];
+                kept++;
+            }
+        }
+        re->code[head] = kept << 1 | negated;
+        re->pool = head + 1 + 2 * kept;
+    }
+    return smash__re_put(re, SMASH__RE_CLASS, head);
+}
+
+SMASH__FN smash_err smash__re_literal(smash__re *re, uint32_t c)
+{
+    uint32_t head;
+    if (!(re->flags & SMASH__RE_I) || (c | 32) < 'a' || (c | 32) > 'z') return smash__re_put(re, SMASH__RE_CHAR, c);
+    head = smash__re_class(re);
+    smash__re_range(re, c, c);
+    return smash__re_class_end(re, head, 0);
+}
+
+/* ---- reading the pattern ---- */
+
+/* The byte ahead, or 0 at the end; what the syntax is made of is ASCII. */
+SMASH__FN unsigned char smash__re_peek(const smash__re *re) { return re->at < re->bytes ? re->text[re->at] : 0; }
+
+SMASH__FN int smash__re_accept(smash__re *re, char c)
+{
+    if (re->at >= re->bytes || re->text[re->at] != (unsigned char)c) return 0;
+    re->at++;
+    return 1;
+}
+
+SMASH__FN uint32_t smash__re_next(smash__re *re)
+{
+    size_t length;
+    uint32_t c = smash__select_char(re->text + re->at, re->bytes - re->at, &length);
+    re->at += length;
+    return c;
+}
+
+/* Up to `most` digits of a base onto *value; returns how many there were. */
+SMASH__FN int smash__re_digits(smash__re *re, uint32_t base, int most, uint32_t *value)
+{
+    int n = 0;
+    for (; n < most; n++, re->at++) {
+        uint32_t c = smash__re_peek(re), digit = c - '0';
+        if (digit > 9) digit = (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : base;
+        if (digit >= base) break;
+        *value = *value * base + digit;
+    }
+    return n;
+}
+
+/* What follows a \ that stands at byte `from`: a code point in *c with *kind = 0, or the letter of a category or assertion. */
+SMASH__FN smash_err smash__re_escape(smash__re *re, size_t from, int in_class, uint32_t *c, uint32_t *kind)
+{
+    static const char controls[] = "a\ab\bf\fn\nr\rt\tv\v";
+    int i;
+    *kind = 0;
+    if (re->at >= re->bytes) return smash__re_syntax(re, from, "nothing follows the \\; write \\\\ for a backslash");
+    *c = smash__re_next(re);
+    if (*c == 'd' || *c == 'D' || *c == 's' || *c == 'S' || *c == 'w' || *c == 'W'
+        || (!in_class && (*c == 'A' || *c == 'Z' || *c == 'b' || *c == 'B'))) { *kind = *c; return SMASH_OK; }
+    for (i = 0; controls[i]; i += 2) if (*c == (uint32_t)controls[i]) { *c = (uint32_t)controls[i + 1]; return SMASH_OK; }
+    if (*c == 'x' || *c == 'u' || *c == 'U') {
+        int want = *c == 'x' ? 2 : *c == 'u' ? 4 : 8;
+        *c = 0;
+        if (smash__re_digits(re, 16, want, c) != want)
+            return smash__re_syntax(re, from, "too few hex digits; the forms are \\x41, \\u0041 and \\U00000041");
+        if (*c > 0x10FFFF) return smash__re_syntax(re, from, "code points end at \\U0010ffff");
+        return SMASH_OK;
+    }
+    if (*c >= '0' && *c <= '9') {
+        uint32_t first = *c - '0';
+        size_t second = re->at;
+        *c = first;
+        if (first < 8 && (smash__re_digits(re, 8, 2, c) == 2 || first == 0 || in_class)) {
+            if (*c > 0377) return smash__re_syntax(re, from, "octal escapes end at \\377");
+            return SMASH_OK;
+        }
+        re->at = second;
+        return in_class ? smash__re_syntax(re, from, "this escape means nothing here; write the digit without the \\")
+                        : smash__re_unsupported(re, from, "back-references such as \\1 are not supported");
+    }
+    if (*c == 'N') return smash__re_unsupported(re, from, "characters by name (\\N{...}) are not supported; write \\u and four hex digits");
+    if ((*c | 32) >= 'a' && (*c | 32) <= 'z' && *c < 128)
+        return smash__re_syntax(re, from, "this escape means nothing; write the letter without the \\, or \\\\ for a backslash");
+    return SMASH_OK;
+}
+
+/* A class, after its [ at byte `open` */
+SMASH__FN smash_err smash__re_set(smash__re *re, size_t open)
+{
+    uint32_t head = smash__re_class(re), negated = (uint32_t)smash__re_accept(re, '^'), c, kind, last, last_kind;
+    size_t start = re->at, from;
+    for (;;) {
+        from = re->at;
+        if (from >= re->bytes)
+            return smash__re_syntax(re, open, "this [ is never closed by a ]; write \\[ for a bracket in the text");
+        if (re->ranges > SMASH__RE_MAX) return smash__re_limit(re);
+        c = smash__re_next(re);
+        if (c == ']' && from > start) break;                        /* as the first character it is a letter */
+        kind = last_kind = 0;
+        if (c == '\\') SMASH__TRY(smash__re_escape(re, from, 1, &c, &kind));
+        last = c;
+        if (re->bytes - re->at > 1 && re->text[re->at] == '-' && re->text[re->at + 1] != ']') {
+            size_t to = ++re->at;
+            last = smash__re_next(re);
+            if (last == '\\') SMASH__TRY(smash__re_escape(re, to, 1, &last, &last_kind));
+            if (kind || last_kind)
+                return smash__re_syntax(re, from, "a range goes from one character to another, not \\d \\s \\w; write \\- for a minus");
+            if (last < c) return smash__re_syntax(re, from, "this range runs backwards; swap its ends, or write \\- for a minus");
+        }
+        if (kind) smash__re_category(re, kind);
+        else smash__re_range(re, c, last);
+    }
+    return smash__re_class_end(re, head, negated);
+}
+
+/* {m} {m,} {,n} {m,n} after the {: 1 and the counts, or 0 and nothing read: then the { is a letter. Counts stop at 2^31. */
+SMASH__FN int smash__re_counts(smash__re *re, uint32_t *min, uint32_t *max)
+{
+    uint32_t n[2] = { 0, SMASH__RE_NONE };
+    size_t start = re->at;
+    int i, comma = 0;
+    if (smash__re_peek(re) == '}') return 0;
+    for (i = 0; i < 2; i++) {
+        uint32_t value = 0;
+        size_t from = re->at;
+        for (; smash__re_peek(re) >= '0' && smash__re_peek(re) <= '9'; re->at++)
+            value = value > INT32_MAX / 16 ? (uint32_t)INT32_MAX : value * 10 + (smash__re_peek(re) - (uint32_t)'0');
+        if (re->at > from) n[i] = value;
+        if (i == 0) {
+            comma = smash__re_accept(re, ',');
+            if (!comma) { n[1] = n[0]; break; }
+        }
+    }
+    if (!smash__re_accept(re, '}')) { re->at = start; return 0; }
+    *min = n[0];
+    *max = n[1];
+    return 1;
+}
+
+/* Flag letters, from re->at to the ) or : behind them, onto re->flags. */
+SMASH__FN smash_err smash__re_flags(smash__re *re)
+{
+    static const char letters[] = "imsau";
+    const uint32_t charset = SMASH__RE_A | SMASH__RE_U;             /* one of them at most, and never off */
+    uint32_t given[2] = { 0, 0 };                                   /* turned on, turned off */
+    int off = 0, i;
+    for (;; re->at++) {
+        unsigned char c = smash__re_peek(re);
+        if (c == 'x') return smash__re_unsupported(re, re->at, "verbose patterns (?x) are not supported; remove the spaces and comments");
+        if (c == '-' && !off) { off = 1; continue; }
+        if ((c == ':' && (!off || given[1])) || (c == ')' && !off)) break;
+        for (i = 0; letters[i] && letters[i] != (char)c; i++) { }
+        if (letters[i]) given[off] |= 1u << i;
+        if (!letters[i] || (given[0] & given[1]) || (given[1] & charset) || (given[0] & charset) == charset)
+            return smash__re_syntax(re, re->at, "flags are i m s a u, as in (?i) at the start or (?i:...) around a part");
+    }
+    re->flags = (re->flags | given[0]) & ~given[1];
+    return SMASH_OK;
+}
+
+/* What stands between a ( at byte `open` and the contents. *is_group = 0 for a comment or flags that are already read. */
+SMASH__FN smash_err smash__re_open(smash__re *re, size_t open, int at_start, int *is_group)
+{
+    uint32_t before = re->flags;
+    smash__re_group *group;
+    *is_group = 1;
+    if (smash__re_accept(re, '?')) {
+        unsigned char c = smash__re_peek(re);
+        int flags = c == 'i' || c == 'm' || c == 's' || c == 'a' || c == 'u' || c == 'x' || c == '-';
+        const char *form = NULL;
+        if (re->at >= re->bytes) return smash__re_syntax(re, re->at, "the pattern ends inside (?");
+        if (!flags) re->at++;
+        if (c == '=' || c == '!') form = "look-ahead (?=...) (?!...) is not supported";
+        else if (c == '<' && (smash__re_peek(re) == '=' || smash__re_peek(re) == '!'))
+            form = "look-behind (?<=...) (?<!...) is not supported";
+        else if (c == '(') form = "conditionals (?(1)...) are not supported";
+        else if (c == '>') form = "atomic groups (?>...) are not supported; write (?:...)";
+        else if (c == 'P' && smash__re_peek(re) == '=') form = "back-references (?P=name) are not supported";
+        if (form) return smash__re_unsupported(re, open, form);
+        if (c == '#') {
+            *is_group = 0;
+            while (re->at < re->bytes) {
+                c = re->text[re->at++];
+                if (c == ')') return SMASH_OK;
+                if (c == '\\' && re->at < re->bytes) re->at++;
+            }
+            return smash__re_syntax(re, open, "this comment is never closed by a )");
+        } else if (c == 'P' && smash__re_accept(re, '<')) {         /* nothing refers to names, so the same one twice does no harm */
+            size_t name = re->at;
+            while (smash__re_word(smash__re_peek(re)) && (re->at > name || smash__re_peek(re) > '9')) re->at++;
+            if (re->at == name || !smash__re_accept(re, '>'))
+                return smash__re_syntax(re, name, "a group's name is letters, digits and _, as in (?P<name>...)");
+        } else if (flags) {
+            SMASH__TRY(smash__re_flags(re));
+            if (re->text[re->at++] == ')') {
+                *is_group = 0;
+                if (at_start) return SMASH_OK;
+                return smash__re_syntax(re, open, "flags for the whole pattern stand at its start; use (?i:...) for a part of it");
+            }
+        } else if (c != ':')
+            return smash__re_syntax(re, open + 1, "(? is followed by : or P<name> or flags; write \\( for a bracket in the text");
+    }
+    group = &re->groups[re->depth + 1];
+    group->open = open;
+    group->flags = before;
+    group->jumps = 0;
+    group->start = re->states;
+    SMASH__TRY(smash__re_spare(re));
+    group->branch = re->states;
+    SMASH__TRY(smash__re_spare(re));
+    re->depth++;
+    return SMASH_OK;
+}
+
+SMASH__FN void smash__re_close(smash__re *re)
+{
+    const smash__re_group *group = &re->groups[re->depth];
+    uint32_t jump = re->code ? group->jumps : 0;
+    while (jump) {
+        uint32_t before = re->code[jump - 1] >> 3;
+        smash__re_link(re, jump - 1, SMASH__RE_JUMP, re->states);
+        jump = before;
+    }
+}
+
+/* The whole pattern, into re->code if there is one. Nesting lives in re->groups. */
+SMASH__FN smash_err smash__re_parse(smash__re *re)
+{
+    enum { START, ASSERTION, STATE, GROUP, REPEAT } last = START;   /* what a quantifier would stand behind */
+    uint32_t item = 0, c, kind, min, max, head;                     /* item: where that begins */
+    re->at = re->depth = 0;
+    re->states = re->ranges = re->flags = 0;
+    re->groups[0].open = 0;
+    re->groups[0].start = re->groups[0].branch = re->groups[0].jumps = re->groups[0].flags = 0;
+    SMASH__TRY(smash__re_spare(re));
+    while (re->at < re->bytes) {
+        size_t from = re->at;
+        smash__re_group *group = &re->groups[re->depth];
+        uint32_t here = re->states;
+        int is_group, is_count = 0;
+        c = smash__re_next(re);
+        switch (c) {
+        case '(':
+            SMASH__TRY(smash__re_open(re, from, last == START && !re->depth && !group->jumps, &is_group));
+            if (is_group) last = START;
+            continue;
+        case ')':
+            if (!re->depth) return smash__re_syntax(re, from, "this ) closes nothing; write \\) for a bracket in the text");
+            smash__re_close(re);
+            re->flags = group->flags;
+            re->depth--;
+            item = group->start;
+            last = GROUP;
+            continue;
+        case '|':
+            SMASH__TRY(smash__re_put(re, SMASH__RE_JUMP, group->jumps));
+            group->jumps = re->states;
+            smash__re_link(re, group->branch, SMASH__RE_SPLIT, re->states);
+            group->branch = re->states;
+            SMASH__TRY(smash__re_spare(re));
+            last = START;
+            continue;
+        case '*': min = 0; max = SMASH__RE_NONE; is_count = 1; break;
+        case '+': min = 1; max = SMASH__RE_NONE; is_count = 1; break;
+        case '?': min = 0; max = 1;              is_count = 1; break;
+        case '{': min = max = 0; is_count = smash__re_counts(re, &min, &max); break;
+        default: min = max = 0; break;
+        }
+        if (is_count) {
+            if (max < min) return smash__re_syntax(re, from + 1, "the first count is larger than the second; swap them");
+            if (last == START || last == ASSERTION)
+                return smash__re_syntax(re, from, "nothing stands before this to be repeated; write a \\ in front of it if it is text");
+            if (last == REPEAT) return smash__re_syntax(re, from, "what stands before this is repeated already; put it in (?:...)");
+            if (!smash__re_accept(re, '?') && smash__re_peek(re) == '+')
+                return smash__re_unsupported(re, from, "possessive repeats such as *+ are not supported; leave the + out");
+            SMASH__TRY(smash__re_repeat(re, item, last == GROUP, min, max));
+            last = REPEAT;
+            continue;
+        }
+        item = here;
+        last = STATE;
+        kind = 0;
+        if (c == '\\') {
+            SMASH__TRY(smash__re_escape(re, from, 0, &c, &kind));
+            if (!kind) { SMASH__TRY(smash__re_literal(re, c)); continue; }
+        }
+        if (c == '^' && !kind) kind = re->flags & SMASH__RE_M ? 'm' : '^';
+        if (c == '$' && !kind) kind = re->flags & SMASH__RE_M ? 'M' : '$';
+        switch (kind) {
+        case 'd': case 'D': case 's': case 'S': case 'w': case 'W':
+            head = smash__re_class(re);
+            smash__re_category(re, kind);
+            SMASH__TRY(smash__re_class_end(re, head, 0));
+            continue;
+        case 0:
+            if (c == '[') SMASH__TRY(smash__re_set(re, from));
+            else if (c == '.') {
+                head = smash__re_class(re);
+                if (!(re->flags & SMASH__RE_S)) smash__re_pair(re, '\n', '\n');
+                SMASH__TRY(smash__re_class_end(re, head, 1));
+            } else SMASH__TRY(smash__re_literal(re, c));
+            continue;
+        default:
+            SMASH__TRY(smash__re_put(re, SMASH__RE_ASSERT, kind));
+            last = ASSERTION;
+        }
+    }
+    if (re->depth) return smash__re_syntax(re, re->groups[re->depth].open, "this ( is never closed; write \\( for a bracket in the text");
+    smash__re_close(re);
+    return smash__re_put(re, SMASH__RE_MATCH, 0);
+}
+
+/* ---- public ---- */
+
+SMASH__DEF smash_err smash_regex_compile(smash_ctx *ctx, const char *pattern, size_t bytes, smash_arena *arena, smash_regex *out)
+{
+    smash__re re;
+    smash_arena_mark mark, start;
+    size_t groups = 1, i;
+    uint32_t states, s;
+    smash_err err;
+    if (!arena || !out || (!pattern && bytes))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "smash_regex_compile needs a pattern, an arena and a result");
+    smash__fill(&re, 0, sizeof re);
+    re.ctx = ctx;
+    re.text = (const unsigned char *)pattern;
+    re.bytes = bytes;
+    for (i = 0; i < bytes; i++) groups += pattern[i] == '(' && groups <= SMASH__RE_MAX / 2;         /* each takes two states */
+    /* arena may be ctx->scratch itself: the groups are given back before the program is taken from it */
+    mark = smash__scratch_mark(ctx);
+    re.groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re.groups);
+    if (!re.groups) return SMASH_ERR_NOMEM;
+    err = smash__re_parse(&re);
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    start = smash_arena_get_mark(arena);
+    states = re.states;
+    re.code = (uint32_t *)smash_arena_array(ctx, arena, (size_t)states + re.pool, sizeof *re.code);
+    if (!re.code) return SMASH_ERR_NOMEM;
+    mark = smash__scratch_mark(ctx);
+    re.groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re.groups);
+    if (!re.groups) { smash_arena_rewind(arena, start); return SMASH_ERR_NOMEM; }
+    re.pool = states;
+    err = smash__re_parse(&re);
+    smash__scratch_rewind(ctx, mark);
+    if (err) { smash_arena_rewind(arena, start); return err; }
+    for (s = 0; s < states; s++) {
+        uint32_t op = re.code[s] & 7;
+        if (op == SMASH__RE_SPLIT || op == SMASH__RE_JUMP) re.code[s] = op | ((re.code[s] >> 3) + s - SMASH__RE_HERE) << 3;
+    }
+    out->code = re.code;
+    out->count = re.pool;
+    out->states = states;
+    return SMASH_OK;
+}
+
+SMASH__INLINE int smash__re_in(const uint32_t *set, uint32_t c)
+{
+    uint32_t low = 0, high = set[0] >> 1;
+    int in;
+    while (low < high) {                                            /* the first range that does not end before c */
+        uint32_t middle = (low + high) / 2;
+        if (set[2 + 2 * middle] < c) low = middle + 1; else high = middle;
+    }
+    in = low < set[0] >> 1 && set[1 + 2 * low] <= c;
+    return in != (int)(set[0] & 1);
+}
+
+/* Does the assertion hold between c and the next code point, at byte at? */
+SMASH__FN int smash__re_holds(uint32_t kind, uint32_t c, uint32_t next, size_t at, size_t bytes)
+{
+    switch (kind) {
+    case '^': case 'A': return at == 0;
+    case 'm':           return at == 0 || c == '\n';
+    case '$':           return at == bytes || (next == '\n' && at + 1 == bytes);
+    case 'M':           return at == bytes || next == '\n';
+    case 'Z':           return at == bytes;
+    default:            return (smash__re_word(c) != smash__re_word(next)) == (kind == 'b');
+    }
+}
+
+/* The states that are reached at one place in the text: each once, in any order. */
+typedef struct smash__re_states { uint32_t *list, count; unsigned char bit; } smash__re_states;
+
+SMASH__INLINE void smash__re_add(smash__re_states *set, unsigned char *seen, uint32_t s)
+{
+    if (seen[s] & set->bit) return;
+    seen[s] = (unsigned char)(seen[s] | set->bit);
+    set->list[set->count++] = s;
+}
+
+SMASH__DEF smash_err smash_regex_match(smash_ctx *ctx, const smash_regex *re, const char *text, size_t bytes, int *matched)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    smash_arena_mark mark;
+    smash__re_states now, next, swap;
+    uint32_t *lists, k, c = SMASH__RE_NONE, ahead;
+    unsigned char *seen;
+    size_t at = 0, step;
+    int found = 0;
+    if (!re || !re->code || !re->states || re->states > re->count || !matched || (!text && bytes))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "smash_regex_match needs a compiled expression, a text and a result");
+    mark = smash__scratch_mark(ctx);
+    lists = (uint32_t *)smash__scratch(ctx, 9, re->states);         /* two lists of words, then a byte a state */
+    if (!lists) return SMASH_ERR_NOMEM;
+    seen = (unsigned char *)(lists + 2 * (size_t)re->states);
+    smash__fill(seen, 0, re->states);
+    now.list = lists;
+    next.list = lists + re->states;
+    now.count = next.count = 0;
+    now.bit = 1;
+    next.bit = 2;
+    smash__re_add(&now, seen, 0);
+    for (;;) {
+        step = 1;
+        ahead = at < bytes ? smash__select_char(p + at, bytes - at, &step) : SMASH__RE_NONE;
+        for (k = 0; k < now.count; k++) {
+            uint32_t s = now.list[k], arg = re->code[s] >> 3;
+            switch (re->code[s] & 7) {
+            case SMASH__RE_CHAR:   if (ahead == arg) smash__re_add(&next, seen, s + 1); break;
+            case SMASH__RE_CLASS:  if (at < bytes && smash__re_in(re->code + arg, ahead)) smash__re_add(&next, seen, s + 1); break;
+            case SMASH__RE_SPLIT:  smash__re_add(&now, seen, s + 1); smash__re_add(&now, seen, arg); break;
+            case SMASH__RE_JUMP:   smash__re_add(&now, seen, arg); break;
+            case SMASH__RE_ASSERT: if (smash__re_holds(arg, c, ahead, at, bytes)) smash__re_add(&now, seen, s + 1); break;
+            default:               found = 1; break;
+            }
+            if (found) break;
+        }
+        if (found || !next.count) break;
+        for (k = 0; k < now.count; k++) seen[now.list[k]] = (unsigned char)(seen[now.list[k]] & ~now.bit);
+        now.count = 0;
+        swap = now;
+        now = next;
+        next = swap;
+        at += step;
+        c = ahead;
+    }
+    smash__scratch_rewind(ctx, mark);
+    *matched = found;
+    return SMASH_OK;
+}
+
+/* A [class] of a glob: 1 and the byte behind it, or 0 if no ] closes it before end. *in = does it hold c */
+SMASH__FN int smash__glob_class(const unsigned char *glob, size_t at, size_t last_bracket, size_t end, uint32_t c, size_t *behind, int *in)
+{
+    size_t start = at + 1, length;
+    int negated = glob[start] == '!', hit = 0;
+    start += (size_t)negated;
+    if (last_bracket == SIZE_MAX || last_bracket <= start) return 0;        /* a ] at start is a letter */
+    for (at = start; glob[at] != ']' || at == start;) {
+        uint32_t first = smash__select_char(glob + at, end - at, &length), last = first;
+        at += length;
+        if (glob[at] == '-' && glob[at + 1] != ']') {
+            last = smash__select_char(glob + at + 1, end - at - 1, &length);
+            at += 1 + length;
+        }
+        hit |= first <= c && c <= last;
+    }
+    *behind = at + 1;
+    *in = hit != negated;
+    return 1;
+}
+
+SMASH__DEF int smash_glob_match(const char *glob, const char *text)
+{
+    const unsigned char *g = (const unsigned char *)glob, *t = (const unsigned char *)text;
+    size_t g_end, t_end, last_bracket = SIZE_MAX, gi = 0, ti = 0, star = SIZE_MAX, retry = 0, i;
+    if (!glob || !text) return 0;
+    g_end = smash__length(glob);
+    t_end = smash__length(text);
+    for (i = 0; i < g_end; i++) if (g[i] == ']') last_bracket = i;
+    while (ti < t_end || gi < g_end) {
+        size_t step = 1, behind = gi + 1;
+        int fits = 0;
+        if (gi < g_end && g[gi] == '*') { star = ++gi; retry = ti; continue; }
+        if (gi < g_end && ti < t_end) {
+            uint32_t c = smash__select_char(t + ti, t_end - ti, &step);
+            if (g[gi] == '?') fits = 1;
+            else if (g[gi] != '[' || !smash__glob_class(g, gi, last_bracket, g_end, c, &behind, &fits)) {
+                size_t length;
+                fits = smash__select_char(g + gi, g_end - gi, &length) == c;
+                behind = gi + length;
+            }
+        }
+        if (fits) { gi = behind; ti += step; continue; }
+        if (star == SIZE_MAX || ti >= t_end) return 0;              /* let the last * take one more; an earlier one need not */
+        smash__select_char(t + retry, t_end - retry, &step);
+        retry += step;
+        ti = retry;
+        gi = star;
+    }
+    return 1;
+}
+
+SMASH__FN int smash__select_has(const char *const *names, size_t count, const char *name)
+{
+    size_t i;
+    for (i = 0; i < count; i++) if (smash__equal(names[i], name)) return 1;
+    return 0;
+}
+
+/* Mark with `bit` each name that one of the patterns matches. first: position of the patterns in messages */
+SMASH__FN smash_err smash__select_match(smash_ctx *ctx, const smash_names *patterns, size_t first, const char *const *names, size_t count,
+                                        unsigned char *marks, unsigned char bit)
+{
+    size_t i, k;
+    for (k = 0; k < patterns->count; k++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        int fresh = smash__ctx(ctx) && ctx->err == SMASH_OK, hit = 0;
+        smash_regex re;
+        smash_err err = smash_regex_compile(ctx, patterns->items[k], smash__length(patterns->items[k]), &ctx->scratch, &re);
+        for (i = 0; !err && i < count; i++) {
+            err = smash_regex_match(ctx, &re, names[i], smash__length(names[i]), &hit);
+            if (!err && hit) marks[i] = (unsigned char)(marks[i] | bit);
+        }
+        smash__scratch_rewind(ctx, mark);
+        if (err && fresh) ctx->index = first + k;
+        if (err) return err;
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_select(smash_ctx *ctx, const smash_select_desc *desc, const char *const *names, const char *const *types,
+                                  size_t count, unsigned char *selected, unsigned char *known)
+{
+    enum { NAMED = 1, MATCHED = 2, TYPED = 4, EXCLUDED = 8 };
+    static const smash_select_desc none = SMASH_ZERO;
+    static const char *const keys[6] = { "op_names", "op_names_re", "op_types",
+                                         "exclude_op_names", "exclude_op_names_re", "exclude_op_types" };
+    const smash_names *lists[6];
+    smash_arena_mark mark;
+    unsigned char *marks;
+    size_t i, k;
+    smash_err err;
+    (void)keys;                                                     /* only messages name them */
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the smash_select_desc is not zeroed; begin with = SMASH_ZERO");
+    if (!desc) desc = &none;
+    lists[0] = &desc->op_names;
+    lists[1] = &desc->op_names_re;
+    lists[2] = &desc->op_types;
+    lists[3] = &desc->exclude_op_names;
+    lists[4] = &desc->exclude_op_names_re;
+    lists[5] = &desc->exclude_op_types;
+    if (count && (!names || !types || !selected))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "smash_select needs names, types and a result for %z modules", count);
+    for (i = 0; i < count; i++)
+        if (!names[i] || !types[i])
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "module %z has no name or no type; use \"\" for an empty one", i);
+    for (k = 0; k < 6; k++)
+        for (i = 0; i < lists[k]->count; i++)
+            if (!lists[k]->items || !lists[k]->items[i]) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "entry %z of %s is NULL", i, keys[k]);
+    mark = smash__scratch_mark(ctx);
+    marks = (unsigned char *)smash__scratch(ctx, count, 1);
+    if (!marks) return SMASH_ERR_NOMEM;
+    for (i = 0; i < count; i++) {
+        int named = smash__select_has(desc->op_names.items, desc->op_names.count, names[i]);
+        int typed = smash__select_has(desc->op_types.items, desc->op_types.count, types[i]);
+        int out = smash__select_has(desc->exclude_op_names.items, desc->exclude_op_names.count, names[i])
+               || smash__select_has(desc->exclude_op_types.items, desc->exclude_op_types.count, types[i]);
+        marks[i] = (unsigned char)((named ? NAMED : 0) | (typed ? TYPED : 0) | (out ? EXCLUDED : 0));
+    }
+    err = smash__select_match(ctx, &desc->op_names_re, 0, names, count, marks, MATCHED);
+    if (!err) err = smash__select_match(ctx, &desc->exclude_op_names_re, desc->op_names_re.count, names, count, marks, EXCLUDED);
+    if (!err) {
+        int by_name = desc->op_names.count || desc->op_names_re.count;
+        for (i = 0; i < count; i++) {
+            int in = by_name ? (marks[i] & (NAMED | MATCHED)) && (!desc->op_types.count || (marks[i] & TYPED)) : (marks[i] & TYPED) != 0;
+            selected[i] = (unsigned char)(!in || (marks[i] & EXCLUDED) ? 0 : marks[i] & NAMED ? 2 : 1);
+        }
+        for (k = 0; known && k < desc->op_names.count; k++)
+            known[k] = (unsigned char)smash__select_has(names, count, desc->op_names.items[k]);
+    }
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+#undef SMASH__RE_NONE
+#endif
+
+#if !SMASH_NO_MODEL
+/*==================================================================================================
+ * MARK: - Model, implementation                                                        >>model-impl
+ *================================================================================================*/
+
+enum { SMASH__MODEL_FIRST = 16 };                       /* parameters a model has room for after the first add */
+
+/* ---- names ---- */
+
+/* bytes of text, and a 0 behind them */
+SMASH__FN char *smash__text_copy(smash_ctx *ctx, smash_arena *arena, const char *text, size_t bytes)
+{
+    char *copy = (char *)smash_arena_alloc(ctx, arena, bytes + 1);
+    if (!copy) return NULL;
+    smash__copy(copy, text, bytes);
+    copy[bytes] = '\0';
+    return copy;
+}
+
+/* a, b and c one behind the other */
+SMASH__FN const char *smash__join(smash_ctx *ctx, smash_arena *arena, const char *a, const char *b, const char *c)
+{
+    size_t x = smash__length(a), y = smash__length(b), z = smash__length(c) + 1;
+    char *text = (char *)smash_arena_alloc(ctx, arena, x + y + z);
+    if (!text) return NULL;
+    smash__copy(text, a, x);
+    smash__copy(text + x, b, y);
+    smash__copy(text + x + y, c, z);
+    return text;
+}
+
+/* Bytes of the module's name within the parameter's: up to the last dot. */
+SMASH__FN size_t smash__module_bytes(const smash_param *p) { return p->target == p->name ? 0 : (size_t)(p->target - p->name) - 1; }
+
+SMASH__FN int smash__order_params(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_param *params = (const smash_param *)user;
+    return smash__order(params[a].name, params[b].name);
+}
+
+SMASH__FN int smash__order_param_modules(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_param *p = (const smash_param *)user + a, *q = (const smash_param *)user + b;
+    size_t m = smash__module_bytes(p), n = smash__module_bytes(q), i;
+    for (i = 0; i < m && i < n; i++) if (p->name[i] != q->name[i]) return (int)(unsigned char)p->name[i] - (int)(unsigned char)q->name[i];
+    return m < n ? -1 : m > n;
+}
+
+SMASH__FN int smash__starts_with(const char *text, const char *start)
+{
+    while (*start && *text == *start) { text++; start++; }
+    return !*start;
+}
+
+SMASH__FN int smash__contains(const char *text, const char *part)
+{
+    for (; *text; text++) if (smash__starts_with(text, part)) return 1;
+    return 0;
+}
+
+/* The rules in the comment of smash_model_finish. */
+SMASH__FN const char *smash__infer_type(const smash_model *model, size_t module)
+{
+    const char *name = model->modules[module].name, *last = name;
+    ptrdiff_t weight = smash_model_find_target(model, module, "weight");
+    if (smash_model_find_target(model, module, "running_mean") >= 0) return "BatchNorm1d";
+    if (weight < 0) return "Module";
+    for (; *name; name++) if (*name == '.') last = name + 1;
+    switch (model->params[weight].tensor.ndim) {
+    case 5: return "Conv3d";
+    case 4: return "Conv2d";
+    case 3: return "Conv1d";
+    case 2: return smash__contains(last, "emb") || smash__equal(last, "wte") || smash__equal(last, "wpe") ? "Embedding" : "Linear";
+    case 1: return "LayerNorm";
+    default: return "Module";
+    }
+}
+
+/* ---- building ---- */
+
+SMASH__DEF void smash_model_init(smash_model *model, smash_arena *arena)
+{
+    smash__fill(model, 0, sizeof *model);
+    model->arena = arena;
+}
+
+/* Room for this many parameters in all. */
+SMASH__FN smash_err smash__model_reserve(smash_ctx *ctx, smash_model *model, size_t capacity)
+{
+    smash_param *params;
+    if (capacity <= model->capacity) return SMASH_OK;
+    if (capacity >= (uint32_t)SMASH_NONE) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, capacity, "a model has at most %u parameters", (uint32_t)SMASH_NONE - 1);
+    params = (smash_param *)smash_arena_array(ctx, model->arena, capacity, sizeof *params);
+    if (!params) return SMASH_ERR_NOMEM;
+    smash__copy(params, model->params, model->param_count * sizeof *params);
+    model->params = params;
+    model->capacity = capacity;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const char *name, const smash_tensor *tensor, uint64_t offset)
+{
+    smash_param p;
+    smash_err err;
+    size_t bytes, length, i;
+    char *copy;
+    smash_arena_mark mark;
+    if (!model || !model->arena) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no model, or one without an arena; call smash_model_init first");
+    if (!name || !*name) return SMASH__FAIL(ctx, SMASH_ERR_ARG, model->param_count, "parameter %z has no name", model->param_count);
+    if (!tensor) return SMASH__FAIL(ctx, SMASH_ERR_ARG, model->param_count, "parameter %q: the tensor is NULL", name);
+    if (model->by_name) return SMASH__FAIL(ctx, SMASH_ERR_ARG, model->param_count, "parameter %q comes after smash_model_finish; add it before", name);
+    if (tensor->ndim > SMASH_MAX_DIMS || !smash_dtype_bits(tensor->dtype))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, model->param_count, "parameter %q has no dtype, or more than %i dimensions", name, SMASH_MAX_DIMS);
+    err = smash_tensor_bytes(tensor, &bytes);
+    if (err) return SMASH__FAIL(ctx, err, model->param_count, "parameter %q: the shape does not fit the address space", name);
+    length = smash__length(name);
+    mark = smash_arena_get_mark(model->arena);
+    copy = smash__text_copy(ctx, model->arena, name, length);
+    if (!copy) return SMASH_ERR_NOMEM;
+    if (model->param_count == model->capacity) {
+        err = smash__model_reserve(ctx, model, model->capacity ? model->capacity * 2 : (size_t)SMASH__MODEL_FIRST);
+        if (err) { smash_arena_rewind(model->arena, mark); return err; }
+    }
+    smash__fill(&p, 0, sizeof p);
+    p.name = p.target = copy;
+    for (i = 0; i < length; i++) if (copy[i] == '.') p.target = copy + i + 1;
+    p.next = (uint32_t)SMASH_NONE;
+    p.tensor = *tensor;
+    p.tensor.name = copy;
+    p.offset = offset;
+    model->params[model->param_count++] = p;
+    return SMASH_OK;
+}
+
+/* What smash_model_finish makes before it changes anything: the lists in the arena, order and run in scratch. */
+typedef struct smash__finish {
+    uint32_t     *by_name, *param_by_name;
+    uint32_t     *order, *run;                          /* parameters sorted by module; parameter -> module in that order */
+    smash_module *modules;
+    size_t        module_count;
+} smash__finish;
+
+SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *model, smash__finish *f)
+{
+    const smash_param *params = model->params;
+    size_t n = model->param_count, i, m = 0;
+    f->param_by_name = (uint32_t *)smash_arena_array(ctx, model->arena, n, sizeof(uint32_t));
+    f->order = f->param_by_name ? (uint32_t *)smash__scratch(ctx, n, sizeof(uint32_t)) : NULL;
+    f->run = f->order ? (uint32_t *)smash__scratch(ctx, n, sizeof(uint32_t)) : NULL;
+    if (!f->run) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) f->order[i] = f->param_by_name[i] = (uint32_t)i;
+    smash__sort(f->param_by_name, f->run, n, smash__order_params, params);
+    for (i = 1; i < n; i++) {
+        uint32_t a = f->param_by_name[i - 1], b = f->param_by_name[i];
+        if (smash__equal(params[a].name, params[b].name))
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, b, "parameters %u and %u are both called %q; rename one", a, b, params[b].name);
+    }
+    smash__sort(f->order, f->run, n, smash__order_param_modules, params);
+    for (i = 0; i < n; i++) {
+        if (!i || smash__order_param_modules(params, f->order[i - 1], f->order[i])) m++;
+        f->run[f->order[i]] = (uint32_t)(m - 1);
+    }
+    f->module_count = m;
+    f->modules = (smash_module *)smash_arena_array(ctx, model->arena, m, sizeof *f->modules);
+    f->by_name = f->modules ? (uint32_t *)smash_arena_array(ctx, model->arena, m, sizeof(uint32_t)) : NULL;
+    if (!f->by_name) return SMASH_ERR_NOMEM;
+    for (i = 0; i < m; i++) f->by_name[i] = (uint32_t)SMASH_NONE;
+    for (i = m = 0; i < n; i++) {                       /* number the modules by their first parameter */
+        smash_module *module = &f->modules[m];
+        if (f->by_name[f->run[i]] != (uint32_t)SMASH_NONE) continue;
+        f->by_name[f->run[i]] = (uint32_t)m++;
+        module->first = (uint32_t)i;
+        module->inferred = 1;
+        module->name = smash__text_copy(ctx, model->arena, params[i].name, smash__module_bytes(&params[i]));
+        if (!module->name) return SMASH_ERR_NOMEM;
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_model_finish(smash_ctx *ctx, smash_model *model)
+{
+    smash_arena_mark scratch = smash__scratch_mark(ctx), mark;
+    smash__finish f;
+    smash_err err;
+    size_t i;
+    if (!model || !model->arena) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no model, or one without an arena; call smash_model_init first");
+    if (model->by_name) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the model is finished already");
+    mark = smash_arena_get_mark(model->arena);
+    smash__fill(&f, 0, sizeof f);
+    err = smash__finish_prepare(ctx, model, &f);
+    if (err) smash_arena_rewind(model->arena, mark);
+    else {
+        for (i = 0; i < model->param_count; i++) {
+            smash_param *p = &model->params[f.order[i]];
+            int last = i + 1 == model->param_count || f.run[f.order[i + 1]] != f.run[f.order[i]];
+            p->module = f.by_name[f.run[f.order[i]]];
+            p->next = last ? (uint32_t)SMASH_NONE : f.order[i + 1];
+        }
+        model->modules = f.modules;
+        model->module_count = f.module_count;
+        model->by_name = f.by_name;
+        model->param_by_name = f.param_by_name;
+        for (i = 0; i < model->module_count; i++) model->modules[i].type = smash__infer_type(model, i);
+    }
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+/* ---- looking up ---- */
+
+SMASH__DEF ptrdiff_t smash_model_find_module(const smash_model *model, const char *name)
+{
+    size_t low = 0, high = model && name && model->by_name ? model->module_count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = smash__order(name, model->modules[model->by_name[middle]].name);
+        if (!order) return (ptrdiff_t)model->by_name[middle];
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+    return -1;
+}
+
+SMASH__DEF ptrdiff_t smash_model_find_param(const smash_model *model, const char *name)
+{
+    size_t low = 0, high = model && name && model->by_name ? model->param_count : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = smash__order(name, model->params[model->param_by_name[middle]].name);
+        if (!order) return (ptrdiff_t)model->param_by_name[middle];
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+    return -1;
+}
+
+SMASH__DEF ptrdiff_t smash_model_find_target(const smash_model *model, size_t module, const char *target)
+{
+    uint32_t i;
+    if (!model || !target || module >= model->module_count) return -1;
+    for (i = model->modules[module].first; i != (uint32_t)SMASH_NONE; i = model->params[i].next)
+        if (smash__equal(model->params[i].target, target)) return (ptrdiff_t)i;
+    return -1;
+}
+
+SMASH__DEF smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, size_t module, const char *type)
+{
+    char *copy;
+    if (!model || module >= model->module_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, module, "there is no module %z", module);
+    if (!type || !*type) return SMASH__FAIL(ctx, SMASH_ERR_ARG, module, "module %q: the type is empty", model->modules[module].name);
+    copy = smash__text_copy(ctx, model->arena, type, smash__length(type));
+    if (!copy) return SMASH_ERR_NOMEM;
+    model->modules[module].type = copy;
+    model->modules[module].inferred = 0;
+    return SMASH_OK;
+}
+
+SMASH__DEF uint32_t smash_type_out_axis(const char *type)
+{
+    return type && smash__starts_with(type, "ConvTranspose");
+}
+
+SMASH__DEF uint32_t smash_type_in_axis(const char *type) { return !smash_type_out_axis(type); }
+#endif
+
+#if !SMASH_NO_IO
+/*==================================================================================================
+ * MARK: - IO, implementation                                                              >>io-impl
+ *================================================================================================*/
+
+enum { SMASH__ST_LENGTH = 8, SMASH__ST_CHUNK = 4096 };
+enum { SMASH__ST_MAX_HEADER = 100000000 };              /* the reference's limit, for readers and for what we write */
+
+/* ---- bytes ---- */
+
+SMASH__FN int smash__mul64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    if (b && a > UINT64_MAX / b) return 0;
+    *out = a * b;
+    return 1;
+}
+
+/* 0, or not 0 if the bytes are not there */
+SMASH__FN int smash__io_read(const smash_io *io, uint64_t offset, void *data, size_t bytes)
+{
+    if (offset > io->bytes || bytes > io->bytes - offset) return -1;
+    if (!bytes) return 0;
+    if (!io->map) return io->read ? io->read(io->user, offset, data, bytes) : -1;
+    smash__copy(data, (const unsigned char *)io->map + (size_t)offset, bytes);
+    return 0;
+}
+
+/* Turn every unit of `unit` bytes round: the file is little-endian, this host is not. */
+SMASH__FN void smash__swap(void *data, size_t bytes, size_t unit)
+{
+    unsigned char *p = (unsigned char *)data;
+    size_t i, j;
+    for (i = 0; i + unit <= bytes; i += unit)
+        for (j = 0; j < unit / 2; j++) {
+            unsigned char c = p[i + j];
+            p[i + j] = p[i + unit - 1 - j];
+            p[i + unit - 1 - j] = c;
+        }
+}
+
+SMASH__DEF smash_io smash_io_memory(const void *data, size_t bytes)
+{
+    smash_io io;
+    smash__fill(&io, 0, sizeof io);
+    io.map = data;
+    io.bytes = data ? bytes : 0;
+    return io;
+}
+
+#if !SMASH_NO_STDIO
+SMASH__FN int smash__file_seek(FILE *f, uint64_t offset, size_t bytes)
+{
+    return offset > (uint64_t)LONG_MAX || bytes > (uint64_t)LONG_MAX - offset || fseek(f, (long)offset, SEEK_SET);
+}
+
+SMASH__FN int smash__file_read(void *user, uint64_t offset, void *data, size_t bytes)
+{
+    return smash__file_seek((FILE *)user, offset, bytes) || fread(data, 1, bytes, (FILE *)user) != bytes;
+}
+
+SMASH__FN int smash__file_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    return smash__file_seek((FILE *)user, offset, bytes) || fwrite(data, 1, bytes, (FILE *)user) != bytes;
+}
+
+SMASH__DEF smash_io smash_io_file(void *file)
+{
+    smash_io io;
+    long end;
+    smash__fill(&io, 0, sizeof io);
+    if (!file || fseek((FILE *)file, 0, SEEK_END)) return io;
+    end = ftell((FILE *)file);
+    if (end < 0) return io;
+    io.read = smash__file_read;
+    io.write = smash__file_write;
+    io.bytes = (uint64_t)end;
+    io.user = file;
+    return io;
+}
+#endif
+
+/* ---- reading ---- */
+
+/* The reference writer's order: a later dtype comes first in the file. 0: no safetensors dtype */
+SMASH__FN unsigned smash__st_rank(smash_dtype dtype)
+{
+    static const uint8_t rank[SMASH_DTYPE_COUNT] = {
+        0, 18, 20, 14, 15,                              /* F32 F64 F16 BF16 */
+        6, 5, 12, 13, 16, 17, 21, 22, 1,                /* I8 U8 I16 U16 I32 U32 I64 U64 BOOL */
+        0, 0, 0, 0,                                     /* packed: ours alone */
+        8, 7, 9, 10, 11, 3, 4, 2, 19                    /* F8_E4M3 E5M2 E8M0 E4M3FNUZ E5M2FNUZ F6_E2M3 E3M2 F4 C64 */
+    };
+    return (unsigned)dtype < SMASH_DTYPE_COUNT ? rank[dtype] : 0;
+}
+
+/* One entry of the header, checked. */
+typedef struct smash__st_entry {
+    const smash_value *key, *shape;
+    uint64_t           begin, end;                      /* in the data section */
+    smash_dtype        dtype;
+} smash__st_entry;
+
+typedef struct smash__st {
+    smash_ctx       *ctx;
+    smash_diags     *diags;
+    smash_json       doc;                               /* the header */
+    const smash_io  *io;
+    uint64_t         data_at, data_bytes;
+    smash__st_entry *entries;
+    size_t           count;
+    const smash_value *metadata;                        /* NULL: none */
+    smash_err        err;                               /* the first violated rule */
+    char             message[SMASH_MESSAGE_BYTES];
+} smash__st;
+
+/* A violated rule, at v or, without one, at a byte of the file; st->message says which. */
+SMASH__FN void smash__st_report(smash__st *st, smash_err err, const char *code, const smash_value *v, uint64_t byte)
+{
+    if (v) byte = SMASH__ST_LENGTH + (uint64_t)v->at;
+    smash_diag_add(st->diags, SMASH_ERROR, code, &st->doc, v, st->message);
+    smash__fail(st->ctx, err, "smash_safetensors_read", byte > SIZE_MAX ? SIZE_MAX : (size_t)byte, "%s", st->message);
+    if (!st->err) st->err = err;
+}
+#define SMASH__ST_BAD(st, err, code, v, byte, ...) \
+    (smash__format((st)->message, sizeof (st)->message, __VA_ARGS__), smash__st_report(st, err, code, v, byte))
+
+/* Nobody hears of any further mistake: one is enough without a list, and a full list is full. */
+SMASH__FN int smash__st_enough(const smash__st *st) { return st->err && (!st->diags || st->diags->dropped); }
+
+/* A terminated text: JSON strings may hold a 0, our names may not. */
+SMASH__FN int smash__st_is_text(const smash_value *v) { return v->type == SMASH_VALUE_STRING && smash__length(v->text) == v->count; }
+
+SMASH__FN void smash__st_metadata(smash__st *st, const smash_value *v)
+{
+    const smash_value *key = v + 1;
+    uint32_t i;
+    if (v->type == SMASH_VALUE_NULL) return;            /* as the reference: the same as none */
+    if (v->type != SMASH_VALUE_OBJECT) {
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_metadata", v, 0, "__metadata__ is %s; it must be an object of strings", smash_value_kind(v->type));
+        return;
+    }
+    st->metadata = v;
+    for (i = 0; i < v->count && !smash__st_enough(st); i++, key += 1 + key[1].span) {
+        if (key[1].type != SMASH_VALUE_STRING)
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_metadata", key + 1, 0, "__metadata__: %q is %s; only strings are legal", key->text, smash_value_kind(key[1].type));
+        else if (!smash__st_is_text(key) || !smash__st_is_text(key + 1))
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_metadata", key, 0, "__metadata__: %q or its value holds a zero byte", key->text);
+    }
+}
+
+/* Elements of the shape times bits, in the reference's order of multiplication. 0 after a report */
+SMASH__FN int smash__st_shape(smash__st *st, const smash__st_entry *e, uint64_t *bits)
+{
+    const char *name = e->key->text;
+    const smash_value *v = e->shape + 1;
+    uint64_t dim;
+    uint32_t i;
+    *bits = 1;
+    for (i = 0; i < e->shape->count; i++, v += v->span) {
+        if (!smash_value_u64(v, &dim)) {
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_shape", v, 0, "tensor %q: dimension %u is no whole number from 0 to 2^64 - 1, written in digits", name, i);
+            return 0;
+        }
+        if (!smash__mul64(*bits, dim, bits)) {
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_shape", v, 0, "tensor %q: the product of its dimensions is over 2^64 - 1", name);
+            return 0;
+        }
+        if ((size_t)dim != dim) {
+            SMASH__ST_BAD(st, SMASH_ERR_LIMIT, "st_limit", v, 0, "tensor %q: dimension %u = %v is over what this machine can address", name, i, dim);
+            return 0;
+        }
+    }
+    if (e->shape->count > SMASH_MAX_DIMS) {
+        SMASH__ST_BAD(st, SMASH_ERR_LIMIT, "st_limit", e->shape, 0, "tensor %q has %u dimensions; this reader takes at most %i", name, e->shape->count, SMASH_MAX_DIMS);
+        return 0;
+    }
+    if (smash__mul64(*bits, smash_dtype_bits(e->dtype), bits)) return 1;
+    SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_shape", e->shape, 0, "tensor %q: its size is over 2^64 - 1 bits", name);
+    return 0;
+}
+
+/* Fill in e from the member key; reports every rule that it breaks. */
+SMASH__FN void smash__st_entry_read(smash__st *st, const smash_value *key, smash__st_entry *e)
+{
+    static const char *const fields[3] = { "dtype", "shape", "data_offsets" };
+    static const smash_value_type types[3] = { SMASH_VALUE_STRING, SMASH_VALUE_ARRAY, SMASH_VALUE_ARRAY };
+    static const char *const codes[3] = { "st_dtype", "st_shape", "st_offsets" };
+    const smash_value *object = key + 1, *member, *found[3] = { NULL, NULL, NULL };
+    const char *name = key->text;
+    uint64_t bits;
+    uint32_t i, f;
+    int good = 1;
+    e->key = key;
+    if (!key->count || !smash__st_is_text(key))
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_name", key, 0, "the tensor name %q is empty or holds a zero byte", name);
+    if (object->type != SMASH_VALUE_OBJECT) {
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_entry", object, 0, "tensor %q is %s; it must be an object of dtype, shape and data_offsets",
+                      name, smash_value_kind(object->type));
+        return;
+    }
+    for (i = 0, member = object + 1; i < object->count; i++, member += 1 + member[1].span) {
+        for (f = 0; f < 3 && !smash_value_is(member, fields[f]); f++) {}
+        if (f < 3) found[f] = member + 1;
+        else SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_key", member, 0, "tensor %q: unknown key %q; legal are dtype, shape and data_offsets", name, member->text);
+        if (smash__st_enough(st)) return;
+    }
+    for (f = 0; f < 3; f++) {
+        if (found[f] && found[f]->type == types[f]) continue;
+        good = 0;
+        if (!found[f]) SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_key", object, 0, "tensor %q: %s is missing", name, fields[f]);
+        else SMASH__ST_BAD(st, SMASH_ERR_FORMAT, codes[f], found[f], 0, "tensor %q: %s is %s; it must be %s", name, fields[f],
+                           smash_value_kind(found[f]->type), smash_value_kind(types[f]));
+    }
+    if (!good) return;
+    e->shape = found[1];
+    e->dtype = smash_dtype_from_name(found[0]->text, found[0]->count);
+    if (!smash__st_rank(e->dtype)) {
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_dtype", found[0], 0, "tensor %q: %q is no safetensors dtype", name, found[0]->text);
+        good = 0;
+    }
+    if (found[2]->count != 2 || !smash_value_u64(found[2] + 1, &e->begin) || !smash_value_u64(found[2] + 2, &e->end)) {
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_offsets", found[2], 0, "tensor %q: data_offsets must be two whole numbers from 0 to 2^64 - 1, written in digits", name);
+        return;
+    }
+    if (e->begin > e->end || e->end > st->data_bytes) {
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_offsets", found[2], 0, "tensor %q: data_offsets [%v, %v] do not lie in order within the %v bytes of data",
+                      name, e->begin, e->end, st->data_bytes);
+        good = 0;
+    }
+    if (!good || !smash__st_shape(st, e, &bits)) return;
+    if (bits % 8)
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_size", e->shape, 0, "tensor %q: %v bits of %s do not fill whole bytes", name, bits, smash_dtype_name(e->dtype));
+    else if (bits / 8 != e->end - e->begin)
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_size", found[2], 0, "tensor %q: shape and dtype %s make %v bytes, data_offsets [%v, %v] hold %v",
+                      name, smash_dtype_name(e->dtype), bits / 8, e->begin, e->end, e->end - e->begin);
+    else if ((size_t)(bits / 8) != bits / 8)
+        SMASH__ST_BAD(st, SMASH_ERR_LIMIT, "st_limit", e->shape, 0, "tensor %q: %v bytes are over what this machine can address", name, bits / 8);
+}
+
+SMASH__FN int smash__st_order(const void *user, uint32_t a, uint32_t b)
+{
+    const smash__st_entry *x = (const smash__st_entry *)user + a, *y = (const smash__st_entry *)user + b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    if (x->end != y->end) return x->end < y->end ? -1 : 1;
+    return smash__order(x->key->text, y->key->text);
+}
+
+/* The tensors in order must tile the data section: no hole, no overlap, nothing behind. */
+SMASH__FN void smash__st_tile(smash__st *st, const uint32_t *order, int allow_trailing)
+{
+    uint64_t at = 0;
+    size_t i;
+    for (i = 0; i < st->count && !smash__st_enough(st); i++) {
+        const smash__st_entry *e = &st->entries[order[i]];
+        const char *before = i ? st->entries[order[i - 1]].key->text : "the start of the data";
+        if (e->begin > at)
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_hole", e->key, 0, "tensor %q begins at %v, but %q ends at %v: %v bytes belong to no tensor",
+                          e->key->text, e->begin, before, at, e->begin - at);
+        if (e->begin < at)
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_overlap", e->key, 0, "tensor %q begins at %v, but %q before it ends at %v: they overlap",
+                          e->key->text, e->begin, before, at);
+        if (e->end > at) at = e->end;
+    }
+    if (at < st->data_bytes && !allow_trailing && !smash__st_enough(st))
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_trailing", NULL, st->data_at + at, "%v bytes follow the last tensor, which ends at %v of %v; "
+                      "cut them off, or set allow_trailing", st->data_bytes - at, at, st->data_bytes);
+}
+
+/* Length and text of the header: one read into scratch, from a map too, since a mapped file may change while it is parsed. */
+SMASH__FN smash_err smash__st_header(smash__st *st, const smash_safetensors_desc *desc, const char **text, size_t *bytes)
+{
+    const smash_io *io = st->io;
+    unsigned char length[SMASH__ST_LENGTH];
+    uint64_t n, limit = desc && desc->max_header ? desc->max_header : (uint64_t)SMASH__ST_MAX_HEADER;
+    char *copy;
+    if (limit > UINT32_MAX - 1) limit = UINT32_MAX - 1;          /* smash_json_parse takes no more */
+    if (io->bytes < SMASH__ST_LENGTH) {
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_header_length", NULL, 0, "the file has %v bytes; safetensors starts with 8 bytes of header length", io->bytes);
+        return st->err;
+    }
+    if (smash__io_read(io, 0, length, sizeof length)) return SMASH__FAIL(st->ctx, SMASH_ERR_IO, 0, "reading the 8 bytes at the start of the file failed");
+    n = smash__read64(length);
+    st->data_at = SMASH__ST_LENGTH + n;
+    if (n > io->bytes - SMASH__ST_LENGTH)
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_header_length", NULL, 0, "the header is said to have %v bytes, the file has %v behind the length: "
+                      "it was cut off, or is no safetensors file", n, io->bytes - SMASH__ST_LENGTH);
+    else if (n > limit)
+        SMASH__ST_BAD(st, SMASH_ERR_LIMIT, "st_header_length", NULL, 0, "the header has %v bytes; at most %v are read", n, limit);
+    if (st->err) return st->err;
+    st->data_bytes = io->bytes - st->data_at;
+    *bytes = (size_t)n;
+    copy = (char *)smash__scratch(st->ctx, (size_t)n, 1);
+    if (!copy) return SMASH_ERR_NOMEM;
+    if (smash__io_read(io, SMASH__ST_LENGTH, copy, (size_t)n))
+        return SMASH__FAIL(st->ctx, SMASH_ERR_IO, SMASH__ST_LENGTH, "reading the header, %v bytes at byte 8, failed", n);
+    *text = copy;
+    return SMASH_OK;
+}
+
+/* Parse into scratch, in one block of the size that the text can need at most. */
+SMASH__FN smash_err smash__st_parse(smash_ctx *ctx, const smash_json_desc *desc, const char *text, size_t bytes, smash_diags *diags, smash_json *out)
+{
+    smash_arena values;
+    size_t i, need, count = 1;                          /* every value but the first comes after one of [ { , : */
+    int in_string = 0;
+    void *buffer;
+    for (i = 0; i < bytes; i++) {
+        char c = text[i];
+        if (c == '"') in_string = !in_string;
+        else if (in_string) i += c == '\\';
+        else count += c == '[' || c == '{' || c == ',' || c == ':';
+    }
+    if (count > desc->max_values) count = desc->max_values;
+    if (!smash__mul(count, sizeof(smash_value), &need) || !smash__add(need, bytes, &need) || !smash__add(need, 4 * SMASH__ALIGN, &need)) need = SIZE_MAX;
+    buffer = smash__scratch(ctx, need, 1);
+    if (!buffer) return SMASH_ERR_NOMEM;
+    smash_arena_init(&values, buffer, need, NULL);
+    return smash_json_parse(ctx, desc, text, bytes, &values, diags, out);
+}
+
+/* Every rule of the header and of the places in it; entries and order end up in scratch. */
+SMASH__FN smash_err smash__st_check(smash__st *st, int allow_trailing, uint32_t **order)
+{
+    const smash_value *key = st->doc.root + 1;
+    uint32_t *temp, i;
+    st->entries = (smash__st_entry *)smash__scratch(st->ctx, st->doc.root->count, sizeof *st->entries);
+    *order = st->entries ? (uint32_t *)smash__scratch(st->ctx, st->doc.root->count, sizeof **order) : NULL;
+    temp = *order ? (uint32_t *)smash__scratch(st->ctx, st->doc.root->count, sizeof *temp) : NULL;
+    if (!temp) return SMASH_ERR_NOMEM;
+    for (i = 0; i < st->doc.root->count && !smash__st_enough(st); i++, key += 1 + key[1].span) {
+        if (smash_value_is(key, "__metadata__")) { smash__st_metadata(st, key + 1); continue; }
+        (*order)[st->count] = (uint32_t)st->count;
+        smash__st_entry_read(st, key, &st->entries[st->count++]);
+    }
+    if (st->err) return st->err;                        /* with a tensor missing, holes would be reported that are none */
+    smash__sort(*order, temp, st->count, smash__st_order, st->entries);
+    smash__st_tile(st, *order, allow_trailing);
+    return st->err;
+}
+
+/* metadata smash.module_types: {module: type}. What is not that is worth a warning; the types stay inferred then. */
+SMASH__FN smash_err smash__st_types(smash__st *st, smash_model *model, const smash_value *v)
+{
+    smash_json_desc desc = SMASH_ZERO;
+    smash_json doc;
+    const smash_value *key;
+    uint32_t i = 0;
+    int clean = st->ctx->err == SMASH_OK;
+    smash_err err;
+    desc.unique_keys = 1;
+    desc.max_depth = 1;
+    desc.max_values = v->count / 3 + 16;
+    err = smash__st_parse(st->ctx, &desc, v->text, v->count, NULL, &doc);
+    if (!err && doc.root->type == SMASH_VALUE_OBJECT)
+        for (key = doc.root + 1; i < doc.root->count && smash__st_is_text(key) && smash__st_is_text(key + 1) && key[1].count; i++) key += 2;
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err || doc.root->type != SMASH_VALUE_OBJECT || i < doc.root->count) {
+        if (clean) smash_ctx_reset(st->ctx);
+        smash_diag_add(st->diags, SMASH_WARNING, "st_module_types", &st->doc, v,
+                       "metadata smash.module_types is no JSON object of module names and types; the types are inferred");
+        err = SMASH_OK;
+    } else
+        for (i = 0, key = doc.root + 1; i < doc.root->count && !err; i++, key += 2) {
+            ptrdiff_t module = smash_model_find_module(model, key->text);
+            if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
+        }
+    return err;
+}
+
+SMASH__FN smash_err smash__st_build(smash__st *st, const uint32_t *order, smash_model *model)
+{
+    const smash_value *key, *types = NULL;
+    size_t shape[SMASH_MAX_DIMS] = { 0 }, i;
+    uint64_t dim;
+    uint32_t j;
+    SMASH__TRY(smash__model_reserve(st->ctx, model, st->count));
+    for (i = 0; i < st->count; i++) {
+        const smash__st_entry *e = &st->entries[order[i]];
+        smash_tensor t;
+        for (j = 0; j < e->shape->count; j++) shape[j] = smash_value_u64(e->shape + 1 + j, &dim) ? (size_t)dim : 0;
+        t = smash_tensor_view(e->dtype, NULL, 0, e->shape->count, shape);
+        SMASH__TRY(smash_model_add(st->ctx, model, e->key->text, &t, st->data_at + e->begin));
+    }
+    if (st->metadata) {
+        model->metadata = (smash_meta *)smash_arena_array(st->ctx, model->arena, st->metadata->count, sizeof *model->metadata);
+        if (!model->metadata) return SMASH_ERR_NOMEM;
+        for (key = st->metadata + 1; model->metadata_count < st->metadata->count; key += 2) {
+            smash_meta *meta = &model->metadata[model->metadata_count++];
+            meta->key = smash__text_copy(st->ctx, model->arena, key->text, key->count);
+            meta->value = meta->key ? smash__text_copy(st->ctx, model->arena, key[1].text, key[1].count) : NULL;
+            if (!meta->value) return SMASH_ERR_NOMEM;
+            if (smash_value_is(key, "smash.module_types")) types = key + 1;
+        }
+    }
+    SMASH__TRY(smash_model_finish(st->ctx, model));
+    return types ? smash__st_types(st, model, types) : SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_safetensors_read(smash_ctx *ctx, const smash_safetensors_desc *desc, const smash_io *io, smash_arena *arena,
+                                            smash_diags *diags, smash_model *model)
+{
+    smash_json_desc json = SMASH_ZERO;
+    smash_arena_mark scratch = smash__scratch_mark(ctx), mark;
+    smash_model made;
+    smash__st *st;
+    const char *text = NULL;
+    uint32_t *order = NULL;
+    size_t bytes = 0;
+    smash_err err;
+    int clean;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the smash_safetensors_desc is not initialised; write `= SMASH_ZERO`");
+    if (!io || !arena || !model) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io, arena and model must not be NULL");
+    ctx = smash__ctx(ctx);
+    if (!ctx) return SMASH_ERR_NOMEM;                   /* no scratch */
+    if (arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a model must not be ctx->scratch, which every call empties");
+    st = (smash__st *)smash__scratch(ctx, 1, sizeof *st);
+    if (!st) return SMASH_ERR_NOMEM;
+    smash__fill(st, 0, sizeof *st);
+    st->ctx = ctx;
+    st->diags = diags;
+    st->io = io;
+    st->doc.file = desc ? desc->file : NULL;
+    clean = ctx->err == SMASH_OK;
+    err = smash__st_header(st, desc, &text, &bytes);
+    if (!err) {
+        json.unique_keys = 1;
+        json.max_depth = 4;
+        json.max_values = (uint32_t)(bytes / 3 + 16);   /* no header that keeps the rules has more: memory is capped by the header */
+        json.file = st->doc.file;
+        err = smash__st_parse(ctx, &json, text, bytes, diags, &st->doc);
+        if (err == SMASH_ERR_SYNTAX || err == SMASH_ERR_LIMIT) {
+            err = SMASH_ERR_FORMAT;
+            if (clean) { ctx->err = err; ctx->index += SMASH__ST_LENGTH; }
+        } else if (!err && st->doc.root->type != SMASH_VALUE_OBJECT) {
+            SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_header_json", st->doc.root, 0, "the header is %s; it must be an object of tensors", smash_value_kind(st->doc.root->type));
+            err = st->err;
+        }
+    }
+    if (!err) err = smash__st_check(st, desc && desc->allow_trailing, &order);
+    if (!err) {
+        mark = smash_arena_get_mark(arena);             /* not before: diags may live in the same arena */
+        smash_model_init(&made, arena);
+        made.io = io;
+        made.file_bytes = io->bytes;
+        err = smash__st_build(st, order, &made);
+        if (err) smash_arena_rewind(arena, mark);
+        else *model = made;
+    }
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+/* ---- one tensor's numbers ---- */
+
+SMASH__DEF smash_err smash_model_load(smash_ctx *ctx, const smash_model *model, size_t param, smash_arena *arena, smash_tensor *view)
+{
+    const smash_param *p;
+    const smash_io *io;
+    const unsigned char *data;
+    smash_arena_mark mark;
+    smash_tensor t;
+    size_t bytes, align;
+    smash_err err;
+    void *copy;
+    if (!model || !view || param >= model->param_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, param, "no model, no view, or there is no parameter %z", param);
+    p = &model->params[param];
+    io = model->io;
+    t = p->tensor;
+    t.flags |= SMASH_TENSOR_CONST;
+    if (t.data) { *view = t; return SMASH_OK; }
+    err = smash_tensor_bytes(&t, &bytes);
+    if (err) return SMASH__FAIL(ctx, err, param, "parameter %q: the shape does not fit the address space", p->name);
+    if (!io) return SMASH__FAIL(ctx, SMASH_ERR_ARG, param, "parameter %q has no data, and the model no file to read it from", p->name);
+    if (p->offset > io->bytes || bytes > io->bytes - p->offset)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, param, "parameter %q: %z bytes at %v do not lie in the file of %v bytes", p->name, bytes, p->offset, io->bytes);
+    align = smash__dtype(t.dtype)->align;
+    data = io->map ? (const unsigned char *)io->map + (size_t)p->offset : NULL;
+    if (data && (uintptr_t)data % align == 0 && (align == 1 || smash__little_endian())) {
+        t = smash_tensor_view(t.dtype, data, bytes, t.ndim, t.shape);
+        t.flags = p->tensor.flags | SMASH_TENSOR_CONST;
+        t.name = p->name;
+        *view = t;
+        return SMASH_OK;
+    }
+    if (!arena) return SMASH__FAIL(ctx, SMASH_ERR_ARG, param, "parameter %q must be read, which needs an arena", p->name);
+    mark = smash_arena_get_mark(arena);
+    copy = smash_arena_alloc(ctx, arena, bytes);
+    if (!copy) return SMASH_ERR_NOMEM;
+    if (smash__io_read(io, p->offset, copy, bytes)) {
+        smash_arena_rewind(arena, mark);
+        return SMASH__FAIL(ctx, SMASH_ERR_IO, param, "parameter %q: reading %z bytes at %v failed", p->name, bytes, p->offset);
+    }
+    if (!smash__little_endian()) smash__swap(copy, bytes, align);
+    t.data = copy;
+    t.bytes = bytes;
+    t.flags = 0;
+    *view = t;
+    return SMASH_OK;
+}
+
+/* ---- writing ---- */
+
+typedef struct smash__layout_in {
+    const smash_tensor *tensors;
+    const smash_meta   *metadata;
+    size_t              count, metadata_count;
+    uint32_t           *order;
+    const uint64_t     *offsets, *sizes;                /* offsets in the data section */
+} smash__layout_in;
+
+SMASH__FN int smash__order_tensors(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_tensor *tensors = (const smash_tensor *)user;
+    return smash__order(tensors[a].name, tensors[b].name);
+}
+
+SMASH__FN int smash__order_dtypes(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_tensor *tensors = (const smash_tensor *)user;
+    return (int)smash__st_rank(tensors[b].dtype) - (int)smash__st_rank(tensors[a].dtype);
+}
+
+SMASH__FN int smash__order_meta(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_meta *metadata = (const smash_meta *)user;
+    return smash__order(metadata[a].key, metadata[b].key);
+}
+
+/* A text that a header can hold and a reader gives back: not empty, UTF-8. */
+SMASH__FN int smash__st_is_name(const char *name, int may_be_empty)
+{
+    size_t bytes = name ? smash__length(name) : 0, i = 0, n;
+    if (!name || (!bytes && !may_be_empty)) return 0;
+    for (; i < bytes; i += n) {
+        n = smash__utf8(name + i, bytes - i);
+        if (!n) return 0;
+    }
+    return 1;
+}
+
+/* Every argument, in order; bytes of each tensor into sizes. */
+SMASH__FN smash_err smash__layout_check(smash_ctx *ctx, const smash__layout_in *in, uint64_t *sizes)
+{
+    size_t i, bytes, n;
+    for (i = 0; i < in->count; i++) {
+        const smash_tensor *t = &in->tensors[i];
+        smash_err err;
+        if (!smash__st_is_name(t->name, 0) || smash__equal(t->name, "__metadata__"))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "tensor %z needs a name in UTF-8, and not __metadata__", i);
+        if (t->ndim > SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "tensor %q has %u dims; at most %i are possible", t->name, t->ndim, SMASH_MAX_DIMS);
+        if (!smash__st_rank(t->dtype))
+            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, i, "tensor %q is %s, which safetensors cannot store; packed numbers are stored as U8", t->name, smash_dtype_name(t->dtype));
+        err = smash_tensor_count(t, &n);
+        if (!err) err = smash_tensor_bytes(t, &bytes);
+        if (err) return SMASH__FAIL(ctx, err, i, "tensor %q: the shape does not fit the address space", t->name);
+        if (n % 8 * smash_dtype_bits(t->dtype) % 8)
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "tensor %q: %z numbers of %s do not fill whole bytes", t->name, n, smash_dtype_name(t->dtype));
+        sizes[i] = bytes;
+    }
+    for (i = 0; i < in->metadata_count; i++)
+        if (!smash__st_is_name(in->metadata[i].key, 1) || !smash__st_is_name(in->metadata[i].value, 1))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "metadata %z needs a key and a value in UTF-8", i);
+    return SMASH_OK;
+}
+
+/* A writer's target that counts, and keeps the bytes once there is memory for them. */
+typedef struct smash__header { char *data; size_t bytes; } smash__header;
+
+SMASH__FN smash_err smash__header_put(void *user, const char *text, size_t bytes)
+{
+    smash__header *header = (smash__header *)user;
+    if (bytes > SMASH__ST_MAX_HEADER - header->bytes) return SMASH_ERR_LIMIT;
+    if (header->data) smash__copy(header->data + header->bytes, text, bytes);
+    header->bytes += bytes;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__layout_write(const smash__layout_in *in, smash__header *header)
+{
+    smash_writer w = SMASH_ZERO;
+    size_t i;
+    uint32_t j;
+    w.put = smash__header_put;
+    w.user = header;
+    smash_write_begin_object(&w);
+    if (in->metadata_count) {
+        smash_write_key(&w, "__metadata__");
+        smash_write_begin_object(&w);
+        for (i = 0; i < in->metadata_count; i++) {
+            smash_write_key(&w, in->metadata[i].key);
+            smash_write_text(&w, in->metadata[i].value);
+        }
+        smash_write_end(&w);
+    }
+    for (i = 0; i < in->count; i++) {
+        const smash_tensor *t = &in->tensors[in->order[i]];
+        smash_write_key(&w, t->name);
+        smash_write_begin_object(&w);
+        smash_write_key(&w, "dtype");
+        smash_write_text(&w, smash_dtype_name(t->dtype));
+        smash_write_key(&w, "shape");
+        smash_write_begin_array(&w);
+        for (j = 0; j < t->ndim; j++) smash_write_u64(&w, t->shape[j]);
+        smash_write_end(&w);
+        smash_write_key(&w, "data_offsets");
+        smash_write_begin_array(&w);
+        smash_write_u64(&w, in->offsets[in->order[i]]);
+        smash_write_u64(&w, in->offsets[in->order[i]] + in->sizes[in->order[i]]);
+        smash_write_end(&w);
+        smash_write_end(&w);
+    }
+    smash_write_end(&w);
+    while (!w.err && header->bytes % 8) w.err = smash__header_put(header, " ", 1);
+    return w.err;
+}
+
+SMASH__FN smash_err smash__layout_make(smash_ctx *ctx, smash__layout_in *in, smash_arena *arena, smash_layout *out)
+{
+    size_t most = in->count > in->metadata_count ? in->count : in->metadata_count, i;
+    uint64_t *offsets, *sizes, at = 0;
+    uint32_t *temp;
+    smash__header header = SMASH_ZERO;
+    unsigned char *length;
+    offsets = (uint64_t *)smash_arena_array(ctx, arena, in->count, sizeof *offsets);
+    sizes = offsets ? (uint64_t *)smash_arena_array(ctx, arena, in->count, sizeof *sizes) : NULL;
+    in->order = sizes ? (uint32_t *)smash__scratch(ctx, most, sizeof(uint32_t)) : NULL;
+    temp = in->order ? (uint32_t *)smash__scratch(ctx, most, sizeof(uint32_t)) : NULL;
+    if (!temp) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__layout_check(ctx, in, sizes));
+    for (i = 0; i < in->metadata_count; i++) in->order[i] = (uint32_t)i;
+    smash__sort(in->order, temp, in->metadata_count, smash__order_meta, in->metadata);
+    for (i = 1; i < in->metadata_count; i++)
+        if (!smash__order_meta(in->metadata, in->order[i - 1], in->order[i]))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, in->order[i], "the metadata key %q is there twice", in->metadata[in->order[i]].key);
+    for (i = 0; i < in->count; i++) in->order[i] = (uint32_t)i;
+    smash__sort(in->order, temp, in->count, smash__order_tensors, in->tensors);
+    for (i = 1; i < in->count; i++)
+        if (!smash__order_tensors(in->tensors, in->order[i - 1], in->order[i]))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, in->order[i], "two tensors are called %q; rename one", in->tensors[in->order[i]].name);
+    smash__sort(in->order, temp, in->count, smash__order_dtypes, in->tensors);          /* stable: by name within a dtype */
+    for (i = 0; i < in->count; i++) {
+        offsets[in->order[i]] = at;
+        if (sizes[in->order[i]] > UINT64_MAX / 2 - at)
+            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, in->order[i], "with tensor %q the file is larger than any file can be", in->tensors[in->order[i]].name);
+        at += sizes[in->order[i]];
+    }
+    in->offsets = offsets;
+    in->sizes = sizes;
+    if (smash__layout_write(in, &header))
+        return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, 0, "the header is over %i bytes, which no reader takes; write several files", (int)SMASH__ST_MAX_HEADER);
+    length = (unsigned char *)smash_arena_alloc(ctx, arena, SMASH__ST_LENGTH + header.bytes);
+    if (!length) return SMASH_ERR_NOMEM;
+    for (i = 0; i < SMASH__ST_LENGTH; i++) length[i] = (unsigned char)((uint64_t)header.bytes >> 8 * i & 0xFF);
+    header.data = (char *)length + SMASH__ST_LENGTH;
+    header.bytes = 0;
+    smash__layout_write(in, &header);
+    out->header = (const char *)length;
+    out->header_bytes = SMASH__ST_LENGTH + header.bytes;
+    for (i = 0; i < in->count; i++) offsets[i] += out->header_bytes;
+    out->offsets = offsets;
+    out->sizes = sizes;
+    out->count = in->count;
+    out->bytes = out->header_bytes + at;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_safetensors_layout(smash_ctx *ctx, const smash_tensor *tensors, size_t count, const smash_meta *metadata,
+                                              size_t metadata_count, smash_arena *arena, smash_layout *out)
+{
+    smash_arena_mark scratch = smash__scratch_mark(ctx), mark;
+    smash__layout_in in;
+    smash_layout made;
+    smash_err err;
+    if (!out || !arena || (!tensors && count) || (!metadata && metadata_count))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "tensors, metadata, arena and out must not be NULL");
+    if (smash__ctx(ctx) && arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a layout must not be ctx->scratch, which every call empties");
+    if (count > UINT32_MAX - 1 || metadata_count > UINT32_MAX - 1) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, 0, "a file has at most %u tensors", UINT32_MAX - 1);
+    smash__fill(&in, 0, sizeof in);
+    smash__fill(&made, 0, sizeof made);
+    in.tensors = tensors;
+    in.count = count;
+    in.metadata = metadata;
+    in.metadata_count = metadata_count;
+    mark = smash_arena_get_mark(arena);
+    err = smash__layout_make(ctx, &in, arena, &made);
+    if (err) smash_arena_rewind(arena, mark);
+    else *out = made;
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+SMASH__DEF smash_err smash_safetensors_begin(smash_ctx *ctx, const smash_layout *layout, const smash_io *io)
+{
+    if (!layout || !layout->header || !io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no layout, or an io that cannot write");
+    if (io->write(io->user, 0, layout->header, layout->header_bytes))
+        return SMASH__FAIL(ctx, SMASH_ERR_IO, 0, "writing the header, %z bytes, failed", layout->header_bytes);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_safetensors_put(smash_ctx *ctx, const smash_layout *layout, const smash_io *io, size_t index, const smash_tensor *tensor)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    const unsigned char *data;
+    unsigned char *chunk = NULL;
+    size_t bytes, unit, done, step;
+    int failed = 0;
+    if (!layout || !layout->header || !io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no layout, or an io that cannot write");
+    if (index >= layout->count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, index, "the layout has %z tensors, so there is no tensor %z", layout->count, index);
+    SMASH__TRY(smash__check(ctx, tensor, "tensor", ~1u, SMASH__READ, NULL));
+    SMASH__TRY(smash_tensor_bytes(tensor, &bytes));
+    if (bytes != layout->sizes[index])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, index, "tensor %q has %z bytes, its place in the file %v; give the tensor that was laid out", smash__name(tensor), bytes, layout->sizes[index]);
+    data = (const unsigned char *)tensor->data;
+    unit = smash__dtype(tensor->dtype)->align;
+    if (unit > 1 && bytes && !smash__little_endian()) {
+        chunk = (unsigned char *)smash__scratch(ctx, SMASH__ST_CHUNK, 1);
+        if (!chunk) return SMASH_ERR_NOMEM;
+    }
+    for (done = 0; done < bytes && !failed; done += step) {
+        step = chunk && bytes - done > SMASH__ST_CHUNK ? (size_t)SMASH__ST_CHUNK : bytes - done;
+        if (chunk) {
+            smash__copy(chunk, data + done, step);
+            smash__swap(chunk, step, unit);
+        }
+        failed = io->write(io->user, layout->offsets[index] + done, chunk ? chunk : data + done, step);
+    }
+    smash__scratch_rewind(ctx, mark);
+    if (failed) return SMASH__FAIL(ctx, SMASH_ERR_IO, index, "writing tensor %q, %z bytes at %v, failed", smash__name(tensor), bytes, layout->offsets[index]);
+    return SMASH_OK;
+}
+#undef SMASH__ST_BAD
+#endif
+
+#if !SMASH_NO_CONFIG
+/*==================================================================================================
+ * MARK: - Config, implementation                                                      >>config-impl
+ *================================================================================================*/
+
+#define SMASH__PRUNERS     (1u << SMASH_PRUNER)
+#define SMASH__QUANTIZERS  (1u << SMASH_QUANTIZER)
+#define SMASH__BOTH        (SMASH__PRUNERS | SMASH__QUANTIZERS)
+#define SMASH__NO_INDEX    ((uint32_t)SMASH_NONE)
+
+/* ---- tables ---- */
+
+SMASH__DEF const char *smash_group_name(smash_group group)
+{
+    static const char *const names[SMASH_GROUP_COUNT] = { "none", "pruner", "distiller", "quantizer", "recoverer", "cacher", "compiler", "batcher" };
+    return names[(unsigned)group < SMASH_GROUP_COUNT ? group : SMASH_GROUP_NONE];
+}
+
+SMASH__DEF smash_group smash_group_from_name(const char *name)
+{
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) if (smash__equal(name, smash_group_name((smash_group)g))) return (smash_group)g;
+    return SMASH_GROUP_NONE;
+}
+
+SMASH__DEF const smash_key *smash_config_keys(size_t *count)
+{
+    static const smash_key keys[] = {
+        { "op_names", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module names", "[]", "modules by full name" },
+        { "op_names_re", SMASH_KEY_PATTERNS, SMASH__BOTH, 1, 0, 0, "a list of regular expressions", "[]", "modules whose name starts with a match" },
+        { "op_types", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module types", "[]", "only modules of these types; alone: all of them" },
+        { "exclude_op_names", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module names", "[]", "not these modules" },
+        { "exclude_op_names_re", SMASH_KEY_PATTERNS, SMASH__BOTH, 1, 0, 0, "a list of regular expressions", "[]", "not modules whose name starts with a match" },
+        { "exclude_op_types", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module types", "[]", "not modules of these types" },
+        { "target_names", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has" },
+        { "target_settings", SMASH_KEY_SETTINGS, SMASH__BOTH, 1, 0, 0, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own" },
+        { "sparse_ratio", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, 0, 1, "a number from 0 to 1", "null", "share of the blocks that goes" },
+        { "sparse_threshold", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, -1.7976931348623157e308, 1.7976931348623157e308, "a number", "null",
+          "blocks whose metric is below this go; not together with sparse_ratio" },
+        { "min_sparse_ratio", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, 0, 0.99999999999999989, "a number from 0 up to, but not, 1", "null", "at least this share goes" },
+        { "max_sparse_ratio", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, 4.9406564584124654e-324, 1, "a number above 0, up to 1", "null", "at most this share goes; wins over min_sparse_ratio" },
+        { "global_group_id", SMASH_KEY_LATER, SMASH__PRUNERS, 0, 0, 0, "null", "null", "one sparsity for several targets together" },
+        { "dependency_group_id", SMASH_KEY_LATER, SMASH__PRUNERS, 0, 0, 0, "null", "null", "the same positions in several targets" },
+        { "internal_metric_block", SMASH_KEY_LATER, SMASH__PRUNERS, 0, 0, 0, "null", "null", "equal shares in each part of a target" },
+        { "align", SMASH_KEY_ALIGN, SMASH__PRUNERS, 0, 0, 0, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}",
+          "{\"target_name\":\"weight\",\"dims\":[0]} for a bias", "follow the mask of another target instead of making one" },
+        { "quant_dtype", SMASH_KEY_DTYPE, SMASH__QUANTIZERS, 0, 0, 0, "int2 to int16 or uint2 to uint16", "\"int8\"", "the integers to quantize to" },
+        { "quant_scheme", SMASH_KEY_CHOICE, SMASH__QUANTIZERS, 0, 0, 0, "symmetric affine", "\"symmetric\"", "grid centred on 0, or spanning minimum to maximum" },
+        { "fuse_names", SMASH_KEY_LATER, SMASH__QUANTIZERS, 0, 0, 0, "null", "null", "modules folded into one before quantization" },
+        { "granularity", SMASH_KEY_GRANULARITY, SMASH__BOTH, 0, 0, 0, "default out_channel in_channel per_channel", "\"default\"",
+          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4]; -1 = whole axis" },
+        { "apply_method", SMASH_KEY_CHOICE, SMASH__PRUNERS, 0, 0, 0, "mul", "\"mul\"", "how a mask is applied" },
+        { "apply_method", SMASH_KEY_CHOICE, SMASH__QUANTIZERS, 0, 0, 0, "clamp_round", "\"clamp_round\"", "how numbers meet the grid" }
+    };
+    if (count) *count = sizeof keys / sizeof *keys;
+    return keys;
+}
+
+SMASH__FN const smash_key *smash__key(smash_group group, const char *name)
+{
+    size_t count, i;
+    const smash_key *keys = smash_config_keys(&count);
+    for (i = 0; i < count; i++) if ((keys[i].groups >> group & 1) && smash__equal(keys[i].name, name)) return &keys[i];
+    return NULL;
+}
+
+/* What a module type has to compress. A bias can go, but only with its weight; inputs and outputs take part in
+ * quantization only. */
+enum { SMASH__HAS_WEIGHT = 1, SMASH__HAS_BIAS = 2, SMASH__HAS_INPUT = 4, SMASH__HAS_OUTPUT = 8 };
+typedef struct smash__template { const char *type; uint32_t prune, quantize; } smash__template;
+
+SMASH__FN const smash__template *smash__templates(size_t *count)
+{
+    enum { LAYER = SMASH__HAS_WEIGHT | SMASH__HAS_BIAS, ENDS = SMASH__HAS_INPUT | SMASH__HAS_OUTPUT };
+    static const smash__template templates[] = {
+        { "Linear", LAYER, LAYER | ENDS }, { "Conv1d", LAYER, LAYER | ENDS }, { "Conv2d", LAYER, LAYER | ENDS }, { "Conv3d", LAYER, LAYER | ENDS },
+        { "ConvTranspose1d", LAYER, LAYER | ENDS }, { "ConvTranspose2d", LAYER, LAYER | ENDS }, { "ConvTranspose3d", LAYER, LAYER | ENDS },
+        { "BatchNorm1d", LAYER, LAYER | ENDS }, { "BatchNorm2d", LAYER, LAYER | ENDS }, { "BatchNorm3d", LAYER, 0 },
+        { "Embedding", SMASH__HAS_WEIGHT, SMASH__HAS_WEIGHT },
+        { "ReLU", 0, ENDS }, { "ReLU6", 0, ENDS }, { "Hardtanh", 0, ENDS }, { "MaxPool2d", 0, ENDS }
+    };
+    *count = sizeof templates / sizeof *templates;
+    return templates;
+}
+
+SMASH__FN uint32_t smash__template_of(smash_group group, const char *type)
+{
+    size_t count, i;
+    const smash__template *t = smash__templates(&count);
+    for (i = 0; i < count; i++) if (smash__equal(t[i].type, type)) return group == SMASH_PRUNER ? t[i].prune : t[i].quantize;
+    return 0;
+}
+
+SMASH__DEF const smash_algo *smash_registry_find(const smash_registry *registry, const char *name)
+{
+    size_t i;
+    for (i = 0; registry && i < registry->count; i++) if (smash__equal(registry->algos[i].name, name)) return &registry->algos[i];
+    return NULL;
+}
+
+/* ---- messages ---- */
+
+enum { SMASH__SAY_BYTES = 512, SMASH__NEAR_MAX = 128 };
+
+SMASH__FN void smash__say(const smash_config *config, smash_severity severity, const char *code, const smash_json *doc, const smash_value *v, const char *format, ...)
+{
+    char text[SMASH__SAY_BYTES];
+#if !SMASH_NO_MESSAGES
+    va_list args;
+    va_start(args, format);
+    smash__vformat(text, sizeof text, format, args);
+    va_end(args);
+#else
+    (void)format;
+    text[0] = '\0';
+#endif
+    smash_diag_add(config->diags, severity, code, doc, v, text);
+}
+
+/* A value as a message shows it: 1.5, "text", a list */
+enum { SMASH__VALUE_TEXT = 48 };
+SMASH__FN const char *smash__value_text(const smash_value *v, char out[SMASH__VALUE_TEXT])
+{
+    size_t n = smash__min(v->count, SMASH__VALUE_TEXT - 8);
+    if (v->type == SMASH_VALUE_NUMBER) { smash__copy(out, v->text, n); out[n] = '\0'; }
+    else if (v->type == SMASH_VALUE_STRING) { out[0] = '"'; smash__copy(out + 1, v->text, n); out[n + 1] = '"'; out[n + 2] = '\0'; }
+    else if (v->type == SMASH_VALUE_BOOL) smash__format(out, SMASH__VALUE_TEXT, v->number == 0 ? "false" : "true");
+    else smash__format(out, SMASH__VALUE_TEXT, "%s", smash_value_kind(v->type));
+    return out;
+}
+
+/* `; did you mean "x"?` or nothing */
+SMASH__FN const char *smash__did_you_mean(const char *word, const char *const *names, size_t count, char out[SMASH__SHAPE_TEXT * 2])
+{
+    const char *near = smash_nearest(word, names, count);
+    out[0] = '\0';
+    if (near) smash__format(out, SMASH__SHAPE_TEXT * 2, "; did you mean %q?", near);
+    return out;
+}
+
+/* 1 if word is one of the words in a blank-separated list */
+SMASH__FN int smash__is_word(const char *words, const char *word)
+{
+    size_t n = smash__length(word);
+    while (*words) {
+        size_t m = 0;
+        while (words[m] && words[m] != ' ') m++;
+        if (m == n && n && smash__same(words, word, n)) return 1;
+        words += m;
+        while (*words == ' ') words++;
+    }
+    return 0;
+}
+
+/* ---- values of keys ---- */
+
+/* "int8" -> 8 bits, signed; 0 if it is no grid we make */
+SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned)
+{
+    uint32_t n = 0;
+    *is_unsigned = *word == 'u';
+    word += *is_unsigned;
+    if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
+    for (word += 3; *word >= '0' && *word <= '9' && n < 100; word++) n = n * 10 + (uint32_t)(*word - '0');
+    *bits = n;
+    return !*word && n >= 2 && n <= 16;
+}
+
+/* A list of block sizes. 0 if it is none: whole numbers, -1 or at least 1, at most SMASH_MAX_DIMS of them. */
+SMASH__FN int smash__block_list(const smash_value *v, smash_grain *grain)
+{
+    const smash_value *e = v + 1;
+    uint32_t i;
+    int64_t size;
+    if (v->type != SMASH_VALUE_ARRAY || v->count == 0 || v->count > SMASH_MAX_DIMS) return 0;
+    for (i = 0; i < v->count; i++, e += e->span) {
+        if (!smash_value_i64(e, &size) || size < -1 || size == 0 || size > INT32_MAX) return 0;
+        grain->block[i] = (int32_t)size;
+    }
+    grain->block_count = v->count;
+    grain->kind = SMASH_GRAIN_BLOCK;
+    return 1;
+}
+
+/* [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value] */
+SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
+{
+    const smash_value *mode, *pad;
+    int64_t value;
+    smash__fill(grain, 0, sizeof *grain);
+    if (v->type == SMASH_VALUE_STRING) return smash__is_word("default out_channel in_channel per_channel", v->text);
+    if (v->type != SMASH_VALUE_ARRAY || v->count == 0) return 0;
+    if (v[1].type != SMASH_VALUE_ARRAY) return smash__block_list(v, grain);
+    if (v->count > 3 || !smash__block_list(v + 1, grain)) return 0;
+    if (v->count == 1) return 1;
+    mode = v + 1 + v[1].span;
+    grain->pad_back = smash_value_is(mode, "back") ? 1u : 0u;
+    if (!grain->pad_back && !smash_value_is(mode, "front")) return 0;
+    if (v->count == 2) return 1;
+    pad = mode + mode->span;
+    if (!smash_value_i64(pad, &value) || value < -1 || value == 0 || value > INT32_MAX) return 0;
+    grain->pad_value = (int32_t)value;
+    return 1;
+}
+
+SMASH__FN int smash__is_string_list(const smash_value *v)
+{
+    const smash_value *e = v + 1;
+    uint32_t i;
+    if (v->type != SMASH_VALUE_ARRAY) return 0;
+    for (i = 0; i < v->count; i++, e += e->span) if (e->type != SMASH_VALUE_STRING) return 0;
+    return 1;
+}
+
+/* Copy ctx's message and clear the failure that a probe of ours has caused. */
+SMASH__FN const char *smash__take_message(smash_ctx *ctx, char out[SMASH_MESSAGE_BYTES])
+{
+    ctx = smash__ctx(ctx);
+    smash__format(out, SMASH_MESSAGE_BYTES, "%s", ctx ? ctx->message : "");
+    smash_ctx_reset(ctx);
+    return out;
+}
+
+SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *list)
+{
+    const smash_value *e = list + 1;
+    uint32_t i;
+    for (i = 0; i < list->count; i++, e += e->span) {
+        smash_arena_mark mark = smash_arena_get_mark(config->arena);
+        smash_regex re;
+        char text[SMASH_MESSAGE_BYTES];
+        if (smash_regex_compile(ctx, e->text, e->count, config->arena, &re))
+            smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern %q cannot be used: %s", e->text, smash__take_message(ctx, text));
+        smash_arena_rewind(config->arena, mark);
+    }
+}
+
+SMASH__FN void smash__check_align(const smash_config *config, const smash_json *doc, const smash_value *v)
+{
+    static const char *const known[3] = { "module_name", "target_name", "dims" };
+    const smash_value *k, *e;
+    uint32_t i, j;
+    int64_t dim;
+    char near[SMASH__SHAPE_TEXT * 2];
+    for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
+        e = k + 1;
+        if (smash__equal(k->text, "module_name")) {
+            if (e->type != SMASH_VALUE_STRING && e->type != SMASH_VALUE_NULL)
+                smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "\"module_name\" of \"align\" is the name of a module, or null for this one");
+        } else if (smash__equal(k->text, "target_name")) {
+            if (e->type != SMASH_VALUE_STRING) smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "\"target_name\" of \"align\" is the name of a target, such as \"weight\"");
+        } else if (smash__equal(k->text, "dims")) {
+            const smash_value *d = e + 1;
+            int good = e->type == SMASH_VALUE_ARRAY && e->count <= SMASH_MAX_DIMS;
+            for (j = 0; good && j < e->count; j++, d += d->span) good = smash_value_i64(d, &dim) && dim >= -SMASH_MAX_DIMS && dim < SMASH_MAX_DIMS;
+            if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "\"dims\" of \"align\" is a list of dims, such as [0]");
+        } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "\"align\" has no key %q%s; it has module_name, target_name and dims", k->text,
+                          smash__did_you_mean(k->text, known, 3, near));
+    }
+    if (!smash_value_get(v, "target_name")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"target_name\": the target whose mask it follows");
+    if (!smash_value_get(v, "dims")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"dims\": the dims of that target that it follows, such as [0]");
+}
+
+/* The value of one key, as far as it can be judged without a model. null means unset and is always fine. */
+SMASH__FN void smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const smash_json *doc, const smash_value *v)
+{
+    char text[SMASH__VALUE_TEXT];
+    uint32_t bits, is_unsigned;
+    smash_grain grain;
+    int good = 1;
+    if (v->type == SMASH_VALUE_NULL) return;
+    switch (key->kind) {
+    case SMASH_KEY_NAMES: good = smash__is_string_list(v); break;
+    case SMASH_KEY_PATTERNS:
+        good = smash__is_string_list(v);
+        if (good) smash__check_patterns(ctx, config, doc, v);
+        break;
+    case SMASH_KEY_NUMBER:
+        if (v->type == SMASH_VALUE_NUMBER && !(v->number >= key->low && v->number <= key->high)) {
+            smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q is %s; it must be %s", key->name, smash__value_text(v, text), key->legal);
+            return;
+        }
+        good = v->type == SMASH_VALUE_NUMBER;
+        break;
+    case SMASH_KEY_CHOICE:
+        if (v->type == SMASH_VALUE_STRING && !smash__is_word(key->legal, v->text)) {
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", key->name, smash__value_text(v, text), key->legal);
+            return;
+        }
+        good = v->type == SMASH_VALUE_STRING;
+        break;
+    case SMASH_KEY_DTYPE:
+        if (v->type == SMASH_VALUE_STRING && !smash__dtype_word(v->text, &bits, &is_unsigned)) {
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", key->name, smash__value_text(v, text), key->legal);
+            return;
+        }
+        good = v->type == SMASH_VALUE_STRING;
+        break;
+    case SMASH_KEY_GRANULARITY:
+        if (smash__granularity(v, &grain)) break;
+        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, or block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1]",
+                   key->name, smash__value_text(v, text), key->legal);
+        return;
+    case SMASH_KEY_ALIGN:
+        good = v->type == SMASH_VALUE_OBJECT;
+        if (good) smash__check_align(config, doc, v);
+        break;
+    case SMASH_KEY_SETTINGS: good = v->type == SMASH_VALUE_OBJECT; break;
+    case SMASH_KEY_LATER:
+        smash__say(config, SMASH_ERROR, "unsupported", doc, v, "%q (%s) is not done by this version of smash; remove it or set it to null", key->name, key->text);
+        return;
+    }
+    if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q is %s; it must be %s", key->name, smash__value_text(v, text), key->legal);
+}
+
+/* ---- the dictionary ---- */
+
+SMASH__DEF void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags)
+{
+    smash__fill(config, 0, sizeof *config);
+    config->registry = registry;
+    config->arena = arena;
+    config->diags = diags;
+}
+
+SMASH__FN const smash_setting *smash__setting(const smash_config *config, const char *key)
+{
+    size_t i;
+    for (i = 0; i < config->count; i++) if (smash__equal(config->settings[i].key, key)) return &config->settings[i];
+    return NULL;
+}
+
+SMASH__DEF const smash_algo *smash_config_active(const smash_config *config, smash_group group)
+{
+    const smash_setting *s = smash__setting(config, smash_group_name(group));
+    return s && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
+}
+
+/* The part of key behind `algo_`, or NULL */
+SMASH__FN const char *smash__hyper(const smash_algo *algo, const char *key)
+{
+    size_t n = smash__length(algo->name);
+    if (smash__length(key) <= n + 1 || !smash__same(key, algo->name, n) || key[n] != '_') return NULL;
+    return key + n + 1;
+}
+
+/* `<algorithm>_<key>` as text in the arena of the config, or "" */
+SMASH__FN const char *smash__full_key(const smash_config *config, const smash_algo *algo, const char *key)
+{
+    const char *text = smash__join(NULL, config->arena, algo->name, "_", key);
+    return text ? text : "";
+}
+
+SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *doc, const smash_value *place, const char *key)
+{
+    static const char *const plain[] = { "pruner", "quantizer", "distiller", "recoverer", "cacher", "compiler", "batcher", "module_types", "on_overlap" };
+    const char *names[SMASH__NEAR_MAX];
+    char near[SMASH__SHAPE_TEXT * 2];
+    size_t n = 0, i, k, count;
+    const smash_key *keys = smash_config_keys(&count);
+    smash_arena_mark mark = smash_arena_get_mark(config->arena);
+    for (; n < sizeof plain / sizeof *plain; n++) names[n] = plain[n];
+    for (i = 0; i < config->registry->count; i++) {
+        const smash_algo *algo = &config->registry->algos[i];
+        if (n < SMASH__NEAR_MAX) names[n++] = smash__full_key(config, algo, "config_list");
+        for (k = 0; k < count && n < SMASH__NEAR_MAX; k++)
+            if (!keys[k].common && (keys[k].groups >> algo->group & 1)) names[n++] = smash__full_key(config, algo, keys[k].name);
+    }
+    smash__did_you_mean(key, names, n, near);
+    smash_arena_rewind(config->arena, mark);
+    smash__say(config, SMASH_ERROR, "unknown_key", doc, place, "there is no key %q%s", key, near);
+}
+
+SMASH__FN void smash__check_group(const smash_config *config, smash_group group, const smash_setting *s)
+{
+    const smash_algo *algo;
+    const char *names[SMASH__NEAR_MAX];
+    char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
+    size_t n = 0, used = 0, i;
+    if (s->value->type == SMASH_VALUE_NULL) return;
+    legal[0] = '\0';
+    for (i = 0; i < config->registry->count && n < SMASH__NEAR_MAX; i++) {
+        algo = &config->registry->algos[i];
+        if (algo->group != group) continue;
+        if (used < sizeof legal) used += smash__format(legal + used, sizeof legal - used, n ? ", %s" : "%s", algo->name);
+        names[n++] = algo->name;
+    }
+    if (s->value->type != SMASH_VALUE_STRING) {
+        smash__say(config, SMASH_ERROR, "wrong_type", s->doc, s->value, "%q is %s; it must be the name of an algorithm (%s) or null", s->key,
+                   smash__value_text(s->value, text), n ? legal : "this version has none in this group");
+        return;
+    }
+    algo = smash_registry_find(config->registry, s->value->text);
+    if (algo && algo->group == group) return;
+    if (algo) smash__say(config, SMASH_ERROR, "wrong_group", s->doc, s->value, "%q is a %s, not a %s", s->value->text, smash_group_name(algo->group), s->key);
+    else smash__say(config, SMASH_ERROR, "unknown_algorithm", s->doc, s->value, "there is no %s %q%s; legal: %s", s->key, s->value->text,
+                    smash__did_you_mean(s->value->text, names, n, near), n ? legal : "null (this version has none in this group)");
+}
+
+SMASH__FN void smash__check_types(const smash_config *config, const smash_setting *s)
+{
+    const smash_value *k, *e;
+    uint32_t i;
+    if (s->value->type != SMASH_VALUE_OBJECT && s->value->type != SMASH_VALUE_NULL) {
+        smash__say(config, SMASH_ERROR, "wrong_type", s->doc, s->value, "\"module_types\" must be an object {\"module\": \"type\"}");
+        return;
+    }
+    for (i = 0, k = s->value + 1; i < s->value->count; i++, k = e + e->span) {
+        e = k + 1;
+        if (e->type != SMASH_VALUE_STRING) smash__say(config, SMASH_ERROR, "wrong_type", s->doc, e, "the type of module %q must be a string such as \"Conv2d\"", k->text);
+    }
+}
+
+/* ---- entries of a config_list ---- */
+
+/* One entry: an object of the list, or (value NULL) the shorthands of its algorithm over its default types. */
+typedef struct smash__entry {
+    const smash_config *config;
+    const smash_algo   *algo;
+    const smash_json   *doc;
+    const smash_value  *value;
+    uint32_t            number;
+    const char         *at;
+} smash__entry;
+
+SMASH__FN const smash_value *smash__field(const smash__entry *entry, const char *key, const smash_json **doc)
+{
+    const smash_setting *found = NULL;
+    size_t i;
+    *doc = entry->doc;
+    if (entry->value) {
+        const smash_value *v = smash_value_get(entry->value, key);
+        return v && v->type != SMASH_VALUE_NULL ? v : NULL;
+    }
+    for (i = 0; i < entry->config->count && !found; i++) {
+        const char *hyper = smash__hyper(entry->algo, entry->config->settings[i].key);
+        if (hyper && smash__equal(hyper, key)) found = &entry->config->settings[i];
+    }
+    if (!found || found->value->type == SMASH_VALUE_NULL) return NULL;
+    *doc = found->doc;
+    return found->value;
+}
+
+SMASH__FN const smash_value *smash__config_list(const smash_config *config, const smash_algo *algo, const smash_json **doc)
+{
+    size_t i;
+    for (i = 0; i < config->count; i++) {
+        const char *hyper = smash__hyper(algo, config->settings[i].key);
+        if (hyper && smash__equal(hyper, "config_list")) { *doc = config->settings[i].doc; return config->settings[i].value; }
+    }
+    return NULL;
+}
+
+SMASH__FN uint32_t smash__entry_count(const smash_config *config, const smash_algo *algo)
+{
+    const smash_json *doc;
+    const smash_value *list = smash__config_list(config, algo, &doc);
+    return list && list->type == SMASH_VALUE_ARRAY ? list->count : 1;
+}
+
+SMASH__FN smash__entry smash__entry_at(const smash_config *config, const smash_algo *algo, uint32_t number)
+{
+    smash__entry entry;
+    uint32_t i, line, column;
+    char place[SMASH_MESSAGE_BYTES];
+    smash__fill(&entry, 0, sizeof entry);
+    entry.config = config;
+    entry.algo = algo;
+    entry.number = number;
+    entry.at = "";
+    entry.value = smash__config_list(config, algo, &entry.doc);
+    if (!entry.value || entry.value->type != SMASH_VALUE_ARRAY) { entry.value = NULL; entry.at = "(shorthand)"; return entry; }
+    for (i = 0, entry.value++; i < number; i++) entry.value += entry.value->span;
+    if (!entry.doc) { entry.at = "(command line)"; return entry; }
+    smash_json_place(entry.doc, entry.value->at, &line, &column);
+    smash__format(place, sizeof place, "%s:%u:%u", entry.doc->file ? entry.doc->file : "config", line, column);
+    entry.at = smash__text_copy(NULL, config->arena, place, smash__length(place));
+    if (!entry.at) entry.at = "";
+    return entry;
+}
+
+/* Old spellings (NNI v2) that people still have in their files */
+SMASH__FN const char *smash__modern(const char *key)
+{
+    static const char *const pairs[][2] = {
+        { "sparsity", "sparse_ratio" }, { "sparsity_per_layer", "sparse_ratio" }, { "total_sparsity", "sparse_ratio with global_group_id" },
+        { "max_sparsity_per_layer", "max_sparse_ratio" }, { "op_partial_names", "op_names_re with \".*part.*\"" },
+        { "exclude", "exclude_op_names or exclude_op_types in every entry" }, { "quant_types", "target_names" }, { "quant_bits", "quant_dtype" } };
+    size_t i;
+    for (i = 0; i < sizeof pairs / sizeof *pairs; i++) if (smash__equal(pairs[i][0], key)) return pairs[i][1];
+    return NULL;
+}
+
+/* Keys and values of an object of settings: an entry, or one target's part of target_settings (inner). */
+SMASH__FN void smash__check_keys(smash_ctx *ctx, const smash__entry *entry, const smash_value *object, int inner)
+{
+    const smash_config *config = entry->config;
+    const smash_value *k, *v, *ratio = smash_value_get(object, "sparse_ratio"), *threshold = smash_value_get(object, "sparse_threshold");
+    const char *names[SMASH__NEAR_MAX];
+    char near[SMASH__SHAPE_TEXT * 2];
+    size_t count, n = 0, j;
+    uint32_t i;
+    const smash_key *keys = smash_config_keys(&count), *key;
+    for (j = 0; j < count && n < SMASH__NEAR_MAX; j++) if ((keys[j].groups >> entry->algo->group & 1) && !(inner && keys[j].common)) names[n++] = keys[j].name;
+    for (i = 0, k = object + 1; i < object->count; i++, k = v + v->span) {
+        const smash_value *t, *inside;
+        uint32_t m;
+        v = k + 1;
+        key = smash__key(entry->algo->group, k->text);
+        if (key && inner && key->common) {
+            smash__say(config, SMASH_ERROR, "misplaced_key", entry->doc, k, "%q belongs to the entry, not into target_settings", k->text);
+            continue;
+        }
+        if (!key) {
+            const char *modern = smash__modern(k->text);
+            int other;
+            for (other = 1; other < SMASH_GROUP_COUNT && !smash__key((smash_group)other, k->text); other++) { }
+            if (modern) smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q is the old spelling; write %s", k->text, modern);
+            else if (other < SMASH_GROUP_COUNT)
+                smash__say(config, SMASH_ERROR, "wrong_group", entry->doc, k, "%q is a key of a %s; %s is a %s", k->text, smash_group_name((smash_group)other),
+                           entry->algo->name, smash_group_name(entry->algo->group));
+            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(k->text, names, n, near));
+            continue;
+        }
+        smash__check_value(ctx, config, key, entry->doc, v);
+        if (key->kind != SMASH_KEY_SETTINGS || v->type != SMASH_VALUE_OBJECT) continue;
+        for (m = 0, t = v + 1; m < v->count; m++, t = inside + inside->span) {
+            inside = t + 1;
+            if (inside->type != SMASH_VALUE_OBJECT) smash__say(config, SMASH_ERROR, "wrong_type", entry->doc, inside, "the settings of target %q must be an object", t->text);
+            else smash__check_keys(ctx, entry, inside, 1);
+        }
+    }
+    if (ratio && threshold && ratio->type == SMASH_VALUE_NUMBER && threshold->type == SMASH_VALUE_NUMBER)
+        smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, threshold, "sparse_ratio and sparse_threshold exclude each other; remove one of them");
+}
+
+SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, const smash_algo *algo)
+{
+    const smash_json *doc;
+    const smash_value *list = smash__config_list(config, algo, &doc);
+    uint32_t i, count = smash__entry_count(config, algo);
+    size_t s;
+    char text[SMASH__VALUE_TEXT];
+    for (s = 0; s < config->count; s++) {
+        const char *hyper = smash__hyper(algo, config->settings[s].key);
+        if (!hyper || !smash__key(algo->group, hyper)) continue;
+        if (list && list->type == SMASH_VALUE_ARRAY && config->settings[s].value->type != SMASH_VALUE_NULL)
+            smash__say(config, SMASH_ERROR, "list_and_shorthand", config->settings[s].doc, config->settings[s].value,
+                       "%q stands for a list of one entry, and there is %s_config_list as well; put %s into its entries", config->settings[s].key, algo->name, hyper);
+    }
+    if (list && list->type != SMASH_VALUE_ARRAY && list->type != SMASH_VALUE_NULL) {
+        smash__say(config, SMASH_ERROR, "wrong_type", doc, list, "\"%s_config_list\" is %s; it must be a list of objects", algo->name, smash__value_text(list, text));
+        return;
+    }
+    for (i = 0; i < count; i++) {
+        smash__entry entry = smash__entry_at(config, algo, i);
+        const smash_value *names, *patterns, *types;
+        if (!entry.value) continue;
+        if (entry.value->type != SMASH_VALUE_OBJECT) {
+            smash__say(config, SMASH_ERROR, "wrong_type", entry.doc, entry.value, "an entry of a config_list is an object; this is %s", smash__value_text(entry.value, text));
+            continue;
+        }
+        smash__check_keys(ctx, &entry, entry.value, 0);
+        names = smash_value_get(entry.value, "op_names");
+        patterns = smash_value_get(entry.value, "op_names_re");
+        types = smash_value_get(entry.value, "op_types");
+        if (!names && !patterns && !types)
+            smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
+    }
+}
+
+/* One key of the dictionary: unknown, illegal, inactive, in this order. */
+SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, const smash_setting *s)
+{
+    smash_group group = smash_group_from_name(s->key);
+    size_t i;
+    if (group) { smash__check_group(config, group, s); return; }
+    if (smash__equal(s->key, "module_types")) { smash__check_types(config, s); return; }
+    if (smash__equal(s->key, "on_overlap")) {
+        if (s->value->type != SMASH_VALUE_NULL && !smash_value_is(s->value, "first") && !smash_value_is(s->value, "last"))
+            smash__say(config, SMASH_ERROR, "illegal_value", s->doc, s->value, "\"on_overlap\" says which entry wins when two name one target: \"first\" or \"last\"");
+        return;
+    }
+    if (smash__equal(s->key, "pack_sparse") || smash__equal(s->key, "compression")) {
+        if (s->value->type != SMASH_VALUE_NULL && !(s->value->type == SMASH_VALUE_BOOL && s->value->number == 0))
+            smash__say(config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q is not done by this version of smash; remove it", s->key);
+        return;
+    }
+    for (i = 0; i < config->registry->count; i++) {
+        const smash_algo *algo = &config->registry->algos[i];
+        const char *hyper = smash__hyper(algo, s->key);
+        const smash_key *key = hyper ? smash__key(algo->group, hyper) : NULL;
+        if (!hyper || (!smash__equal(hyper, "config_list") && (!key || key->common))) continue;
+        if (key) smash__check_value(ctx, config, key, s->doc, s->value);
+        if (smash_config_active(config, algo->group) != algo && s->value->type != SMASH_VALUE_NULL)
+            smash__say(config, SMASH_ERROR, "inactive_algorithm", s->doc, s->value, "%q belongs to %s, which is not active; set %s = %q first", s->key, algo->name,
+                       smash_group_name(algo->group), algo->name);
+        return;
+    }
+    smash__unknown_key(config, s->doc, s->value, s->key);
+}
+
+SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
+{
+    size_t errors, i;
+    int g;
+    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    errors = config->diags->errors;
+    for (i = 0; i < config->count; i++) smash__check_setting(ctx, config, &config->settings[i]);
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = smash_config_active(config, (smash_group)g);
+        if (algo && (int)algo->group == g) smash__check_algo(ctx, config, algo);
+    }
+    if (config->diags->errors == errors) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
+}
+
+/* Put a key in, or take it out with null. Choosing another algorithm for a group forgets the keys of the one before. */
+SMASH__FN smash_err smash__put(smash_ctx *ctx, smash_config *config, smash_setting s)
+{
+    smash_group group = smash_group_from_name(s.key);
+    const smash_algo *before = group ? smash_config_active(config, group) : NULL;
+    size_t i, n = 0;
+    int forget = before && !smash_value_is(s.value, before->name);
+    for (i = 0; i < config->count; i++)
+        if (!smash__equal(config->settings[i].key, s.key) && !(forget && smash__hyper(before, config->settings[i].key))) config->settings[n++] = config->settings[i];
+    config->count = n;
+    if (s.value->type == SMASH_VALUE_NULL) return SMASH_OK;
+    if (n == SMASH_CONFIG_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, n, "a config holds at most %i keys", SMASH_CONFIG_MAX);
+    config->settings[config->count++] = s;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm)
+{
+    smash_json_desc desc = SMASH_ZERO;
+    smash_json *doc;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_config *next;
+    smash_setting s;
+    smash_err err = SMASH_OK;
+    uint32_t i;
+    size_t errors;
+    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    errors = config->diags->errors;
+    desc.lenient = desc.unique_keys = 1;
+    desc.file = file;
+    doc = (smash_json *)smash_arena_alloc(ctx, config->arena, sizeof *doc);
+    next = (smash_config *)smash__scratch(ctx, 1, sizeof *next);
+    if (!doc || !next) { smash__scratch_rewind(ctx, mark); return ctx ? ctx->err : SMASH_ERR_NOMEM; }
+    err = smash_json_parse(ctx, &desc, text, bytes, config->arena, config->diags, doc);
+    *next = *config;
+    if (!err && doc->root->type == SMASH_VALUE_ARRAY) {
+        const smash_algo *algo = algorithm ? smash_registry_find(config->registry, algorithm) : NULL;
+        if (!algo) {
+            smash__say(config, SMASH_ERROR, "missing_algorithm", doc, doc->root, "a bare list is the config_list of one algorithm; name it (%s%q)",
+                       algorithm ? "there is no algorithm " : "--pruner l1_norm, say, or write the list as ", algorithm ? algorithm : "l1_norm_config_list");
+        } else {
+            smash_value *name = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *name);
+            if (!name) { smash__scratch_rewind(ctx, mark); return ctx ? ctx->err : SMASH_ERR_NOMEM; }
+            smash__fill(name, 0, sizeof *name);
+            name->type = SMASH_VALUE_STRING;
+            name->span = 1;
+            name->text = algo->name;
+            name->count = (uint32_t)smash__length(algo->name);
+            s.key = smash_group_name(algo->group);
+            s.value = name;
+            s.doc = NULL;
+            err = smash__put(ctx, next, s);
+            s.key = smash__full_key(config, algo, "config_list");
+            s.value = doc->root;
+            s.doc = doc;
+            if (!err) err = smash__put(ctx, next, s);
+        }
+    } else if (!err && doc->root->type == SMASH_VALUE_OBJECT) {
+        const smash_value *k = doc->root + 1;
+        int pass;
+        for (pass = 0; pass < 2; pass++)                                 /* groups first: the order of keys in a file means nothing */
+            for (i = 0, k = doc->root + 1; i < doc->root->count && !err; i++, k = k + 1 + k[1].span) {
+                s.key = k->text;
+                s.value = k + 1;
+                s.doc = doc;
+                if ((smash_group_from_name(k->text) != SMASH_GROUP_NONE) == (pass == 0)) err = smash__put(ctx, next, s);
+            }
+    } else if (!err) smash__say(config, SMASH_ERROR, "wrong_type", doc, doc->root, "a config is an object, or the list of one algorithm");
+    if (!err && config->diags->errors == errors) err = smash_config_check(ctx, next);
+    if (!err && config->diags->errors != errors) err = SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
+    if (!err) *config = *next;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment)
+{
+    smash_json_desc desc = SMASH_ZERO;
+    smash_json *doc;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_config *next;
+    smash_setting s;
+    smash_value *word;
+    smash_err err;
+    size_t equals = 0, bytes, errors;
+    char *copy;
+    if (!config || !config->registry || !config->arena || !config->diags || !assignment) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised, or there is no text");
+    errors = config->diags->errors;
+    while (assignment[equals] && assignment[equals] != '=') equals++;
+    if (!assignment[equals] || !equals) {
+        smash__say(config, SMASH_ERROR, "no_assignment", NULL, NULL, "%q is no assignment; write key=value, such as pruner=l1_norm", assignment);
+        return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%q is no assignment; write key=value", assignment);
+    }
+    bytes = smash__length(assignment) + 1;
+    copy = (char *)smash_arena_alloc(ctx, config->arena, bytes);
+    doc = (smash_json *)smash_arena_alloc(ctx, config->arena, sizeof *doc);
+    word = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *word);
+    next = (smash_config *)smash__scratch(ctx, 1, sizeof *next);
+    if (!copy || !doc || !word || !next) { smash__scratch_rewind(ctx, mark); return ctx ? ctx->err : SMASH_ERR_NOMEM; }
+    smash__copy(copy, assignment, bytes);
+    copy[equals] = '\0';
+    desc.lenient = desc.unique_keys = 1;
+    s.key = copy;
+    s.doc = NULL;
+    if (smash_json_parse(ctx, &desc, copy + equals + 1, bytes - equals - 2, config->arena, NULL, doc) == SMASH_OK) s.value = doc->root;
+    else {                                                               /* a plain word: l1_norm, out_channel */
+        char text[SMASH_MESSAGE_BYTES];
+        smash__take_message(ctx, text);
+        smash__fill(word, 0, sizeof *word);
+        word->type = SMASH_VALUE_STRING;
+        word->span = 1;
+        word->text = copy + equals + 1;
+        word->count = (uint32_t)(bytes - equals - 2);
+        s.value = word;
+    }
+    *next = *config;
+    err = smash__put(ctx, next, s);
+    if (!err) smash__check_setting(ctx, next, &s);
+    if (!err && config->diags->errors != errors) err = SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%q cannot be set", copy);
+    if (!err) *config = *next;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* ---- resolving ---- */
+
+/* The settings of one target, put together from template, entry and target_settings. */
+typedef struct smash__wish {
+    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme;
+    const smash_json  *doc;
+} smash__wish;
+
+SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_value *v)
+{
+    if (smash__equal(key, "sparse_ratio")) wish->ratio = v;
+    else if (smash__equal(key, "sparse_threshold")) wish->threshold = v;
+    else if (smash__equal(key, "min_sparse_ratio")) wish->low = v;
+    else if (smash__equal(key, "max_sparse_ratio")) wish->high = v;
+    else if (smash__equal(key, "granularity")) wish->granularity = v;
+    else if (smash__equal(key, "align")) wish->align = v;
+    else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
+    else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
+}
+
+/* A bias follows its weight: of the shorthands it takes align only. */
+SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, const smash_value *settings, smash__wish *wish)
+{
+    size_t count, i;
+    uint32_t m;
+    const smash_key *keys = smash_config_keys(&count);
+    const smash_value *own = settings ? smash_value_get(settings, target) : NULL, *k;
+    int bias = entry->algo->group == SMASH_PRUNER && smash__equal(target, "bias");
+    if (!own && settings && smash__equal(target, "_input_0")) own = smash_value_get(settings, "_input_");
+    if (!own && settings && smash__equal(target, "_output_0")) own = smash_value_get(settings, "_output_");
+    smash__fill(wish, 0, sizeof *wish);
+    wish->doc = entry->doc;
+    for (i = 0; i < count; i++) {
+        const smash_json *doc;
+        const smash_value *v;
+        if (keys[i].common || !(keys[i].groups >> entry->algo->group & 1) || (bias != smash__equal(keys[i].name, "align"))) continue;
+        v = smash__field(entry, keys[i].name, &doc);
+        if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
+    }
+    if (own) for (m = 0, k = own + 1; m < own->count; m++, k = k + 1 + k[1].span) smash__wish_key(wish, k->text, k[1].type == SMASH_VALUE_NULL ? NULL : k + 1);
+    if (own && wish->ratio && wish->threshold) {                         /* one at each level: the target's own wins */
+        if (smash_value_get(own, "sparse_ratio") && !smash_value_get(own, "sparse_threshold")) wish->threshold = NULL;
+        else if (smash_value_get(own, "sparse_threshold") && !smash_value_get(own, "sparse_ratio")) wish->ratio = NULL;
+    }
+}
+
+/* Granularity to a grain without words. 0 and a diag if the word does not fit here. */
+SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish *wish, const char *target, const char *type, smash_grain *grain)
+{
+    const smash_value *v = wish->granularity;
+    int by_default = !v || smash_value_is(v, "default");
+    if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
+    if (by_default) {
+        smash_grain_kind kind = entry->algo->default_grain;
+        if (entry->algo->group == SMASH_PRUNER && smash__equal(target, "bias") && !v) kind = SMASH_GRAIN_ELEMENT;
+        *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(smash_type_out_axis(type)) : smash__grain(kind);
+        return 1;
+    }
+    if (smash_value_is(v, "in_channel")) { *grain = smash_grain_axis(smash_type_in_axis(type)); return 1; }
+    if (smash_value_is(v, "per_channel") && entry->algo->group == SMASH_PRUNER) {
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", wish->doc, v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
+        return 0;
+    }
+    *grain = smash_grain_axis(smash_type_out_axis(type));                /* out_channel; per_channel of a quantized weight */
+    return 1;
+}
+
+/* The state of one smash_config_resolve. */
+typedef struct smash__resolve {
+    smash_ctx           *ctx;
+    const smash_config  *config;
+    smash_model         *model;
+    smash_plan          *plan;
+    size_t               capacity;
+    const char         **names, **types;
+    unsigned char       *selected, *known;
+    int                  last_wins;
+    uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
+    const char          *overlap_first;
+} smash__resolve;
+
+SMASH__FN smash_names smash__string_list(smash_ctx *ctx, smash_arena *arena, const smash_value *v, smash_err *err)
+{
+    smash_names list;
+    const char **items;
+    uint32_t i;
+    list.items = NULL;
+    list.count = 0;
+    if (!v || v->count == 0) return list;
+    items = (const char **)smash_arena_array(ctx, arena, v->count, sizeof *items);
+    if (!items) { *err = ctx ? ctx->err : SMASH_ERR_NOMEM; return list; }
+    list.count = v->count;
+    for (i = 0, v++; i < list.count; i++, v += v->span) items[i] = v->text;
+    list.items = items;
+    return list;
+}
+
+SMASH__FN void smash__flush_overlap(smash__resolve *r, const smash__entry *entry)
+{
+    smash__entry other;
+    if (!r->overlap_count) return;
+    other = smash__entry_at(r->config, entry->algo, r->overlap_entry);
+    smash__say(r->config, SMASH_WARNING, r->last_wins ? "earlier_entry_replaced" : "later_entry_ignored", entry->doc, entry->value,
+               "this entry (number %u) and the one at %s (number %u) both name %s%s; the %s one is used (\"on_overlap\")", entry->number + 1, other.at, r->overlap_entry + 1,
+               r->overlap_first, r->overlap_count > 1 ? " and other targets" : "", r->last_wins ? "later" : "earlier");
+    r->overlap_count = 0;
+}
+
+/* A row for this target, or NULL: taken by another entry, or no memory (err in ctx). */
+SMASH__FN smash_row *smash__new_row(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, ptrdiff_t param)
+{
+    smash_plan *plan = r->plan;
+    uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL;
+    smash_row *row = NULL;
+    size_t i;
+    if (owner && *owner != SMASH__NO_INDEX) row = &plan->rows[*owner];
+    for (i = 0; !owner && i < plan->count && !row; i++)
+        if (plan->rows[i].module == module && plan->rows[i].algo == entry->algo && smash__equal(plan->rows[i].target, target)) row = &plan->rows[i];
+    if (row) {
+        if (row->entry == entry->number) return NULL;                    /* a target listed twice in one entry */
+        if (r->overlap_count && r->overlap_entry != row->entry) smash__flush_overlap(r, entry);
+        if (!r->overlap_count++) r->overlap_first = param >= 0 ? r->model->params[param].name : r->model->modules[module].name;
+        r->overlap_entry = row->entry;
+        if (!r->last_wins) return NULL;
+    } else {
+        if (plan->count == r->capacity) {
+            size_t more = r->capacity ? r->capacity * 2 : 64;
+            smash_row *rows = (smash_row *)smash_arena_array(r->ctx, plan->arena, more, sizeof *rows);
+            if (!rows) return NULL;
+            smash__copy(rows, plan->rows, plan->count * sizeof *rows);
+            plan->rows = rows;
+            r->capacity = more;
+        }
+        if (owner) *owner = (uint32_t)plan->count;
+        row = &plan->rows[plan->count++];
+    }
+    smash__fill(row, 0, sizeof *row);
+    row->algo = entry->algo;
+    row->module = module;
+    row->param = param >= 0 ? (uint32_t)param : SMASH__NO_INDEX;
+    row->target = target;
+    row->at = entry->at;
+    row->entry = entry->number;
+    row->align_row = SMASH__NO_INDEX;
+    return row;
+}
+
+SMASH__FN int smash__is_end(const char *target)
+{
+    return smash__length(target) >= 7 && (smash__same(target, "_input_", 7) || (smash__length(target) >= 8 && smash__same(target, "_output_", 8)));
+}
+
+SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+{
+    const smash_param *param = &r->model->params[row->param];
+    smash_mask_desc *mask = &row->mask;
+    smash_grid grid;
+    char text[SMASH_MESSAGE_BYTES];
+    mask->metric = entry->algo->metric;
+    if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &mask->grain)) { row->skip = 1; return; }
+    if (wish->ratio) mask->ratio = wish->ratio->number;
+    if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
+    if (wish->low) mask->min_ratio = wish->low->number;
+    if (wish->high) mask->max_ratio = wish->high->number;
+    if (smash_grid_make(r->ctx, &mask->grain, &param->tensor, &grid)) {
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, smash__take_message(r->ctx, text));
+        row->skip = 1;
+    }
+}
+
+SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+{
+    smash_quant_desc *quant = &row->quant;
+    smash_grid grid;
+    char text[SMASH_MESSAGE_BYTES];
+    quant->bits = 8;
+    if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
+    if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
+    smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return; }
+    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return; }
+    if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &quant->grain)) { row->skip = 1; return; }
+    if (smash_grid_make(r->ctx, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
+                   smash__take_message(r->ctx, text));
+        row->skip = 1;
+    }
+}
+
+SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, const smash_value *settings, int asked_by_name)
+{
+    const smash_module *m = &r->model->modules[module];
+    ptrdiff_t param = smash_model_find_target(r->model, module, target);
+    smash__wish wish;
+    smash_row *row;
+    size_t count;
+    int end = smash__is_end(target);
+    if (end && entry->algo->group == SMASH_PRUNER) {
+        smash__say(r->config, SMASH_ERROR, "unsupported", entry->doc, entry->value, "%s of %q cannot be pruned in a model file: it exists only while the model runs", target, m->name);
+        return SMASH_OK;
+    }
+    if (!end && param < 0) {
+        if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */
+        if (!smash__equal(target, "weight") && !smash__equal(target, "bias")) {
+            const char *names[SMASH__NEAR_MAX];
+            char near[SMASH__SHAPE_TEXT * 2];
+            size_t n = 0;
+            uint32_t p;
+            for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(target, names, n, near));
+            return SMASH_OK;
+        }
+    }
+    smash__make_wish(entry, target, settings, &wish);
+    if (wish.ratio && wish.threshold)
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish.doc, wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
+    row = smash__new_row(r, entry, module, target, param);
+    if (!row) return smash__ctx(r->ctx) ? r->ctx->err : SMASH_OK;
+    if (!end && param < 0) { row->skip = 1; row->note = "this module has no such target"; return SMASH_OK; }
+    if (param >= 0 && (smash_tensor_count(&r->model->params[param].tensor, &count) || !count)) { row->skip = 1; row->note = "this tensor is empty"; return SMASH_OK; }
+    if (param >= 0 && !(SMASH__FLOATS >> r->model->params[param].tensor.dtype & 1)) {
+        smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s is %s; only F32, F64, F16 and BF16 tensors can be compressed%s", r->model->params[param].name,
+                   smash_dtype_name(r->model->params[param].tensor.dtype), smash__equal(target, "weight") ? " (is the model compressed already?)" : "");
+        row->skip = 1;
+    }
+    else if (entry->algo->group == SMASH_PRUNER) smash__resolve_pruner(r, entry, row, &wish);
+    else smash__resolve_quantizer(r, entry, row, &wish);
+    if (entry->algo->group != SMASH_PRUNER || row->skip || wish.ratio || wish.threshold) return SMASH_OK;
+    if (!wish.align && !smash__equal(target, "bias")) {
+        row->skip = 1;
+        smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it sparse_ratio, sparse_threshold or align", r->model->params[param].name);
+        return SMASH_OK;
+    }
+    /* an aligned row: the source is looked up when all rows are there; until then its parameter stands in align_row */
+    {
+        const smash_value *name = wish.align ? smash_value_get(wish.align, "module_name") : NULL;
+        const smash_value *what = wish.align ? smash_value_get(wish.align, "target_name") : NULL;
+        const smash_value *dims = wish.align ? smash_value_get(wish.align, "dims") : NULL;
+        ptrdiff_t source = name && name->type == SMASH_VALUE_STRING ? smash_model_find_module(r->model, name->text) : (ptrdiff_t)module;
+        ptrdiff_t source_param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, what ? what->text : "weight");
+        int64_t dim;
+        uint32_t d;
+        if (source_param < 0) {
+            if (!wish.align) { row->skip = 1; row->note = "kept: this module has no weight to follow"; return SMASH_OK; }
+            smash__say(r->config, SMASH_ERROR, "align_source", wish.doc, wish.align, "%s follows %s of %q, but the model has no such target", r->model->params[param].name,
+                       what ? what->text : "weight", name && name->type == SMASH_VALUE_STRING ? name->text : m->name);
+            row->skip = 1;
+            return SMASH_OK;
+        }
+        row->align_row = (uint32_t)source_param;
+        row->align_dim_count = dims ? dims->count : 1;
+        row->align_dims[0] = (int32_t)smash_type_out_axis(m->type);      /* the template's dims [0], right for ConvTranspose too */
+        for (d = 0; dims && d < dims->count; d++) {
+            const smash_value *e = dims + 1 + d;                         /* numbers: each spans one */
+            if (smash_value_i64(e, &dim)) row->align_dims[d] = (int32_t)dim;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry *entry, uint32_t module, smash_names targets, const smash_value *settings)
+{
+    static const char *const template_targets[4] = { "weight", "bias", "_input_0", "_output_0" };
+    uint32_t has = smash__template_of(entry->algo->group, r->model->modules[module].type), i;
+    for (i = 0; i < targets.count; i++) {
+        const char *name = targets.items[i];
+        if (smash__equal(name, "_input_")) name = "_input_0";
+        if (smash__equal(name, "_output_")) name = "_output_0";
+        SMASH__TRY(smash__resolve_target(r, entry, module, name, settings, 1));
+    }
+    for (i = 0; i < 4 && !targets.count; i++) if (has >> i & 1) SMASH__TRY(smash__resolve_target(r, entry, module, template_targets[i], settings, 0));
+    return SMASH_OK;
+}
+
+/* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. */
+SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
+{
+    size_t i, j, count;
+    const smash__template *templates = smash__templates(&count);
+    const char *names[32];
+    char near[SMASH__SHAPE_TEXT * 2];
+    const smash_value *v;
+    for (i = 0; i < select->op_names.count; i++) {
+        if (r->known[i]) continue;
+        smash__did_you_mean(select->op_names.items[i], r->names, r->model->module_count, near);
+        smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], near);
+    }
+    for (i = 0; i < count && i < 32; i++) names[i] = templates[i].type;
+    for (i = 0; i < select->op_types.count && entry->value; i++) {
+        const char *type = select->op_types.items[i];
+        int present = 0;
+        for (j = 0; j < r->model->module_count && !present; j++) present = smash__equal(r->types[j], type);
+        if (present || smash__template_of(SMASH_PRUNER, type) || smash__template_of(SMASH_QUANTIZER, type)) continue;
+        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(type, names, smash__min(count, 32), near));
+    }
+    if (!settings || !targets.count) return;
+    for (i = 0, v = settings + 1; i < settings->count; i++, v = v + 1 + v[1].span) {
+        int named = 0;
+        for (j = 0; j < targets.count && !named; j++)
+            named = smash__equal(targets.items[j], v->text) || (smash__is_end(v->text) && smash__is_end(targets.items[j]) && v->text[1] == targets.items[j][1]);
+        if (!named) smash__say(r->config, SMASH_WARNING, "unused_settings", entry->doc, v, "settings for target %q are not used: target_names does not name it", v->text);
+    }
+}
+
+SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *entry)
+{
+    smash_select_desc select = SMASH_ZERO;
+    const smash_json *doc;
+    const smash_value *settings = entry->value ? smash__field(entry, "target_settings", &doc) : NULL;
+    smash_names targets;
+    smash_err err = SMASH_OK;
+    size_t i, hits = 0, errors = r->config->diags->errors;
+    const char *skipped = NULL;
+    smash_arena *arena = r->plan->arena;
+    targets.items = NULL;
+    targets.count = 0;
+    if (entry->value) {
+        select.op_names = smash__string_list(r->ctx, arena, smash__field(entry, "op_names", &doc), &err);
+        select.op_names_re = smash__string_list(r->ctx, arena, smash__field(entry, "op_names_re", &doc), &err);
+        select.op_types = smash__string_list(r->ctx, arena, smash__field(entry, "op_types", &doc), &err);
+        select.exclude_op_names = smash__string_list(r->ctx, arena, smash__field(entry, "exclude_op_names", &doc), &err);
+        select.exclude_op_names_re = smash__string_list(r->ctx, arena, smash__field(entry, "exclude_op_names_re", &doc), &err);
+        select.exclude_op_types = smash__string_list(r->ctx, arena, smash__field(entry, "exclude_op_types", &doc), &err);
+        targets = smash__string_list(r->ctx, arena, smash__field(entry, "target_names", &doc), &err);
+    } else {
+        select.op_types.items = entry->algo->default_types;
+        while (select.op_types.items[select.op_types.count]) select.op_types.count++;
+    }
+    if (err) return err;
+    r->known = (unsigned char *)smash_arena_alloc(r->ctx, arena, select.op_names.count + 1);
+    if (!r->known) return r->ctx ? r->ctx->err : SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_select(r->ctx, &select, r->names, r->types, r->model->module_count, r->selected, r->known));
+    smash__resolve_warnings(r, entry, &select, targets, settings);
+    for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
+        if (!r->selected[i]) continue;
+        hits++;
+        if (!targets.count && !smash__template_of(entry->algo->group, r->types[i])) {
+            if (r->selected[i] == 2 || select.op_types.count)
+                smash__say(r->config, SMASH_ERROR, "no_targets", entry->doc, entry->value, "module %q is a %s, of which %s knows no targets; name them in target_names, or say its type in module_types",
+                           r->names[i], r->types[i], entry->algo->name);
+            else skipped = r->names[i];
+            continue;
+        }
+        SMASH__TRY(smash__resolve_module(r, entry, (uint32_t)i, targets, settings));
+    }
+    smash__flush_overlap(r, entry);
+    if (skipped) smash__say(r->config, SMASH_WARNING, "no_targets", entry->doc, entry->value, "the patterns also match modules whose types have nothing that %s compresses (%q, for one); they are left alone",
+                            entry->algo->name, skipped);
+    if (!hits) smash__say(r->config, SMASH_WARNING, "selects_nothing", entry->doc, entry->value, "%s selects no module of this model", entry->value ? "this entry" : entry->algo->name);
+    return SMASH_OK;
+}
+
+SMASH__FN int smash__order_rows(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_row *x = (const smash_row *)user + a, *y = (const smash_row *)user + b;
+    if (x->algo->group != y->algo->group) return x->algo->group < y->algo->group ? -1 : 1;
+    return x->module < y->module ? -1 : x->module > y->module;
+}
+
+/* Rows in order of group, then of the model, however the entries were ordered. */
+SMASH__FN smash_err smash__sort_rows(smash__resolve *r)
+{
+    smash_plan *plan = r->plan;
+    smash_row *rows = (smash_row *)smash_arena_array(r->ctx, plan->arena, plan->count, sizeof *rows);
+    smash_arena_mark mark = smash__scratch_mark(r->ctx);
+    uint32_t *index = (uint32_t *)smash__scratch(r->ctx, plan->count, 2 * sizeof *index), i;
+    if (!rows || !index) { smash__scratch_rewind(r->ctx, mark); return r->ctx->err; }
+    for (i = 0; i < plan->count; i++) index[i] = i;
+    smash__sort(index, index + plan->count, plan->count, smash__order_rows, plan->rows);
+    for (i = 0; i < plan->count; i++) {
+        rows[i] = plan->rows[index[i]];
+        if (rows[i].param != SMASH__NO_INDEX) (rows[i].algo->group == SMASH_PRUNER ? plan->prune : plan->quantize)[rows[i].param] = i;
+    }
+    smash__scratch_rewind(r->ctx, mark);
+    plan->rows = rows;
+    return SMASH_OK;
+}
+
+/* Parameters to rows, shapes that must fit, and an order in which every source comes first. */
+SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
+{
+    smash_plan *plan = r->plan;
+    size_t n = r->model->param_count, i, done = 0, before;
+    unsigned char *placed;
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i], *source;
+        const smash_param *p, *sp;
+        smash_tensor reduced;
+        smash_grid grid;
+        size_t elements = 1;
+        uint32_t d, source_row;
+        int good = 1;
+        if (row->algo->group != SMASH_PRUNER || row->skip || row->align_row == SMASH__NO_INDEX) continue;
+        p = &r->model->params[row->param];
+        sp = &r->model->params[row->align_row];
+        source_row = plan->prune[row->align_row];
+        if (source_row == SMASH__NO_INDEX || plan->rows[source_row].skip) {
+            smash__say(r->config, SMASH_ERROR, "align_source", NULL, NULL, "%s follows %s, which gets no mask (%s)", p->name, sp->name, row->at);
+            row->skip = 1;
+            continue;
+        }
+        source = &plan->rows[source_row];
+        row->align_row = source_row;
+        source->has_dependents = 1;
+        for (d = 0; d < row->align_dim_count && good; d++) {
+            int32_t dim = row->align_dims[d] < 0 ? row->align_dims[d] + (int32_t)sp->tensor.ndim : row->align_dims[d];
+            good = dim >= 0 && dim < (int32_t)sp->tensor.ndim;
+            if (good) { reduced.shape[d] = sp->tensor.shape[dim]; elements *= reduced.shape[d]; }
+            else smash__say(r->config, SMASH_ERROR, "align_dims", NULL, NULL, "%s follows dim %i of %s, which has %u dims (%s)", p->name, (int)row->align_dims[d], sp->name, sp->tensor.ndim, row->at);
+        }
+        reduced.ndim = row->align_dim_count;
+        if (!good || smash_grid_make(r->ctx, &row->mask.grain, &p->tensor, &grid)) { row->skip = 1; continue; }
+        if (elements != grid.blocks && !smash__same_shape(&p->tensor, reduced.ndim, reduced.shape)) {
+            char want[SMASH__SHAPE_TEXT], have[SMASH__SHAPE_TEXT];
+            smash__say(r->config, SMASH_ERROR, "align_shape", NULL, NULL, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s (%s)", p->name, grid.blocks,
+                       smash__shape_text(p->tensor.ndim, p->tensor.shape, have), sp->name, smash__shape_text(reduced.ndim, reduced.shape, want), row->at);
+            row->skip = 1;
+        }
+    }
+    placed = (unsigned char *)smash_arena_alloc(r->ctx, plan->arena, n + 1);
+    plan->order = (uint32_t *)smash_arena_array(r->ctx, plan->arena, n, sizeof *plan->order);
+    if (!placed || !plan->order) return r->ctx ? r->ctx->err : SMASH_ERR_NOMEM;
+    smash__fill(placed, 0, n);
+    do {
+        before = done;
+        for (i = 0; i < n; i++) {
+            const smash_row *row = plan->prune[i] == SMASH__NO_INDEX ? NULL : &plan->rows[plan->prune[i]];
+            if (placed[i] || (row && !row->skip && row->align_row != SMASH__NO_INDEX && !placed[plan->rows[row->align_row].param])) continue;
+            placed[i] = 1;
+            plan->order[done++] = (uint32_t)i;
+        }
+    } while (done != before && done < n);
+    for (i = 0; i < n && done < n; i++)
+        if (!placed[i]) {
+            smash__say(r->config, SMASH_ERROR, "align_cycle", NULL, NULL, "%s follows itself in a circle of align settings", r->model->params[i].name);
+            break;
+        }
+    return SMASH_OK;
+}
+
+SMASH__DEF void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS])
+{
+    uint32_t i, lead = grain->kind == SMASH_GRAIN_BLOCK && !grain->pad_back && grain->block_count <= ndim ? ndim - grain->block_count : 0;
+    for (i = 0; i < ndim && i < SMASH_MAX_DIMS; i++) {
+        if (grain->kind == SMASH_GRAIN_ELEMENT) out[i] = 1;
+        else if (grain->kind == SMASH_GRAIN_AXIS) out[i] = i == grain->axis ? 1 : -1;
+        else if (grain->kind != SMASH_GRAIN_BLOCK) out[i] = -1;
+        else if (i < lead || i - lead >= grain->block_count) out[i] = grain->pad_value ? grain->pad_value : 1;
+        else out[i] = grain->block[i - lead];
+    }
+}
+
+SMASH__FN void smash__write_grain(smash_writer *w, const smash_grain *grain, uint32_t ndim)
+{
+    int32_t sizes[SMASH_MAX_DIMS];
+    uint32_t i;
+    smash_grain_list(grain, ndim, sizes);
+    smash_write_begin_array(w);
+    for (i = 0; i < ndim; i++) smash_write_i64(w, sizes[i]);
+    smash_write_end(w);
+}
+
+SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[16])
+{
+    smash__format(out, 16, quant->is_unsigned ? "uint%u" : "int%u", quant->bits ? quant->bits : 8u);
+    return out;
+}
+
+/* One target's settings with nothing left to defaults: reading them back gives the same row. */
+SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
+{
+    char text[16];
+    uint32_t i, ndim = row->param == SMASH__NO_INDEX ? 0 : plan->model->params[row->param].tensor.ndim;
+    smash_write_begin_object(w);
+    if (row->algo->group == SMASH_QUANTIZER) {
+        smash_write_key(w, "quant_dtype");
+        smash_write_text(w, smash__dtype_name(&row->quant, text));
+        smash_write_key(w, "quant_scheme");
+        smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
+    } else if (row->align_row != SMASH__NO_INDEX) {
+        const smash_row *source = &plan->rows[row->align_row];
+        smash_write_key(w, "align");
+        smash_write_begin_object(w);
+        smash_write_key(w, "module_name");
+        smash_write_text(w, source->module == row->module ? NULL : plan->model->modules[source->module].name);
+        smash_write_key(w, "target_name");
+        smash_write_text(w, source->target);
+        smash_write_key(w, "dims");
+        smash_write_begin_array(w);
+        for (i = 0; i < row->align_dim_count; i++) smash_write_i64(w, row->align_dims[i]);
+        smash_write_end(w);
+        smash_write_end(w);
+        smash_write_key(w, "granularity");
+        smash__write_grain(w, &row->mask.grain, ndim);
+    } else {
+        if (row->mask.use_threshold) { smash_write_key(w, "sparse_threshold"); smash_write_number(w, row->mask.threshold); }
+        else { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
+        if (row->mask.min_ratio > 0) { smash_write_key(w, "min_sparse_ratio"); smash_write_number(w, row->mask.min_ratio); }
+        if (row->mask.max_ratio > 0) { smash_write_key(w, "max_sparse_ratio"); smash_write_number(w, row->mask.max_ratio); }
+        smash_write_key(w, "granularity");
+        smash__write_grain(w, &row->mask.grain, ndim);
+    }
+    smash_write_end(w);
+}
+
+/* The rows of one module and algorithm, from row i on: rows of a module stand together. */
+SMASH__FN size_t smash__rows_of_module(const smash_plan *plan, size_t i)
+{
+    size_t n = i + 1;
+    while (n < plan->count && plan->rows[n].module == plan->rows[i].module && plan->rows[n].algo == plan->rows[i].algo) n++;
+    return n - i;
+}
+
+SMASH__FN void smash__write_settings(smash_writer *w, const smash_plan *plan, size_t first, size_t n)
+{
+    size_t i;
+    smash_write_begin_object(w);
+    for (i = first; i < first + n; i++) {
+        if (plan->rows[i].skip && plan->rows[i].algo->group == SMASH_PRUNER) continue;
+        smash_write_key(w, plan->rows[i].target);
+        smash__write_wish(w, plan, &plan->rows[i]);
+    }
+    smash_write_end(w);
+}
+
+/* A writer of one-line JSON into a text that grows in an arena */
+SMASH__FN void smash__text_writer(smash_ctx *ctx, smash_arena *arena, smash_text *text, smash_writer *w)
+{
+    smash__fill(text, 0, sizeof *text);
+    smash__fill(w, 0, sizeof *w);
+    text->ctx = ctx;
+    text->arena = arena;
+    w->put = smash_text_put;
+    w->user = text;
+}
+
+/* The whole plan as a config: one entry for all modules whose settings read the same. */
+SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config)
+{
+    smash_text out, *texts;
+    smash_writer w;
+    size_t i, j, n;
+    int g;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash__text_writer(ctx, plan->arena, &out, &w);
+    texts = (smash_text *)smash__scratch(ctx, plan->count, sizeof *texts);
+    if (!texts) return ctx ? ctx->err : SMASH_ERR_NOMEM;
+    for (i = 0; i < plan->count; i++) smash__fill(&texts[i], 0, sizeof texts[i]);
+    for (i = 0; i < plan->count; i += n) {
+        smash_writer part;
+        n = smash__rows_of_module(plan, i);
+        smash__text_writer(ctx, &ctx->scratch, &texts[i], &part);
+        smash__write_settings(&part, plan, i, n);
+        if (part.err) { smash__scratch_rewind(ctx, mark); return part.err; }
+    }
+    smash_write_begin_object(&w);
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = smash_config_active(config, (smash_group)g);
+        if (algo) { smash_write_key(&w, smash_group_name((smash_group)g)); smash_write_text(&w, algo->name); }
+    }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = smash_config_active(config, (smash_group)g);
+        if (!algo) continue;
+        smash_write_key(&w, smash__full_key(config, algo, "config_list"));
+        smash_write_begin_array(&w);
+        for (i = 0; i < plan->count; i += n) {
+            n = smash__rows_of_module(plan, i);
+            if (plan->rows[i].algo != algo || !texts[i].data || texts[i].bytes <= 2) continue;
+            smash_write_begin_object(&w);
+            smash_write_key(&w, "op_names");
+            smash_write_begin_array(&w);
+            for (j = i; j < plan->count; j++) {
+                if (plan->rows[j].algo != algo || !texts[j].data || texts[j].bytes != texts[i].bytes || !smash__same(texts[j].data, texts[i].data, texts[i].bytes)) continue;
+                smash_write_text(&w, plan->model->modules[plan->rows[j].module].name);
+                if (j > i) texts[j].data = NULL;                          /* has its entry now */
+            }
+            smash_write_end(&w);
+            smash_write_key(&w, "target_names");
+            smash_write_begin_array(&w);
+            for (j = i; j < i + n; j++) if (!(plan->rows[j].skip && algo->group == SMASH_PRUNER)) smash_write_text(&w, plan->rows[j].target);
+            smash_write_end(&w);
+            smash_write_key(&w, "target_settings");
+            smash__write_settings(&w, plan, i, n);
+            smash_write_end(&w);
+        }
+        smash_write_end(&w);
+    }
+    smash_write_end(&w);
+    smash__scratch_rewind(ctx, mark);
+    plan->config_text = out.data;
+    if (w.err) return w.err;
+    smash__text_writer(ctx, plan->arena, &out, &w);
+    smash_write_begin_object(&w);
+    for (i = 0; i < plan->model->module_count; i++) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, plan->model->modules[i].type); }
+    smash_write_end(&w);
+    plan->types_text = out.data;
+    if (w.err) return w.err;
+    smash__text_writer(ctx, plan->arena, &out, &w);
+    smash_write_begin_object(&w);
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[i];
+        char text[16];
+        if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
+        smash_write_key(&w, plan->model->params[row->param].name);
+        smash_write_text(&w, smash__dtype_name(&row->quant, text));
+    }
+    smash_write_end(&w);
+    plan->dtypes_text = out.data;
+    return w.err;
+}
+
+SMASH__FN smash_err smash__apply_types(smash_ctx *ctx, const smash_config *config, smash_model *model)
+{
+    const smash_setting *s = smash__setting(config, "module_types");
+    const smash_value *k;
+    uint32_t i;
+    if (!s || s->value->type != SMASH_VALUE_OBJECT) return SMASH_OK;
+    for (i = 0, k = s->value + 1; i < s->value->count; i++, k = k + 1 + k[1].span) {
+        ptrdiff_t module = smash_model_find_module(model, k->text);
+        if (module < 0) smash__say(config, SMASH_WARNING, "unknown_module", s->doc, k, "the model has no module %q; its type is ignored", k->text);
+        else SMASH__TRY(smash_model_set_type(ctx, model, (size_t)module, k[1].text));
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan)
+{
+    smash__resolve r;
+    smash_plan made = SMASH_ZERO;
+    const smash_setting *overlap;
+    smash_arena *arena;
+    size_t i, errors;
+    int g, active = 0;
+    if (!config || !model || !plan || !smash__ctx(ctx)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "config, model, plan or ctx is missing");
+    SMASH__TRY(smash_config_check(ctx, config));
+    errors = config->diags->errors;
+    arena = config->arena;
+    SMASH__TRY(smash__apply_types(ctx, config, model));
+    smash__fill(&r, 0, sizeof r);
+    r.ctx = ctx;
+    r.config = config;
+    r.model = model;
+    r.plan = &made;
+    made.model = model;
+    made.arena = arena;
+    overlap = smash__setting(config, "on_overlap");
+    r.last_wins = overlap && smash_value_is(overlap->value, "last");
+    r.names = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.names);
+    r.types = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.types);
+    r.selected = (unsigned char *)smash_arena_alloc(ctx, arena, model->module_count);
+    made.prune = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.prune);
+    made.quantize = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.quantize);
+    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize) return ctx->err;
+    for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
+    for (i = 0; i < model->module_count; i++) { r.names[i] = model->modules[i].name; r.types[i] = model->modules[i].type; }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = smash_config_active(config, (smash_group)g);
+        uint32_t e, count = algo ? smash__entry_count(config, algo) : 0;
+        active += algo != NULL;
+        for (e = 0; e < count; e++) {
+            smash__entry entry = smash__entry_at(config, algo, e);
+            SMASH__TRY(smash__resolve_entry(&r, &entry));
+        }
+    }
+    if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
+    SMASH__TRY(smash__sort_rows(&r));
+    SMASH__TRY(smash__resolve_align(&r));
+    if (config->diags->errors != errors) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config does not fit the model: %z mistakes", config->diags->errors - errors);
+    SMASH__TRY(smash__write_config(ctx, &made, config));
+    *plan = made;
+    return SMASH_OK;
+}
+#undef SMASH__PRUNERS
+#undef SMASH__QUANTIZERS
+#undef SMASH__BOTH
+#endif
+
+#if !SMASH_NO_ALGO
+/*==================================================================================================
+ * MARK: - Algo, implementation                                                          >>algo-impl
+ *================================================================================================*/
+
+/* ---- one tensor through one algorithm ---- */
+
+/* A tensor of grid shape in scratch */
+SMASH__FN smash_err smash__grid_tensor(smash_ctx *ctx, const smash_grid *grid, smash_dtype dtype, const char *name, smash_tensor *out)
+{
+    size_t bytes;
+    *out = smash_tensor_view(dtype, NULL, 0, grid->ndim, grid->count);
+    out->name = name;
+    SMASH__TRY(smash_tensor_bytes(out, &bytes));
+    out->data = smash__scratch(ctx, bytes, 1);
+    out->bytes = bytes;
+    return out->data ? SMASH_OK : ctx->err;
+}
+
+/* The masks of all rows that follow this one, while its mask is at hand. */
+SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
+{
+    smash_plan *plan = work->plan;
+    const smash_tensor *source = &plan->model->params[work->row->param].tensor;
+    size_t i;
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        smash_grid grid;
+        smash_grain flat = smash_grain_element();
+        const smash_tensor *target;
+        smash_tensor mask;
+        size_t elements = 1;
+        uint32_t d;
+        if (row->skip || row->algo->group != SMASH_PRUNER || row->align_row == (uint32_t)SMASH_NONE || &plan->rows[row->align_row] != work->row) continue;
+        target = &plan->model->params[row->param].tensor;
+        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
+        mask = smash_tensor_view(SMASH_BOOL, NULL, grid.blocks, row->align_dim_count, grid.count);
+        for (d = 0; d < row->align_dim_count; d++) {
+            int32_t dim = row->align_dims[d];
+            mask.shape[d] = source->shape[dim < 0 ? dim + (int32_t)source->ndim : dim];
+            elements *= mask.shape[d];
+        }
+        if (!row->kept.data) row->kept.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
+        mask.data = row->kept.data;
+        if (!mask.data) return ctx->err;
+        /* either the reduced shape is the row's own and is pooled by its granularity, or it has one value per block */
+        if (elements != grid.blocks) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
+        SMASH__TRY(smash_mask_align(ctx, &work->mask, &work->row->mask.grain, source, row->align_dims, row->align_dim_count,
+                                    elements != grid.blocks ? &row->mask.grain : &flat, &mask));
+        row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
+    }
+    return SMASH_OK;
+}
+
+/* level, l1_norm, l2_norm, fpgm: they differ in metric and default granularity, which stand in the row. */
+SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
+{
+    smash_row *row = work->row;
+    smash_grid grid;
+    size_t i, count;
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
+    if (row->align_row == (uint32_t)SMASH_NONE) {
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
+        SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
+        if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
+            row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
+    } else {
+        const uint8_t *keep = (const uint8_t *)row->kept.data;
+        work->mask = row->kept;
+        row->mask_stats.blocks = grid.blocks;
+        row->mask_stats.dropped = 0;
+        for (i = 0; i < grid.blocks; i++) row->mask_stats.dropped += keep[i] == 0;
+        row->mask_stats.elements = row->mask_stats.dropped * grid.block_elements;
+        row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid.blocks;
+    }
+    if (row->has_dependents) SMASH__TRY(smash__make_dependents(ctx, work));
+    if (!row->mask_stats.dropped) return SMASH_OK;
+    if (work->tensor.flags & SMASH_TENSOR_CONST) {                       /* the model's own numbers stay as they are */
+        void *copy;
+        SMASH__TRY(smash_tensor_bytes(&work->tensor, &count));
+        copy = smash__scratch(ctx, count, 1);
+        if (!copy) return ctx->err;
+        smash__copy(copy, work->tensor.data, count);
+        work->tensor.data = copy;
+        work->tensor.bytes = count;
+        work->tensor.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    }
+    return smash_mask_apply(ctx, &row->mask.grain, &work->mask, &work->tensor);
+}
+
+/* ptq: exact ranges of the weights as they are, after pruning. */
+SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
+{
+    smash_row *row = work->row;
+    smash_grid grid;
+    size_t i, bytes;
+    const int32_t *zero;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &work->tensor, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, work->tensor.name, &work->zero));
+    SMASH__TRY(smash_quant_fit(ctx, &row->quant, &work->tensor, &work->scale, &work->zero));
+    work->quantized = smash_tensor_view(smash_quant_dtype(&row->quant), NULL, 0, work->tensor.ndim, work->tensor.shape);
+    work->quantized.name = work->tensor.name;
+    SMASH__TRY(smash_tensor_bytes(&work->quantized, &bytes));
+    work->quantized.data = smash__scratch(ctx, bytes, 1);
+    work->quantized.bytes = bytes;
+    if (!work->quantized.data) return ctx->err;
+    SMASH__TRY(smash_quantize(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized));
+    SMASH__TRY(smash_quant_measure(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized, &row->quant_stats));
+    zero = (const int32_t *)work->zero.data;
+    row->has_zero = 0;
+    for (i = 0; i < grid.blocks; i++) row->has_zero |= zero[i] != 0;
+    return SMASH_OK;
+}
+
+/* ---- the table ---- */
+
+SMASH__DEF const smash_registry *smash_builtins(void)
+{
+    static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
+    static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
+    static const smash_algo algos[] = {
+        { "level", SMASH_PRUNER, "drop single weights of smallest magnitude", "Han et al. 2015, arXiv:1506.02626", all,
+          SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, SMASH_ON_CPU, smash__apply_pruner },
+        { "l1_norm", SMASH_PRUNER, "drop output channels of smallest L1 norm", "Li et al. 2017, arXiv:1608.08710", layers,
+          SMASH_METRIC_L1, SMASH_GRAIN_AXIS, SMASH_ON_CPU, smash__apply_pruner },
+        { "l2_norm", SMASH_PRUNER, "drop output channels of smallest L2 norm", "Li et al. 2017, arXiv:1608.08710", layers,
+          SMASH_METRIC_L2, SMASH_GRAIN_AXIS, SMASH_ON_CPU, smash__apply_pruner },
+        { "fpgm", SMASH_PRUNER, "drop output channels nearest to all others (geometric median)", "He et al. 2019, arXiv:1811.00250", layers,
+          SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, SMASH_ON_CPU, smash__apply_pruner },
+        { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum", "Jacob et al. 2018, arXiv:1712.05877", all,
+          SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, SMASH_ON_CPU, smash__apply_quantizer }
+    };
+    static const smash_registry registry = { algos, sizeof algos / sizeof *algos };
+    return &registry;
+}
+
+/* ---- running a plan ---- */
+
+/* Tensors of the file to write that come from one parameter: at most these four. */
+enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 4 };
+
+typedef struct smash__run {
+    smash_plan           *plan;
+    const smash_run_desc *desc;
+    smash_result          result;
+    smash_layout          layout, mask_layout;
+    uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
+    uint32_t             *mask_index;
+    uint64_t              done, total;
+} smash__run;
+
+SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index, size_t param)
+{
+    smash_row *row = index[param] == (uint32_t)SMASH_NONE ? NULL : &plan->rows[index[param]];
+    return row && !row->skip ? row : NULL;
+}
+
+SMASH__FN smash_dtype smash__zero_dtype(const smash_quant_desc *desc)
+{
+    uint32_t bits = desc->bits ? desc->bits : 8;
+    if (bits > 8) return desc->is_unsigned ? SMASH_U16 : SMASH_I16;
+    return desc->is_unsigned ? SMASH_U8 : SMASH_I8;
+}
+
+/* What a parameter becomes in the file: the tensors, without data. */
+SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
+{
+    const smash_param *p = &plan->model->params[param];
+    const smash_row *row = smash__row_of(plan, plan->quantize, param);
+    smash_dtype dtype;
+    smash_grid grid;
+    size_t bytes, ndim = p->tensor.ndim;
+    uint32_t n = 1;
+    out[SMASH__OUT_MAIN] = smash_tensor_view(p->tensor.dtype, NULL, 0, p->tensor.ndim, p->tensor.shape);
+    out[SMASH__OUT_MAIN].name = p->name;
+    *count = 1;
+    if (!row) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &p->tensor, &grid));
+    dtype = smash_quant_dtype(&row->quant);
+    out[SMASH__OUT_MAIN].dtype = dtype;
+    if (smash_dtype_bits(dtype) < 8) {
+        SMASH__TRY(smash_tensor_bytes(&out[SMASH__OUT_MAIN], &bytes));
+        out[SMASH__OUT_MAIN] = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes);
+        out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_packed", "");
+        if (!out[SMASH__OUT_MAIN].name) return ctx->err;
+    }
+    out[n] = smash_tensor_view(SMASH_F32, NULL, 0, grid.ndim, grid.count);
+    out[n++].name = smash__join(ctx, plan->arena, p->name, "_scale", "");
+    if (row->has_zero) {
+        out[n] = smash_tensor_view(smash__zero_dtype(&row->quant), NULL, 0, grid.ndim, grid.count);
+        out[n++].name = smash__join(ctx, plan->arena, p->name, "_zero_point", "");
+    }
+    if (smash_dtype_bits(dtype) < 8) {
+        out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
+        out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
+    }
+    *count = n;
+    while (--n) if (!out[n].name) return ctx->err;
+    return SMASH_OK;
+}
+
+SMASH__FN size_t smash__count_zeros(const smash_tensor *t, size_t n)
+{
+    size_t zeros = 0, i;
+    int is_float = smash__dtype(t->dtype)->kind & SMASH__FLOAT;
+    switch (smash_dtype_bits(t->dtype)) {
+    case 8:  { const uint8_t *p = (const uint8_t *)t->data;   for (i = 0; i < n; i++) zeros += p[i] == 0; break; }
+    case 16: { const uint16_t *p = (const uint16_t *)t->data; for (i = 0; i < n; i++) zeros += (uint16_t)(p[i] << is_float) == 0; break; }
+    case 32: { const uint32_t *p = (const uint32_t *)t->data; for (i = 0; i < n; i++) zeros += p[i] << is_float == 0; break; }
+    case 64: if (t->dtype != SMASH_C64) { const uint64_t *p = (const uint64_t *)t->data; for (i = 0; i < n; i++) zeros += p[i] << is_float == 0; } break;
+    default: break;
+    }
+    return zeros;
+}
+
+/* Write what the tensor has become. */
+SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
+{
+    const smash_io *out = run->desc->out, *masks = run->desc->masks;
+    const smash_param *p = &run->plan->model->params[param];
+    const smash_row *quant = smash__row_of(run->plan, run->plan->quantize, param);
+    smash_tensor outs[SMASH__OUTS];
+    uint32_t n, i, index = run->first[param];
+    size_t count;
+    SMASH__TRY(smash_tensor_count(&p->tensor, &count));
+    run->result.parameters += count;
+    run->result.nonzero += count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
+    if (out && !quant) SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index, &work->tensor));
+    if (out && quant) {
+        SMASH__TRY(smash__outputs(ctx, run->plan, param, outs, &n));
+        for (i = 0; i < n; i++) {
+            int64_t shape[SMASH_MAX_DIMS];
+            uint32_t d;
+            size_t bytes;
+            smash_tensor t = outs[i];
+            SMASH__TRY(smash_tensor_bytes(&t, &bytes));
+            t.bytes = bytes;
+            if (i == SMASH__OUT_MAIN) t.data = work->quantized.data;
+            else if (i == SMASH__OUT_SCALE) t.data = work->scale.data;
+            else if (t.dtype == SMASH_I64) {
+                for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)p->tensor.shape[d];
+                t.data = shape;
+            } else {
+                t.data = smash__scratch(ctx, bytes, 1);
+                if (!t.data) return ctx->err;
+                SMASH__TRY(smash_tensor_convert(ctx, &work->zero, &t));
+            }
+            SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index + i, &t));
+        }
+    }
+    if (masks && work->mask.data) {
+        const smash_row *row = smash__row_of(run->plan, run->plan->prune, param);
+        smash_tensor full = smash_tensor_view(SMASH_BOOL, NULL, count, p->tensor.ndim, p->tensor.shape);
+        full.name = p->name;
+        full.data = smash__scratch(ctx, count, 1);
+        if (!full.data) return ctx->err;
+        SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, &work->mask, &full));
+        SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[param], &full));
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param, int emit)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_row *prune = smash__row_of(run->plan, run->plan->prune, param), *quantize = smash__row_of(run->plan, run->plan->quantize, param);
+    smash_work work;
+    smash_err err;
+    smash__fill(&work, 0, sizeof work);
+    work.plan = run->plan;
+    err = smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work.tensor);
+    if (!err && prune)    { work.row = prune;    err = prune->algo->apply(ctx, &work); }
+    if (!err && quantize) { work.row = quantize; err = quantize->algo->apply(ctx, &work); }
+    if (!err && emit) err = smash__emit(ctx, run, param, &work);
+    smash__scratch_rewind(ctx, mark);
+    if (!err && emit) {
+        size_t bytes;
+        SMASH__TRY(smash_tensor_bytes(&run->plan->model->params[param].tensor, &bytes));
+        run->done += bytes;
+        if (run->desc->progress) run->desc->progress(run->desc->progress_user, run->done, run->total);
+    }
+    return err;
+}
+
+/* An affine grid may turn out to have no zero point but 0, and then none is stored: the one size that depends on the
+ * numbers. These tensors, and the masks they depend on, go through once before the layout is made. */
+SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    size_t n = plan->model->param_count, i;
+    unsigned char *needed = (unsigned char *)smash_arena_alloc(ctx, plan->arena, n + 1);
+    if (!needed) return ctx->err;
+    for (i = 0; i < n; i++) {
+        smash_row *row = smash__row_of(plan, plan->quantize, i);
+        needed[i] = row && row->quant.scheme == SMASH_AFFINE;
+        if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
+    }
+    for (i = n; i--; ) {                                                 /* backwards: sources stand before those that follow them */
+        const smash_row *row = smash__row_of(plan, plan->prune, plan->order[i]);
+        if (needed[plan->order[i]] && row && row->align_row != (uint32_t)SMASH_NONE) needed[plan->rows[row->align_row].param] = 1;
+    }
+    for (i = 0; i < n; i++) if (needed[plan->order[i]]) SMASH__TRY(smash__process(ctx, run, plan->order[i], 0));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    const smash_model *model = plan->model;
+    smash_meta own[4] = { { "smash.format_version", "1" }, { "smash.config", NULL }, { "smash.module_types", NULL }, { "smash.quant_dtypes", NULL } };
+    size_t n = model->param_count, i, k, kept = 0;
+    uint32_t count = 0, mask_count = 0, made;
+    smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
+    smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *masks);
+    smash_meta *metadata = (smash_meta *)smash_arena_array(ctx, plan->arena, model->metadata_count + 4, sizeof *metadata);
+    run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
+    run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->mask_index);
+    if (!tensors || !masks || !metadata || !run->first || !run->mask_index) return ctx->err;
+    for (i = 0; i < n; i++) {
+        run->first[i] = count;
+        SMASH__TRY(smash__outputs(ctx, plan, i, tensors + count, &made));
+        count += made;
+        if (!smash__row_of(plan, plan->prune, i)) continue;
+        run->mask_index[i] = mask_count;
+        masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, model->params[i].tensor.ndim, model->params[i].tensor.shape);
+        masks[mask_count++].name = model->params[i].name;
+    }
+    for (i = 0; i < model->metadata_count; i++) {
+        const char *key = model->metadata[i].key;
+        int ours = 0;
+        for (k = 0; k < 4; k++) ours |= smash__equal(key, own[k].key);
+        if (!ours) metadata[kept++] = model->metadata[i];
+    }
+    own[1].value = plan->config_text;
+    own[2].value = plan->types_text;
+    own[3].value = plan->dtypes_text;
+    for (k = 0; k < 4; k++) metadata[kept++] = own[k];
+    SMASH__TRY(smash_safetensors_layout(ctx, tensors, count, metadata, kept, plan->arena, &run->layout));
+    SMASH__TRY(smash_safetensors_layout(ctx, masks, mask_count, own, 1, plan->arena, &run->mask_layout));
+    run->result.bytes = run->layout.bytes;
+    run->result.mask_bytes = run->mask_layout.bytes;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result)
+{
+    static const smash_run_desc dry = SMASH_ZERO;
+    smash__run run = SMASH_ZERO;
+    size_t i, bytes;
+    if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
+    run.plan = plan;
+    run.desc = desc ? desc : &dry;
+    for (i = 0; i < plan->model->param_count; i++) {
+        SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
+        run.total += bytes;
+    }
+    SMASH__TRY(smash__measure_zeros(ctx, &run));
+    SMASH__TRY(smash__make_layouts(ctx, &run));
+    if (run.desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run.layout, run.desc->out));
+    if (run.desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run.mask_layout, run.desc->masks));
+    for (i = 0; i < plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, &run, plan->order[i], 1));
+    *result = run.result;
+    return SMASH_OK;
+}
+
+/* ---- reading back ---- */
+
+/* Parameter `name` + `suffix`; NOTFOUND without a message if there is none. */
+SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, const char *name, const char *suffix, smash_tensor *out)
+{
+    const char *full = smash__join(ctx, &ctx->scratch, name, suffix, "");
+    ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
+    if (!full) return ctx->err;
+    return param < 0 ? SMASH_ERR_NOTFOUND : smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
+}
+
+/* 1 if metadata smash.quant_dtypes says that this tensor holds uints. Only asked where nothing else tells. */
+SMASH__FN int smash__is_unsigned(smash_ctx *ctx, const smash_model *model, const char *name)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_arena memory;
+    smash_json doc;
+    size_t i, bytes;
+    int is_unsigned = 0, clean = ctx->err == SMASH_OK;
+    for (i = 0; i < model->metadata_count && !smash__equal(model->metadata[i].key, "smash.quant_dtypes"); i++) { }
+    if (i == model->metadata_count) return 0;
+    bytes = smash__length(model->metadata[i].value);
+    smash_arena_init(&memory, NULL, 0, ctx->scratch.allocator);
+    if (!memory.allocator && smash__mul(bytes, 16, &memory.bytes)) {         /* a member takes at least 4 bytes of text and 64 of memory */
+        memory.base = (unsigned char *)smash_arena_alloc(NULL, &ctx->scratch, memory.bytes);
+        if (!memory.base) memory.bytes = 0;
+    }
+    if (smash_json_parse(ctx, NULL, model->metadata[i].value, bytes, &memory, NULL, &doc) == SMASH_OK) {
+        const smash_value *v = doc.root->type == SMASH_VALUE_OBJECT ? smash_value_get(doc.root, name) : NULL;
+        is_unsigned = v && v->type == SMASH_VALUE_STRING && v->text[0] == 'u';
+    } else if (clean) smash_ctx_reset(ctx);                                  /* metadata that is no JSON says nothing */
+    smash_arena_release(&memory);
+    smash__scratch_rewind(ctx, mark);
+    return is_unsigned;
+}
+
+/* X_packed and X_shape as a tensor of 4- or 2-bit integers: the sizes tell which. */
+SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model, const char *name, smash_tensor *out)
+{
+    smash_tensor packed, shape, t;
+    size_t bytes, i;
+    SMASH__TRY(smash__load_part(ctx, model, name, "_packed", &packed));
+    if (smash__load_part(ctx, model, name, "_shape", &shape) != SMASH_OK || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs U8 bytes and I64 \"%s_shape\" beside it", name, name);
+    t = packed;
+    t.ndim = (uint32_t)shape.shape[0];
+    for (i = 0; i < t.ndim; i++) {
+        int64_t dim = ((const int64_t *)shape.data)[i];
+        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
+        t.shape[i] = (size_t)dim;
+    }
+    t.dtype = SMASH_I4;
+    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0] || packed.ndim != 1) t.dtype = SMASH_I2;
+    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0] || packed.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" has %z bytes, which are neither 4 nor 2 bits for each number of \"%s_shape\"", name, packed.shape[0], name);
+    *out = t;
+    return SMASH_OK;
+}
+
+/* Integers with scales: the grid is where one shape is divided by the other. */
+SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const smash_model *model, const char *name, smash_tensor *q, const smash_tensor *scale, const smash_tensor *out)
+{
+    smash_quant_desc desc = SMASH_ZERO;
+    smash_tensor stored, zero = *scale;
+    int32_t block[SMASH_MAX_DIMS];
+    size_t bytes;
+    uint32_t i;
+    smash_err err = smash__load_part(ctx, model, name, "_zero_point", &stored);
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (q->dtype == SMASH_U8 || q->dtype == SMASH_U16) desc.is_unsigned = 1;
+    else if (smash__dtype(q->dtype)->kind & SMASH__PACKED) {
+        desc.is_unsigned = err ? (uint32_t)smash__is_unsigned(ctx, model, name) : stored.dtype == SMASH_U8;
+        if (desc.is_unsigned) q->dtype = q->dtype == SMASH_I4 ? SMASH_U4 : SMASH_U2;
+    }
+    desc.bits = smash_dtype_bits(q->dtype);
+    zero.dtype = SMASH_I32;
+    zero.flags = 0;
+    SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
+    zero.bytes = bytes;
+    zero.data = smash__scratch(ctx, bytes, 1);
+    if (!zero.data) return ctx->err;
+    smash__fill(zero.data, 0, bytes);
+    if (!err) SMASH__TRY(smash_tensor_convert(ctx, &stored, &zero));
+    if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dims, the tensor has %u", name, scale->ndim, q->ndim);
+    for (i = 0; i < q->ndim; i++) {
+        if (!scale->shape[i] || q->shape[i] % scale->shape[i] || q->shape[i] / scale->shape[i] > INT32_MAX)
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z scales of \"%s_scale\" do not divide %z numbers", i, scale->shape[i], name, q->shape[i]);
+        block[i] = (int32_t)(q->shape[i] / scale->shape[i]);
+    }
+    desc.grain = smash_grain_block(block, q->ndim);
+    return smash_dequantize(ctx, &desc, q, scale, &zero, out);
+}
+
+SMASH__DEF smash_err smash_model_load_f32(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx), made;
+    smash_tensor stored, scale, f;
+    smash_err err, has_scale;
+    size_t bytes;
+    if (!smash__ctx(ctx) || !model || !name || !arena || !out || arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name, arena or out is missing, or arena is the scratch");
+    made = smash_arena_get_mark(arena);
+    err = smash__load_part(ctx, model, name, "", &stored);
+    if (err == SMASH_ERR_NOTFOUND) err = smash__load_packed(ctx, model, name, &stored);
+    if (err == SMASH_ERR_NOTFOUND) SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);
+    has_scale = err ? err : smash__load_part(ctx, model, name, "_scale", &scale);
+    if (has_scale && has_scale != SMASH_ERR_NOTFOUND) err = has_scale;
+    if (!err) {
+        f = smash_tensor_view(SMASH_F32, NULL, 0, stored.ndim, stored.shape);
+        err = smash_tensor_bytes(&f, &bytes);
+    }
+    if (!err) {
+        f.bytes = bytes;
+        f.data = smash_arena_alloc(ctx, arena, bytes);
+        if (!f.data) err = ctx->err;
+    }
+    if (!err) err = has_scale ? smash_tensor_convert(ctx, &stored, &f) : smash__load_quantized(ctx, model, name, &stored, &scale, &f);
+    smash__scratch_rewind(ctx, mark);
+    if (err) { smash_arena_rewind(arena, made); return err; }
+    f.name = name;
+    *out = f;
+    return SMASH_OK;
+}
+
+/* ---- report ---- */
+
+SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const smash_row *row)
+{
+    const smash_module *module = &plan->model->modules[row->module];
+    const smash_tensor *t = row->param == (uint32_t)SMASH_NONE ? NULL : &plan->model->params[row->param].tensor;
+    char text[16];
+    uint32_t i;
+    smash_write_begin_object(w);
+    smash_write_key(w, "module");    smash_write_text(w, module->name);
+    smash_write_key(w, "target");    smash_write_text(w, row->target);
+    smash_write_key(w, "type");      smash_write_text(w, module->type);
+    smash_write_key(w, "shape");
+    if (t) {
+        smash_write_begin_array(w);
+        for (i = 0; i < t->ndim; i++) smash_write_u64(w, t->shape[i]);
+        smash_write_end(w);
+    } else smash_write_null(w);
+    smash_write_key(w, "algorithm"); smash_write_text(w, row->algo->name);
+    smash_write_key(w, "group");     smash_write_text(w, smash_group_name(row->algo->group));
+    if (row->algo->group == SMASH_PRUNER) {
+        int own = !row->skip && row->align_row == (uint32_t)SMASH_NONE;
+        smash_write_key(w, "asked");
+        if (own && !row->mask.use_threshold) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
+        if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
+        if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, plan->model->params[plan->rows[row->align_row].param].name); }
+        smash_write_key(w, "sparsity");  smash_write_number(w, row->mask_stats.ratio);
+        smash_write_key(w, "zeros");     smash_write_u64(w, row->mask_stats.elements);
+    } else {
+        smash_write_key(w, "dtype");     smash_write_text(w, smash__dtype_name(&row->quant, text));
+        smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+    }
+    smash_write_key(w, "granularity");
+    if (row->skip || !t) smash_write_null(w);
+    else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
+    if (row->algo->group == SMASH_QUANTIZER) {
+        smash_write_key(w, "qmin");      smash_write_i64(w, row->qmin);
+        smash_write_key(w, "qmax");      smash_write_i64(w, row->qmax);
+        smash_write_key(w, "mse");           if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.mse);
+        smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
+        smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);
+        smash_write_key(w, "saturated");     if (row->skip) smash_write_null(w); else smash_write_u64(w, row->quant_stats.saturated);
+    }
+    smash_write_key(w, "note");      smash_write_text(w, row->note);
+    smash_write_end(w);
+}
+
+SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
+{
+    size_t i;
+    smash_write_begin_array(w);
+    for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
+    smash_write_end(w);
+}
+
+/* ---- self test ---- */
+
+/* A file in memory, for the self test */
+typedef struct smash__buffer { unsigned char *data; size_t bytes, used; } smash__buffer;
+
+SMASH__FN int smash__buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    smash__buffer *b = (smash__buffer *)user;
+    if (offset > b->bytes || bytes > b->bytes - (size_t)offset) return 1;
+    smash__copy(b->data + (size_t)offset, data, bytes);
+    if ((size_t)offset + bytes > b->used) b->used = (size_t)offset + bytes;
+    return 0;
+}
+
+/* Digests are taken over little-endian bytes. */
+SMASH__FN void smash__digest_u64(smash_digest *d, uint64_t x)
+{
+    unsigned char bytes[8];
+    int i;
+    for (i = 0; i < 8; i++) bytes[i] = (unsigned char)(x >> 8 * i & 0xFF);
+    smash_digest_add(d, bytes, 8);
+}
+
+SMASH__FN void smash__digest_f64(smash_digest *d, double x) { smash__digest_u64(d, smash__bits64(x)); }
+
+SMASH__FN void smash__digest_tensor(smash_digest *d, const smash_tensor *t)
+{
+    size_t n = 0, i;
+    int negative;
+    smash_tensor_count(t, &n);
+    for (i = 0; i < n; i++) {
+        double x;
+        if (smash__dtype(t->dtype)->kind & SMASH__FLOAT) { smash__load_f64(t, i, 1, &x); smash__digest_f64(d, x); }
+        else { uint64_t u = smash__get_int(t, i, &negative); smash__digest_u64(d, negative ? (uint64_t)0 - u : u); }
+    }
+}
+
+/* Normal-looking numbers with ties, both zeros, denormals and wide scales among them: k is a small integer, so that the
+ * same bits come out of every compiler. */
+SMASH__FN void smash__test_numbers(uint64_t *rng, float *out, size_t n)
+{
+    static const float special[8] = { 0.0f, -0.0f, 1.0f, -1.0f, 1.40129846e-45f, -1.17549435e-38f, 0.5f, 2.0f };
+    size_t i;
+    for (i = 0; i < n; i++) {
+        uint64_t r = smash_random(rng);
+        int32_t k = (int32_t)(r & 0xFFFF) - 32768;
+        if (r >> 60 == 0) out[i] = special[r >> 32 & 7];
+        else out[i] = (float)k * smash__float32((127u - 18u + (uint32_t)(r >> 40 & 7)) << 23);      /* a power of two: exact */
+    }
+}
+
+enum { SMASH__TEST_ROWS = 24, SMASH__TEST_COLUMNS = 36, SMASH__TEST_COUNT = 864 };
+
+SMASH__FN void smash__test_core(smash_digest *d)
+{
+    uint64_t rng = 1;
+    int i;
+    for (i = 0; i < 2000; i++) {
+        uint64_t r = smash_random(&rng);
+        double x = (double)(int64_t)(r >> 11) * 1.1102230246251565e-16 * (double)((int64_t)1 << (i % 9)), y = i & 1 ? -x : x;
+        smash__digest_u64(d, (uint64_t)smash_round_half_even_f64(y * 16.0));
+        smash__digest_u64(d, (uint64_t)(int64_t)smash_round_half_away(smash__float32((uint32_t)r)));
+        smash__digest_f64(d, smash_exp(y));
+        smash__digest_f64(d, smash_log(x));
+        smash__digest_f64(d, smash_tanh(y));
+        smash__digest_f64(d, smash_sqrt(x));
+    }
+}
+
+SMASH__FN smash_err smash__test_tensor(smash_ctx *ctx, smash_digest *d, float *a, float *b)
+{
+    smash_tensor x, y;
+    smash_distance distance;
+    size_t count = SMASH__TEST_COUNT;
+    uint64_t rng = 2;
+    uint32_t h;
+    for (h = 0; h < 65536; h += 7) {
+        smash__digest_f64(d, (double)smash_f16_to_f32((uint16_t)h));
+        smash__digest_u64(d, (uint64_t)smash_f32_to_f16(smash__float32(h << 16 | (h ^ 0x5A5Au))) << 16 | smash_f32_to_bf16(smash__float32(h << 15 | h)));
+    }
+    smash__test_numbers(&rng, a, count);
+    smash__test_numbers(&rng, b, count);
+    x = smash_tensor_view(SMASH_F32, a, count * sizeof *a, 1, &count);
+    y = smash_tensor_view(SMASH_F32, b, count * sizeof *b, 1, &count);
+    SMASH__TRY(smash_tensor_distance(ctx, &x, &y, &distance));
+    smash__digest_f64(d, distance.mse);
+    smash__digest_f64(d, distance.max_abs_error);
+    smash__digest_f64(d, distance.snr_db);
+    smash__digest_f64(d, distance.cosine);
+    return SMASH_OK;
+}
+
+/* Every granularity of a 24 x 36 matrix; the last asks for whole-tensor blocks. */
+enum { SMASH__TEST_GRAINS = 6 };
+SMASH__FN smash_grain smash__test_grain(int i)
+{
+    static const int32_t blocks[2][2] = { { 4, 4 }, { 3, -1 } };
+    if (i == 0) return smash_grain_element();
+    if (i < 3) return smash_grain_axis((uint32_t)i - 1);
+    return i < 5 ? smash_grain_block(blocks[i - 3], 2) : smash_grain_tensor();
+}
+
+SMASH__FN smash_err smash__test_mask(smash_ctx *ctx, smash_digest *d, float *a, unsigned char *mask)
+{
+    static const size_t shape[2] = { SMASH__TEST_ROWS, SMASH__TEST_COLUMNS };
+    static const double ratios[4] = { 0.1, 0.29, 0.5, 1.0 };
+    smash_tensor w = smash_tensor_view(SMASH_F32, a, SMASH__TEST_COUNT * sizeof *a, 2, shape), m;
+    uint64_t rng = 3;
+    int metric, g, r;
+    smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
+    for (metric = SMASH_METRIC_L1; metric <= SMASH_METRIC_FPGM; metric++)
+        for (g = 0; g < SMASH__TEST_GRAINS; g++)
+            for (r = 0; r < 4; r++) {
+                smash_mask_desc desc = SMASH_ZERO;
+                smash_grid grid;
+                if (metric == SMASH_METRIC_FPGM && g == 0) continue;     /* quadratic in 864 elements: slow on a microcontroller */
+                desc.metric = (smash_metric)metric;
+                desc.grain = smash__test_grain(g);
+                desc.ratio = ratios[r];
+                SMASH__TRY(smash_grid_make(ctx, &desc.grain, &w, &grid));
+                m = smash_tensor_view(SMASH_BOOL, mask, grid.blocks, 2, grid.count);
+                SMASH__TRY(smash_mask_make(ctx, &desc, &w, &m, NULL));
+                smash__digest_tensor(d, &m);
+            }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__test_quant(smash_ctx *ctx, smash_digest *d, float *a, float *scales, int32_t *zeros, uint16_t *q)
+{
+    static const size_t shape[2] = { SMASH__TEST_ROWS, SMASH__TEST_COLUMNS };
+    smash_tensor w = smash_tensor_view(SMASH_F32, a, SMASH__TEST_COUNT * sizeof *a, 2, shape), scale, zero, out;
+    uint64_t rng = 4;
+    uint32_t bits, variant;
+    int g;
+    smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
+    for (bits = 2; bits <= 16; bits++)
+        for (variant = 0; variant < 4; variant++)
+            for (g = 0; g < SMASH__TEST_GRAINS; g++) {
+                smash_quant_desc desc = SMASH_ZERO;
+                smash_quant_stats stats;
+                smash_grid grid;
+                desc.bits = bits;
+                desc.is_unsigned = variant & 1;
+                desc.scheme = variant & 2 ? SMASH_AFFINE : SMASH_SYMMETRIC;
+                desc.grain = smash__test_grain(g);
+                SMASH__TRY(smash_grid_make(ctx, &desc.grain, &w, &grid));
+                scale = smash_tensor_view(SMASH_F32, scales, SMASH__TEST_COUNT * sizeof *scales, 2, grid.count);
+                zero = smash_tensor_view(SMASH_I32, zeros, SMASH__TEST_COUNT * sizeof *zeros, 2, grid.count);
+                out = smash_tensor_view(smash_quant_dtype(&desc), q, SMASH__TEST_COUNT * sizeof *q, 2, shape);
+                SMASH__TRY(smash_quant_fit(ctx, &desc, &w, &scale, &zero));
+                SMASH__TRY(smash_quantize(ctx, &desc, &w, &scale, &zero, &out));
+                SMASH__TRY(smash_quant_measure(ctx, &desc, &w, &scale, &zero, &out, &stats));
+                smash__digest_tensor(d, &scale);
+                smash__digest_tensor(d, &zero);
+                smash__digest_tensor(d, &out);
+                smash__digest_f64(d, stats.mse);
+                smash__digest_f64(d, stats.snr_db);
+                smash__digest_u64(d, stats.saturated);
+            }
+    return SMASH_OK;
+}
+
+SMASH__FN void smash__test_value(smash_digest *d)
+{
+    uint64_t rng = 5;
+    int i;
+    for (i = 0; i < 500; i++) {
+        char text[SMASH_NUMBER_BYTES];
+        double x = smash__float64(smash_random(&rng)), back = 0;
+        size_t n = smash_number_print(x, text);
+        smash_digest_add(d, text, n);
+        smash_number_parse(text, n, &back);
+        smash__digest_f64(d, back);
+    }
+}
+
+SMASH__FN smash_err smash__test_select(smash_ctx *ctx, smash_digest *d)
+{
+    static const char *const patterns[6] = { "head\\..*", "layer\\.\\d+$", "(a|b)*c{2,3}", "[^x-z]+\\b", "fc1", "" };
+    static const char *const names[6] = { "head.out", "layer.12", "abaccc", "fc10", "xyz", "" };
+    int i, j;
+    for (i = 0; i < 6; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_regex re;
+        SMASH__TRY(smash_regex_compile(ctx, patterns[i], smash__length(patterns[i]), &ctx->scratch, &re));
+        for (j = 0; j < 6; j++) {
+            int matched = 0;
+            SMASH__TRY(smash_regex_match(ctx, &re, names[j], smash__length(names[j]), &matched));
+            smash__digest_u64(d, (uint64_t)matched);
+        }
+        smash__scratch_rewind(ctx, mark);
+    }
+    return SMASH_OK;
+}
+
+/* A model of two layers through config, algorithms and writer: the digest is that of the file. */
+SMASH__FN smash_err smash__test_whole(smash_ctx *ctx, smash_digest *d, float *a, smash__buffer *file)
+{
+    static const char config_text[] = "{\"pruner\":\"l1_norm\",\"l1_norm_config_list\":[{\"op_types\":[\"Linear\"],\"sparse_ratio\":0.5}],"
+                                      "\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"a\"],\"quant_dtype\":\"int4\",\"granularity\":\"out_channel\"},"
+                                      "{\"op_names_re\":[\"b\"],\"quant_dtype\":\"uint8\",\"quant_scheme\":\"affine\"}]}";
+    static const size_t shape[2] = { SMASH__TEST_ROWS, SMASH__TEST_COLUMNS };
+    enum { ARENA_BYTES = 262144 };
+    smash_model model;
+    smash_config *config = (smash_config *)smash__scratch(ctx, 1, sizeof *config);
+    void *memory = smash__scratch(ctx, ARENA_BYTES, 1);
+    smash_arena arena;
+    smash_plan plan;
+    smash_result result;
+    smash_diags diags = SMASH_ZERO;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out = SMASH_ZERO;
+    smash_tensor t;
+    uint64_t rng = 6;
+    if (!config || !memory) return ctx->err;
+    smash_arena_init(&arena, memory, ARENA_BYTES, NULL);
+    diags.arena = &arena;
+    smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
+    smash_model_init(&model, &arena);
+    t = smash_tensor_view(SMASH_F32, a, SMASH__TEST_COUNT * sizeof *a, 2, shape);
+    t.flags = SMASH_TENSOR_CONST;
+    SMASH__TRY(smash_model_add(ctx, &model, "a.weight", &t, 0));
+    SMASH__TRY(smash_model_add(ctx, &model, "b.weight", &t, 0));
+    t = smash_tensor_view(SMASH_F32, a, SMASH__TEST_ROWS * sizeof *a, 1, shape);
+    t.flags = SMASH_TENSOR_CONST;
+    SMASH__TRY(smash_model_add(ctx, &model, "a.bias", &t, 0));
+    SMASH__TRY(smash_model_finish(ctx, &model));
+    smash_config_init(config, smash_builtins(), &arena, &diags);
+    SMASH__TRY(smash_config_load(ctx, config, config_text, sizeof config_text - 1, "selftest", NULL));
+    SMASH__TRY(smash_config_resolve(ctx, config, &model, &plan));
+    out.write = smash__buffer_write;
+    out.user = file;
+    desc.out = &out;
+    file->used = 0;
+    SMASH__TRY(smash_run(ctx, &plan, &desc, &result));
+    smash_digest_add(d, file->data, file->used);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, const char *section, uint64_t digest), void *user)
+{
+    static const char *const names[] = { "core", "tensor", "mask", "quant", "value", "select", "model+io+config+algo" };
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_digest all;
+    smash__buffer file;
+    float *a, *b;
+    int32_t *zeros;
+    int i;
+    if (!smash__ctx(ctx) || !line) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or line is missing");
+    file.bytes = 65536;
+    file.used = 0;
+    a = (float *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *a);
+    b = (float *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *b);
+    zeros = (int32_t *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *zeros);
+    file.data = (unsigned char *)smash__scratch(ctx, file.bytes, 1);
+    if (!a || !b || !zeros || !file.data) { smash__scratch_rewind(ctx, mark); return ctx->err; }
+    smash_digest_init(&all);
+    for (i = 0; i < (int)(sizeof names / sizeof *names); i++) {
+        smash_digest d;
+        smash_err err = SMASH_OK;
+        uint64_t digest;
+        smash_digest_init(&d);
+        if (i == 0)      smash__test_core(&d);
+        else if (i == 1) err = smash__test_tensor(ctx, &d, a, b);
+        else if (i == 2) err = smash__test_mask(ctx, &d, a, file.data);
+        else if (i == 3) err = smash__test_quant(ctx, &d, a, b, zeros, (uint16_t *)(void *)file.data);
+        else if (i == 4) smash__test_value(&d);
+        else if (i == 5) err = smash__test_select(ctx, &d);
+        else             err = smash__test_whole(ctx, &d, a, &file);
+        if (err) { smash__scratch_rewind(ctx, mark); return err; }
+        digest = smash_digest_end(&d);
+        smash__digest_u64(&all, digest);
+        line(user, names[i], digest);
+    }
+    line(user, "all", smash_digest_end(&all));
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* SMASH_IMPLEMENTATION */
+
+/*
+This software is available under two licenses; choose the one you prefer.
+
+ALTERNATIVE A - MIT License
+
+Copyright (c) 2026 the smash authors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+
+ALTERNATIVE B - Public Domain (www.unlicense.org)
+
+This is free and unencumbered software released into the public domain.
+
+Anyone is free to copy, modify, publish, use, compile, sell, or distribute this software, either in source code form or
+as a compiled binary, for any purpose, commercial or non-commercial, and by any means.
+
+In jurisdictions that recognize copyright laws, the author or authors of this software dedicate any and all copyright
+interest in the software to the public domain. We make this dedication for the benefit of the public at large and to the
+detriment of our heirs and successors. We intend this dedication to be an overt act of relinquishment in perpetuity of
+all present and future rights to this software under copyright law.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS BE
+LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT
+OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+*/

@@ -1,0 +1,87 @@
+/* Made by config_list_quant.py from recordings of NNI v3 (torch 1.13, CPU, float32). Do not edit. */
+static const struct { uint32_t lo, hi; uint32_t is_unsigned, bits; smash_scheme scheme; int32_t qmin, qmax; uint32_t scale; int32_t zero; } golden_qparams[] = {
+    { 0xBF800000u, 0x3F800000u, 0, 8, SMASH_AFFINE, -127, 127, 0x3C010204u, 0 },
+    { 0xBF800000u, 0x3F800000u, 1, 8, SMASH_SYMMETRIC, 0, 255, 0x3C008081u, 128 },
+    { 0xBF800000u, 0x3F800000u, 1, 4, SMASH_AFFINE, 0, 15, 0x3E088889u, 7 },
+    { 0xBF800000u, 0x3F800000u, 0, 2, SMASH_SYMMETRIC, -1, 1, 0x3F800000u, 0 },
+    { 0xBF800000u, 0x3F800000u, 0, 16, SMASH_AFFINE, -32767, 32767, 0x38000100u, 0 },
+    { 0xBF800000u, 0x3F800000u, 1, 1, SMASH_SYMMETRIC, 0, 1, 0x40000000u, 1 },
+    { 0xBE99999Au, 0x402CCCCDu, 1, 8, SMASH_AFFINE, 0, 255, 0x3C40C0C1u, 26 },
+    { 0xBE99999Au, 0x402CCCCDu, 0, 4, SMASH_SYMMETRIC, -7, 7, 0x3EC57C58u, 0 },
+    { 0xBE99999Au, 0x402CCCCDu, 0, 2, SMASH_AFFINE, -1, 1, 0x3FC00000u, -1 },
+    { 0xBE99999Au, 0x402CCCCDu, 1, 2, SMASH_SYMMETRIC, 0, 3, 0x3FE66667u, 2 },
+    { 0xBE99999Au, 0x402CCCCDu, 1, 1, SMASH_AFFINE, 0, 1, 0x40400000u, 0 },
+    { 0x3F000000u, 0x40400000u, 0, 8, SMASH_SYMMETRIC, -127, 127, 0x3CC18306u, 0 },
+    { 0x3F000000u, 0x40400000u, 0, 4, SMASH_AFFINE, -7, 7, 0x3E5B6DB7u, -7 },
+    { 0x3F000000u, 0x40400000u, 1, 4, SMASH_SYMMETRIC, 0, 15, 0x3ECCCCCDu, 8 },
+    { 0x3F000000u, 0x40400000u, 1, 2, SMASH_AFFINE, 0, 3, 0x3F800000u, 0 },
+    { 0x3F000000u, 0x40400000u, 0, 16, SMASH_SYMMETRIC, -32767, 32767, 0x38C00180u, 0 },
+    { 0xC0400000u, 0xBF000000u, 0, 8, SMASH_AFFINE, -127, 127, 0x3C418306u, 127 },
+    { 0xC0400000u, 0xBF000000u, 1, 8, SMASH_SYMMETRIC, 0, 255, 0x3CC0C0C1u, 128 },
+    { 0xC0400000u, 0xBF000000u, 1, 4, SMASH_AFFINE, 0, 15, 0x3E4CCCCDu, 15 },
+    { 0xC0400000u, 0xBF000000u, 0, 2, SMASH_SYMMETRIC, -1, 1, 0x40400000u, 0 },
+    { 0xC0400000u, 0xBF000000u, 0, 16, SMASH_AFFINE, -32767, 32767, 0x38400180u, 32767 },
+    { 0xC0400000u, 0xBF000000u, 1, 1, SMASH_SYMMETRIC, 0, 1, 0x40C00000u, 1 },
+    { 0x00000000u, 0x00000000u, 1, 8, SMASH_AFFINE, 0, 255, 0x34000000u, 0 },
+    { 0x00000000u, 0x00000000u, 0, 4, SMASH_SYMMETRIC, -7, 7, 0x34000000u, 0 },
+    { 0x00000000u, 0x00000000u, 0, 2, SMASH_AFFINE, -1, 1, 0x34000000u, -1 },
+    { 0x00000000u, 0x00000000u, 1, 2, SMASH_SYMMETRIC, 0, 3, 0x34000000u, 2 },
+    { 0x00000000u, 0x00000000u, 1, 1, SMASH_AFFINE, 0, 1, 0x34000000u, 0 },
+    { 0xC0B30000u, 0x40950000u, 0, 8, SMASH_SYMMETRIC, -127, 127, 0x3D3468D2u, 0 },
+    { 0xC0B30000u, 0x40950000u, 0, 4, SMASH_AFFINE, -7, 7, 0x3F3B6DB7u, 1 },
+    { 0xC0B30000u, 0x40950000u, 1, 4, SMASH_SYMMETRIC, 0, 15, 0x3F3EEEEFu, 8 },
+    { 0xC0B30000u, 0x40950000u, 1, 2, SMASH_AFFINE, 0, 3, 0x405AAAABu, 2 },
+    { 0xC0B30000u, 0x40950000u, 0, 16, SMASH_SYMMETRIC, -32767, 32767, 0x39330166u, 0 },
+    { 0xC1F69400u, 0x41A77400u, 0, 8, SMASH_AFFINE, -127, 127, 0x3E50A54Bu, 24 },
+    { 0xC1F69400u, 0x41A77400u, 1, 8, SMASH_SYMMETRIC, 0, 255, 0x3E778B8Cu, 128 },
+    { 0xC1F69400u, 0x41A77400u, 1, 4, SMASH_AFFINE, 0, 15, 0x405CD111u, 9 },
+    { 0xC1F69400u, 0x41A77400u, 0, 2, SMASH_SYMMETRIC, -1, 1, 0x41F69400u, 0 },
+    { 0xC1F69400u, 0x41A77400u, 0, 16, SMASH_AFFINE, -32767, 32767, 0x3A4F059Eu, 6262 },
+    { 0xC1F69400u, 0x41A77400u, 1, 1, SMASH_SYMMETRIC, 0, 1, 0x42769400u, 1 },
+    { 0x3089705Fu, 0x3109705Fu, 1, 8, SMASH_AFFINE, 0, 255, 0x34000000u, 0 },
+    { 0x3089705Fu, 0x3109705Fu, 0, 4, SMASH_SYMMETRIC, -7, 7, 0x34000000u, 0 },
+    { 0x3089705Fu, 0x3109705Fu, 0, 2, SMASH_AFFINE, -1, 1, 0x34000000u, -1 },
+    { 0x3089705Fu, 0x3109705Fu, 1, 2, SMASH_SYMMETRIC, 0, 3, 0x34000000u, 2 },
+    { 0x3089705Fu, 0x3109705Fu, 1, 1, SMASH_AFFINE, 0, 1, 0x34000000u, 0 },
+    { 0xF149F2CAu, 0x7149F2CAu, 0, 8, SMASH_SYMMETRIC, -127, 127, 0x6DCB89DEu, 0 },
+    { 0xF149F2CAu, 0x7149F2CAu, 0, 4, SMASH_AFFINE, -7, 7, 0x6FE6CC55u, 0 },
+    { 0xF149F2CAu, 0x7149F2CAu, 1, 4, SMASH_SYMMETRIC, 0, 15, 0x6FD76960u, 8 },
+    { 0xF149F2CAu, 0x7149F2CAu, 1, 2, SMASH_AFFINE, 0, 3, 0x7106A1DCu, 2 },
+    { 0xF149F2CAu, 0x7149F2CAu, 0, 16, SMASH_SYMMETRIC, -32767, 32767, 0x69C9F45Eu, 0 },
+    { 0x00000000u, 0x40C00000u, 0, 8, SMASH_AFFINE, -127, 127, 0x3CC18306u, -127 },
+    { 0x00000000u, 0x40C00000u, 1, 8, SMASH_SYMMETRIC, 0, 255, 0x3D40C0C1u, 128 },
+    { 0x00000000u, 0x40C00000u, 1, 4, SMASH_AFFINE, 0, 15, 0x3ECCCCCDu, 0 },
+    { 0x00000000u, 0x40C00000u, 0, 2, SMASH_SYMMETRIC, -1, 1, 0x40C00000u, 0 },
+    { 0x00000000u, 0x40C00000u, 0, 16, SMASH_AFFINE, -32767, 32767, 0x38C00180u, -32767 },
+    { 0x00000000u, 0x40C00000u, 1, 1, SMASH_SYMMETRIC, 0, 1, 0x41400000u, 1 },
+};
+static const uint32_t golden_fakequant_x0[] = { 0xC0400000u, 0xBFA28F5Cu, 0xBBA71DE7u, 0xBBA3D70Au, 0x00000000u, 0x3BA3D70Au, 0x3C75C28Fu, 0x3CCCCCCDu, 0x3F000000u, 0x3FA147AEu, 0x3FA28F5Cu, 0x3FA33333u, 0x40400000u, 0x3FD18800u, 0x3D5A0000u, 0xBE778000u, 0xBFC99800u, 0xBF4B9000u, 0xBFD3D800u, 0x3FCAD000u, 0x3F4C1000u, 0x3E844000u, 0x3FCBC800u, 0x3FA13800u, 0x3FA4A800u, 0x3FA4A800u, 0xBF042000u, 0x3F6B2000u, 0xBF8F4000u, 0x3FAA0000u, 0x3F0C5000u, 0xBECCC000u };
+static const uint32_t golden_fakequant_y0[] = { 0xBFA28F5Cu, 0xBFA28F5Cu, 0xBC23D70Au, 0x80000000u, 0x00000000u, 0x00000000u, 0x3CA3D70Au, 0x3CA3D70Au, 0x3F000000u, 0x3FA147AEu, 0x3FA28F5Cu, 0x3FA28F5Cu, 0x3FA28F5Cu, 0x3FA28F5Cu, 0x3D4CCCCCu, 0xBE75C28Fu, 0xBFA28F5Cu, 0xBF4CCCCCu, 0xBFA28F5Cu, 0x3FA28F5Cu, 0x3F4CCCCCu, 0x3E851EB8u, 0x3FA28F5Cu, 0x3FA147AEu, 0x3FA28F5Cu, 0x3FA28F5Cu, 0xBF051EB8u, 0x3F6B851Eu, 0xBF8F5C29u, 0x3FA28F5Cu, 0x3F0CCCCDu, 0xBECCCCCCu };
+static const uint32_t golden_fakequant_x1[] = { 0xC0400000u, 0xBFA28F5Cu, 0xBBA71DE7u, 0xBBA3D70Au, 0x00000000u, 0x3BA3D70Au, 0x3C75C28Fu, 0x3CCCCCCDu, 0x3F000000u, 0x3FA147AEu, 0x3FA28F5Cu, 0x3FA33333u, 0x40400000u, 0x3FD18800u, 0x3D5A0000u, 0xBE778000u, 0xBFC99800u, 0xBF4B9000u, 0xBFD3D800u, 0x3FCAD000u, 0x3F4C1000u, 0x3E844000u, 0x3FCBC800u, 0x3FA13800u, 0x3FA4A800u, 0x3FA4A800u, 0xBF042000u, 0x3F6B2000u, 0xBF8F4000u, 0x3FAA0000u, 0x3F0C5000u, 0xBECCC000u };
+static const uint32_t golden_fakequant_y1[] = { 0xBE99999Au, 0xBE99999Au, 0x00000000u, 0x00000000u, 0x00000000u, 0x00000000u, 0x00000000u, 0x00000000u, 0x3F000000u, 0x3F99999Au, 0x3F99999Au, 0x3F99999Au, 0x3F99999Au, 0x3F99999Au, 0x3DCCCCCDu, 0xBE4CCCCDu, 0xBE99999Au, 0xBE99999Au, 0xBE99999Au, 0x3F99999Au, 0x3F4CCCCDu, 0x3E99999Au, 0x3F99999Au, 0x3F99999Au, 0x3F99999Au, 0x3F99999Au, 0xBE99999Au, 0x3F666667u, 0xBE99999Au, 0x3F99999Au, 0x3F000000u, 0xBE99999Au };
+static const struct { uint32_t is_unsigned, bits, scale; int32_t zero; size_t count; const uint32_t *x, *y; } golden_fakequant[] = {
+    { 0, 8, 0x3C23D70Au, 0, 32, golden_fakequant_x0, golden_fakequant_y0 },
+    { 1, 4, 0x3DCCCCCDu, 3, 32, golden_fakequant_x1, golden_fakequant_y1 },
+};
+static const uint32_t golden_ptq_w0[] = { 0xBF00B000u, 0xBF548000u, 0xBF37D000u, 0xBFC84800u, 0x3D820000u, 0xBF5A6000u, 0x3E034000u, 0x3ED0E000u, 0x3F14E000u, 0xBF0FC000u, 0xBFE05800u, 0x3D2B0000u };
+static const uint32_t golden_ptq_scale0[] = { 0x3C169122u };
+static const int32_t golden_ptq_zero0[] = { 64 };
+static const uint32_t golden_ptq_w1[] = { 0xBF00B000u, 0xBF548000u, 0xBF37D000u, 0xBFC84800u, 0x3D820000u, 0xBF5A6000u, 0x3E034000u, 0x3ED0E000u, 0x3F14E000u, 0xBF0FC000u, 0xBFE05800u, 0x3D2B0000u };
+static const uint32_t golden_ptq_scale1[] = { 0x3C613939u };
+static const int32_t golden_ptq_zero1[] = { 128 };
+static const uint32_t golden_ptq_w2[] = { 0xBF00B000u, 0xBF548000u, 0xBF37D000u, 0xBFC84800u, 0x3D820000u, 0xBF5A6000u, 0x3E034000u, 0x3ED0E000u, 0x3F14E000u, 0xBF0FC000u, 0xBFE05800u, 0x3D2B0000u };
+static const uint32_t golden_ptq_scale2[] = { 0x3E1F599Au };
+static const int32_t golden_ptq_zero2[] = { 11 };
+static const uint32_t golden_ptq_w3[] = { 0xBF00B000u, 0xBF548000u, 0xBF37D000u, 0xBFC84800u, 0x3D820000u, 0xBF5A6000u, 0x3E034000u, 0x3ED0E000u, 0x3F14E000u, 0xBF0FC000u, 0xBFE05800u, 0x3D2B0000u };
+static const uint32_t golden_ptq_scale3[] = { 0x3C621C38u };
+static const int32_t golden_ptq_zero3[] = { 0 };
+static const uint32_t golden_ptq_w4[] = { 0xBF00B000u, 0xBF548000u, 0xBF37D000u, 0xBFC84800u, 0x3D820000u, 0xBF5A6000u, 0x3E034000u, 0x3ED0E000u, 0x3F14E000u, 0xBF0FC000u, 0xBFE05800u, 0x3D2B0000u };
+static const uint32_t golden_ptq_scale4[] = { 0x3B562C59u, 0x3BC9DBB7u, 0x3B6C78F2u, 0x3AD2850Au, 0x3B9376EEu, 0x3BE77EFEu };
+static const int32_t golden_ptq_zero4[] = { 127, 127, 109, -127, -2, 121 };
+static const struct { size_t shape[2]; uint32_t is_unsigned, bits; smash_scheme scheme; uint32_t grain_count; int32_t grain[2]; size_t blocks; const uint32_t *w, *scale; const int32_t *zero; } golden_ptq[] = {
+    { { 3, 4 }, 0, 8, SMASH_AFFINE, 0, { 0 }, 1, golden_ptq_w0, golden_ptq_scale0, golden_ptq_zero0 },
+    { { 3, 4 }, 1, 8, SMASH_SYMMETRIC, 0, { 0 }, 1, golden_ptq_w1, golden_ptq_scale1, golden_ptq_zero1 },
+    { { 3, 4 }, 1, 4, SMASH_AFFINE, 0, { 0 }, 1, golden_ptq_w2, golden_ptq_scale2, golden_ptq_zero2 },
+    { { 3, 4 }, 0, 8, SMASH_SYMMETRIC, 0, { 0 }, 1, golden_ptq_w3, golden_ptq_scale3, golden_ptq_zero3 },
+    { { 3, 4 }, 0, 8, SMASH_AFFINE, 2, { 1, 2 }, 6, golden_ptq_w4, golden_ptq_scale4, golden_ptq_zero4 },
+};

@@ -1,0 +1,414 @@
+/* test_algo.c - whole models through smash_run: what is in the file, the same bytes whatever the machine does, bounded
+ * memory, failures that leave nothing behind, and the report. Expected numbers are computed here, in double. */
+#include "../smash.h"
+#include "test.h"
+#include <math.h>
+
+typedef struct buffer { unsigned char data[262144]; size_t used; size_t writes, fail_at; } buffer;
+static int buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    buffer *b = (buffer *)user;
+    if (++b->writes == b->fail_at || offset + bytes > sizeof b->data) return 1;
+    memcpy(b->data + offset, data, bytes);
+    if (offset + bytes > b->used) b->used = (size_t)(offset + bytes);
+    return 0;
+}
+static int buffer_read(void *user, uint64_t offset, void *data, size_t bytes)
+{
+    buffer *b = (buffer *)user;
+    if (offset + bytes > b->used) return 1;
+    memcpy(data, b->data + offset, bytes);
+    return 0;
+}
+
+static smash_ctx ctx;
+static smash_arena arena;
+static smash_diags diags;
+static smash_config config;
+static smash_plan plan;
+static buffer source, out, masks;
+static smash_io source_io;
+
+/* A model file: conv [8,3,3,3] with bias, fc [10,40] without, bn, an embedding in f16, a bf16 and an f64 layer, an index buffer. */
+static void make_source(void)
+{
+    static const struct { const char *name; smash_dtype dtype; uint32_t ndim; size_t shape[4]; } tensors[] = {
+        { "conv.weight", SMASH_F32, 4, { 8, 3, 3, 3 } }, { "conv.bias", SMASH_F32, 1, { 8 } }, { "fc.weight", SMASH_F32, 2, { 10, 40 } },
+        { "bn.weight", SMASH_F32, 1, { 8 } }, { "bn.bias", SMASH_F32, 1, { 8 } }, { "bn.running_mean", SMASH_F32, 1, { 8 } },
+        { "tok_emb.weight", SMASH_F16, 2, { 16, 5 } }, { "half.weight", SMASH_BF16, 2, { 6, 7 } }, { "wide.weight", SMASH_F64, 2, { 5, 9 } },
+        { "position.ids", SMASH_I64, 1, { 4 } }, { "empty.weight", SMASH_F32, 2, { 0, 4 } } };
+    static const smash_meta metadata[] = { { "format", "pt" } };
+    smash_tensor views[COUNT_OF(tensors)];
+    smash_layout layout;
+    uint64_t rng = 42;
+    size_t i, k, n;
+    smash_io io = SMASH_ZERO;
+    source.used = source.writes = source.fail_at = 0;
+    io.write = buffer_write;
+    io.user = &source;
+    for (i = 0; i < COUNT_OF(tensors); i++) {
+        views[i] = smash_tensor_view(tensors[i].dtype, NULL, 0, tensors[i].ndim, tensors[i].shape);
+        views[i].name = tensors[i].name;
+    }
+    CHECK_ERR(&ctx, smash_safetensors_layout(&ctx, views, COUNT_OF(views), metadata, 1, &arena, &layout), SMASH_OK, "source");
+    CHECK_ERR(&ctx, smash_safetensors_begin(&ctx, &layout, &io), SMASH_OK, "source");
+    for (i = 0; i < COUNT_OF(tensors); i++) {
+        double numbers[512];
+        smash_tensor from = views[i];
+        smash_tensor_count(&views[i], &n);
+        for (k = 0; k < n; k++) numbers[k] = tensors[i].dtype == SMASH_I64 ? (double)k : (double)((int64_t)(smash_random(&rng) >> 44) - 524288) / 262144.0;
+        from.dtype = SMASH_F64;
+        from.data = numbers;
+        from.bytes = n * sizeof *numbers;
+        smash_tensor_bytes(&views[i], &views[i].bytes);
+        views[i].data = smash_arena_alloc(&ctx, &arena, views[i].bytes);
+        if (tensors[i].dtype == SMASH_F64) memcpy(views[i].data, numbers, from.bytes);
+        else CHECK_ERR(&ctx, smash_tensor_convert(&ctx, &from, &views[i]), SMASH_OK, "%s", tensors[i].name);
+        CHECK_ERR(&ctx, smash_safetensors_put(&ctx, &layout, &io, i, &views[i]), SMASH_OK, "%s", tensors[i].name);
+    }
+    source_io = smash_io_memory(source.data, source.used);
+}
+
+static void start(void)
+{
+    smash_arena_release(&arena);
+    memset(&diags, 0, sizeof diags);
+    diags.arena = &arena;
+    smash_ctx_reset(&ctx);
+    smash_config_init(&config, smash_builtins(), &arena, &diags);
+    make_source();
+}
+
+static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
+
+static smash_err run(const char *text, const smash_io *from, smash_result *result)
+{
+    static smash_model model;                  /* the plan points to it */
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out_io = SMASH_ZERO, masks_io = SMASH_ZERO;
+    smash_err err = smash_safetensors_read(&ctx, NULL, from, &arena, &diags, &model);
+    if (!err) err = smash_config_load(&ctx, &config, text, strlen(text), "c.json", NULL);
+    if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
+    if (err) return err;
+    out_io.write = masks_io.write = buffer_write;
+    out_io.user = &out;
+    masks_io.user = &masks;
+    out.used = out.writes = masks.used = masks.writes = 0;
+    desc.out = &out_io;
+    desc.masks = &masks_io;
+    return smash_run(&ctx, &plan, &desc, result);
+}
+
+static const char everything[] = "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\", \"half\"], \"sparse_ratio\": 0.5},"
+    " {\"op_names\": [\"fc\", \"tok_emb\", \"wide\"], \"sparse_ratio\": 0.3, \"granularity\": [1, 1]}],"
+    " \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"},"
+    " {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\", \"granularity\": [1, 8]},"
+    " {\"op_names\": [\"tok_emb\"], \"quant_dtype\": \"uint2\", \"quant_scheme\": \"affine\"},"
+    " {\"op_names\": [\"half\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"uint12\", \"quant_scheme\": \"affine\", \"granularity\": \"in_channel\"},"
+    " {\"op_names\": [\"wide\"], \"target_names\": [\"weight\", \"_output_\"], \"quant_dtype\": \"int16\"}]}";
+
+/* One number of a tensor of any dtype, through the library's own exact conversion (tested in test_tensor.c) */
+static double number(const smash_tensor *t, size_t i)
+{
+    double all[512];
+    smash_tensor x = *t;
+    size_t n;
+    smash_tensor_count(t, &n);
+    if (t->dtype == SMASH_F64) return ((const double *)t->data)[i];
+    x.dtype = SMASH_F64;
+    x.flags = 0;
+    x.data = all;
+    x.bytes = sizeof all;
+    return smash_tensor_convert(&ctx, t, &x) == SMASH_OK && i < n ? all[i] : 1e30;
+}
+
+static smash_tensor tensor_of(const smash_model *model, const char *name)
+{
+    smash_tensor t = SMASH_ZERO;
+    ptrdiff_t p = smash_model_find_param(model, name);
+    CHECK(p >= 0, "no tensor %s", name);
+    if (p >= 0) CHECK_ERR(&ctx, smash_model_load(&ctx, model, (size_t)p, &arena, &t), SMASH_OK, "%s", name);
+    return t;
+}
+
+/* What the file holds: names, dtypes, shapes, and numbers within half a step of the masked original. */
+static void test_contents(void)
+{
+    static const struct { const char *weight, *stored, *dtype; uint32_t bits; int is_unsigned; const char *scale_shape; int has_zero; } rows[] = {
+        { "conv.weight", "conv.weight", "I8", 8, 0, "8 1 1 1", 0 }, { "fc.weight", "fc.weight_packed", "U8", 4, 0, "10 5", 0 },
+        { "tok_emb.weight", "tok_emb.weight_packed", "U8", 2, 1, "1 1", 1 }, { "half.weight", "half.weight", "U16", 12, 1, "1 7", 1 },
+        { "wide.weight", "wide.weight", "I16", 16, 0, "1 1", 0 } };
+    smash_model in, got, mask;
+    smash_io io, masks_io;                     /* a model keeps a pointer to its io */
+    smash_result result;
+    size_t i, k, n;
+    start();
+    CHECK_ERR(&ctx, run(everything, &source_io, &result), SMASH_OK, "%s", said());
+    CHECK(out.used == result.bytes, "%zu bytes of %zu", out.used, source.used);
+    io = smash_io_memory(out.data, out.used);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, &diags, &got), SMASH_OK, "%s", said());
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, &diags, &in), SMASH_OK, "%s", said());
+    masks_io = smash_io_memory(masks.data, masks.used);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &masks_io, &arena, &diags, &mask), SMASH_OK, "%s", said());
+    CHECK(mask.param_count == 6, "%zu masks", mask.param_count);
+    CHECK(got.metadata_count == 5 && strcmp(got.metadata[0].key, "format") == 0 && strcmp(got.metadata[0].value, "pt") == 0, "%zu metadata", got.metadata_count);
+    CHECK(strcmp(got.modules[smash_model_find_module(&got, "fc")].type, "Linear") == 0 && !got.modules[smash_model_find_module(&got, "fc")].inferred, "type of a packed layer");
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char name[64], shape[64] = "";
+        smash_tensor w = tensor_of(&in, rows[i].weight), q = tensor_of(&got, rows[i].stored), s, z = SMASH_ZERO, m = tensor_of(&mask, rows[i].weight), scale_shape;
+        smash_grain grain;
+        smash_grid grid;
+        int32_t block[SMASH_MAX_DIMS];
+        uint32_t d;
+        size_t zeros = 0;
+        snprintf(name, sizeof name, "%s_scale", rows[i].weight);
+        s = tensor_of(&got, name);
+        snprintf(name, sizeof name, "%s_zero_point", rows[i].weight);
+        CHECK((smash_model_find_param(&got, name) >= 0) == rows[i].has_zero, "%s", name);
+        if (rows[i].has_zero) z = tensor_of(&got, name);
+        CHECK(strcmp(smash_dtype_name(q.dtype), rows[i].dtype) == 0, "%s is %s", rows[i].stored, smash_dtype_name(q.dtype));
+        for (d = 0; d < s.ndim; d++) snprintf(shape + strlen(shape), sizeof shape - strlen(shape), d ? " %zu" : "%zu", s.shape[d]);
+        CHECK(strcmp(shape, rows[i].scale_shape) == 0, "%s_scale has shape %s", rows[i].weight, shape);
+        smash_tensor_count(&w, &n);
+        if (rows[i].bits < 8) {
+            snprintf(name, sizeof name, "%s_shape", rows[i].weight);
+            scale_shape = tensor_of(&got, name);
+            for (d = 0; d < w.ndim; d++) CHECK((size_t)number(&scale_shape, d) == w.shape[d], "%s[%u]", name, d);
+            CHECK(q.shape[0] == (n * rows[i].bits + 7) / 8, "%s has %zu bytes", rows[i].stored, q.shape[0]);
+            q.dtype = rows[i].bits == 4 ? (rows[i].is_unsigned ? SMASH_U4 : SMASH_I4) : (rows[i].is_unsigned ? SMASH_U2 : SMASH_I2);
+            q.ndim = w.ndim;
+            memcpy(q.shape, w.shape, sizeof q.shape);
+        }
+        for (d = 0; d < w.ndim; d++) block[d] = (int32_t)(w.shape[d] / s.shape[d]);
+        grain = smash_grain_block(block, w.ndim);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &w, &grid), SMASH_OK, "%s", rows[i].weight);
+        for (k = 0; k < n; k++) {
+            size_t at = k, b = 0, stride = 1;
+            double x, back, step;
+            for (d = w.ndim; d--; at /= w.shape[d]) { b += at % w.shape[d] / grid.block[d] * stride; stride *= grid.count[d]; }
+            step = number(&s, b);
+            x = ((const unsigned char *)m.data)[k] ? number(&w, k) : 0;
+            back = (number(&q, k) - (rows[i].has_zero ? number(&z, b) : 0)) * step;
+            zeros += !((const unsigned char *)m.data)[k];
+            /* half a step; at the ends of an affine grid up to one, since its zero point is rounded */
+            CHECK(fabs(x - back) <= step * (rows[i].has_zero ? 1.0 : 0.5000001), "%s[%zu]: %g reads back as %g, step %g", rows[i].weight, k, x, back, step);
+        }
+        CHECK(zeros > 0, "%s: nothing was pruned", rows[i].weight);
+    }
+    {
+        smash_tensor a = tensor_of(&in, "conv.bias"), b = tensor_of(&got, "conv.bias"), m = tensor_of(&mask, "conv.bias"), w = tensor_of(&mask, "conv.weight");
+        size_t dropped = 0;
+        for (k = 0; k < 8; k++) {
+            int keep = ((const unsigned char *)m.data)[k];
+            dropped += !keep;
+            CHECK(keep == ((const unsigned char *)w.data)[k * 27], "bias %zu does not follow its row", k);
+            CHECK(((const float *)b.data)[k] == (keep ? ((const float *)a.data)[k] : 0), "bias %zu", k);
+        }
+        CHECK(dropped == 4, "%zu channels dropped", dropped);
+        a = tensor_of(&in, "bn.weight");
+        b = tensor_of(&got, "bn.weight");
+        CHECK(memcmp(a.data, b.data, 32) == 0, "an untouched tensor changed");
+    }
+}
+
+static void reverse(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg)
+{
+    (void)user;
+    while (count--) fn(arg, count);
+}
+
+/* The same file: mapped or read, aligned or not, with and without SIMD, whatever order the threads take. */
+static void test_same_bytes(void)
+{
+    static buffer first, first_masks;
+    static unsigned char shifted[sizeof source.data + 1];
+    smash_result result, again;
+    int way;
+    for (way = 0; way < 5; way++) {
+        smash_io io;
+        start();
+        io = source_io;
+        if (way == 1) { io.map = NULL; io.read = buffer_read; io.user = &source; io.bytes = source.used; }
+        if (way == 2) { memcpy(shifted + 1, source.data, source.used); io = smash_io_memory(shifted + 1, source.used); }
+        ctx.no_simd = way == 3;
+        ctx.parallel = way == 4 ? reverse : NULL;
+        CHECK_ERR(&ctx, run(everything, &io, &again), SMASH_OK, "way %d: %s", way, said());
+        if (way == 0) { first = out; first_masks = masks; result = again; }
+        CHECK(out.used == first.used && memcmp(out.data, first.data, out.used) == 0, "way %d: another file", way);
+        CHECK(masks.used == first_masks.used && memcmp(masks.data, first_masks.data, masks.used) == 0, "way %d: other masks", way);
+        CHECK(again.nonzero == result.nonzero && again.parameters == result.parameters, "way %d: other counts", way);
+    }
+    ctx.no_simd = 0;
+    ctx.parallel = NULL;
+}
+
+/* NaN and Inf are found and named; the output is refused */
+static void test_nonfinite(void)
+{
+    static const struct { uint32_t bits; const char *config, *tensor; size_t index; } rows[] = {
+        { 0x7FC00000u, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", "fc.weight", 137 },
+        { 0xFF800000u, "{\"quantizer\": \"ptq\"}", "fc.weight", 399 },
+        { 0x7F800000u, "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5}", "conv.weight", 0 },
+        { 0x7F800001u, "{\"pruner\": \"fpgm\", \"fpgm_sparse_ratio\": 0.5}", "conv.weight", 215 },
+        { 0xFFC00000u, "{\"quantizer\": \"ptq\", \"ptq_granularity\": \"out_channel\", \"ptq_quant_scheme\": \"affine\"}", "conv.weight", 77 } };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_model model;
+        smash_result result;
+        ptrdiff_t p;
+        start();
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &model), SMASH_OK, "row %zu", i);
+        p = smash_model_find_param(&model, rows[i].tensor);
+        memcpy(source.data + model.params[p].offset + 4 * rows[i].index, &rows[i].bits, 4);
+        CHECK_ERR(&ctx, run(rows[i].config, &source_io, &result), SMASH_ERR_NONFINITE, "%s", rows[i].config);
+        CHECK(ctx.index == rows[i].index && strstr(ctx.message, rows[i].tensor), "%s: index %zu, message %s", rows[i].config, ctx.index, ctx.message);
+    }
+}
+
+/* Writes that fail one after the other, memory that runs out one allocation after the other */
+static void test_failures(void)
+{
+    smash_result result;
+    size_t n;
+    smash_err err = SMASH_ERR_IO;
+    for (n = 1; n < 200 && err; n++) {
+        start();
+        out.fail_at = n;
+        err = run(everything, &source_io, &result);
+        CHECK(err == SMASH_OK || err == SMASH_ERR_IO, "write %zu: %s", n, smash_err_name(err));
+    }
+    CHECK(err == SMASH_OK && n > 10, "%zu writes", n);
+    out.fail_at = 0;
+    err = SMASH_ERR_NOMEM;
+    for (n = 1; n < 3000 && err; n++) {
+        start();
+        test_alloc_calls = 0;
+        test_fail_at = n;
+        err = run(everything, &source_io, &result);
+        test_fail_at = 0;
+        CHECK(err == SMASH_OK || err == SMASH_ERR_NOMEM || diags.dropped, "allocation %zu: %s: %s", n, smash_err_name(err), ctx.message);
+    }
+    CHECK(err == SMASH_OK, "never enough memory");
+}
+
+/* Scratch is bounded by the largest tensor, not by the model: forty layers need what one needs. */
+static void test_bounded_memory(void)
+{
+    size_t peak[2];
+    int many;
+    for (many = 0; many < 2; many++) {
+        static float weights[64 * 64];
+        static const size_t shape[2] = { 64, 64 };
+        static const char text[] = "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"ptq\"}";
+        smash_model model;
+        smash_result result;
+        smash_run_desc desc = SMASH_ZERO;
+        int i;
+        char name[32];
+        smash_tensor t = smash_tensor_view(SMASH_F32, weights, sizeof weights, 2, shape);
+        start();
+        for (i = 0; i < 64 * 64; i++) weights[i] = (float)(i % 97) - 48.0f;
+        t.flags = SMASH_TENSOR_CONST;
+        smash_model_init(&model, &arena);
+        for (i = 0; i < (many ? 40 : 1); i++) {
+            snprintf(name, sizeof name, "l%d.weight", i);
+            CHECK_ERR(&ctx, smash_model_add(&ctx, &model, name, &t, 0), SMASH_OK, "%s", name);
+        }
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "finish");
+        CHECK_ERR(&ctx, smash_config_load(&ctx, &config, text, strlen(text), NULL, NULL), SMASH_OK, "load");
+        CHECK_ERR(&ctx, smash_config_resolve(&ctx, &config, &model, &plan), SMASH_OK, "resolve: %s", said());
+        ctx.scratch.peak = 0;
+        CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "run");
+        peak[many] = ctx.scratch.peak;
+        CHECK(weights[3] == -45.0f, "the model was changed");
+    }
+    CHECK(peak[1] < peak[0] + 16384 && peak[0] < 64 * 64 * 4 * 3 + 65536, "scratch %zu for one layer, %zu for forty", peak[0], peak[1]);
+}
+
+/* A dry run reports what a real one does; the report is JSON with one row per target; compressing twice is refused. */
+static void test_report(void)
+{
+    smash_result result, dry;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_text text = SMASH_ZERO;
+    smash_writer w = SMASH_ZERO;
+    smash_json doc;
+    smash_io io;
+    const smash_value *row;
+    size_t i;
+    static buffer compressed;
+    start();
+    CHECK_ERR(&ctx, run(everything, &source_io, &result), SMASH_OK, "%s", said());
+    CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &dry), SMASH_OK, "dry run");
+    CHECK(dry.bytes == result.bytes && dry.nonzero == result.nonzero && dry.mask_bytes == result.mask_bytes, "the dry run differs");
+    text.ctx = &ctx;
+    text.arena = &arena;
+    w.put = smash_text_put;
+    w.user = &text;
+    w.indent = 2;
+    w.flat = 2;
+    smash_report_rows(&w, &plan);
+    CHECK(w.err == SMASH_OK, "writer: %s", smash_err_name(w.err));
+    CHECK_ERR(&ctx, smash_json_parse(&ctx, NULL, text.data, text.bytes, &arena, &diags, &doc), SMASH_OK, "%s", text.data);
+    CHECK(doc.root->type == SMASH_VALUE_ARRAY && doc.root->count == plan.count && plan.count == 12, "%zu rows", plan.count);
+    for (i = 0, row = doc.root + 1; i < plan.count; i++, row += row->span) {
+        int prune = plan.rows[i].algo->group == SMASH_PRUNER;
+        CHECK(smash_value_get(row, "module") && smash_value_get(row, "note") && smash_value_get(row, "granularity"), "row %zu", i);
+        CHECK(prune == (smash_value_get(row, "zeros") != NULL) && prune == !smash_value_get(row, "snr_db"), "row %zu: keys", i);
+        CHECK(i == 0 || plan.rows[i - 1].algo->group <= plan.rows[i].algo->group, "row %zu: order", i);
+    }
+    compressed = out;
+    start();
+    io = smash_io_memory(compressed.data, compressed.used);
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"]}]}", &io, &result), SMASH_ERR_CONFIG, "twice");
+    CHECK(strstr(said(), "compressed already"), "%s", said());
+    start();
+    CHECK_ERR(&ctx, run("{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"empty\"], \"sparse_ratio\": 0.5}]}", &source_io, &result), SMASH_OK, "empty tensor");
+    CHECK(plan.count == 1 && plan.rows[0].skip && strstr(plan.rows[0].note, "empty"), "no note on an empty tensor");
+    start();
+    CHECK_ERR(&ctx, run("{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.1}]}", &source_io, &result), SMASH_OK, "%s", said());
+    CHECK(plan.rows[0].note && strstr(plan.rows[0].note, "less than one block"), "no note where k is 0");
+}
+
+static char lines[16][48];
+static size_t line_count;
+static void line(void *user, const char *section, uint64_t digest)
+{
+    (void)user;
+    if (line_count < 16) snprintf(lines[line_count++], sizeof lines[0], "%s %016llx", section, (unsigned long long)digest);
+}
+
+/* The digest is the promise: these values may change only with a version that says so in the CHANGELOG. */
+static void test_selftest(void)
+{
+    static char first[16][48];
+    int way;
+    for (way = 0; way < 3; way++) {
+        ctx.no_simd = way == 1;
+        ctx.parallel = way == 2 ? reverse : NULL;
+        line_count = 0;
+        CHECK_ERR(&ctx, smash_selftest(&ctx, line, NULL), SMASH_OK, "way %d", way);
+        if (way == 0) memcpy(first, lines, sizeof first);
+        CHECK(line_count == 8 && memcmp(first, lines, sizeof first) == 0, "way %d: other digests", way);
+    }
+    ctx.no_simd = 0;
+    ctx.parallel = NULL;
+    CHECK(strcmp(lines[7], "all f0a27c509ddb3c0f") == 0, "the digest is now: %s", lines[7]);
+}
+
+int main(void)
+{
+    test_ctx(&ctx);
+    smash_arena_init(&arena, NULL, 0, &test_allocator);
+    test_contents();
+    test_same_bytes();
+    test_nonfinite();
+    test_failures();
+    test_bounded_memory();
+    test_report();
+    test_selftest();
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+    CHECK(test_alloc_live == 0, "%zu blocks leaked", test_alloc_live);
+    return test_done();
+}

@@ -1,0 +1,264 @@
+/* The command, as a shell sees it: exit status, what it says where, which files it leaves. Each row is a line for sh, run with
+ * $S = the command and $D = a folder with the files that make_files() writes. */
+#include "../smash.h"
+#include "test.h"
+
+#if defined(_WIN32)
+int main(void) { CHECK(1, "the rows need sh"); return test_done(); }
+#else
+#include <sys/wait.h>
+
+#ifndef SMASH_COMMAND
+#define SMASH_COMMAND "./smash"
+#endif
+#define DIR "build/cli"
+#define START "S='" SMASH_COMMAND "'; D='" DIR "'; M=$D/m.safetensors; "
+
+/* ---- files ---- */
+
+static void put_file(const char *name, const void *data, size_t bytes)
+{
+    char path[256];
+    FILE *f;
+    sprintf(path, DIR "/%.200s", name);
+    f = fopen(path, "wb");
+    CHECK(f && fwrite(data, 1, bytes, f) == bytes, "%s cannot be written", path);
+    if (f) fclose(f);
+}
+
+/* A model with the header and `count` floats 1, -2, 3, -4 ...; number `nan` is NaN. All bytes little endian. */
+static void put_model(const char *name, const char *header, size_t count, size_t nan)
+{
+    static unsigned char file[8192];
+    size_t n = strlen(header), i;
+    uint32_t bits;
+
+    memset(file, 0, sizeof(file));
+    memset(file + 8, ' ', (n + 7) / 8 * 8);
+    memcpy(file + 8, header, n);
+    n = (n + 7) / 8 * 8;
+    file[0] = (unsigned char)n;
+    file[1] = (unsigned char)(n >> 8);
+    for (i = 0; i < count; i++) {
+        float x = (float)(i + 1) * (i % 2 ? -1.0f : 1.0f);
+        unsigned char *at = file + 8 + n + 4 * i;
+        memcpy(&bits, &x, 4);
+        if (i == nan) bits = 0x7FC00000u;
+        at[0] = (unsigned char)bits; at[1] = (unsigned char)(bits >> 8); at[2] = (unsigned char)(bits >> 16); at[3] = (unsigned char)(bits >> 24);
+    }
+    put_file(name, file, 8 + n + 4 * count);
+}
+
+static void put_text(const char *name, const char *text) { put_file(name, text, strlen(text)); }
+
+static void make_files(void)
+{
+    static const char header[] = "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[4,8],\"data_offsets\":[0,128]},"
+                                 "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[128,144]}}";
+    CHECK(system("rm -rf " DIR " && mkdir -p " DIR "/folder") == 0, "no folder " DIR);
+    put_model("m.safetensors", header, 36, 99);
+    put_model("nan.safetensors", header, 36, 7);
+    put_model("cut.safetensors", header, 35, 99);
+    put_model("other.safetensors", "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[8,4],\"data_offsets\":[0,128]},"
+                                   "\"head.weight\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[128,144]}}", 36, 99);
+    put_model("escape.safetensors", "{\"a\\u001b[31mb\\u009b.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}", 4, 99);
+    put_model("f8.safetensors", "{\"a.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,2],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("empty.safetensors", "{}", 0, 99);
+    put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
+                          "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
+    put_text("list.json", "[{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.25}]");
+    put_text("int4.json", "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\"}]}");
+    put_text("unknown.json", "{\n  \"pruner\": \"level\",\n  \"level_sparse_ration\": 0.5,\n  \"level_config_lst\": []\n}\n");
+    put_text("value.json", "{\"pruner\": \"level\",\n \"level_sparse_ratio\": 1.5}\n");
+    put_text("syntax.json", "{\n  \"pruner\": \n}\n");
+    put_text("lenient.json", "{'pruner': 'level', 'level_config_list': [{'op_types': ['Linear'], 'target_names': ['weight'], 'sparse_ratio': 0.5},]}");
+    put_text("none.json", "");
+}
+
+/* ---- rows ---- */
+
+typedef struct row { const char *command; int status; const char *out, *err; } row;   /* out, err: NULL = nothing at all, "" = whatever */
+
+static const row rows[] = {
+    /* help */
+    { "$S", 0, "smash compress model.safetensors -c config.json", NULL },
+    { "$S --help", 0, "algorithms", NULL },
+    { "$S --version", 0, "smash " SMASH_VERSION_TEXT "\n", NULL },
+    { "$S compress --help", 0, "--dry-run", NULL },
+    { "$S inspect --help", 0, "smash inspect model.safetensors --json", NULL },
+    { "$S diff -h", 0, "examples", NULL },
+    { "$S check --help", 0, "examples", NULL },
+    { "$S algorithms --help", 0, "examples", NULL },
+    { "$S selftest --help", 0, "examples", NULL },
+
+    /* 2: wrong usage */
+    { "$S comprss", 2, NULL, "unknown command comprss; the nearest is compress" },
+    { "$S --version=3", 2, NULL, "unknown flag" },
+    { "$S compress $M --pruner level --dryrun", 2, NULL, "unknown flag --dryrun; the nearest is --dry-run" },
+    { "$S inspect $M --masks x", 2, NULL, "unknown flag --masks" },
+    { "$S compress", 2, NULL, "compress needs MODEL" },
+    { "$S compress $M", 2, NULL, "-c CONFIG" },
+    { "$S compress $M -c $D/good.json", 2, NULL, "-o OUT" },
+    { "$S compress $M -c", 2, NULL, "CONFIG is missing behind -c" },
+    { "$S compress $M $M -c $D/good.json -o $D/o", 2, NULL, "one argument too many" },
+    { "$S compress $M -c $D/good.json -o $D/o -o $D/p", 2, NULL, "given twice: --output" },
+    { "$S compress $M -c $D/good.json -o $D/o --report $D/o", 2, NULL, "two files at once" },
+    { "$S compress $M -c $D/good.json -o - --json", 2, NULL, "standard output" },
+    { "$S compress - -c - -o $D/o", 2, NULL, "standard input" },
+    { "$S compress $M -c $D/good.json -o $D/o --quiet=1", 2, NULL, "no value is taken by --quiet" },
+    { "$S compress $M -c $D/good.json -o $D/o --threads 0", 2, NULL, "--threads takes 1 to" },
+    { "$S compress $M -c $D/good.json -o $D/o --threads 2x", 2, NULL, "--threads takes 1 to" },
+    { "$S diff $M", 2, NULL, "diff needs A B" },
+    { "$S check", 2, NULL, "check needs FILE..." },
+    { "$S algorithms leve", 2, NULL, "nearest name is level" },
+    { "$S algorithms zzzzzz", 2, NULL, "no algorithm zzzzzz;" },
+    { "test -e $D/o", 1, NULL, NULL },
+
+    /* 3: the config */
+    { "$S compress $M -c $D/syntax.json -o $D/o", 3, NULL, "syntax.json:3:1: error: " },
+    { "$S compress $M -c $D/none.json -o $D/o", 3, NULL, "none.json" },
+    { "$S compress $M -c $D/unknown.json -o $D/o", 3, NULL, "unknown.json:3:" },
+    { "$S compress $M -c $D/unknown.json -o $D/o", 3, NULL, "unknown.json:4:" },
+    { "$S compress $M -c $D/unknown.json -o $D/o", 3, NULL, "level_sparse_ratio" },
+    { "$S compress $M -c $D/value.json -o $D/o", 3, NULL, "value.json:2:" },
+    { "$S compress $M -c $D/list.json -o $D/o", 3, NULL, "list.json" },
+    { "$S compress $M --pruner lvl -o $D/o", 3, NULL, "level" },
+    { "$S compress $M --pruner level --set level_sparse_ratio -o $D/o", 3, NULL, "key=value" },
+    { "$S compress $M --pruner level --set nonsense=1 -o $D/o", 3, NULL, "nonsense" },
+    { "$S compress $M --pruner level --set level_sparse_ratio=2 -o $D/o --quiet", 3, NULL, "smash: " },
+    { "test -e $D/o", 1, NULL, NULL },
+
+    /* 4: the model */
+    { "$S compress $D/cut.safetensors -c $D/good.json -o $D/o", 4, NULL, "cut.safetensors" },
+    { "$S compress $D/good.json -c $D/good.json -o $D/o", 4, NULL, "safetensors" },
+    { "$S inspect $D/none.json", 4, NULL, "none.json" },
+    { "$S diff $M $D/cut.safetensors", 4, NULL, "cut.safetensors" },
+
+    /* 5: files */
+    { "$S compress $D/absent -c $D/good.json -o $D/o", 5, NULL, "absent cannot be read: No such file" },
+    { "$S compress $M -c $D/absent -o $D/o", 5, NULL, "absent cannot be read: No such file" },
+    { "$S compress $M -c $D/folder -o $D/o", 5, NULL, "folder cannot be read: Is a directory" },
+    { "$S compress $M -c $D/good.json -o $D/absent/o", 5, NULL, "absent/o cannot be written: No such file" },
+    { "$S compress $M -c $D/good.json -o $D/folder", 5, NULL, "folder cannot be written: Is a directory" },
+    { "$S compress $M -c $D/good.json -o $D/o --masks $D/absent/o", 5, NULL, "absent/o cannot be written" },
+    { "$S inspect $D/absent", 5, NULL, "absent" },
+    { "test -c /dev/full || { echo /dev/full cannot be written: No space left >&2; exit 5; }; $S compress $M -c $D/good.json -o /dev/full", 5, NULL,
+      "/dev/full cannot be written: No space left" },
+    { "test -c /dev/full || { echo No space left >&2; exit 5; }; $S compress $M -c $D/good.json -o $D/o --report /dev/full", 5, NULL, "No space left" },
+    { "test -c /dev/full || { echo No space left >&2; exit 5; }; $S algorithms > /dev/full", 5, NULL, "standard output cannot be written: No space left" },
+    { "TMPDIR=$D/absent $S compress $M -c $D/good.json -o -", 5, NULL, "no temporary file" },
+    { "(ulimit -f 0; exec $S compress $M -c $D/good.json -o $D/o) 2>&1 | cat", 0, "o cannot be written: File too large; nothing was left there", NULL },
+    { "test -e $D/o || ls $D/*.tmp*", 2, NULL, "" },
+
+    /* 1: while running; what was there before stays */
+    { "echo old > $D/old; $S compress $D/nan.safetensors -c $D/good.json -o $D/old", 1, NULL, "weight" },
+    { "cat $D/old; ls $D/*.tmp* 2>/dev/null", 2, "old\n", NULL },
+
+    /* 0: the table, the files */
+    { "$S compress $M -c $D/good.json -o $D/o --masks $D/masks --report $D/report", 0, "l1_norm 50 % -> 50.0 %", NULL },
+    { "$S compress $M -c $D/good.json -o $D/o", 0, "int8 symmetric", NULL },
+    { "$S check $D/o $D/masks", 0, "masks: ok", NULL },
+    { "$S inspect $D/masks", 0, "BOOL", NULL },
+    { "cat $D/report", 0, "\"algorithm\": \"l1_norm\"", NULL },
+    { "cat $D/report", 0, "\"path\": \"" DIR "/m.safetensors\"", NULL },
+    { "$S compress $M -c $D/good.json -o $D/o --json", 0, "\"digest\": \"", NULL },
+    { "$S compress $M -c $D/good.json -o $D/o --quiet", 0, NULL, NULL },
+    { "for n in 1 2 7; do $S compress $M -c $D/good.json -o $D/n$n --threads $n -q; cmp $D/o $D/n$n || exit 9; done", 0, NULL, NULL },
+    { "$S compress - -c $D/good.json -o - < $M > $D/piped && cmp $D/piped $D/o", 0, NULL, "times smaller" },
+    { "cat $M | $S compress - -c $D/good.json -o - -q | cmp - $D/o", 0, NULL, NULL },
+    { "cat $D/good.json | $S compress $M -c - -o $D/piped -q && cmp $D/piped $D/o", 0, NULL, NULL },
+    { "cp $M $D/self && $S compress $D/self -c $D/good.json -o $D/self -q && cmp $D/self $D/o", 0, NULL, NULL },
+    { "ln -sf o2 $D/link; echo > $D/o2; $S compress $M -c $D/good.json -o $D/link -q && test -h $D/link && cmp $D/o2 $D/o", 0, NULL, NULL },
+    { "$S compress $M -c $D/good.json -o $D/o --report - | head -c 1", 0, "{", "times smaller" },
+    { "$S compress $M -c $D/good.json --dry-run -o $D/dry --masks $D/dry2; ls $D/dry $D/dry2 2>/dev/null", 2, "dry run, no model was written", NULL },
+    { "$S compress $M --dry-run --json -c $D/good.json", 0, "\"digest\": null", NULL },
+    { "$S compress $M -c $D/list.json --pruner l1_norm -o $D/p", 0, "l1_norm 25 % -> 25.0 %", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set=level_granularity=out_channel --dry-run", 0, "level 50 % -> 50.0 %", NULL },
+    { "$S compress --quantizer=ptq -o $D/p -- $M", 0, "ptq int8 symmetric", NULL },
+    { "$S compress $M -c $D/lenient.json --dry-run", 0, "level 50 % -> 50.0 %", "lenient.json:1:2: warning: " },
+    { "$S compress $M -c $D/lenient.json --dry-run -q", 0, NULL, NULL },
+    { "$S compress $M -c $D/lenient.json --dry-run --json 2>/dev/null", 0, "\"at\": \"" DIR "/lenient.json:1:2\"", NULL },
+    { "$S compress $D/empty.safetensors --quantizer ptq -o $D/p", 0, "0 -> 0 parameters", "" },
+
+    { "E=examples; $S compress $E/models/digits.safetensors -c $E/digits_compress.json -o $D/digits -q && "
+      "build/digits $E/data/digits.bin $D/digits | grep -c ' 9[789][.][0-9]* %$'", 0, "1", NULL },
+
+    /* inspect, diff, check */
+    { "$S inspect $M", 0, "Linear*", NULL },
+    { "$S inspect $M --json", 0, "\"parameters\": 36", NULL },
+    { "$S inspect - < $M", 0, "1 modules, 2 tensors, 36 parameters, 144 bytes", NULL },
+    { "$S inspect $D/o", 0, "smash.config", NULL },
+    { "$S inspect $D/escape.safetensors | tr -d '[:print:]\\n' | wc -c", 0, "0", NULL },
+    { "$S inspect $D/escape.safetensors", 0, "a\\x1b[31mb\\x9b", NULL },
+    { "$S inspect $D/f8.safetensors", 0, "F8_E4M3", NULL },
+    { "$S inspect $D/nan.safetensors", 0, "weight", NULL },
+    { "$S diff $M $M", 0, "2 tensors compared, 2 of them equal", NULL },
+    { "$S diff $M $D/o", 0, "F32, int8", NULL },
+    { "$S compress $M -c $D/int4.json -o $D/i4 -q && $S diff $M $D/i4", 0, "F32, int4", NULL },
+    { "$S diff $D/i4 $D/i4", 0, "2 tensors compared, 2 of them equal", NULL },
+    { "$S diff $D/o $D/i4 --json", 0, "\"dtype_a\": \"int8\", \"dtype_b\": \"int4\"", NULL },
+    { "$S diff $M $D/other.safetensors", 0, "in B it is 8x4", NULL },
+    { "$S diff $M $D/other.safetensors", 0, "only in A: fc.bias\nonly in B: head.weight\n", NULL },
+    { "$S diff $M $D/other.safetensors --json", 0, "\"only_in_a\": [\n    \"fc.bias\"\n  ]", NULL },
+    { "$S check $M $D/good.json", 0, "good.json: ok", NULL },
+    { "$S check $M -q", 0, NULL, NULL },
+    { "$S check $M $D/unknown.json $D/cut.safetensors", 3, "m.safetensors: ok", "unknown.json:3:" },
+    { "$S check $D/cut.safetensors $D/unknown.json", 4, NULL, "unknown.json:3:" },
+    { "$S check $D/absent $D/cut.safetensors", 5, NULL, "cut.safetensors" },
+    { "$S check $D/list.json --pruner level", 0, "list.json: ok", NULL },
+
+    /* algorithms, selftest */
+    { "$S algorithms", 0, "geometric median", NULL },
+    { "$S algorithms ptq", 0, "ptq_quant_dtype", NULL },
+    { "$S algorithms level --json", 0, "\"name\": \"sparse_ratio\"", NULL },
+    { "$S selftest | grep -c '  [0-9a-f]\\{16\\}$'", 0, "8", NULL },
+    { "$S selftest --threads 1 > $D/a && $S selftest --threads 3 | cmp - $D/a && tail -n 1 $D/a", 0, "all ", NULL },
+
+    /* a signal: the model is done, the masks wait for a reader; nothing stays */
+    { "mkfifo $D/fifo; $S compress $M -c $D/good.json -o $D/sig --masks $D/fifo & p=$!; sleep 1; ls $D/sig.tmp* >/dev/null || echo early; kill -TERM $p; wait $p; "
+      "ls $D | grep ^sig", 1, NULL, "" },
+    { "ls $D/*.tmp*", 2, NULL, "" }
+};
+
+static char *read_file(const char *path, size_t *bytes)
+{
+    static char room[2][65536];
+    static int turn;
+    char *text = room[turn ^= 1];
+    FILE *f = fopen(path, "rb");
+    *bytes = f ? fread(text, 1, sizeof(room[0]) - 1, f) : 0;
+    if (f) fclose(f);
+    text[*bytes] = 0;
+    return text;
+}
+
+static int fits(const char *text, const char *want) { return want ? strstr(text, want) != NULL : *text == 0; }
+
+int main(void)
+{
+    static char line[2048];
+    const char *out, *err;
+    char digest[64];
+    size_t i, bytes;
+    int status;
+
+    make_files();
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        sprintf(line, START "( %.1500s ) >" DIR "/stdout 2>" DIR "/stderr </dev/null", rows[i].command);
+        status = system(line);
+        status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        out = read_file(DIR "/stdout", &bytes);
+        err = read_file(DIR "/stderr", &bytes);
+        CHECK(status == rows[i].status && fits(out, rows[i].out) && fits(err, rows[i].err), "%s\n  exit status %d, want %d\n  stdout: %s\n  stderr: %s", rows[i].command,
+              status, rows[i].status, out, err);
+    }
+
+    /* The digest in the report is that of the bytes on the disk. */
+    out = read_file(DIR "/o", &bytes);
+    sprintf(digest, "\"digest\": \"%08lx%08lx\"", (unsigned long)(smash_digest_of(out, bytes) >> 32), (unsigned long)(smash_digest_of(out, bytes) & 0xFFFFFFFFu));
+    CHECK(strstr(read_file(DIR "/report", &bytes), digest) != NULL, "%s", digest);
+
+    (void)test_ctx;
+    return test_done();
+}
+#endif

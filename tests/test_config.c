@@ -1,0 +1,368 @@
+/* test_config.c - the config list: recorded cases of NNI v3, every kind of mistake, overlap, order, resolved config. */
+#include "../smash.h"
+#include "test.h"
+
+typedef struct golden_param { const char *module, *target, *type; const float *data; unsigned ndim; size_t shape[4]; } golden_param;
+typedef struct golden_mask { const char *name; unsigned first, count; } golden_mask;
+typedef struct golden_case { const char *algorithm, *config; int error; unsigned first_mask, mask_count; const char *deviation; } golden_case;
+#include "golden/config_list_prune.h"
+
+/* A file in memory */
+typedef struct buffer { unsigned char data[65536]; size_t used; } buffer;
+static int buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    buffer *b = (buffer *)user;
+    if (offset + bytes > sizeof b->data) return 1;
+    memcpy(b->data + offset, data, bytes);
+    if (offset + bytes > b->used) b->used = (size_t)(offset + bytes);
+    return 0;
+}
+
+static smash_ctx ctx;
+static smash_arena arena;
+static smash_diags diags;
+static smash_model model;
+static smash_config config;
+static smash_plan plan;
+static buffer model_file, mask_file;
+
+static void start(void)
+{
+    smash_arena_release(&arena);
+    memset(&diags, 0, sizeof diags);
+    diags.arena = &arena;
+    smash_ctx_reset(&ctx);
+    smash_config_init(&config, smash_builtins(), &arena, &diags);
+}
+
+/* The ten modules of the recordings */
+static void golden_model(void)
+{
+    size_t i;
+    smash_model_init(&model, &arena);
+    for (i = 0; i < COUNT_OF(golden_params); i++) {
+        const golden_param *p = &golden_params[i];
+        char name[64];
+        size_t n = 1, d;
+        smash_tensor t;
+        for (d = 0; d < p->ndim; d++) n *= p->shape[d];
+        t = smash_tensor_view(SMASH_F32, p->data, n * sizeof(float), p->ndim, p->shape);
+        t.flags = SMASH_TENSOR_CONST;
+        snprintf(name, sizeof name, "%s.%s", p->module, p->target);
+        CHECK_ERR(&ctx, smash_model_add(&ctx, &model, name, &t, 0), SMASH_OK, "%s", name);
+    }
+    CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "golden model");
+    for (i = 0; i < COUNT_OF(golden_params); i++)
+        smash_model_set_type(&ctx, &model, (size_t)smash_model_find_module(&model, golden_params[i].module), golden_params[i].type);
+}
+
+static const char *first_message(void) { return diags.first ? diags.first->message : ctx.message; }
+
+static int has_code(const char *code)
+{
+    const smash_diag *d;
+    for (d = diags.first; d; d = d->next) if (strcmp(d->code, code) == 0) return 1;
+    return 0;
+}
+
+/* Config text through load, resolve and run */
+static smash_err run_config(const char *text, const char *algorithm)
+{
+    smash_err err = smash_config_load(&ctx, &config, text, strlen(text), "config.json", algorithm);
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out = SMASH_ZERO, masks = SMASH_ZERO;
+    smash_result result;
+    if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
+    if (err) return err;
+    out.write = masks.write = buffer_write;
+    out.user = &model_file;
+    masks.user = &mask_file;
+    model_file.used = mask_file.used = 0;
+    desc.out = &out;
+    desc.masks = &masks;
+    err = smash_run(&ctx, &plan, &desc, &result);
+    if (!err) CHECK(result.bytes == model_file.used && result.mask_bytes == mask_file.used, "%s: sizes in the result", text);
+    return err;
+}
+
+static void test_golden(void)
+{
+    size_t i, j, k;
+    for (i = 0; i < COUNT_OF(golden_cases); i++) {
+        const golden_case *c = &golden_cases[i];
+        smash_model masks;
+        smash_io io;
+        smash_err err;
+        start();
+        golden_model();
+        err = run_config(c->config, c->algorithm);
+        CHECK((err != SMASH_OK) == c->error, "case %zu: %s %s: %s: %s", i, c->algorithm, c->config, smash_err_name(err), first_message());
+        CHECK(!c->error || (err == SMASH_ERR_CONFIG && diags.errors > 0), "case %zu: %s: an error without a diagnosis", i, c->config);
+        if (err || c->error) continue;
+        io = smash_io_memory(mask_file.data, mask_file.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &masks), SMASH_OK, "case %zu", i);
+        CHECK(masks.param_count == c->mask_count, "case %zu: %s %s: %zu masks, want %u", i, c->algorithm, c->config, masks.param_count, c->mask_count);
+        for (j = 0; j < c->mask_count; j++) {
+            const golden_mask *want = &golden_masks[c->first_mask + j];
+            ptrdiff_t p = smash_model_find_param(&masks, want->name);
+            smash_tensor got;
+            size_t n, bad = 0;
+            CHECK(p >= 0, "case %zu: %s %s: no mask for %s", i, c->algorithm, c->config, want->name);
+            if (p < 0) continue;
+            CHECK_ERR(&ctx, smash_model_load(&ctx, &masks, (size_t)p, &arena, &got), SMASH_OK, "%s", want->name);
+            smash_tensor_count(&got, &n);
+            for (k = 0; k < n; k++) {
+                unsigned z, zero = 0;
+                for (z = 0; z < want->count; z++) zero |= golden_zeros[want->first + z] == k;
+                bad += ((const unsigned char *)got.data)[k] != !zero;
+            }
+            CHECK(bad == 0, "case %zu: %s %s: %s: %zu of %zu mask values differ", i, c->algorithm, c->config, want->name, bad, n);
+        }
+    }
+}
+
+/* Mistakes: the code of the first error, a piece of its message, and its line and column. */
+static void test_mistakes(void)
+{
+    static const struct { const char *text, *algorithm, *code, *piece; unsigned line, column; } rows[] = {
+        { "{\"prunr\": \"l1_norm\"}", NULL, "unknown_key", "did you mean \"pruner\"", 1, 11 },
+        { "{\"pruner\": \"l1norm\"}", NULL, "unknown_algorithm", "did you mean \"l1_norm\"", 1, 12 },
+        { "{\"pruner\": 3}", NULL, "wrong_type", "must be the name of an algorithm", 1, 12 },
+        { "{\"pruner\": \"ptq\"}", NULL, "wrong_group", "is a quantizer", 1, 12 },
+        { "{\"cacher\": \"deepcache\"}", NULL, "unknown_algorithm", "none in this group", 1, 12 },
+        { "{\"l1_norm_sparse_ratio\": 0.5}", NULL, "inactive_algorithm", "set pruner = \"l1_norm\" first", 1, 26 },
+        { "{\"pruner\": \"l1_norm\",\n \"level_sparse_ratio\": 0.5}", NULL, "inactive_algorithm", "level, which is not active", 2, 24 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 1.5}", NULL, "out_of_range", "is 1.5; it must be a number from 0 to 1", 1, 47 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": -0.5}", NULL, "out_of_range", "from 0 to 1", 1, 47 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 1e999}", NULL, "out_of_range", "1e999", 1, 47 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": \"0.5\"}", NULL, "wrong_type", "\"0.5\"", 1, 47 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": true}", NULL, "wrong_type", "is true", 1, 47 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_spars_ratio\": 0.5}", NULL, "unknown_key", "l1_norm_sparse_ratio", 1, 46 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_max_sparse_ratio\": 0, \"l1_norm_sparse_ratio\": 0.5}", NULL, "out_of_range", "above 0", 1, 51 },
+        { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", NULL, "missing_algorithm", "bare list", 1, 1 },
+        { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", "l3_norm", "missing_algorithm", "l3_norm", 1, 1 },
+        { "3", NULL, "wrong_type", "a config is an object", 1, 1 },
+        { "{\"pruner\": \"level\",\n  \"pruner\": \"level\"}", NULL, "json_duplicate_key", "pruner", 2, 3 },
+        { "{\"pruner\": \"level\"", NULL, "json_syntax", "", 1, 19 },
+        { "", NULL, "json_syntax", "", 1, 1 },
+        { "[{\"op_type\": [\"Linear\"], \"sparse_ratio\": 0.5}]", "level", "unknown_key", "did you mean \"op_types\"", 1, 3 },
+        { "[{\"op_types\": \"Linear\", \"sparse_ratio\": 0.5}]", "level", "wrong_type", "a list of module types", 1, 15 },
+        { "[{\"op_types\": [3], \"sparse_ratio\": 0.5}]", "level", "wrong_type", "a list of module types", 1, 15 },
+        { "[{\"sparse_ratio\": 0.5}]", "level", "missing_key", "selects no modules", 1, 2 },
+        { "[7]", "level", "wrong_type", "is an object; this is 7", 1, 2 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5}]", "level", "legacy_key", "write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"quant_dtype\": \"int8\"}]", "level", "wrong_group", "is a key of a quantizer", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": \"row\"}]", "level", "illegal_value", "out_channel", 1, 63 },
+        { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": [0]}]", "level", "illegal_value", "block sizes", 1, 63 },
+        { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": [1.5]}]", "level", "illegal_value", "block sizes", 1, 63 },
+        { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"middle\"]}]", "level", "illegal_value", "block sizes", 1, 63 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": [5, 5]}]", "level", "granularity", "does not divide dim 0", 1, 58 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": [1, 1, 1]}]", "level", "granularity", "only 2 dims", 1, 58 },
+        { "[{\"op_names\": [\"bn\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\"}]", "level", "granularity", "no axis 1", 1, 59 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"sparse_threshold\": 0.1}]", "level", "exclusive_keys", "exclude each other", 1, 63 },
+        { "[{\"op_names_re\": [\"(a\"], \"sparse_ratio\": 0.5}]", "level", "bad_pattern", "(a", 1, 19 },
+        { "[{\"op_names_re\": [\"(?=a)b\"], \"sparse_ratio\": 0.5}]", "level", "bad_pattern", "look", 1, 19 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"global_group_id\": \"g\"}]", "level", "unsupported", "global_group_id", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"}]", "level", "illegal_value", "mul", 1, 59 },
+        { "[{\"op_names\": [\"a\"]}]", "l1_norm", "nothing_asked", "a.weight", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"]}]", "l1_norm", "align_source", "gets no mask", 0, 0 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"wieght\"]}]", "l1_norm", "unknown_target", "did you mean \"weight\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"_input_\"]}]", "l1_norm", "unsupported", "_input_0", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"], \"target_settings\": {\"bias\": {\"align\": {\"dims\": [0]}}}}]", "l1_norm", "missing_key", "target_name", 1, 86 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"module_name\": \"zz\", \"target_name\": \"weight\", \"dims\": [0]}}}}]",
+          "l1_norm", "align_source", "no such target", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]",
+          "l1_norm", "align_shape", "a.bias", 0, 0 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [5]}}}}]",
+          "l1_norm", "align_dims", "2 dims", 0, 0 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"op_names\": []}}}]", "l1_norm", "misplaced_key", "belongs to the entry", 1, 74 },
+        { "[{\"op_names\": [\"a\", \"b\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}}},"
+          " {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5}]", "l1_norm", "align_cycle", "circle", 0, 0 },
+        { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int1\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
+        { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"float8\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
+        { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int17\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
+        { "{\"quantizer\": \"ptq\", \"ptq_quant_scheme\": \"afine\"}", NULL, "illegal_value", "affine", 1, 42 },
+        { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int8\", \"ptq_config_list\": []}", NULL, "list_and_shorthand", "ptq_config_list as well", 1, 41 },
+        { "{\"on_overlap\": \"both\"}", NULL, "illegal_value", "first", 1, 16 },
+        { "{\"module_types\": [1]}", NULL, "wrong_type", "module_types", 1, 18 },
+        { "{\"pack_sparse\": true}", NULL, "unsupported", "pack_sparse", 1, 17 }
+    };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const smash_diag *d;
+        smash_err err;
+        start();
+        golden_model();
+        err = run_config(rows[i].text, rows[i].algorithm);
+        for (d = diags.first; d && d->severity != SMASH_ERROR; d = d->next) { }
+        CHECK(err == SMASH_ERR_CONFIG || err == SMASH_ERR_SYNTAX, "%s: %s", rows[i].text, smash_err_name(err));
+        CHECK(d && strcmp(d->code, rows[i].code) == 0, "%s: code %s, want %s: %s", rows[i].text, d ? d->code : "(none)", rows[i].code, d ? d->message : "");
+        CHECK(d && strstr(d->message, rows[i].piece), "%s: message \"%s\" lacks \"%s\"", rows[i].text, d ? d->message : "", rows[i].piece);
+        CHECK(d && (!rows[i].line || (d->line == rows[i].line && d->column == rows[i].column)), "%s: at %u:%u, want %u:%u", rows[i].text, d ? d->line : 0, d ? d->column : 0,
+              rows[i].line, rows[i].column);
+        CHECK(config.count == 0 || err == SMASH_ERR_CONFIG, "%s: the config changed", rows[i].text);
+    }
+}
+
+/* All mistakes at once: one run reports every one of them. */
+static void test_all_at_once(void)
+{
+    static const char text[] = "{\n \"pruner\": \"l1_norm\",\n \"l1_norm_config_list\": [\n  {\"op_types\": [\"Linear\"], \"sparse_ratio\": 2},\n"
+                               "  {\"op_name\": [\"a\"], \"granularity\": \"x\"},\n  {\"op_names_re\": [\"[\"], \"sparse_ratio\": 0.1}\n ],\n \"quantiser\": \"ptq\"\n}";
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config(text, NULL), SMASH_ERR_CONFIG, "five mistakes");
+    CHECK(diags.errors == 6, "%zu errors", diags.errors);
+    CHECK(has_code("out_of_range") && has_code("unknown_key") && has_code("illegal_value") && has_code("missing_key") && has_code("bad_pattern"), "not all kinds");
+}
+
+/* Good configs: how many rows, how many warnings of which kind. */
+static void test_good(void)
+{
+    static const struct { const char *text, *algorithm; unsigned rows, warnings; const char *code; } rows[] = {
+        { "{}", NULL, 0, 1, "nothing_to_do" },
+        { "{\"pruner\": null}", NULL, 0, 1, "nothing_to_do" },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5}", NULL, 15, 0, NULL },
+        { "{\"quantizer\": \"ptq\"}", NULL, 32, 0, NULL },
+        { "[{'op_names': ['a'], 'sparse_ratio': 0.5, 'max_sparse_ratio': None,},]  # seed style", "level", 2, 8, "json_python_literal" },
+        { "[{\"op_names\": [\"a\", \"nope\"], \"sparse_ratio\": 0.5}]", "level", 2, 1, "unknown_module" },
+        { "[{\"op_types\": [\"Conv9d\"], \"sparse_ratio\": 0.5}]", "level", 0, 2, "unknown_type" },
+        { "[{\"op_names_re\": [\"conv\"], \"exclude_op_names\": [\"conv2\"], \"sparse_ratio\": 0.5}]", "level", 4, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.2}]", "level", 7, 1, "later_entry_ignored" },
+        { "{\"pruner\":\"level\",\"on_overlap\":\"last\",\"level_config_list\":[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.2}]}",
+          NULL, 7, 1, "earlier_entry_replaced" },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {}}}]", "level", 1, 1, "unused_settings" },
+        { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
+        { "{\"module_types\": {\"zzz\": \"Linear\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\"]}]}", NULL, 1, 1, "unknown_module" },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"uint4\", \"quant_scheme\": \"affine\", \"granularity\": \"per_channel\"}]", "ptq", 1, 0, NULL }
+    };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(rows[i].text, rows[i].algorithm), SMASH_OK, "%s: %s", rows[i].text, first_message());
+        CHECK(plan.count == rows[i].rows, "%s: %zu rows, want %u", rows[i].text, plan.count, rows[i].rows);
+        CHECK(diags.warnings == rows[i].warnings && diags.errors == 0, "%s: %zu warnings, want %u: %s", rows[i].text, diags.warnings, rows[i].warnings, first_message());
+        CHECK(!rows[i].code || has_code(rows[i].code), "%s: no warning %s", rows[i].text, rows[i].code);
+    }
+}
+
+/* The seed's standard_config, nulls and all, equals its shorthand: same file, but for nothing. */
+static void test_shorthand_equals_standard(void)
+{
+    static const char standard[] = "[{'op_names': ['a', 'b', 'c', 'nb'], 'target_names': ['weight', 'bias'], 'target_settings': {'weight': {'sparse_ratio': 0.8, 'max_sparse_ratio': None,"
+        " 'min_sparse_ratio': None, 'sparse_threshold': None, 'global_group_id': None, 'dependency_group_id': None, 'granularity': 'default', 'internal_metric_block': None,"
+        " 'apply_method': 'mul'}, 'bias': {'align': {'target_name': 'weight', 'dims': [0]}, 'apply_method': 'mul'}}}]";
+    static buffer first;
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config("[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.8}]", "l1_norm"), SMASH_OK, "shorthand");
+    first = mask_file;
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config(standard, "l1_norm"), SMASH_OK, "standard: %s", first_message());
+    CHECK(first.used == mask_file.used && memcmp(first.data, mask_file.data, first.used) == 0, "masks differ");
+}
+
+/* The resolved config that is stored in the file gives the same file again. */
+static void test_resolved(void)
+{
+    static const char *const configs[] = {
+        "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_granularity\": \"out_channel\"}",
+        "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"back\", -1]},"
+        " {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": [1]}}}]}",
+        "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
+    };
+    size_t i;
+    for (i = 0; i < COUNT_OF(configs); i++) {
+        static buffer first;
+        static char text[65536];
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(configs[i], NULL), SMASH_OK, "%s: %s", configs[i], first_message());
+        if (ctx.err) continue;
+        first = model_file;
+        snprintf(text, sizeof text, "%s", plan.config_text);
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(text, NULL), SMASH_OK, "%s: %s", text, first_message());
+        CHECK(first.used == model_file.used && memcmp(first.data, model_file.data, first.used) == 0, "%s: another file from %s", configs[i], text);
+    }
+}
+
+static void test_set_text(void)
+{
+    static const struct { const char *text; smash_err err; size_t count; } rows[] = {
+        { "pruner=l1_norm", SMASH_OK, 1 }, { "l1_norm_sparse_ratio=0.5", SMASH_OK, 2 }, { "l1_norm_sparse_ratio=0.25", SMASH_OK, 2 },
+        { "l1_norm_sparse_ratio=7", SMASH_ERR_CONFIG, 2 }, { "level_sparse_ratio=0.5", SMASH_ERR_CONFIG, 2 }, { "nonsense", SMASH_ERR_CONFIG, 2 },
+        { "=3", SMASH_ERR_CONFIG, 2 }, { "l1_norm_granularity=in_channel", SMASH_OK, 3 }, { "l1_norm_granularity=[2, -1]", SMASH_OK, 3 },
+        { "pruner=l1_norm", SMASH_OK, 3 },         /* the same again keeps */
+        { "pruner=level", SMASH_OK, 1 },           /* another one forgets */
+        { "pruner=null", SMASH_OK, 0 }
+    };
+    size_t i;
+    start();
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        diags.errors = 0;
+        CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, rows[i].text), rows[i].err, "%s", rows[i].text);
+        CHECK(config.count == rows[i].count, "%s: %zu keys, want %zu", rows[i].text, config.count, rows[i].count);
+        CHECK((rows[i].err != SMASH_OK) == (diags.errors != 0), "%s: %zu errors: %s", rows[i].text, diags.errors, diags.last ? diags.last->message : "");
+    }
+}
+
+/* Circles of align, chains of align */
+static void test_align_chain(void)
+{
+    static const char circle[] = "[{\"op_names\": [\"b\"], \"target_names\": [\"weight\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"c\", \"target_name\": \"weight\", \"dims\": [1]}}}},"
+                                 " {\"op_names\": [\"c\"], \"target_names\": [\"weight\"], \"target_settings\": {\"weight\": {\"granularity\": \"in_channel\", \"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}}}]";
+    static const char chain[] = "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"bias\", \"dims\": [0]}},"
+                                " \"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]";
+    size_t i, dropped = 0;
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config(circle, "l1_norm"), SMASH_ERR_CONFIG, "circle");
+    CHECK(has_code("align_cycle"), "circle: %s", first_message());
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config(chain, "l1_norm"), SMASH_OK, "chain: %s", first_message());
+    for (i = 0; i < plan.count; i++) dropped += plan.rows[i].mask_stats.dropped == 3;
+    CHECK(plan.count == 4 && dropped == 4, "%zu of %zu rows drop 3 channels", dropped, plan.count);
+}
+
+/* The config runs out of memory at every allocation in turn: NOMEM, nothing leaks, nothing crashes. */
+static void test_no_memory(void)
+{
+    static const char text[] = "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_scheme\": \"affine\"}";
+    size_t n;
+    smash_err err = SMASH_ERR_NOMEM;
+    for (n = 1; n < 2000 && err; n++) {
+        start();
+        golden_model();
+        test_alloc_calls = 0;
+        test_fail_at = n;
+        smash_ctx_reset(&ctx);
+        err = run_config(text, NULL);
+        test_fail_at = 0;
+        CHECK(err == SMASH_OK || err == SMASH_ERR_NOMEM || diags.dropped, "call %zu: %s: %s", n, smash_err_name(err), ctx.message);
+    }
+    CHECK(err == SMASH_OK, "never enough memory");
+}
+
+int main(void)
+{
+    test_ctx(&ctx);
+    smash_arena_init(&arena, NULL, 0, &test_allocator);
+    test_golden();
+    test_mistakes();
+    test_all_at_once();
+    test_good();
+    test_shorthand_equals_standard();
+    test_resolved();
+    test_set_text();
+    test_align_chain();
+    test_no_memory();
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+    CHECK(test_alloc_live == 0, "%zu blocks leaked", test_alloc_live);
+    return test_done();
+}

@@ -1,0 +1,942 @@
+/* test_mask.c - metrics, allocation, masks. Every answer is compared with numpy's, with NNI's recorded numbers, or with
+ * a slow one worked out here by sorting and by coordinates. */
+#include "../smash.h"
+#include "test.h"
+#include "golden/config_list_mask.h"
+#include "golden/mask_cases.h"
+
+static uint64_t rng = 7;
+static double uniform(void) { return (double)(smash_random(&rng) >> 11) / 9007199254740992.0; }
+static size_t below(size_t n) { return (size_t)(smash_random(&rng) % n); }
+
+/* A caller's threads, as a loop in a strange order: backwards, or in steps of `parts`. */
+static void odd_order(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg)
+{
+    size_t parts = *(const size_t *)user, first, i;
+    if (parts % 2) for (i = count; i--; ) fn(arg, i);
+    else for (first = 0; first < parts; first++) for (i = first; i < count; i += parts) fn(arg, i);
+}
+
+/* The ways to run a call that must all give the same bytes: SIMD, scalar, parts 1..7 of each */
+enum { MODES = 16 };
+static size_t mode_parts;
+static void set_mode(smash_ctx *ctx, int mode)
+{
+    mode_parts = (size_t)mode / 2;
+    ctx->no_simd = (uint32_t)mode % 2;
+    ctx->parallel = mode_parts ? odd_order : NULL;
+    ctx->parallel_user = &mode_parts;
+}
+
+static const smash_dtype floats[4] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16 };
+
+static size_t width(smash_dtype dtype) { return smash_dtype_bits(dtype) / 8; }
+
+static void put(smash_dtype dtype, void *data, size_t i, double x)
+{
+    if (dtype == SMASH_F32)      ((float *)data)[i] = (float)x;
+    else if (dtype == SMASH_F64) ((double *)data)[i] = x;
+    else if (dtype == SMASH_F16) ((uint16_t *)data)[i] = smash_f64_to_f16(x);
+    else                         ((uint16_t *)data)[i] = smash_f64_to_bf16(x);
+}
+
+static double get(smash_dtype dtype, const void *data, size_t i)
+{
+    if (dtype == SMASH_F32) return (double)((const float *)data)[i];
+    if (dtype == SMASH_F64) return ((const double *)data)[i];
+    if (dtype == SMASH_F16) return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
+    return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
+}
+
+static double magnitude(double x) { return x < 0 ? -x : x; }
+
+/* A tensor over fresh memory of exactly its size */
+static smash_tensor make(smash_dtype dtype, uint32_t ndim, const size_t *shape)
+{
+    smash_tensor t = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    size_t bytes = 0;
+    smash_tensor_bytes(&t, &bytes);
+    t.data = malloc(bytes ? bytes : 1);
+    t.bytes = bytes;
+    memset(t.data, 0x55, bytes);
+    t.name = "t";
+    return t;
+}
+
+/* Block of an element, from coordinates */
+static size_t block_of(const smash_grid *g, size_t at)
+{
+    size_t coordinate[SMASH_MAX_DIMS] = { 0 }, block = 0;
+    uint32_t i;
+    for (i = g->ndim; i--; ) {
+        coordinate[i] = at % (g->count[i] * g->block[i]);
+        at /= g->count[i] * g->block[i];
+    }
+    for (i = 0; i < g->ndim; i++) block = block * g->count[i] + coordinate[i] / g->block[i];
+    return block;
+}
+
+typedef struct pair { double score; size_t index; } pair;
+static int by_score(const void *a, const void *b)
+{
+    const pair *x = (const pair *)a, *y = (const pair *)b;
+    if (x->score != y->score) return x->score < y->score ? -1 : 1;
+    return x->index < y->index ? -1 : 1;
+}
+
+static pair *sorted(const double *score, size_t n)
+{
+    pair *p = (pair *)malloc(n * sizeof *p);
+    size_t i;
+    for (i = 0; i < n; i++) { p[i].score = score[i]; p[i].index = i; }
+    qsort(p, n, sizeof *p, by_score);
+    return p;
+}
+
+static void keep_all_but(const pair *order, size_t n, size_t k, uint8_t *keep)
+{
+    size_t i;
+    for (i = 0; i < n; i++) keep[order[i].index] = i >= k;
+}
+
+/* ---- tables ---- */
+
+static void test_recorded(void)
+{
+    static const smash_metric kinds[3] = { SMASH_METRIC_L1, SMASH_METRIC_L2, SMASH_METRIC_FPGM };
+    smash_ctx ctx;
+    size_t i, j, n, kind;
+    test_ctx(&ctx);
+    for (i = 0; i < COUNT_OF(golden_metrics); i++) {
+        smash_tensor w = smash_tensor_view(SMASH_F32, golden_metrics[i].weight, 4096, golden_metrics[i].ndim, golden_metrics[i].shape);
+        for (kind = 0; kind < 3; kind++) {
+            double score[16];
+            size_t grid[SMASH_MAX_DIMS] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+            smash_tensor metric;
+            smash_mask_desc d = SMASH_ZERO;
+            grid[0] = golden_metrics[i].blocks;
+            metric = smash_tensor_view(SMASH_F64, score, sizeof score, w.ndim, grid);
+            d.metric = kinds[kind];
+            d.grain = smash_grain_out_channel();
+            smash_tensor_count(&w, &n);
+            w.bytes = 4 * n;
+            CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &metric), SMASH_OK, "%s metric %d", golden_metrics[i].module, (int)kind);
+            for (j = 0; j < golden_metrics[i].blocks; j++) {            /* 1e-5: the recorded sums are float32, in another order */
+                double want = golden_metrics[i].metric[kind][j];
+                CHECK(magnitude(score[j] - want) <= 1e-5 * want, "%s metric %d block %d: %.17g, want %.17g", golden_metrics[i].module, (int)kind, (int)j, score[j], want);
+            }
+        }
+    }
+    for (i = 0; i < COUNT_OF(golden_scalings); i++) {
+        smash_grain grain = smash_grain_block(golden_scalings[i].block, golden_scalings[i].block_count);
+        float x[64];
+        double score[64];
+        uint8_t mask[64], full[64];
+        smash_tensor w = smash_tensor_view(SMASH_F32, x, sizeof x, golden_scalings[i].ndim, golden_scalings[i].shape);
+        smash_tensor metric = smash_tensor_view(SMASH_F64, score, sizeof score, w.ndim, golden_scalings[i].grid);
+        smash_tensor m = smash_tensor_view(SMASH_BOOL, mask, sizeof mask, w.ndim, golden_scalings[i].grid);
+        smash_tensor f = smash_tensor_view(SMASH_BOOL, full, sizeof full, w.ndim, golden_scalings[i].shape);
+        smash_grid grid;
+        smash_mask_desc d = SMASH_ZERO;
+        grain.pad_back = golden_scalings[i].pad_back;
+        grain.pad_value = golden_scalings[i].pad_value;
+        d.grain = grain;
+        smash_tensor_count(&w, &n);
+        for (j = 0; j < n; j++) x[j] = (float)j;
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &w, &grid), SMASH_OK, "scaling %d", (int)i);
+        CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &metric), SMASH_OK, "scaling %d", (int)i);
+        for (j = 0; j < grid.blocks; j++)
+            CHECK(score[j] / (double)grid.block_elements == golden_scalings[i].shrunk[j], "scaling %d block %d: %g", (int)i, (int)j, score[j]);
+        for (kind = 0; kind < grid.blocks; kind++) {                    /* one kept block at a time shows where each one lies */
+            memset(mask, 0, sizeof mask);
+            mask[kind] = 1;
+            CHECK_ERR(&ctx, smash_mask_expand(&ctx, &grain, &m, &f), SMASH_OK, "scaling %d", (int)i);
+            for (j = 0; j < n; j++)
+                CHECK(full[j] == (golden_scalings[i].expanded[j] == golden_scalings[i].shrunk[kind]), "scaling %d block %d element %d", (int)i, (int)kind, (int)j);
+        }
+    }
+}
+
+static void test_numpy(void)
+{
+    smash_ctx ctx;
+    size_t i, j, t;
+    int mode;
+    test_ctx(&ctx);
+    for (i = 0; i < COUNT_OF(mask_cases); i++) for (t = 0; t < 4; t++) {
+        smash_tensor w = make(floats[t], mask_cases[i].ndim, mask_cases[i].shape);
+        smash_tensor metric = make(SMASH_F64, mask_cases[i].ndim, mask_cases[i].grid), mask = make(SMASH_BOOL, mask_cases[i].ndim, mask_cases[i].grid);
+        smash_mask_desc d = SMASH_ZERO;
+        smash_mask_stats stats;
+        d.metric = (smash_metric)mask_cases[i].metric;
+        d.grain = smash_grain_block(mask_cases[i].block, mask_cases[i].ndim);
+        d.ratio = mask_cases[i].ratio;
+        for (j = 0; j < mask_cases[i].count; j++) put(floats[t], w.data, j, mask_cases[i].w[j] / 64.0);
+        for (mode = 0; mode < 4; mode++) {
+            set_mode(&ctx, mode * 3);
+            CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &metric), SMASH_OK, "case %d %s", (int)i, smash_dtype_name(floats[t]));
+            CHECK(!memcmp(metric.data, mask_cases[i].score, mask_cases[i].blocks * 8), "case %d %s mode %d metric", (int)i, smash_dtype_name(floats[t]), mode);
+            CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, &stats), SMASH_OK, "case %d %s", (int)i, smash_dtype_name(floats[t]));
+            CHECK(!memcmp(mask.data, mask_cases[i].keep, mask_cases[i].blocks), "case %d %s mode %d mask", (int)i, smash_dtype_name(floats[t]), mode);
+            CHECK(stats.blocks == mask_cases[i].blocks && stats.dropped == mask_cases[i].dropped
+                  && stats.elements == stats.dropped * (mask_cases[i].count / mask_cases[i].blocks)
+                  && stats.ratio == (double)stats.dropped / (double)stats.blocks, "case %d stats", (int)i);
+            memset(mask.data, 0x55, mask.bytes);
+            CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &d, &metric, smash_dtype_bits(floats[t]), &mask, NULL), SMASH_OK, "case %d", (int)i);
+            CHECK(!memcmp(mask.data, mask_cases[i].keep, mask_cases[i].blocks), "case %d %s mode %d allocate", (int)i, smash_dtype_name(floats[t]), mode);
+        }
+        free(w.data);
+        free(metric.data);
+        free(mask.data);
+    }
+}
+
+/* ---- selection against sorting ---- */
+
+enum { NORMAL, HALF_ZEROS, TERNARY, SAME, DENORMAL, SIGNED_ZEROS, WIDE, ASCENDING, DISTRIBUTIONS };
+static double draw(int distribution, size_t i)
+{
+    double x = uniform() + uniform() + uniform() - 1.5;
+    switch (distribution) {
+    case HALF_ZEROS:   return uniform() < 0.5 ? 0 : x;
+    case TERNARY:      return (double)below(3) - 1;
+    case SAME:         return -0.75;
+    case DENORMAL:     return x * 1e-44;
+    case SIGNED_ZEROS: return uniform() < 0.3 ? x * 1e-44 : uniform() < 0.5 ? -0.0 : 0.0;
+    case WIDE:         return (uniform() < 0.5 ? -1 : 1) * smash_exp(80 * uniform() - 75);
+    case ASCENDING:    return (double)i * 0.001;
+    default:           return x;
+    }
+}
+
+static void check_selection(smash_ctx *ctx, const smash_tensor *w, const pair *order, size_t n, size_t k, int modes, const char *what)
+{
+    smash_tensor mask = make(SMASH_BOOL, w->ndim, w->shape);
+    uint8_t *want = (uint8_t *)malloc(n);
+    smash_mask_desc d = SMASH_ZERO;
+    smash_mask_stats stats;
+    int mode;
+    d.ratio = k == n ? 1.0 : ((double)k + 0.5) / (double)n;
+    keep_all_but(order, n, k, want);
+    for (mode = 0; mode < modes; mode++) {
+        set_mode(ctx, mode);
+        memset(mask.data, 0x55, n);
+        CHECK_ERR(ctx, smash_mask_make(ctx, &d, w, &mask, &stats), SMASH_OK, "%s %s n %zu k %zu", what, smash_dtype_name(w->dtype), n, k);
+        CHECK(stats.dropped == k && !memcmp(mask.data, want, n), "%s %s n %zu k %zu mode %d", what, smash_dtype_name(w->dtype), n, k, mode);
+    }
+    set_mode(ctx, 0);
+    free(mask.data);
+    free(want);
+}
+
+static void test_selection(void)
+{
+    static const size_t sizes[] = { 1, 2, 3, 7, 31, 32, 33, 64, 100, 1000, 65535, 65536, 70001, 131072, 200003 };
+    static const char *const names[DISTRIBUTIONS] = { "normal", "half zeros", "ternary", "same", "denormal", "signed zeros", "wide", "ascending" };
+    smash_ctx ctx;
+    size_t s, t, i, k;
+    int distribution;
+    test_ctx(&ctx);
+    for (t = 0; t < 4; t++) for (s = 0; s < COUNT_OF(sizes); s++) for (distribution = 0; distribution < DISTRIBUTIONS; distribution++) {
+        size_t n = sizes[s];
+        smash_tensor w;
+        double *score;
+        pair *order;
+        if (n > 1000 && (s + t + (size_t)distribution) % 3) continue;
+        w = make(floats[t], 1, &n);
+        score = (double *)malloc(n * sizeof *score);
+        for (i = 0; i < n; i++) {
+            put(floats[t], w.data, i, draw(distribution, i));
+            score[i] = magnitude(get(floats[t], w.data, i));
+        }
+        order = sorted(score, n);
+        if (n <= 100) for (k = 0; k <= n; k++) check_selection(&ctx, &w, order, n, k, 2, names[distribution]);
+        else {
+            const size_t some[] = { 0, 1, 1 + below(n - 2), n / 2, n * 9 / 10, n - 1, n };
+            for (i = 0; i < COUNT_OF(some); i++) check_selection(&ctx, &w, order, n, some[i], n > 65536 && i == 2 ? MODES : 3, names[distribution]);
+        }
+        free(order);
+        free(score);
+        free(w.data);
+    }
+}
+
+/* Samples that mislead: some tiles hold large numbers only. Kinds 3 and 4 pick just those tiles that the sample of this
+ * size looks at, so that its bracket lies wholly above or below the answer. */
+static void test_misleading_sample(void)
+{
+    size_t n = 300000, i, k;
+    smash_tensor w = make(SMASH_F32, 1, &n);
+    double *score = (double *)malloc(n * sizeof *score);
+    smash_ctx ctx;
+    pair *order;
+    uint8_t *sampled = (uint8_t *)calloc(n / 32 + 1, 1);
+    uint64_t seed = 1;
+    int kind;
+    test_ctx(&ctx);
+    for (i = 0; i < 256; i++) sampled[i * (n / 32 / 256) + (size_t)(smash_random(&seed) % (n / 32 / 256))] = 1;
+    for (kind = 0; kind < 5; kind++) {
+        for (i = 0; i < n; i++) {
+            int special = kind == 0 ? i / 32 % 2 == 1 : kind == 1 ? i >= n - n / 100 : kind == 2 ? i < 1000 : sampled[i / 32] == (kind == 3);
+            ((float *)w.data)[i] = (float)(special ? 100 + uniform() : uniform() * 1e-3);
+            score[i] = (double)((float *)w.data)[i];
+        }
+        order = sorted(score, n);
+        for (k = 1; k < 12; k++) check_selection(&ctx, &w, order, n, n * k / 12 + (k == 6 ? below(100) : 0), 2, "misleading");
+        check_selection(&ctx, &w, order, n, n - n / 100, 4, "misleading");
+        free(order);
+    }
+    free(sampled);
+    free(score);
+    free(w.data);
+}
+
+/* Scores of the caller may be negative; thresholds compare as floats or doubles. */
+static void test_allocate(void)
+{
+    static const double values[] = { -1e300, -1.000000178813934326171875, -1.00000011920928955078125, -1.000000059604644775390625, -3.5e38, -2, -1.0000000001, -1, -1e-40, -1e-50, -0.0, 0.0, 1e-50, 7e-46, 7.1e-46, 1e-40, 0.1, 0.1000000001, 0.7, 1, 1.000000059604644775390625, 1.00000011920928955078125, 1.000000178813934326171875, 1.00000005,
+                                     1.00000006, 1.0000001, 1.00000018, 2, 3.4028235e38, 3.40282356e38, 3.40282357e38, 3.5e38, 1e300 };
+    enum { N = 300 };
+    static double score[N];
+    uint8_t keep[N], want[N];
+    size_t n = N, i, j, k;
+    smash_tensor metric = smash_tensor_view(SMASH_F64, score, sizeof score, 1, &n), mask = smash_tensor_view(SMASH_U8, keep, sizeof keep, 1, &n);
+    smash_mask_desc d = SMASH_ZERO;
+    smash_mask_stats stats;
+    smash_ctx ctx;
+    pair *order;
+    test_ctx(&ctx);
+    for (i = 0; i < N; i++) score[i] = i < 200 ? values[below(COUNT_OF(values))] : (uniform() - 0.5) * 4;
+    order = sorted(score, N);
+    for (k = 0; k <= N; k++) {
+        d.ratio = k == N ? 1.0 : ((double)k + 0.5) / (double)n;
+        keep_all_but(order, N, k, want);
+        for (i = 0; i < 4; i++) {
+            set_mode(&ctx, (int)i);
+            CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &d, &metric, 32, &mask, &stats), SMASH_OK, "k %zu", k);
+            CHECK(stats.dropped == k && stats.blocks == N && !memcmp(keep, want, N), "k %zu mode %d", k, (int)i);
+        }
+    }
+    d.ratio = 0;
+    d.use_threshold = 1;
+    for (j = 0; j < COUNT_OF(values); j++) for (i = 0; i < 2; i++) {
+        size_t at, dropped = 0;
+        const double most = 3.4028235677973366e38;                       /* from here on a float is Inf */
+        d.threshold = values[j];
+        CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &d, &metric, i ? 64 : 32, &mask, &stats), SMASH_OK, "threshold %g", values[j]);
+        for (at = 0; at < N; at++) {
+            double a = score[at], b = d.threshold;
+            if (!i) {
+                a = a >= most ? 1e300 : a <= -most ? -1e300 : (double)(float)a;
+                b = b >= most ? 1e300 : b <= -most ? -1e300 : (double)(float)b;
+            }
+            dropped += !(a >= b);
+            CHECK(keep[at] == (a >= b), "score %.17g threshold %.17g as %s", score[at], d.threshold, i ? "double" : "float");
+        }
+        CHECK(stats.dropped == dropped, "threshold %g", values[j]);
+    }
+    free(order);
+}
+
+static void test_min_max(void)
+{
+    static const struct { double ratio, threshold, min, max; uint32_t use; size_t dropped; } rows[] = {   /* scores 0..99 */
+        { 0.5, 0, 0, 0, 0, 50 }, { 0.5, 0, 0.6, 0, 0, 60 }, { 0.5, 0, 0, 0.2, 0, 20 }, { 0.5, 0, 0.7, 0.3, 0, 30 }, { 0.29, 0, 0, 0, 0, 28 },
+        { 0.57, 0, 0, 0, 0, 56 }, { 1, 0, 0, 0, 0, 100 }, { 0, 0, 0, 0, 0, 0 }, { 0, 0, 0.1, 0, 0, 10 }, { 1, 0, 0, 0.999, 0, 99 }, { 0, 0, 1, 0, 0, 100 },
+        { 0, 40, 0, 0, 1, 40 }, { 0, 40, 0.5, 0, 1, 50 }, { 0, 40, 0, 0.25, 1, 25 }, { 0, 40, 0.8, 0.6, 1, 60 }, { 0, 40, 0.3, 0.5, 1, 40 },
+        { 0, -5, 0, 0, 1, 0 }, { 0, 1000, 0, 0, 1, 100 }, { 0, 1000, 0, 0.5, 1, 50 }, { 0, -5, 1, 0, 1, 100 }, { 0, 39.5, 0, 0, 1, 40 }, { 0, 0, 0, 0, 1, 0 },
+        { 0, 40, 0, 0.001, 1, 0 }
+    };
+    size_t i, j, t, n = 100;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (i = 0; i < COUNT_OF(rows); i++) for (t = 0; t < 5; t++) {         /* t 4: in blocks of one along a row of two */
+        size_t shape[2] = { 100, 2 };
+        smash_dtype dtype = floats[t % 4];
+        smash_tensor w = make(dtype, t == 4 ? 2 : 1, shape), mask;
+        smash_mask_desc d = SMASH_ZERO;
+        smash_mask_stats stats;
+        size_t wrong = 0;
+        shape[1] = 1;
+        mask = make(SMASH_BOOL, w.ndim, shape);
+        d.ratio = rows[i].ratio;
+        d.use_threshold = rows[i].use;
+        d.threshold = rows[i].threshold;
+        d.min_ratio = rows[i].min;
+        d.max_ratio = rows[i].max;
+        if (t == 4) d.grain = smash_grain_out_channel();
+        for (j = 0; j < n; j++) {
+            if (t < 4) put(dtype, w.data, 99 - j, j % 2 ? -(double)j : (double)j);
+            else { put(dtype, w.data, 2 * (99 - j), (double)j / 2); put(dtype, w.data, 2 * (99 - j) + 1, -(double)j / 2); }
+        }
+        CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, &stats), SMASH_OK, "row %d dtype %s", (int)i, smash_dtype_name(dtype));
+        for (j = 0; j < n; j++) wrong += ((uint8_t *)mask.data)[99 - j] != (j >= rows[i].dropped);
+        CHECK(stats.dropped == rows[i].dropped && !wrong, "row %d %s: %zu dropped, %zu wanted", (int)i, smash_dtype_name(dtype), stats.dropped, rows[i].dropped);
+        free(w.data);
+        free(mask.data);
+    }
+}
+
+/* Element thresholds, in the number next to each element, too */
+static void test_element_threshold(void)
+{
+    enum { N = 400 };
+    size_t n = N, t, i, j;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (t = 0; t < 4; t++) {
+        smash_tensor w = make(floats[t], 1, &n), mask = make(SMASH_BOOL, 1, &n);
+        smash_mask_desc d = SMASH_ZERO;
+        d.use_threshold = 1;
+        for (i = 0; i < N; i++) put(floats[t], w.data, i, i < 300 ? uniform() - 0.5 : i < 350 ? (uniform() - 0.5) * 1e-7 : (uniform() - 0.5) * 2e4);
+        for (j = 0; j < 3 * N; j++) {
+            double x = magnitude(get(floats[t], w.data, j / 3)), threshold, compared;
+            size_t wrong = 0;
+            d.threshold = j % 3 == 0 ? x : j % 3 == 1 ? x * (1 + 1e-9) : x * (1 - 1e-9);
+            threshold = floats[t] == SMASH_F64 ? d.threshold : (double)(float)d.threshold;
+            CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_OK, "threshold %g", d.threshold);
+            for (i = 0; i < N; i++) {
+                compared = magnitude(get(floats[t], w.data, i));
+                wrong += ((uint8_t *)mask.data)[i] != (compared >= threshold);
+            }
+            CHECK(!wrong, "%s threshold %.17g: %zu wrong", smash_dtype_name(floats[t]), d.threshold, wrong);
+        }
+        free(w.data);
+        free(mask.data);
+    }
+}
+
+/* ---- metrics against sums in the documented order, and against long double ---- */
+
+static double lane_tree(const double *terms, size_t n)
+{
+    double total = 0;
+    size_t chunk, i, half;
+    for (chunk = 0; chunk < n; chunk += 65536) {
+        double lane[32] = { 0 };
+        for (i = chunk; i < n && i < chunk + 65536; i++) lane[i % 32] += terms[i];
+        for (half = 16; half; half /= 2) for (i = 0; i < half; i++) lane[i] += lane[i + half];
+        total += lane[0];
+    }
+    return total;
+}
+
+static void test_metric_bits(void)
+{
+    static const struct { uint32_t ndim; size_t shape[4]; int32_t block[4]; } rows[] = {
+        { 1, { 1, 0, 0, 0 }, { 1, 0, 0, 0 } },          { 1, { 77, 0, 0, 0 }, { -1, 0, 0, 0 } },      { 1, { 140001, 0, 0, 0 }, { -1, 0, 0, 0 } },
+        { 2, { 6, 1000, 0, 0 }, { 1, -1, 0, 0 } },      { 2, { 3, 70000, 0, 0 }, { 1, -1, 0, 0 } },   { 2, { 500, 700, 0, 0 }, { -1, 1, 0, 0 } },
+        { 2, { 64, 96, 0, 0 }, { 4, 4, 0, 0 } },        { 2, { 64, 96, 0, 0 }, { 2, 1, 0, 0 } },      { 2, { 64, 96, 0, 0 }, { 1, 2, 0, 0 } },
+        { 4, { 16, 24, 3, 3 }, { -1, 1, -1, -1 } },     { 4, { 16, 24, 3, 3 }, { 1, 1, -1, -1 } },    { 4, { 16, 24, 3, 3 }, { -1, -1, 1, 1 } },
+        { 4, { 16, 24, 3, 3 }, { 4, 8, 1, 3 } },        { 4, { 2, 4, 65536, 1 }, { -1, 2, 1, 1 } },   { 3, { 40, 1, 1, 0 }, { 1, 1, 1, 0 } }
+    };
+    size_t r, t, i, b, n;
+    int metric, mode;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (r = 0; r < COUNT_OF(rows); r++) for (t = 0; t < 4; t++) for (metric = 1; metric <= 2; metric++) {
+        smash_tensor w = make(floats[t], rows[r].ndim, rows[r].shape), out;
+        smash_mask_desc d = SMASH_ZERO;
+        smash_grid g;
+        double *want, *terms, *got;
+        size_t *used, run, wrong = 0, far = 0;
+        long double *exact;
+        uint32_t axis;
+        d.metric = (smash_metric)metric;
+        d.grain = smash_grain_block(rows[r].block, rows[r].ndim);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &d.grain, &w, &g), SMASH_OK, "row %d", (int)r);
+        n = g.blocks * g.block_elements;
+        for (i = 0; i < n; i++) put(floats[t], w.data, i, draw(r % 2 ? NORMAL : WIDE, i));
+        want = (double *)calloc(g.blocks, sizeof *want);
+        exact = (long double *)calloc(g.blocks, sizeof *exact);
+        used = (size_t *)calloc(g.blocks, sizeof *used);
+        terms = (double *)malloc(n * sizeof *terms);
+        run = 1;
+        for (axis = g.ndim; axis && g.count[axis - 1] == 1; axis--) run *= g.block[axis - 1];
+        if (axis) run *= g.block[axis - 1];
+        for (i = 0; i < n; i++) {
+            double x = get(floats[t], w.data, i);
+            volatile double square = x * x;
+            terms[i] = metric == 1 || g.block_elements == 1 ? magnitude(x) : square;
+            exact[block_of(&g, i)] += metric == 1 || g.block_elements == 1 ? (long double)magnitude(x) : (long double)x * (long double)x;
+        }
+        for (i = 0; i < n; i += run) want[block_of(&g, i)] += lane_tree(terms + i, run);
+        if (metric == 2 && g.block_elements > 1) for (b = 0; b < g.blocks; b++) want[b] = smash_sqrt(want[b]);
+        out = make(SMASH_F64, g.ndim, g.count);
+        got = (double *)out.data;
+        for (mode = 0; mode < MODES; mode += n > 100000 ? 5 : 1) {
+            set_mode(&ctx, mode);
+            memset(out.data, 0x55, out.bytes);
+            CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &out), SMASH_OK, "row %d", (int)r);
+            CHECK(!memcmp(got, want, g.blocks * sizeof *got), "row %d %s metric %d mode %d: first %.17g, want %.17g", (int)r, smash_dtype_name(floats[t]), metric, mode, got[0], want[0]);
+        }
+        for (b = 0; b < g.blocks; b++) {
+            long double v = metric == 2 && g.block_elements > 1 ? (long double)got[b] * (long double)got[b] : (long double)got[b], e = v - exact[b];
+            if (e < 0) e = -e;
+            far += e > exact[b] * 4e-13L + 1e-300L;                       /* bound of the contract: 1e-12 */
+        }
+        CHECK(!far && !wrong, "row %d %s metric %d: %zu blocks are off", (int)r, smash_dtype_name(floats[t]), metric, far);
+        free(w.data);
+        free(out.data);
+        free(want);
+        free(exact);
+        free(used);
+        free(terms);
+    }
+}
+
+static void test_fpgm(void)
+{
+    static const struct { size_t shape[3]; int32_t block[3]; } rows[] = {
+        { { 5, 7, 3 }, { 1, -1, -1 } }, { { 20, 16, 9 }, { 1, -1, -1 } }, { { 6, 10, 3 }, { -1, 1, -1 } }, { { 1, 33, 1 }, { 1, 1, 1 } }, { { 4, 4, 4 }, { -1, -1, -1 } },
+        { { 9, 8, 5 }, { 3, 2, -1 } }, { { 3, 1, 70001 }, { 1, -1, -1 } }
+    };
+    size_t r, t, i, j, k;
+    int mode;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (r = 0; r < COUNT_OF(rows); r++) for (t = 0; t < 4; t++) {
+        smash_tensor w = make(floats[t], 3, rows[r].shape), out;
+        smash_mask_desc d = SMASH_ZERO;
+        smash_grid g;
+        double *block, *terms, *want, *got;
+        size_t n, *used, far = 0;
+        d.metric = SMASH_METRIC_FPGM;
+        d.grain = smash_grain_block(rows[r].block, 3);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &d.grain, &w, &g), SMASH_OK, "row %d", (int)r);
+        n = g.blocks * g.block_elements;
+        block = (double *)malloc(n * sizeof *block);
+        terms = (double *)malloc(g.block_elements * sizeof *terms);
+        want = (double *)calloc(g.blocks, sizeof *want);
+        used = (size_t *)calloc(g.blocks, sizeof *used);
+        for (i = 0; i < n; i++) {
+            size_t b = block_of(&g, i);
+            put(floats[t], w.data, i, draw(NORMAL, i));
+            block[b * g.block_elements + used[b]++] = get(floats[t], w.data, i);
+        }
+        out = make(SMASH_F64, 3, g.count);
+        got = (double *)out.data;
+        for (i = 0; i < g.blocks; i++) {
+            double exact = 0;
+            for (j = 0; j < g.blocks; j++) {
+                double sum = 0;
+                for (k = 0; k < g.block_elements; k++) {
+                    double e = block[i * g.block_elements + k] - block[j * g.block_elements + k];
+                    volatile double square;
+                    sum += e * e;
+                    if (floats[t] != SMASH_F64) e = (double)(float)e;
+                    square = e * e;
+                    terms[k] = square;
+                }
+                want[i] += smash_sqrt(lane_tree(terms, g.block_elements));
+                exact += smash_sqrt(sum);
+            }
+            far += magnitude(exact - want[i]) > exact * 1e-7;              /* bound of the contract */
+        }
+        CHECK(!far, "row %d %s: differences rounded to float cost too much", (int)r, smash_dtype_name(floats[t]));
+        for (mode = 0; mode < MODES; mode += 1 + (int)(n / 100000)) {
+            set_mode(&ctx, mode);
+            CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &out), SMASH_OK, "row %d", (int)r);
+            CHECK(!memcmp(got, want, g.blocks * sizeof *got), "row %d %s mode %d: first %.17g, want %.17g", (int)r, smash_dtype_name(floats[t]), mode, got[0], want[0]);
+        }
+        free(w.data);
+        free(out.data);
+        free(block);
+        free(terms);
+        free(want);
+        free(used);
+    }
+}
+
+/* ---- expand, apply, align against coordinates ---- */
+
+static int32_t random_block(size_t dim)
+{
+    size_t b = 1 + below(dim);
+    while (dim % b) b--;
+    return b == dim && below(2) ? -1 : (int32_t)b;
+}
+
+static void test_expand_apply(void)
+{
+    size_t round, i, t;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 300; round++) {
+        static const size_t dims[] = { 1, 2, 3, 4, 6, 8, 12, 30 };
+        uint32_t ndim = (uint32_t)below(5), axis;
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, n = 1, wrong = 0;
+        int32_t block[SMASH_MAX_DIMS] = { 0 };
+        smash_grain grain;
+        smash_grid g;
+        smash_tensor w, before, mask, full;
+        t = below(4);
+        for (axis = 0; axis < ndim; axis++) {
+            shape[axis] = dims[below(COUNT_OF(dims))];
+            if (round % 25 == 0 && axis == ndim - 1) shape[axis] *= 140001 / n;          /* long runs are cut in pieces */
+            block[axis] = random_block(shape[axis]);
+            n *= shape[axis];
+        }
+        grain = round % 7 ? smash_grain_block(block, ndim) : smash_grain_element();
+        w = make(floats[t], ndim, shape);
+        before = make(floats[t], ndim, shape);
+        full = make(SMASH_BOOL, ndim, shape);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &w, &g), SMASH_OK, "round %d", (int)round);
+        mask = make(round % 2 ? SMASH_BOOL : SMASH_U8, ndim, g.count);
+        for (i = 0; i < g.blocks; i++) ((uint8_t *)mask.data)[i] = (uint8_t)below(2);
+        for (i = 0; i < w.bytes; i++) ((uint8_t *)w.data)[i] = (uint8_t)below(256);      /* any bits, NaN too, are left alone */
+        memcpy(before.data, w.data, w.bytes);
+        set_mode(&ctx, (int)below(MODES));
+        CHECK_ERR(&ctx, smash_mask_expand(&ctx, &grain, &mask, &full), SMASH_OK, "round %d", (int)round);
+        CHECK_ERR(&ctx, smash_mask_apply(&ctx, round % 14 ? &grain : NULL, &mask, &w), SMASH_OK, "round %d", (int)round);
+        for (i = 0; i < n; i++) {
+            static const uint8_t zeros[8] = { 0 };
+            int keep = ((uint8_t *)mask.data)[block_of(&g, i)];
+            const uint8_t *is = (const uint8_t *)w.data + i * width(floats[t]), *was = (const uint8_t *)before.data + i * width(floats[t]);
+            wrong += ((uint8_t *)full.data)[i] != keep;
+            wrong += memcmp(is, keep ? was : zeros, width(floats[t])) != 0;
+        }
+        CHECK(!wrong, "round %d %s: %zu of %zu wrong", (int)round, smash_dtype_name(floats[t]), wrong, n);
+        free(w.data);
+        free(before.data);
+        free(mask.data);
+        free(full.data);
+    }
+}
+
+static void test_align(void)
+{
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 600; round++) {
+        static const size_t dims[] = { 1, 2, 3, 4, 6, 8 };
+        uint32_t ndim = 1 + (uint32_t)below(4), axis, count = 0;
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, small[SMASH_MAX_DIMS] = { 0 }, n = 1, stride[SMASH_MAX_DIMS];
+        int32_t block[SMASH_MAX_DIMS] = { 0 }, small_block[SMASH_MAX_DIMS] = { 0 }, keep_dims[SMASH_MAX_DIMS];
+        uint32_t kept_axis[SMASH_MAX_DIMS];
+        smash_grain from, to;
+        smash_grid g, h;
+        smash_tensor shaped, reduced, src, dst;
+        uint8_t *want;
+        for (axis = 0; axis < ndim; axis++) {
+            shape[axis] = dims[below(COUNT_OF(dims))];
+            block[axis] = random_block(shape[axis]);
+            n *= shape[axis];
+            if (below(2)) {
+                kept_axis[count] = axis;
+                small[count] = shape[axis];
+                small_block[count] = random_block(shape[axis]);
+                keep_dims[count++] = below(2) ? (int32_t)axis : (int32_t)axis - (int32_t)ndim;
+            }
+        }
+        from = round % 3 ? smash_grain_block(block, ndim) : smash_grain_element();
+        to = round % 4 ? smash_grain_block(small_block, count) : smash_grain_element();
+        shaped = smash_tensor_view(SMASH_F32, NULL, 0, ndim, shape);
+        reduced = smash_tensor_view(SMASH_F32, NULL, 0, count, small);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &from, &shaped, &g), SMASH_OK, "round %d", (int)round);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &to, &reduced, &h), SMASH_OK, "round %d", (int)round);
+        src = make(SMASH_BOOL, ndim, g.count);
+        dst = make(SMASH_BOOL, count, h.count);
+        want = (uint8_t *)calloc(h.blocks, 1);
+        for (i = 0; i < g.blocks; i++) ((uint8_t *)src.data)[i] = below(4) == 0;
+        for (i = 0; i < n; i++) {
+            size_t at = i, inside = 0;
+            for (axis = ndim; axis--; ) { stride[axis] = at % shape[axis]; at /= shape[axis]; }
+            for (axis = 0; axis < count; axis++) inside = inside * small[axis] + stride[kept_axis[axis]];
+            if (((uint8_t *)src.data)[block_of(&g, i)]) want[block_of(&h, inside)] = 1;
+        }
+        CHECK_ERR(&ctx, smash_mask_align(&ctx, &src, &from, &shaped, keep_dims, count, &to, &dst), SMASH_OK, "round %d", (int)round);
+        CHECK(!memcmp(dst.data, want, h.blocks), "round %d: %u of %u dims", (int)round, count, ndim);
+        free(src.data);
+        free(dst.data);
+        free(want);
+    }
+    {                                                       /* dims that name every axis reduce nothing: a bias follows its weight */
+        uint8_t src[4] = { 1, 0, 1, 0 }, dst[4] = { 9, 9, 9, 9 };
+        size_t shape[1] = { 4 };
+        int32_t dim = 0;
+        smash_tensor s = smash_tensor_view(SMASH_BOOL, src, 4, 1, shape), d = smash_tensor_view(SMASH_BOOL, dst, 4, 1, shape);
+        CHECK_ERR(&ctx, smash_mask_align(&ctx, &s, NULL, &s, &dim, 1, NULL, &d), SMASH_OK, "all dims");
+        CHECK(!memcmp(src, dst, 4), "all dims");
+    }
+}
+
+/* ---- what goes wrong ---- */
+
+static void test_errors(void)
+{
+    enum { NONE, METRIC, ALLOCATE, MAKE, ALIGN, EXPAND, APPLY, BYTES };
+    static const struct { const char *what; int call; smash_err want; } rows[] = {
+        { "fine", METRIC, SMASH_OK }, { "fine", ALLOCATE, SMASH_OK }, { "fine", MAKE, SMASH_OK }, { "fine", ALIGN, SMASH_OK }, { "fine", EXPAND, SMASH_OK },
+        { "fine", APPLY, SMASH_OK }, { "fine", BYTES, SMASH_OK },
+        { "fence", METRIC, SMASH_ERR_ARG }, { "fence", ALLOCATE, SMASH_ERR_ARG }, { "fence", MAKE, SMASH_ERR_ARG }, { "fence", BYTES, SMASH_ERR_ARG },
+        { "metric 4", METRIC, SMASH_ERR_ARG }, { "metric 4", MAKE, SMASH_ERR_ARG }, { "metric 4", BYTES, SMASH_ERR_ARG },
+        { "no w", METRIC, SMASH_ERR_ARG }, { "no w", MAKE, SMASH_ERR_ARG }, { "no w", APPLY, SMASH_ERR_ARG }, { "no w", BYTES, SMASH_ERR_ARG },
+        { "no mask", MAKE, SMASH_ERR_ARG }, { "no mask", ALLOCATE, SMASH_ERR_ARG }, { "no mask", EXPAND, SMASH_ERR_ARG }, { "no mask", APPLY, SMASH_ERR_ARG }, { "no mask", ALIGN, SMASH_ERR_ARG },
+        { "no metric", METRIC, SMASH_ERR_ARG }, { "no metric", ALLOCATE, SMASH_ERR_ARG }, { "no full", EXPAND, SMASH_ERR_ARG }, { "no full", ALIGN, SMASH_ERR_ARG },
+        { "no data", METRIC, SMASH_ERR_ARG }, { "no data", MAKE, SMASH_ERR_ARG }, { "no data", APPLY, SMASH_ERR_ARG }, { "no data", BYTES, SMASH_OK },
+        { "no bytes", BYTES, SMASH_ERR_ARG }, { "w i32", METRIC, SMASH_ERR_DTYPE }, { "w i32", MAKE, SMASH_ERR_DTYPE }, { "w i32", APPLY, SMASH_ERR_DTYPE },
+        { "w i32", BYTES, SMASH_ERR_DTYPE }, { "w i32", ALIGN, SMASH_OK }, { "mask f32", MAKE, SMASH_ERR_DTYPE }, { "mask f32", ALLOCATE, SMASH_ERR_DTYPE },
+        { "mask f32", EXPAND, SMASH_ERR_DTYPE }, { "mask f32", APPLY, SMASH_ERR_DTYPE }, { "mask f32", ALIGN, SMASH_ERR_DTYPE }, { "full f32", EXPAND, SMASH_ERR_DTYPE },
+        { "metric f32", METRIC, SMASH_ERR_DTYPE }, { "metric f32", ALLOCATE, SMASH_ERR_DTYPE }, { "mask shape", MAKE, SMASH_ERR_SHAPE }, { "mask shape", ALLOCATE, SMASH_ERR_SHAPE },
+        { "mask shape", EXPAND, SMASH_ERR_SHAPE }, { "mask shape", APPLY, SMASH_ERR_SHAPE }, { "mask shape", ALIGN, SMASH_ERR_SHAPE }, { "metric shape", METRIC, SMASH_ERR_SHAPE },
+        { "mask short", MAKE, SMASH_ERR_SHAPE }, { "w short", MAKE, SMASH_ERR_SHAPE }, { "w short", APPLY, SMASH_ERR_SHAPE }, { "empty", MAKE, SMASH_ERR_SHAPE },
+        { "empty", METRIC, SMASH_ERR_SHAPE }, { "empty", APPLY, SMASH_ERR_SHAPE }, { "empty", EXPAND, SMASH_ERR_SHAPE }, { "empty", BYTES, SMASH_ERR_SHAPE }, { "empty", ALLOCATE, SMASH_ERR_SHAPE },
+        { "block 3", METRIC, SMASH_ERR_SHAPE }, { "block 3", MAKE, SMASH_ERR_SHAPE }, { "block 3", BYTES, SMASH_ERR_SHAPE }, { "block 3", APPLY, SMASH_ERR_SHAPE }, { "block 3", EXPAND, SMASH_ERR_SHAPE },
+        { "huge", METRIC, SMASH_ERR_OVERFLOW }, { "huge", MAKE, SMASH_ERR_OVERFLOW }, { "huge", APPLY, SMASH_ERR_OVERFLOW }, { "huge", EXPAND, SMASH_ERR_OVERFLOW },
+        { "huge", BYTES, SMASH_ERR_OVERFLOW }, { "huge", ALIGN, SMASH_ERR_OVERFLOW }, { "large fpgm", BYTES, SMASH_ERR_OVERFLOW },
+        { "mask on w", MAKE, SMASH_ERR_ARG }, { "mask on w", APPLY, SMASH_ERR_ARG }, { "metric on w", METRIC, SMASH_ERR_ARG }, { "mask on metric", ALLOCATE, SMASH_ERR_ARG },
+        { "full on mask", EXPAND, SMASH_ERR_ARG }, { "full on mask", ALIGN, SMASH_ERR_ARG }, { "const", APPLY, SMASH_ERR_ARG }, { "const", MAKE, SMASH_OK }, { "const mask", MAKE, SMASH_ERR_ARG },
+        { "device", MAKE, SMASH_ERR_DEVICE }, { "ratio -", MAKE, SMASH_ERR_RANGE }, { "ratio 2", MAKE, SMASH_ERR_RANGE }, { "ratio nan", MAKE, SMASH_ERR_RANGE }, { "ratio 2", ALLOCATE, SMASH_ERR_RANGE },
+        { "min 2", MAKE, SMASH_ERR_RANGE }, { "max nan", MAKE, SMASH_ERR_RANGE }, { "min -", ALLOCATE, SMASH_ERR_RANGE }, { "max 2", ALLOCATE, SMASH_ERR_RANGE },
+        { "threshold nan", MAKE, SMASH_ERR_RANGE }, { "threshold and ratio", MAKE, SMASH_ERR_ARG }, { "use 2", MAKE, SMASH_ERR_ARG }, { "threshold nan", ALLOCATE, SMASH_ERR_RANGE },
+        { "nan", METRIC, SMASH_ERR_NONFINITE }, { "nan", MAKE, SMASH_ERR_NONFINITE }, { "nan", ALLOCATE, SMASH_ERR_NONFINITE }, { "-inf", ALLOCATE, SMASH_ERR_NONFINITE }, { "dims null", ALIGN, SMASH_ERR_ARG },
+        { "dim 2", ALIGN, SMASH_ERR_RANGE }, { "dim -3", ALIGN, SMASH_ERR_RANGE }, { "dim twice", ALIGN, SMASH_ERR_RANGE }, { "dim order", ALIGN, SMASH_ERR_RANGE }, { "dims 3", ALIGN, SMASH_ERR_RANGE }
+    };
+    static const double inf = 1e308 * 10;
+    size_t r;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        const char *what = rows[r].what;
+        float x[32];
+        double score[32];
+        uint8_t keep[256], all[32], was[256];
+        size_t shape[2] = { 4, 8 }, out[2] = { 4, 1 }, i, bytes = 0;
+        int32_t dims[3] = { 0, 1, 1 }, block[2] = { 3, -1 };
+        uint32_t dim_count = 1;
+        smash_tensor w = smash_tensor_view(SMASH_F32, x, sizeof x, 2, shape), metric = smash_tensor_view(SMASH_F64, score, sizeof score, 2, out);
+        smash_tensor mask = smash_tensor_view(SMASH_BOOL, keep, 32, 2, out), full = smash_tensor_view(SMASH_BOOL, all, sizeof all, 2, shape);
+        smash_tensor *pw = &w, *pmetric = &metric, *pmask = &mask, *pfull = &full;
+        smash_mask_desc d = SMASH_ZERO;
+        smash_mask_stats stats;
+        smash_err got = SMASH_OK;
+        memset(keep, 1, sizeof keep);
+        memset(was, 1, sizeof was);
+        memset(all, 1, sizeof all);
+        memset(&stats, 0x55, sizeof stats);
+        for (i = 0; i < 32; i++) { x[i] = (float)i; score[i] = (double)i; }
+        d.grain = smash_grain_out_channel();
+        d.ratio = 0.5;
+        if (rows[r].call == ALIGN) { full.ndim = 1; full.shape[0] = 4; }
+#define IS(name) (!strcmp(what, name))
+        if (IS("fence")) { if (r % 2) d.zero_begin = 1; else d.zero_end = 1; }
+        if (IS("metric 4")) memset(&d.metric, 4, 1);             /* as damaged memory would have it */
+        if (IS("no w")) pw = NULL;
+        if (IS("no mask")) pmask = NULL;
+        if (IS("no metric")) pmetric = NULL;
+        if (IS("no full")) pfull = NULL;
+        if (IS("no data")) w.data = NULL;
+        if (IS("w i32")) w.dtype = SMASH_I32;
+        if (IS("mask f32")) mask.dtype = SMASH_F32;
+        if (IS("full f32")) full.dtype = SMASH_F32;
+        if (IS("metric f32")) metric.dtype = SMASH_F32;
+        if (IS("mask shape")) mask.shape[0] = 2;
+        if (IS("metric shape")) metric.shape[1] = 2;
+        if (IS("mask short")) mask.bytes = 3;
+        if (IS("w short")) w.bytes = 127;
+        if (IS("empty")) { w.shape[1] = 0; full.shape[1] = 0; metric.shape[0] = mask.shape[0] = 0; }
+        if (IS("block 3")) d.grain = smash_grain_block(block, 2);
+        if (IS("huge")) { w.shape[0] = full.shape[0] = SIZE_MAX / 2; }
+        if (IS("large fpgm")) { w.shape[0] = SIZE_MAX / 32 - 3; w.shape[1] = 1; d.metric = SMASH_METRIC_FPGM; }
+        if (IS("mask on w")) mask.data = x;
+        if (IS("metric on w")) metric.data = x;
+        if (IS("mask on metric")) mask.data = score;
+        if (IS("full on mask")) full.data = keep;
+        if (IS("const")) w.flags = SMASH_TENSOR_CONST;
+        if (IS("const mask")) mask.flags = SMASH_TENSOR_CONST;
+        if (IS("device")) w.flags = SMASH_TENSOR_DEVICE;
+        if (IS("ratio -")) d.ratio = -0.01;
+        if (IS("ratio 2")) d.ratio = 1.01;
+        if (IS("ratio nan")) d.ratio = inf - inf;
+        if (IS("min 2")) d.min_ratio = 2;
+        if (IS("min -")) d.min_ratio = -1;
+        if (IS("max 2")) d.max_ratio = 2;
+        if (IS("max nan")) d.max_ratio = inf - inf;
+        if (IS("threshold nan")) { d.ratio = 0; d.use_threshold = 1; d.threshold = inf - inf; }
+        if (IS("threshold and ratio")) d.use_threshold = 1;
+        if (IS("use 2")) d.use_threshold = 2;
+        if (IS("nan")) { x[13] = (float)(inf - inf); x[20] = (float)inf; score[2] = -inf; score[3] = inf; }
+        if (IS("-inf")) score[2] = -inf;
+        if (IS("dim 2")) dims[0] = 2;
+        if (IS("dim -3")) dims[0] = -3;
+        if (IS("dim twice")) { dims[1] = 0; dim_count = 2; }
+        if (IS("dim order")) { dims[0] = 1; dims[1] = -2; dim_count = 2; }
+        if (IS("dims 3")) dim_count = 3;
+        smash_ctx_reset(&ctx);
+        switch (rows[r].call) {
+        case METRIC:   got = smash_mask_metric(&ctx, &d, pw, pmetric); break;
+        case ALLOCATE: got = smash_mask_allocate(&ctx, &d, pmetric, 32, pmask, &stats); break;
+        case MAKE:     got = smash_mask_make(&ctx, &d, pw, pmask, &stats); break;
+        case ALIGN:    got = smash_mask_align(&ctx, pmask, &d.grain, pw, IS("dims null") ? NULL : dims, dim_count, NULL, pfull); break;
+        case EXPAND:   got = smash_mask_expand(&ctx, &d.grain, pmask, pfull); break;
+        case APPLY:    got = smash_mask_apply(&ctx, &d.grain, pmask, pw); break;
+        case BYTES:    got = smash_mask_bytes(&ctx, &d, pw, IS("no bytes") ? NULL : &bytes); break;
+        }
+        CHECK(got == rows[r].want, "%s, call %d: %s (%s)", what, rows[r].call, smash_err_name(got), ctx.message);
+        CHECK(ctx.err == got && (got == SMASH_OK) == (ctx.message[0] == '\0'), "%s, call %d: message \"%s\"", what, rows[r].call, ctx.message);
+        if (IS("nan")) CHECK(ctx.index == (rows[r].call == ALLOCATE ? 2u : 13u), "%s, call %d: index %zu", what, rows[r].call, ctx.index);
+        if (got && !IS("mask on w") && !IS("full on mask")) {
+            size_t changed = 0, byte;
+            for (byte = 0; byte < sizeof stats; byte++) changed += ((unsigned char *)&stats)[byte] != 0x55;
+            for (i = 0; i < 32; i++) changed += all[i] != 1;
+            CHECK(!memcmp(keep, was, sizeof keep) && !changed && bytes == 0, "%s, call %d: outputs touched", what, rows[r].call);
+        }
+        CHECK(test_alloc_live == 0 || ctx.scratch.block, "%s: leak", what);
+    }
+#undef IS
+    smash_arena_release(&ctx.scratch);
+}
+
+/* NaN and Inf at every place that a kernel treats differently, for every metric and dtype */
+static void test_nonfinite(void)
+{
+    static const size_t places[] = { 0, 5, 31, 32, 4095, 65535, 65536, 140000, 140799 };
+    static const double inf = 1e308 * 10;
+    size_t shape[2] = { 8, 17600 }, p, t, g;
+    int metric, mode, ratio;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (t = 0; t < 4; t++) {
+        smash_tensor w = make(floats[t], 2, shape), mask;
+        size_t i, n = shape[0] * shape[1];
+        for (i = 0; i < n; i++) put(floats[t], w.data, i, uniform() - 0.5);
+        for (p = 0; p < COUNT_OF(places); p++) for (g = 0; g < 2; g++) for (metric = 1; metric <= 3; metric++) for (ratio = 0; ratio < 4; ratio++) {
+            smash_mask_desc d = SMASH_ZERO;
+            size_t grid[2], b, changed = 0;
+            double was = get(floats[t], w.data, places[p]), bad = p % 3 == 0 ? inf : p % 3 == 1 ? -inf : inf - inf;
+            if (metric == 3 && g == 0) continue;
+            grid[0] = shape[0];
+            grid[1] = g ? 1 : shape[1];
+            mask = make(SMASH_BOOL, 2, grid);
+            d.metric = (smash_metric)metric;
+            d.ratio = ratio == 3 ? 0 : ratio * 0.5;
+            d.use_threshold = ratio == 3;
+            if (g) d.grain = smash_grain_out_channel();
+            put(floats[t], w.data, places[p], bad);
+            for (mode = 0; mode < 5; mode += 2) {
+                set_mode(&ctx, mode);
+                CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_ERR_NONFINITE, "%s place %zu metric %d", smash_dtype_name(floats[t]), places[p], metric);
+                CHECK(ctx.index == places[p], "%s place %zu metric %d: index %zu", smash_dtype_name(floats[t]), places[p], metric, ctx.index);
+                for (b = 0; b < mask.bytes; b++) changed += ((uint8_t *)mask.data)[b] != 0x55;
+                CHECK(!changed, "%s place %zu: mask touched", smash_dtype_name(floats[t]), places[p]);
+            }
+            put(floats[t], w.data, places[p], was);
+            free(mask.data);
+        }
+        free(w.data);
+    }
+    {                                                           /* finite numbers whose sum is not */
+        double x[4] = { 1, 2, 1e308, 1e308 };
+        size_t two[2] = { 2, 2 }, grid[2] = { 2, 1 };
+        smash_tensor w = smash_tensor_view(SMASH_F64, x, sizeof x, 2, two);
+        smash_mask_desc d = SMASH_ZERO;
+        double score[2];
+        smash_tensor metric_out = smash_tensor_view(SMASH_F64, score, sizeof score, 2, grid);
+        d.grain = smash_grain_out_channel();
+        CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &metric_out), SMASH_ERR_NONFINITE, "sum overflows");
+        CHECK(ctx.index == 1 && strstr(ctx.message, "overflows"), "block %zu: %s", ctx.index, ctx.message);
+    }
+}
+
+/* Scratch of exactly the size that was asked for is enough, one byte less is refused; so is a failing allocator. */
+static void test_scratch(void)
+{
+    static const struct { size_t shape[2]; int32_t block[2]; } rows[] = {
+        { { 1, 1 }, { 1, 1 } }, { { 10, 30 }, { 1, 1 } }, { { 10, 30 }, { 1, -1 } }, { { 10, 30 }, { -1, 1 } }, { { 9, 33 }, { 3, 3 } }, { { 300, 500 }, { 1, 1 } }, { { 300, 500 }, { 1, 2 } }, { { 130, 33 }, { 1, -1 } }
+    };
+    size_t r, t, i;
+    int metric;
+    for (r = 0; r < COUNT_OF(rows); r++) for (t = 0; t < 4; t++) for (metric = 1; metric <= 3; metric++) {
+        smash_tensor w = make(floats[t], 2, rows[r].shape), mask, out;
+        smash_mask_desc d = SMASH_ZERO;
+        smash_grid g;
+        smash_ctx ctx;
+        size_t bytes = 0, wrong = 0;
+        unsigned char *buffer;
+        if (metric == 3 && r > 4 && r < 7) { free(w.data); continue; }
+        smash_ctx_init(&ctx);
+        d.metric = (smash_metric)metric;
+        d.ratio = 0.5;
+        d.grain = smash_grain_block(rows[r].block, 2);
+        smash_grid_make(&ctx, &d.grain, &w, &g);
+        mask = make(SMASH_BOOL, 2, g.count);
+        out = make(SMASH_F64, 2, g.count);
+        for (i = 0; i < g.blocks * g.block_elements; i++) put(floats[t], w.data, i, uniform());
+        CHECK_ERR(&ctx, smash_mask_bytes(&ctx, &d, &w, &bytes), SMASH_OK, "row %d", (int)r);
+        buffer = (unsigned char *)malloc(bytes);                        /* malloc aligns to 16 */
+        smash_arena_init(&ctx.scratch, buffer, bytes - 1, NULL);
+        CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_ERR_NOMEM, "row %d %s metric %d: %zu bytes", (int)r, smash_dtype_name(floats[t]), metric, bytes);
+        CHECK(ctx.need == 1, "row %d: need %zu", (int)r, ctx.need);
+        for (i = 0; i < g.blocks; i++) wrong += ((uint8_t *)mask.data)[i] != 0x55;
+        CHECK(!wrong, "row %d: mask touched", (int)r);
+        smash_arena_init(&ctx.scratch, buffer, bytes, NULL);
+        CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_OK, "row %d %s metric %d: %zu bytes", (int)r, smash_dtype_name(floats[t]), metric, bytes);
+        CHECK(ctx.scratch.used == 0 && ctx.scratch.peak == bytes, "row %d: %zu left, peak %zu of %zu", (int)r, ctx.scratch.used, ctx.scratch.peak, bytes);
+        CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &out), SMASH_OK, "row %d", (int)r);
+        CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &d, &out, 32, &mask, NULL), SMASH_OK, "row %d", (int)r);
+        CHECK(ctx.scratch.used == 0, "row %d", (int)r);
+        free(buffer);
+        test_ctx(&ctx);
+        test_alloc_calls = 0;
+        test_fail_at = 1;
+        memset(mask.data, 0x55, mask.bytes);
+        CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_ERR_NOMEM, "row %d", (int)r);
+        CHECK_ERR(&ctx, smash_mask_make(NULL, &d, &w, &mask, NULL), SMASH_ERR_NOMEM, "row %d: no ctx, no scratch", (int)r);
+        for (i = 0; i < g.blocks; i++) wrong += ((uint8_t *)mask.data)[i] != 0x55;
+        test_fail_at = 0;
+        CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_OK, "row %d", (int)r);
+        CHECK(!wrong && test_alloc_live == 0, "row %d: %zu blocks left", (int)r, test_alloc_live);
+        free(w.data);
+        free(mask.data);
+        free(out.data);
+    }
+}
+
+/* Without a desc: magnitudes of single elements, nothing dropped. */
+static void test_defaults(void)
+{
+    float x[6] = { 1, -2, 3, -4, 5, 0 };
+    double score[6];
+    uint8_t keep[6];
+    size_t shape[2] = { 2, 3 }, i;
+    smash_tensor w = smash_tensor_view(SMASH_F32, x, sizeof x, 2, shape), metric = smash_tensor_view(SMASH_F64, score, sizeof score, 2, shape);
+    smash_tensor mask = smash_tensor_view(SMASH_BOOL, keep, sizeof keep, 2, shape);
+    smash_mask_stats stats;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    CHECK_ERR(&ctx, smash_mask_metric(NULL, NULL, &w, &metric), SMASH_OK, "no ctx, no desc");
+    CHECK_ERR(&ctx, smash_mask_make(&ctx, NULL, &w, &mask, &stats), SMASH_OK, "no desc");
+    for (i = 0; i < 6; i++) CHECK(score[i] == magnitude((double)x[i]) && keep[i] == 1, "element %zu", i);
+    CHECK(stats.blocks == 6 && stats.dropped == 0 && stats.elements == 0 && stats.ratio == 0, "stats");
+    keep[1] = 0;
+    keep[3] = 0;
+    CHECK_ERR(&ctx, smash_mask_apply(NULL, NULL, &mask, &w), SMASH_OK, "no ctx, no grain");
+    for (i = 0; i < 6; i++) CHECK(x[i] == (i == 1 || i == 3 ? 0.0f : (float)(i + 1) * (i < 5 ? 1.0f : 0.0f)), "element %zu is %g", i, (double)x[i]);
+    {
+        uint32_t bits;
+        memcpy(&bits, &x[1], 4);
+        CHECK(bits == 0, "a dropped negative number becomes +0");
+    }
+}
+
+int main(void)
+{
+    test_recorded();
+    test_numpy();
+    test_selection();
+    test_misleading_sample();
+    test_allocate();
+    test_min_max();
+    test_element_threshold();
+    test_metric_bits();
+    test_fpgm();
+    test_expand_apply();
+    test_align();
+    test_errors();
+    test_nonfinite();
+    test_scratch();
+    test_defaults();
+    return test_done();
+}

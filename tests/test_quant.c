@@ -1,0 +1,768 @@
+/* Quantization: against recordings of NNI v3, and against a brute force that walks coordinates one by one. */
+#include "../smash.h"
+#include "test.h"
+#include "golden/config_list_quant.h"
+
+static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
+static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
+static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
+
+static smash_tensor view(smash_dtype dtype, const void *data, uint32_t ndim, const size_t *shape)
+{
+    smash_tensor t = smash_tensor_view(dtype, data, 0, ndim, shape);
+    smash_tensor_bytes(&t, &t.bytes);
+    return t;
+}
+
+/* A buffer of exactly this many bytes, so that the sanitizer sees one byte over. */
+static void *exact(size_t bytes)
+{
+    void *p = malloc(bytes ? bytes : 1);
+    if (!p) abort();
+    memset(p, 0x5A, bytes);
+    return p;
+}
+
+static void backwards(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg)
+{
+    (void)user;
+    while (count) fn(arg, --count);
+}
+
+static smash_quant_desc desc_of(uint32_t bits, uint32_t is_unsigned, smash_scheme scheme)
+{
+    smash_quant_desc d = SMASH_ZERO;
+    d.bits = bits;
+    d.is_unsigned = is_unsigned;
+    d.scheme = scheme;
+    return d;
+}
+
+/* ---- what NNI did ---- */
+
+static void test_golden(smash_ctx *ctx)
+{
+    size_t i, j;
+    for (i = 0; i < COUNT_OF(golden_qparams); i++) {
+        smash_quant_desc d = desc_of(golden_qparams[i].bits, golden_qparams[i].is_unsigned, golden_qparams[i].scheme);
+        float scale = -1;
+        int32_t zero = -1, qmin = 1, qmax = 1;
+        if (d.bits < 2) {                                           /* NNI takes uint1; for us that is binarization, not a grid */
+            CHECK_ERR(ctx, smash_quant_params(ctx, &d, float_of(golden_qparams[i].lo), float_of(golden_qparams[i].hi), &scale, &zero), SMASH_ERR_RANGE, "row %d", (int)i);
+            continue;
+        }
+        CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "row %d", (int)i);
+        CHECK(qmin == golden_qparams[i].qmin && qmax == golden_qparams[i].qmax, "row %d: %d..%d", (int)i, (int)qmin, (int)qmax);
+        CHECK_ERR(ctx, smash_quant_params(ctx, &d, float_of(golden_qparams[i].lo), float_of(golden_qparams[i].hi), &scale, &zero), SMASH_OK, "row %d", (int)i);
+        CHECK(bits_of(scale) == golden_qparams[i].scale && zero == golden_qparams[i].zero, "row %d: scale %.9g zero %d", (int)i, (double)scale, (int)zero);
+    }
+    for (i = 0; i < COUNT_OF(golden_fakequant); i++) {
+        smash_quant_desc d = desc_of(golden_fakequant[i].bits, golden_fakequant[i].is_unsigned, SMASH_AFFINE);
+        size_t n = golden_fakequant[i].count, one = 1;
+        float x[64], y[64], scale_value = float_of(golden_fakequant[i].scale);
+        int8_t q[64];
+        smash_tensor w, ints, back, scale = view(SMASH_F32, &scale_value, 1, &one), zero = view(SMASH_I32, &golden_fakequant[i].zero, 1, &one);
+        CHECK(n <= COUNT_OF(x), "row %d has %d numbers", (int)i, (int)n);
+        for (j = 0; j < n; j++) x[j] = float_of(golden_fakequant[i].x[j]);
+        w = view(SMASH_F32, x, 1, &n);
+        ints = view(smash_quant_dtype(&d), q, 1, &n);
+        back = view(SMASH_F32, y, 1, &n);
+        CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &ints), SMASH_OK, "row %d", (int)i);
+        CHECK_ERR(ctx, smash_dequantize(ctx, &d, &ints, &scale, &zero, &back), SMASH_OK, "row %d", (int)i);
+        for (j = 0; j < n; j++)                                     /* == and not bits: an integer grid has no -0 */
+            CHECK(y[j] == float_of(golden_fakequant[i].y[j]), "row %d, number %d: %.9g gave %.9g", (int)i, (int)j, (double)x[j], (double)y[j]);
+    }
+    for (i = 0; i < COUNT_OF(golden_ptq); i++) {
+        smash_quant_desc d = desc_of(golden_ptq[i].bits, golden_ptq[i].is_unsigned, golden_ptq[i].scheme);
+        float x[64], s[64];
+        int32_t z[64];
+        smash_tensor w, scale, zero;
+        smash_grid grid;
+        if (golden_ptq[i].grain_count) d.grain = smash_grain_block(golden_ptq[i].grain, golden_ptq[i].grain_count);
+        for (j = 0; j < golden_ptq[i].shape[0] * golden_ptq[i].shape[1]; j++) x[j] = float_of(golden_ptq[i].w[j]);
+        w = view(SMASH_F32, x, 2, golden_ptq[i].shape);
+        CHECK_ERR(ctx, smash_grid_make(ctx, &d.grain, &w, &grid), SMASH_OK, "row %d", (int)i);
+        CHECK(grid.blocks == golden_ptq[i].blocks, "row %d", (int)i);
+        scale = view(SMASH_F32, s, 2, grid.count);
+        zero = view(SMASH_I32, z, 2, grid.count);
+        CHECK_ERR(ctx, smash_quant_fit(ctx, &d, &w, &scale, &zero), SMASH_OK, "row %d", (int)i);
+        for (j = 0; j < golden_ptq[i].blocks; j++)
+            CHECK(bits_of(s[j]) == golden_ptq[i].scale[j] && z[j] == golden_ptq[i].zero[j], "row %d, block %d: %.9g %d", (int)i, (int)j, (double)s[j], (int)z[j]);
+    }
+}
+
+/* ---- brute force ---- */
+
+/* Half to even by comparing fractions; |x| < 2^31 */
+static int32_t half_even(double x)
+{
+    double low = (double)(int64_t)x;
+    if (low > x) low -= 1;
+    if (x - low > 0.5 || (x - low == 0.5 && (int64_t)low % 2 != 0)) low += 1;
+    return (int32_t)low;
+}
+
+/* Integers out of any dtype, without the library. */
+static int32_t int_at(smash_dtype dtype, const void *data, size_t i)
+{
+    unsigned byte, bits = 0, is_signed = 0, u;
+    switch (dtype) {
+    case SMASH_I8:  return ((const int8_t *)data)[i];
+    case SMASH_U8:  return ((const uint8_t *)data)[i];
+    case SMASH_I16: return ((const int16_t *)data)[i];
+    case SMASH_U16: return ((const uint16_t *)data)[i];
+    case SMASH_I32: return ((const int32_t *)data)[i];
+    case SMASH_I4:  bits = 4; is_signed = 1; break;
+    case SMASH_U4:  bits = 4; break;
+    case SMASH_I2:  bits = 2; is_signed = 1; break;
+    default:        bits = 2; break;
+    }
+    byte = ((const uint8_t *)data)[i * bits / 8];
+    u = byte >> i * bits % 8 & ((1u << bits) - 1u);
+    return is_signed && u >> (bits - 1) ? (int32_t)u - (1 << bits) : (int32_t)u;
+}
+
+static double number_at(smash_dtype dtype, const void *data, size_t i)
+{
+    switch (dtype) {
+    case SMASH_F32: return (double)((const float *)data)[i];
+    case SMASH_F64: return ((const double *)data)[i];
+    case SMASH_F16: return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
+    default:        return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
+    }
+}
+
+static void set_number(smash_dtype dtype, void *data, size_t i, double x)
+{
+    switch (dtype) {
+    case SMASH_F32: ((float *)data)[i] = (float)x; break;
+    case SMASH_F64: ((double *)data)[i] = x; break;
+    case SMASH_F16: ((uint16_t *)data)[i] = smash_f64_to_f16(x); break;
+    default:        ((uint16_t *)data)[i] = smash_f64_to_bf16(x); break;
+    }
+}
+
+typedef struct layout { const char *name; uint32_t ndim; size_t shape[3], block[3]; smash_grain_kind kind; uint32_t axis; } layout;
+static const layout layouts[] = {
+    { "scalar",            0, { 0, 0, 0 },     { 0, 0, 0 },     SMASH_GRAIN_TENSOR, 0 },
+    { "one",               1, { 1, 0, 0 },     { 1, 0, 0 },     SMASH_GRAIN_DEFAULT, 0 },
+    { "tensor 7",          1, { 7, 0, 0 },     { 7, 0, 0 },     SMASH_GRAIN_TENSOR, 0 },
+    { "tensor 63",         1, { 63, 0, 0 },    { 63, 0, 0 },    SMASH_GRAIN_TENSOR, 0 },
+    { "tensor 64",         1, { 64, 0, 0 },    { 64, 0, 0 },    SMASH_GRAIN_TENSOR, 0 },
+    { "tensor 321",        2, { 3, 107, 0 },   { 3, 107, 0 },   SMASH_GRAIN_TENSOR, 0 },
+    { "element",           2, { 5, 13, 0 },    { 1, 1, 0 },     SMASH_GRAIN_ELEMENT, 0 },
+    { "out channel 9",     3, { 11, 3, 3 },    { 1, 3, 3 },     SMASH_GRAIN_AXIS, 0 },
+    { "out channel 100",   2, { 5, 100, 0 },   { 1, 100, 0 },   SMASH_GRAIN_AXIS, 0 },
+    { "out channel 65",    2, { 3, 65, 0 },    { 1, 65, 0 },    SMASH_GRAIN_AXIS, 0 },
+    { "in channel",        3, { 4, 5, 9 },     { 4, 1, 9 },     SMASH_GRAIN_AXIS, 1 },
+    { "last axis",         2, { 9, 7, 0 },     { 9, 1, 0 },     SMASH_GRAIN_AXIS, 1 },
+    { "blocks 1x32",       2, { 3, 96, 0 },    { 1, 32, 0 },    SMASH_GRAIN_BLOCK, 0 },
+    { "blocks 2x3",        2, { 6, 9, 0 },     { 2, 3, 0 },     SMASH_GRAIN_BLOCK, 0 },
+    { "blocks 2x2x35",     3, { 4, 2, 70 },    { 2, 2, 35 },    SMASH_GRAIN_BLOCK, 0 },
+};
+enum { MOST = 640 };
+
+static size_t layout_count(const layout *l)
+{
+    size_t n = 1, i;
+    for (i = 0; i < l->ndim; i++) n *= l->shape[i];
+    return n;
+}
+
+static size_t block_of(const layout *l, size_t element)
+{
+    size_t at[3], block = 0, i;
+    for (i = l->ndim; i--; ) { at[i] = element % l->shape[i]; element /= l->shape[i]; }
+    for (i = 0; i < l->ndim; i++) block = block * (l->shape[i] / l->block[i]) + at[i] / l->block[i];
+    return block;
+}
+
+static smash_grain grain_of(const layout *l)
+{
+    int32_t block[3];
+    smash_grain g = SMASH_ZERO;
+    uint32_t i;
+    if (l->kind == SMASH_GRAIN_AXIS) return smash_grain_axis(l->axis);
+    if (l->kind == SMASH_GRAIN_BLOCK) {
+        for (i = 0; i < l->ndim; i++) block[i] = (int32_t)l->block[i];
+        return smash_grain_block(block, l->ndim);
+    }
+    g.kind = l->kind;
+    return g;
+}
+
+/* Numbers of many kinds: ordinary, tiny, zero, huge. Each row of the loop below gets another mixture. */
+static double draw(uint64_t *rng, int kind)
+{
+    uint64_t r = smash_random(rng);
+    double u = (double)(r >> 11) / 9007199254740992.0 * 2 - 1;
+    switch (kind) {
+    case 0:  return u * 3;
+    case 1:  return r % 3 ? 0.0 : u * 1e-3;
+    case 2:  return u * 1e-44;                                   /* f32 denormals */
+    case 3:  return u * 60000;
+    case 4:  return 0;
+    case 5:  return (u + 1) * 0.7;                               /* one sign only */
+    default: return (double)((int)(r % 41) - 20) * 0.125;        /* many ties */
+    }
+}
+
+static void check_case(smash_ctx *ctx, const layout *l, uint32_t bits, uint32_t is_unsigned, smash_scheme scheme, smash_dtype from, smash_dtype to, int kind, uint64_t *rng)
+{
+    smash_quant_desc d = desc_of(bits, is_unsigned, scheme);
+    size_t n = layout_count(l), blocks, i, bytes, bad = 0, clipped = 0, zeros = 0;
+    size_t count[3];
+    float lo[MOST], hi[MOST], want_scale[MOST], steps, half, y;
+    int32_t want_zero[MOST], want[MOST], qmin, qmax, run;
+    double error2 = 0, worst = 0;
+    void *data = exact(n * 8), *ints, *back;
+    float *s;
+    int32_t *z;
+    smash_tensor w, scale, zero, q, x;
+    smash_quant_stats stats;
+    d.grain = grain_of(l);
+    for (blocks = 1, i = 0; i < l->ndim; i++) { count[i] = l->shape[i] / l->block[i]; blocks *= count[i]; }
+    qmin = is_unsigned ? 0 : -((1 << (bits - 1)) - 1);
+    qmax = is_unsigned ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
+    steps = (float)(qmax - qmin);
+    half = (float)((double)(qmax - qmin) / 2.0);
+    for (i = 0; i < blocks; i++) lo[i] = hi[i] = 0;
+    for (i = 0; i < n; i++) {
+        float v;
+        set_number(from, data, i, draw(rng, kind));
+        v = (float)number_at(from, data, i);
+        if (v < lo[block_of(l, i)]) lo[block_of(l, i)] = v;
+        if (v > hi[block_of(l, i)]) hi[block_of(l, i)] = v;
+    }
+    for (i = 0; i < blocks; i++) {
+        float width = hi[i] - lo[i];
+        want_scale[i] = scheme == SMASH_AFFINE ? width / steps : (hi[i] > -lo[i] ? hi[i] : -lo[i]) / half;
+        if (want_scale[i] < 1.1920928955078125e-07f) want_scale[i] = 1.1920928955078125e-07f;
+        want_zero[i] = is_unsigned ? 1 << (bits - 1) : 0;
+        if (scheme == SMASH_AFFINE) {
+            float at = lo[i] / want_scale[i];
+            want_zero[i] = qmin - half_even((double)at);
+            if (want_zero[i] < qmin) want_zero[i] = qmin;
+            if (want_zero[i] > qmax) want_zero[i] = qmax;
+        }
+    }
+    w = view(from, data, l->ndim, l->shape);
+    x = view(from, NULL, l->ndim, l->shape);
+    x.data = back = exact(x.bytes);
+    q = view(to, NULL, l->ndim, l->shape);
+    for (run = 0; run < 4; run++) {
+        ctx->no_simd = (uint32_t)run & 1;
+        ctx->parallel = run & 2 ? backwards : NULL;
+        bytes = q.bytes;
+        s = (float *)exact(blocks * sizeof *s);
+        z = (int32_t *)exact(blocks * sizeof *z);
+        ints = exact(bytes);
+        scale = view(SMASH_F32, s, l->ndim, count);
+        zero = view(SMASH_I32, z, l->ndim, count);
+        q.data = ints;
+        CHECK_ERR(ctx, smash_quant_fit(ctx, &d, &w, &scale, &zero), SMASH_OK, "%s", l->name);
+        for (bad = i = 0; i < blocks; i++) bad += bits_of(s[i]) != bits_of(want_scale[i]) || z[i] != want_zero[i];
+        CHECK(!bad, "%s, %u bits %s %s, %s, kind %d, run %d: %d parameters differ, such as %.9g %d for %.9g %d", l->name, bits, is_unsigned ? "uint" : "int",
+              scheme ? "affine" : "symmetric", smash_dtype_name(from), kind, (int)run, (int)bad, (double)s[0], (int)z[0], (double)want_scale[0], (int)want_zero[0]);
+        CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &q), SMASH_OK, "%s", l->name);
+        CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, &zero, &x), SMASH_OK, "%s", l->name);
+        CHECK_ERR(ctx, smash_quant_measure(ctx, &d, &w, &scale, &zero, &q, &stats), SMASH_OK, "%s", l->name);
+        error2 = worst = 0;
+        for (bad = clipped = zeros = i = 0; i < n; i++) {
+            size_t b = block_of(l, i);
+            double v = number_at(from, data, i), t, got, should;
+            if (from == SMASH_F64) t = (double)want_zero[b] + v / (double)want_scale[b];
+            else {
+                float f = (float)v / want_scale[b];
+                f = (float)want_zero[b] + f;
+                t = (double)f;
+            }
+            clipped += t < qmin || t > qmax;
+            want[i] = half_even(t < qmin ? qmin : t > qmax ? qmax : t);
+            y = (float)(want[i] - want_zero[b]) * want_scale[b];
+            zeros += y == 0;
+            got = number_at(from, back, i);
+            switch (from) {                                         /* y as the destination holds it */
+            case SMASH_F16:  should = (double)smash_f16_to_f32(smash_f32_to_f16(y)); break;
+            case SMASH_BF16: should = (double)smash_bf16_to_f32(smash_f32_to_bf16(y)); break;
+            default:         should = (double)y; break;
+            }
+            bad += int_at(to, ints, i) != want[i] || memcmp(&got, &should, sizeof got) != 0;
+            v = (double)(float)(v - (double)y);
+            error2 += v * v;
+            if ((v < 0 ? -v : v) > worst) worst = v < 0 ? -v : v;
+        }
+        CHECK(!bad, "%s, %u bits %s %s, %s to %s, kind %d, run %d: %d integers differ", l->name, bits, is_unsigned ? "uint" : "int",
+              scheme ? "affine" : "symmetric", smash_dtype_name(from), smash_dtype_name(to), kind, (int)run, (int)bad);
+        if (smash_dtype_bits(to) < 8 && n * smash_dtype_bits(to) % 8)
+            CHECK(((uint8_t *)ints)[bytes - 1] >> n * smash_dtype_bits(to) % 8 == 0, "%s: spare bits are not 0", l->name);
+        /* sums of at most 640 squares in another order: 640 roundings of 2^-53 each */
+        CHECK(stats.max_abs_error == worst && stats.saturated == clipped && stats.zeros == zeros &&
+              stats.mse * (double)n >= error2 * (1 - 1e-12) && stats.mse * (double)n <= error2 * (1 + 1e-12),
+              "%s, %u bits, %s, kind %d: mse %.17g for %.17g, max %.9g for %.9g, %d clipped for %d, %d zeros for %d", l->name, bits, smash_dtype_name(from), kind, stats.mse,
+              error2 / (double)n, stats.max_abs_error, worst, (int)stats.saturated, (int)clipped, (int)stats.zeros, (int)zeros);
+        free(s);
+        free(z);
+        free(ints);
+    }
+    ctx->parallel = NULL;
+    ctx->no_simd = 0;
+    free(back);
+    free(data);
+}
+
+static void test_brute(smash_ctx *ctx)
+{
+    static const smash_dtype floats[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16 };
+    uint64_t rng = 1;
+    uint32_t bits, sign;
+    size_t l, f;
+    int kind = 0, scheme;
+    for (bits = 2; bits <= 16; bits++)
+        for (sign = 0; sign < 2; sign++)
+            for (scheme = 0; scheme < 2; scheme++)
+                for (l = 0; l < COUNT_OF(layouts); l++)
+                    for (f = 0; f < COUNT_OF(floats); f++, kind = (kind + 1) % 7) {
+                        smash_quant_desc d = desc_of(bits, sign, (smash_scheme)scheme);
+                        check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], smash_quant_dtype(&d), kind, &rng);
+                        if (kind == 0) check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], SMASH_I32, kind, &rng);
+                        if (kind == 1 && bits < 16) check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], SMASH_I16, kind, &rng);
+                        if (kind == 2 && sign) check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], SMASH_U16, kind, &rng);
+                    }
+}
+
+/* Every tie of every grid: k + 1/2 goes to the even neighbour, whatever the zero point. */
+static void test_ties(smash_ctx *ctx)
+{
+    static const float scales[] = { 1.0f, 0.0078125f, 4096.0f };
+    uint32_t bits, sign;
+    size_t s;
+    for (bits = 2; bits <= 16; bits++)
+        for (sign = 0; sign < 2; sign++)
+            for (s = 0; s < COUNT_OF(scales); s++) {
+                smash_quant_desc d = desc_of(bits, sign, SMASH_AFFINE);
+                size_t n = ((size_t)1 << bits) + 3, one = 1, i, bad = 0;
+                int32_t qmin, qmax, zero_value, *q = (int32_t *)exact(n * sizeof *q);
+                float *x = (float *)exact(n * sizeof *x);
+                smash_tensor w = view(SMASH_F32, x, 1, &n), ints = view(SMASH_I32, q, 1, &n), scale = view(SMASH_F32, &scales[s], 1, &one), zero;
+                CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "%u bits", bits);
+                zero_value = s == 2 ? qmax : (qmin + qmax) / 2 + (int32_t)s;
+                zero = view(SMASH_I32, &zero_value, 1, &one);
+                for (i = 0; i < n; i++) x[i] = ((float)(qmin - zero_value - 1 + (int32_t)i) + 0.5f) * scales[s];
+                CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &ints), SMASH_OK, "%u bits", bits);
+                for (i = 0; i < n; i++) {
+                    int32_t low = qmin - 1 + (int32_t)i, even = low % 2 == 0 ? low : low + 1;
+                    bad += q[i] != (even < qmin ? qmin : even > qmax ? qmax : even);
+                }
+                CHECK(!bad, "%u bits, sign %u, scale %g: %d ties", bits, sign, (double)scales[s], (int)bad);
+                free(x);
+                free(q);
+            }
+}
+
+/* More than one chunk: threads in reverse, scalar kernels and one thread must write the same bytes. */
+static void test_chunks(smash_ctx *ctx)
+{
+    static const struct { size_t shape[2]; int32_t block[2]; uint32_t bits; smash_dtype from; } rows[] = {
+        { { 1, 200003 }, { -1, -1 }, 8, SMASH_F32 },   { { 1, 200003 }, { -1, -1 }, 4, SMASH_F32 },   { { 1, 200003 }, { -1, -1 }, 2, SMASH_F32 },
+        { { 999, 211 }, { 1, -1 }, 8, SMASH_F32 },     { { 999, 211 }, { 1, -1 }, 3, SMASH_BF16 },    { { 999, 211 }, { 1, -1 }, 2, SMASH_F16 },
+        { { 2000, 96 }, { 1, 32 }, 4, SMASH_F32 },     { { 2000, 96 }, { -1, 1 }, 4, SMASH_F32 },     { { 2000, 96 }, { 40, 24 }, 16, SMASH_F64 },
+        { { 3, 70001 }, { 1, -1 }, 2, SMASH_F32 },     { { 40, 5000 }, { -1, 8 }, 8, SMASH_F32 },     { { 66, 1000 }, { 2, 1 }, 12, SMASH_F32 },
+    };
+    size_t r, i;
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        size_t n = rows[r].shape[0] * rows[r].shape[1];
+        uint64_t rng = 7, want = 0;
+        void *data = exact(n * 8), *back = exact(n * 4), *ints = exact(n * 4);
+        smash_quant_desc d = desc_of(rows[r].bits, (uint32_t)r & 1, SMASH_AFFINE);
+        smash_tensor w = view(rows[r].from, data, 2, rows[r].shape), q = view(smash_quant_dtype(&d), ints, 2, rows[r].shape), x = view(SMASH_F32, back, 2, rows[r].shape), scale, zero;
+        smash_grid grid;
+        smash_quant_stats stats;
+        smash_distance distance;
+        int run;
+        float *s;
+        int32_t *z;
+        d.grain = smash_grain_block(rows[r].block, 2);
+        CHECK_ERR(ctx, smash_grid_make(ctx, &d.grain, &w, &grid), SMASH_OK, "row %d", (int)r);
+        s = (float *)exact(grid.blocks * sizeof *s);
+        z = (int32_t *)exact(grid.blocks * sizeof *z);
+        scale = view(SMASH_F32, s, 2, grid.count);
+        zero = view(SMASH_I32, z, 2, grid.count);
+        for (i = 0; i < n; i++) set_number(rows[r].from, data, i, draw(&rng, i % 5 == 0 ? 6 : 0));
+        for (run = 0; run < 4; run++) {
+            smash_digest digest;
+            ctx->no_simd = (uint32_t)run & 1;
+            ctx->parallel = run & 2 ? backwards : NULL;
+            CHECK_ERR(ctx, smash_quant_fit(ctx, &d, &w, &scale, &zero), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &q), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, &zero, &x), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_quant_measure(ctx, &d, &w, &scale, &zero, &q, &stats), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_tensor_distance(ctx, &w, &x, &distance), SMASH_OK, "row %d", (int)r);
+            CHECK(stats.mse == distance.mse && stats.max_abs_error == distance.max_abs_error && stats.snr_db == distance.snr_db && stats.zeros == distance.zeros_b,
+                  "row %d: %g %g %g against %g %g %g", (int)r, stats.mse, stats.max_abs_error, stats.snr_db, distance.mse, distance.max_abs_error, distance.snr_db);
+            smash_digest_init(&digest);
+            smash_digest_add(&digest, s, scale.bytes);
+            smash_digest_add(&digest, z, zero.bytes);
+            smash_digest_add(&digest, ints, q.bytes);
+            smash_digest_add(&digest, back, x.bytes);
+            smash_digest_add(&digest, &stats.saturated, sizeof stats.saturated);
+            if (run == 0) want = smash_digest_end(&digest);
+            CHECK(smash_digest_end(&digest) == want, "row %d, run %d", (int)r, run);
+        }
+        /* the same scales from a plain walk */
+        for (i = 0; i < grid.blocks; i++) {
+            float lo = 0, hi = 0, one_scale;
+            int32_t one_zero;
+            size_t a, b, row = i / grid.count[1] * grid.block[0], column = i % grid.count[1] * grid.block[1];
+            for (a = row; a < row + grid.block[0]; a++)
+                for (b = column; b < column + grid.block[1]; b++) {
+                    float v = (float)number_at(rows[r].from, data, a * rows[r].shape[1] + b);
+                    if (v < lo) lo = v;
+                    if (v > hi) hi = v;
+                }
+            smash_quant_params(ctx, &d, lo, hi, &one_scale, &one_zero);
+            if (bits_of(one_scale) != bits_of(s[i]) || one_zero != z[i]) break;
+        }
+        CHECK(i == grid.blocks, "row %d: block %d", (int)r, (int)i);
+        ctx->parallel = NULL;
+        ctx->no_simd = 0;
+        free(data); free(back); free(ints); free(s); free(z);
+    }
+}
+
+/* ---- limits, parameters, failures ---- */
+
+static void test_limits(smash_ctx *ctx)
+{
+    static const struct { uint32_t bits, is_unsigned; int32_t qmin, qmax; smash_dtype dtype; } rows[] = {
+        { 0, 0, -127, 127, SMASH_I8 },   { 0, 1, 0, 255, SMASH_U8 },     { 2, 0, -1, 1, SMASH_I2 },      { 2, 1, 0, 3, SMASH_U2 },
+        { 3, 0, -3, 3, SMASH_I4 },       { 3, 1, 0, 7, SMASH_U4 },       { 4, 0, -7, 7, SMASH_I4 },      { 4, 1, 0, 15, SMASH_U4 },
+        { 5, 0, -15, 15, SMASH_I8 },     { 8, 1, 0, 255, SMASH_U8 },     { 9, 0, -255, 255, SMASH_I16 }, { 9, 1, 0, 511, SMASH_U16 },
+        { 16, 0, -32767, 32767, SMASH_I16 }, { 16, 1, 0, 65535, SMASH_U16 },
+    };
+    static const uint32_t wrong[] = { 1, 17, 32, 0xFFFFFFFFu };
+    smash_quant_desc d;
+    int32_t qmin, qmax;
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        d = desc_of(rows[i].bits, rows[i].is_unsigned, SMASH_SYMMETRIC);
+        CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "row %d", (int)i);
+        CHECK(qmin == rows[i].qmin && qmax == rows[i].qmax && smash_quant_dtype(&d) == rows[i].dtype, "row %d: %d..%d", (int)i, (int)qmin, (int)qmax);
+    }
+    CHECK_ERR(ctx, smash_quant_limits(ctx, NULL, &qmin, &qmax), SMASH_OK, "NULL is the default");
+    CHECK(qmin == -127 && qmax == 127 && smash_quant_dtype(NULL) == SMASH_I8, "int8 is the default");
+    for (i = 0; i < COUNT_OF(wrong); i++) {
+        d = desc_of(wrong[i], 0, SMASH_SYMMETRIC);
+        qmin = 77;
+        CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "%u bits", wrong[i]);
+        CHECK(ctx->index == wrong[i] && qmin == 77 && smash_quant_dtype(&d) == SMASH_DTYPE_NONE, "%u bits", wrong[i]);
+    }
+    d = desc_of(8, 0, (smash_scheme)2);
+    CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such scheme");
+    d = desc_of(8, 0, SMASH_AFFINE);
+    d.zero_end = 1;
+    CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "fence");
+    CHECK_ERR(ctx, smash_quant_limits(ctx, NULL, NULL, &qmax), SMASH_ERR_ARG, "no place");
+}
+
+static void test_params(smash_ctx *ctx)
+{
+    /* scale as float bits, from numpy float32: np.float32(hi) / np.float32(steps) and so on */
+    static const struct { uint32_t lo, hi, bits, is_unsigned; smash_scheme scheme; uint32_t scale; int32_t zero; } rows[] = {
+        { 0x00000000u, 0x00000000u, 8, 0, SMASH_SYMMETRIC, 0x34000000u, 0 },       /* all zero: FLT_EPSILON */
+        { 0x00000000u, 0x00000000u, 8, 1, SMASH_SYMMETRIC, 0x34000000u, 128 },
+        { 0x00000000u, 0x00000000u, 8, 0, SMASH_AFFINE,    0x34000000u, -127 },
+        { 0x80000000u, 0x80000000u, 8, 1, SMASH_AFFINE,    0x34000000u, 0 },       /* -0 */
+        { 0x80000001u, 0x00000001u, 8, 1, SMASH_AFFINE,    0x34000000u, 0 },       /* denormals */
+        { 0x3F800000u, 0x40000000u, 8, 1, SMASH_AFFINE,    0x3C008081u, 0 },       /* 1..2 becomes 0..2 */
+        { 0xC0000000u, 0xBF800000u, 8, 1, SMASH_AFFINE,    0x3C008081u, 255 },     /* -2..-1 becomes -2..0 */
+        { 0xFF7FFFFFu, 0x7F7FFFFFu, 8, 0, SMASH_SYMMETRIC, 0x7C010204u, 0 },       /* the largest floats: FLT_MAX / 127 */
+        { 0xFF7FFFFFu, 0x7F7FFFFFu, 8, 0, SMASH_AFFINE,    0x7C010204u, 0 },       /* hi - lo is beyond float */
+        { 0xFF7FFFFFu, 0x7F7FFFFFu, 2, 0, SMASH_AFFINE,    0x7F7FFFFFu, 0 },
+        { 0xFF7FFFFFu, 0x7F7FFFFFu, 2, 0, SMASH_SYMMETRIC, 0x7F7FFFFFu, 0 },
+    };
+    size_t i;
+    float scale = 5;
+    int32_t zero = 6;
+    smash_quant_desc d = SMASH_ZERO;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        d = desc_of(rows[i].bits, rows[i].is_unsigned, rows[i].scheme);
+        CHECK_ERR(ctx, smash_quant_params(ctx, &d, float_of(rows[i].lo), float_of(rows[i].hi), &scale, &zero), SMASH_OK, "row %d", (int)i);
+        CHECK(bits_of(scale) == rows[i].scale && zero == rows[i].zero, "row %d: %.9g (0x%08X) %d", (int)i, (double)scale, (unsigned)bits_of(scale), (int)zero);
+    }
+    scale = 5;
+    zero = 6;
+    CHECK_ERR(ctx, smash_quant_params(ctx, NULL, 1.0f, -1.0f, &scale, &zero), SMASH_ERR_ARG, "lo above hi");
+    CHECK_ERR(ctx, smash_quant_params(ctx, NULL, float_of(NOT_A_NUMBER), 1.0f, &scale, &zero), SMASH_ERR_NONFINITE, "NaN");
+    CHECK_ERR(ctx, smash_quant_params(ctx, NULL, 0.0f, float_of(INF), &scale, &zero), SMASH_ERR_NONFINITE, "Inf");
+    CHECK_ERR(ctx, smash_quant_params(ctx, NULL, 0.0f, 1.0f, NULL, &zero), SMASH_ERR_ARG, "no scale");
+    CHECK_ERR(ctx, smash_quant_params(ctx, NULL, 0.0f, 1.0f, &scale, NULL), SMASH_ERR_ARG, "no zero");
+    CHECK(smash_quant_params(NULL, NULL, 0.0f, float_of(INF), &scale, &zero) == SMASH_ERR_NONFINITE, "no ctx");
+    d = desc_of(1, 0, SMASH_SYMMETRIC);
+    CHECK_ERR(ctx, smash_quant_params(ctx, &d, 0.0f, 1.0f, &scale, &zero), SMASH_ERR_RANGE, "1 bit");
+    CHECK(scale == 5 && zero == 6, "outputs were touched");
+}
+
+/* Each row spoils one thing of a good call of 4 x 6 numbers with one scale per row. */
+static void test_errors(smash_ctx *ctx)
+{
+    enum { GOOD, NO_W, NO_SCALE, NO_Q, INT_W, SHAPE_Q, SHAPE_SCALE, SHAPE_ZERO, RANK, SMALL_Q, CONST_OUT, DEVICE, MISALIGNED, ALIAS, ALIAS_SCALE, FENCE, BITS, SCHEME, GRAIN,
+           SCALE_ZERO, SCALE_NEGATIVE, SCALE_NAN, SCALE_INF, ZERO_LOW, ZERO_HIGH, ZERO_F32, Q_NARROW, Q_FLOAT, Q_I64, EMPTY, OVERFLOW, NULL_ZERO, ROWS };
+    static const struct { const char *name; smash_err fit, quantize, dequantize; } rows[ROWS] = {
+        { "good", SMASH_OK, SMASH_OK, SMASH_OK },
+        { "no w", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "no scale", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "no q", SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "w of integers", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "shape of q", SMASH_OK, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "shape of scale", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "shape of zero", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "9 dims", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "buffers too small", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "constant output", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "device", SMASH_ERR_DEVICE, SMASH_ERR_DEVICE, SMASH_ERR_DEVICE },
+        { "misaligned", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "alias", SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "alias of scale", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "fence", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "bits", SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "scheme", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "granularity", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "scale 0", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "scale < 0", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "scale NaN", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "scale Inf", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "zero point low", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "zero point high", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "zero point f32", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "q too narrow", SMASH_OK, SMASH_ERR_DTYPE, SMASH_OK },
+        { "q float", SMASH_OK, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "q i64", SMASH_OK, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "empty", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "overflow", SMASH_ERR_OVERFLOW, SMASH_ERR_OVERFLOW, SMASH_ERR_OVERFLOW },
+        { "no zero points", SMASH_OK, SMASH_OK, SMASH_OK },
+    };
+    static const size_t shape[2] = { 4, 6 }, other[2] = { 6, 4 }, grid[2] = { 4, 1 }, empty[2] = { 4, 0 }, huge[2] = { SIZE_MAX / 2, 3 };
+    int row, call;
+    for (row = 0; row < ROWS; row++)
+        for (call = 0; call < 4; call++) {
+            double space[64];
+            float x[24], s[4];
+            int32_t z[4];
+            uint32_t before[2];
+            size_t i;
+            int8_t *ints = (int8_t *)space + 256;
+            smash_quant_desc d = SMASH_ZERO;
+            smash_quant_stats stats = { 1, 2, 3, 4, 5 };
+            smash_tensor w, q, scale, zero;
+            smash_err want = call == 0 ? rows[row].fit : call == 1 ? rows[row].quantize : rows[row].dequantize;
+            memset(space, 0, sizeof space);
+            for (i = 0; i < 24; i++) x[i] = (float)i;
+            for (i = 0; i < 4; i++) { s[i] = 0.25f; z[i] = 0; }
+            d.grain = smash_grain_out_channel();
+            w = view(SMASH_F32, x, 2, shape);
+            q = view(SMASH_I8, ints, 2, shape);
+            scale = view(SMASH_F32, s, 2, grid);
+            zero = view(SMASH_I32, z, 2, grid);
+            switch (row) {
+            case INT_W: w.dtype = SMASH_I32; break;
+            case SHAPE_Q: q = view(SMASH_I8, ints, 2, other); break;
+            case SHAPE_SCALE: scale = view(SMASH_F32, s, 1, grid); break;
+            case SHAPE_ZERO: zero = view(SMASH_I32, z, 1, grid); break;
+            case RANK: w.ndim = 9; break;
+            case SMALL_Q: if (call == 0) scale.bytes--; else if (call == 1) q.bytes--; else w.bytes--; break;
+            case CONST_OUT: if (call == 3) continue; if (call == 0) scale.flags = SMASH_TENSOR_CONST; else if (call == 1) q.flags = SMASH_TENSOR_CONST; else w.flags = SMASH_TENSOR_CONST; break;
+            case DEVICE: w.flags = SMASH_TENSOR_DEVICE; break;
+            case MISALIGNED: w.data = (char *)space + 2; break;
+            case ALIAS: if (call == 3) continue; q.data = x; break;
+            case ALIAS_SCALE: if (call == 3) continue; scale.data = call == 1 ? (void *)(ints + 8) : (void *)(x + 2); for (i = 0; i < 4; i++) ((float *)scale.data)[i] = 1; break;
+            case FENCE: d.zero_begin = 1; break;
+            case BITS: d.bits = 17; break;
+            case SCHEME: d.scheme = (smash_scheme)7; break;
+            case GRAIN: d.grain = smash_grain_axis(2); break;
+            case SCALE_ZERO: s[3] = 0; break;
+            case SCALE_NEGATIVE: s[3] = -1; break;
+            case SCALE_NAN: s[3] = float_of(NOT_A_NUMBER); break;
+            case SCALE_INF: s[3] = float_of(INF); break;
+            case ZERO_LOW: z[3] = -128; break;
+            case ZERO_HIGH: z[3] = 128; break;
+            case ZERO_F32: zero.dtype = SMASH_F32; break;
+            case Q_NARROW: q = view(SMASH_I4, ints, 2, shape); break;
+            case Q_FLOAT: q.dtype = SMASH_F32; break;
+            case Q_I64: q = view(SMASH_I64, (int64_t *)space + 32, 2, shape); break;
+            case EMPTY: w = view(SMASH_F32, x, 2, empty); q = view(SMASH_I8, ints, 2, empty); break;
+            case OVERFLOW: w.shape[0] = huge[0]; w.shape[1] = huge[1]; break;
+            default: break;
+            }
+            memcpy(before, x, sizeof before);
+            if (call == 0) CHECK_ERR(ctx, smash_quant_fit(ctx, &d, row == NO_W ? NULL : &w, row == NO_SCALE ? NULL : &scale, row == NULL_ZERO ? NULL : &zero), want, "%s", rows[row].name);
+            if (call == 1) CHECK_ERR(ctx, smash_quantize(ctx, &d, row == NO_W ? NULL : &w, row == NO_SCALE ? NULL : &scale, row == NULL_ZERO ? NULL : &zero, row == NO_Q ? NULL : &q), want, "%s", rows[row].name);
+            if (call == 2) CHECK_ERR(ctx, smash_dequantize(ctx, &d, row == NO_Q ? NULL : &q, row == NO_SCALE ? NULL : &scale, row == NULL_ZERO ? NULL : &zero, row == NO_W ? NULL : &w), want, "%s", rows[row].name);
+            if (call == 3) CHECK_ERR(ctx, smash_quant_measure(ctx, &d, row == NO_W ? NULL : &w, row == NO_SCALE ? NULL : &scale, row == NULL_ZERO ? NULL : &zero, row == NO_Q ? NULL : &q, &stats), want, "%s", rows[row].name);
+            if (want) {
+                CHECK(ctx->message[0] && ctx->where, "%s: no message", rows[row].name);
+                if (want == SMASH_ERR_RANGE && row != BITS) CHECK(ctx->index == 3, "%s: index %d", rows[row].name, (int)ctx->index);
+                for (i = 0; i < 24; i++) if (row != ALIAS_SCALE) CHECK(x[i] == (float)i && (row == ALIAS || ints[i] == 0), "%s, call %d: output %d was touched", rows[row].name, call, (int)i);
+                if (call == 0) for (i = 0; i < 3; i++) CHECK(s[i] == 0.25f && z[i] == 0, "%s: scale %d was touched", rows[row].name, (int)i);
+                CHECK(stats.mse == 1 && stats.saturated == 4, "%s: stats were touched", rows[row].name);
+            }
+        }
+    {
+        smash_quant_desc d = SMASH_ZERO;
+        float x[2] = { 1, 2 }, s;
+        size_t two = 2, one = 1;
+        smash_tensor w = view(SMASH_F32, x, 1, &two), scale = view(SMASH_F32, &s, 1, &one);
+        d.scheme = SMASH_AFFINE;
+        CHECK_ERR(ctx, smash_quant_fit(ctx, &d, &w, &scale, NULL), SMASH_ERR_ARG, "affine needs zero points");
+        CHECK_ERR(ctx, smash_quant_measure(ctx, NULL, &w, &scale, NULL, &w, NULL), SMASH_ERR_ARG, "no place for stats");
+    }
+}
+
+/* Without zero points: 0 for int and affine, the middle for symmetric uint. */
+static void test_no_zero(smash_ctx *ctx)
+{
+    static const struct { uint32_t is_unsigned; smash_scheme scheme; int32_t zero; } rows[] = {
+        { 0, SMASH_SYMMETRIC, 0 }, { 1, SMASH_SYMMETRIC, 128 }, { 0, SMASH_AFFINE, 0 }, { 1, SMASH_AFFINE, 0 },
+    };
+    size_t r, n = 5, one = 1;
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        smash_quant_desc d = desc_of(8, rows[r].is_unsigned, rows[r].scheme);
+        float x[5] = { -1, -0.5f, 0, 0.5f, 1 }, y[2][5], s = 0.01f;
+        int16_t q[2][5];
+        smash_tensor w = view(SMASH_F32, x, 1, &n), scale = view(SMASH_F32, &s, 1, &one), zero = view(SMASH_I32, &rows[r].zero, 1, &one), a, b;
+        a = view(SMASH_I16, q[0], 1, &n);
+        b = view(SMASH_I16, q[1], 1, &n);
+        CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &a), SMASH_OK, "row %d", (int)r);
+        CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, NULL, &b), SMASH_OK, "row %d", (int)r);
+        CHECK(!memcmp(q[0], q[1], sizeof q[0]), "row %d", (int)r);
+        w.data = y[0];
+        CHECK_ERR(ctx, smash_dequantize(ctx, &d, &a, &scale, &zero, &w), SMASH_OK, "row %d", (int)r);
+        w.data = y[1];
+        CHECK_ERR(ctx, smash_dequantize(ctx, &d, &b, &scale, NULL, &w), SMASH_OK, "row %d", (int)r);
+        CHECK(!memcmp(y[0], y[1], sizeof y[0]), "row %d", (int)r);
+    }
+}
+
+static void test_nonfinite(smash_ctx *ctx)
+{
+    static const struct { size_t n, at; smash_dtype dtype; } rows[] = {
+        { 1, 0, SMASH_F32 }, { 5, 4, SMASH_F32 }, { 64, 63, SMASH_F32 }, { 300, 0, SMASH_F32 }, { 300, 129, SMASH_F32 }, { 300, 299, SMASH_F32 }, { 70000, 65536, SMASH_F32 },
+        { 33, 32, SMASH_F16 }, { 200, 101, SMASH_BF16 }, { 9, 3, SMASH_F64 }, { 70000, 69999, SMASH_F64 },
+    };
+    static const uint32_t values[] = { 0x7F800000u, 0xFF800000u, 0x7FC00000u, 0xFFC00000u, 0x7F800001u, 0xFFFFFFFFu };
+    size_t r, v, i, one = 1;
+    int run;
+    for (r = 0; r < COUNT_OF(rows); r++)
+        for (v = 0; v < COUNT_OF(values); v++)
+            for (run = 0; run < 4; run++) {
+                size_t n = rows[r].n;
+                void *data = exact(n * 8);
+                int8_t *ints = (int8_t *)exact(n);
+                float s = 0.5f;
+                int32_t z = 0;
+                smash_tensor w = view(rows[r].dtype, data, 1, &n), q = view(SMASH_I8, ints, 1, &n), scale = view(SMASH_F32, &s, 1, &one), zero = view(SMASH_I32, &z, 1, &one);
+                for (i = 0; i < n; i++) set_number(rows[r].dtype, data, i, (double)(i % 7));
+                if (rows[r].dtype == SMASH_F32) memcpy((float *)data + rows[r].at, &values[v], 4);
+                else set_number(rows[r].dtype, data, rows[r].at, (double)float_of(values[v]));
+                ctx->no_simd = (uint32_t)run & 1;
+                ctx->parallel = run & 2 ? backwards : NULL;
+                w.name = "fc.weight";
+                CHECK_ERR(ctx, smash_quantize(ctx, NULL, &w, &scale, &zero, &q), SMASH_ERR_NONFINITE, "row %d", (int)r);
+                CHECK(ctx->index == rows[r].at && strstr(ctx->message, "fc.weight"), "row %d: %s", (int)r, ctx->message);
+                CHECK_ERR(ctx, smash_quant_fit(ctx, NULL, &w, &scale, &zero), SMASH_ERR_NONFINITE, "row %d", (int)r);
+                CHECK(ctx->index == rows[r].at, "row %d: index %d", (int)r, (int)ctx->index);
+                free(ints);
+                free(data);
+            }
+    ctx->no_simd = 0;
+    ctx->parallel = NULL;
+    {   /* f64 beyond f32: no scale can be found, but a given scale clips it */
+        static const double x[3] = { 1, -1e300, 2 };
+        size_t three = 3;
+        float s = 1e-30f;
+        int8_t ints[3];
+        int32_t z = 0;
+        smash_tensor w = view(SMASH_F64, x, 1, &three), q = view(SMASH_I8, ints, 1, &three), scale = view(SMASH_F32, &s, 1, &one), zero = view(SMASH_I32, &z, 1, &one);
+        CHECK_ERR(ctx, smash_quant_fit(ctx, NULL, &w, &scale, &zero), SMASH_ERR_NONFINITE, "1e300");
+        CHECK(ctx->index == 1, "index %d", (int)ctx->index);
+        s = 1e-30f;
+        CHECK_ERR(ctx, smash_quantize(ctx, NULL, &w, &scale, NULL, &q), SMASH_OK, "1e300");
+        CHECK(ints[0] == 127 && ints[1] == -127 && ints[2] == 127, "%d %d %d", ints[0], ints[1], ints[2]);
+    }
+}
+
+/* Extremes of x and scale: quotients that overflow float stay within the grid. */
+static void test_extremes(smash_ctx *ctx)
+{
+    static const uint32_t xs[] = { 0x7F7FFFFFu, 0xFF7FFFFFu, 0x00000001u, 0x80000001u, 0x00000000u, 0x80000000u, 0x4B000000u, 0xCB000001u };
+    static const uint32_t scales[] = { 0x00000001u, 0x7F7FFFFFu, 0x3F800000u };
+    static const int32_t want[3][8] = { { 127, -127, 1, -1, 0, 0, 127, -127 }, { 1, -1, 0, 0, 0, 0, 0, 0 }, { 127, -127, 0, 0, 0, 0, 127, -127 } };
+    float x[40];
+    int8_t ints[40];
+    size_t s, i, n = 40, one = 1;
+    for (i = 0; i < n; i++) x[i] = float_of(xs[i % 8]);
+    for (s = 0; s < COUNT_OF(scales); s++) {
+        float scale_value = float_of(scales[s]);
+        smash_tensor w = view(SMASH_F32, x, 1, &n), q = view(SMASH_I8, ints, 1, &n), scale = view(SMASH_F32, &scale_value, 1, &one);
+        CHECK_ERR(ctx, smash_quantize(ctx, NULL, &w, &scale, NULL, &q), SMASH_OK, "scale %d", (int)s);
+        for (i = 0; i < n; i++) CHECK(ints[i] == want[s][i % 8], "scale %g, x %g: %d", (double)scale_value, (double)x[i], ints[i]);
+    }
+    {   /* int32 minus zero point needs 33 bits */
+        static const int32_t big[3] = { INT32_MIN, INT32_MAX, 16777217 };
+        smash_quant_desc d = desc_of(8, 0, SMASH_AFFINE);
+        size_t three = 3;
+        int32_t z = 127;
+        float s1 = 1, back[3];
+        smash_tensor q = view(SMASH_I32, big, 1, &three), y = view(SMASH_F32, back, 1, &three), scale = view(SMASH_F32, &s1, 1, &one), zero = view(SMASH_I32, &z, 1, &one);
+        CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, &zero, &y), SMASH_OK, "i32");
+        CHECK(back[0] == -2147483648.0f && back[1] == 2147483520.0f && back[2] == 16777090.0f, "%g %g %g", (double)back[0], (double)back[1], (double)back[2]);
+    }
+}
+
+static void test_scratch(smash_ctx *ctx)
+{
+    static const size_t sizes[] = { 1, 65536, 65537, 200000 };
+    size_t i, one = 1;
+    for (i = 0; i < COUNT_OF(sizes); i++) {
+        size_t n = sizes[i], need = (n + 65535) / 65536 * 64, k;
+        float *x = (float *)exact(n * sizeof *x), s = 1;
+        int8_t *ints = (int8_t *)exact(n);
+        void *buffer = exact(need);
+        smash_tensor w = view(SMASH_F32, x, 1, &n), q = view(SMASH_I8, ints, 1, &n), scale = view(SMASH_F32, &s, 1, &one);
+        smash_quant_stats stats = { 1, 2, 3, 4, 5 };
+        smash_ctx small;
+        for (k = 0; k < n; k++) x[k] = (float)(ints[k] = (int8_t)(k % 100));
+        smash_ctx_init(&small);
+        smash_arena_init(&small.scratch, buffer, need - 1, NULL);
+        CHECK_ERR(&small, smash_quant_measure(&small, NULL, &w, &scale, NULL, &q, &stats), SMASH_ERR_NOMEM, "%d numbers", (int)n);
+        CHECK(small.need == 1 && stats.mse == 1 && stats.zeros == 5, "%d numbers: need %d", (int)n, (int)small.need);
+        smash_arena_init(&small.scratch, buffer, need, NULL);
+        CHECK_ERR(&small, smash_quant_measure(&small, NULL, &w, &scale, NULL, &q, &stats), SMASH_OK, "%d numbers", (int)n);
+        CHECK(stats.mse == 0 && stats.max_abs_error == 0 && stats.saturated == 0 && stats.zeros == (n + 99) / 100, "%d numbers", (int)n);
+        CHECK(small.scratch.used == 0 && small.scratch.peak == need, "%d numbers: %d of %d", (int)n, (int)small.scratch.used, (int)small.scratch.peak);
+        CHECK(smash_quant_measure(NULL, NULL, &w, &scale, NULL, &q, &stats) == SMASH_ERR_NOMEM, "no ctx, no scratch");
+        test_fail_at = test_alloc_calls + 1;
+        CHECK_ERR(ctx, smash_quant_measure(ctx, NULL, &w, &scale, NULL, &q, &stats), SMASH_ERR_NOMEM, "failing allocator");
+        test_fail_at = 0;
+        CHECK(test_alloc_live == 0, "%d blocks are still out", (int)test_alloc_live);
+        free(buffer); free(ints); free(x);
+    }
+}
+
+int main(void)
+{
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    test_golden(&ctx);
+    test_limits(&ctx);
+    test_params(&ctx);
+    test_brute(&ctx);
+    test_ties(&ctx);
+    test_chunks(&ctx);
+    test_errors(&ctx);
+    test_no_zero(&ctx);
+    test_nonfinite(&ctx);
+    test_extremes(&ctx);
+    test_scratch(&ctx);
+    return test_done();
+}

@@ -1,0 +1,100 @@
+#!/bin/sh
+# The wide ring of tests: strict warnings on every compiler that is there, the tests under sanitizers, the symbols that
+# smash.h leaves in a program. Says what it skipped. Run it from the root of the repository: `make check`.
+set -u
+dir=build/check
+bad=0 done_count=0
+mkdir -p "$dir"
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-qual -Wcast-align -Wundef -Wformat=2 -Werror"
+gates="SMASH_STATIC SMASH_ONLY_LAYER0 SMASH_NO_STDLIB SMASH_NO_STDIO SMASH_NO_MESSAGES SMASH_NO_SIMD SMASH_NO_MASK SMASH_NO_QUANT SMASH_NO_VALUE
+       SMASH_NO_SELECT SMASH_NO_MODEL SMASH_NO_IO SMASH_NO_CONFIG SMASH_NO_ALGO"
+
+have() { command -v "$1" >/dev/null 2>&1 || { echo "skipped  $1 is not installed"; return 1; }; }
+
+# try LABEL COMMAND...: quiet if it works
+try() {
+    label=$1; shift
+    if "$@" >"$dir/log" 2>&1; then done_count=$((done_count + 1)); echo "ok       $label"
+    else bad=$((bad + 1)); echo "FAILED   $label: $*"; head -n 40 "$dir/log"; fi
+}
+
+# 1. no warning, in C and C++, optimised or not
+for cc in gcc clang; do
+    have $cc || continue
+    for o in -O0 -O2 -O3; do try "$cc $o" $cc -std=c99 $o $warnings -Wmissing-prototypes -I. -c tests/smash_impl.c -o "$dir/$cc.o"; done
+    for tool in smash bench; do try "$cc tools/$tool.c" $cc -std=c99 -O2 $warnings tools/$tool.c -o "$dir/$tool-$cc" -pthread; done
+    for gate in $gates; do try "$cc $gate" $cc -std=c99 -O0 $warnings -D$gate=1 -I. -c tests/smash_impl.c -o "$dir/gate.o"; done
+done
+for cxx in g++ clang++; do
+    have $cxx || continue
+    for o in -O0 -O2; do try "$cxx $o" $cxx -x c++ -std=c++17 $o $warnings -I. -c tests/smash_impl.c -o "$dir/cxx.o"; done
+done
+if have tcc; then try tcc tcc -I. -c tests/smash_impl.c -o "$dir/tcc.o"; fi
+if have musl-gcc; then try musl-gcc musl-gcc -std=c99 -O2 -I. -c tests/smash_impl.c -o "$dir/musl.o"; fi
+if have gcc && echo 'int main(void){return 0;}' | gcc -m32 -x c - -o "$dir/m32" 2>/dev/null; then
+    try "gcc -m32" gcc -m32 -std=c99 -O2 $warnings -I. -c tests/smash_impl.c -o "$dir/m32.o"
+else echo "skipped  gcc -m32 has no C library"; fi
+
+# 2. fast-math is refused, not computed with
+if have gcc; then
+    if gcc -std=c99 -O2 -ffast-math -I. -c tests/smash_impl.c -o "$dir/fast.o" >/dev/null 2>&1; then bad=$((bad + 1)); echo "FAILED   -ffast-math is accepted"
+    else done_count=$((done_count + 1)); echo "ok       -ffast-math is refused"; fi
+fi
+
+# 3. the same numbers from every compiler, level and thread count
+want=
+for build in "gcc -O0" "gcc -O3 -march=native" "gcc -O2 -std=gnu99 -ffp-contract=fast" "gcc -O2 -DSMASH_NO_SIMD=1" "clang -O0" "clang -O3 -march=native" "clang -O2 -std=gnu99 -ffp-contract=fast" \
+             "gcc -O2 -m32 -msse2 -mfpmath=sse"; do
+    case $build in *-m32*) [ -x "$dir/m32" ] || continue ;; esac
+    cc=${build%% *} flags=${build#* }
+    have $cc || continue
+    # shellcheck disable=SC2086
+    $cc -std=c99 $flags tools/smash.c -o "$dir/smash-any" -pthread 2>"$dir/log" || { bad=$((bad + 1)); echo "FAILED   $build does not compile"; continue; }
+    for n in 1 2 5; do
+        got=$("$dir/smash-any" selftest --threads $n 2>&1) || got="failed: $got"
+        [ -n "$want" ] || want=$got
+        if [ "$got" = "$want" ]; then done_count=$((done_count + 1)); echo "ok       selftest $build, threads $n"
+        else bad=$((bad + 1)); echo "FAILED   selftest $build, threads $n:"; echo "$got"; fi
+    done
+done
+echo "$want"
+
+# 4. the tests, with every access and every sum watched
+for cc in gcc clang; do
+    have $cc || continue
+    sane="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+    if ! echo 'int main(void){return 0;}' | $cc $sane -x c - -o "$dir/sane" 2>/dev/null || ! "$dir/sane"; then echo "skipped  $cc has no sanitizers"; continue; fi
+    # shellcheck disable=SC2086
+    $cc -std=c99 $sane -I. -c tests/smash_impl.c -o "$dir/sane.o" || { bad=$((bad + 1)); continue; }
+    try "$cc sanitized command" $cc -std=c99 $sane tools/smash.c -o "$dir/smash-sane" -pthread
+    for test in tests/test_*.c; do
+        name=${test##*/}; name=${name%.c}
+        # shellcheck disable=SC2086
+        if $cc -std=c99 $sane -I. -DSMASH_COMMAND="\"$dir/smash-sane\"" "$test" "$dir/sane.o" -o "$dir/$name" -pthread 2>"$dir/log"; then
+            try "$cc sanitized $name" "$dir/$name"
+        else bad=$((bad + 1)); echo "FAILED   $cc sanitized $name does not compile"; head -n 20 "$dir/log"; fi
+    done
+    for example in examples/[0-9]*.c; do
+        name=${example##*/}; name=${name%.c}
+        # shellcheck disable=SC2086
+        if $cc -std=c99 $sane -I. "$example" -o "$dir/$name" 2>"$dir/log"; then try "$cc sanitized $name" "$dir/$name"
+        else bad=$((bad + 1)); echo "FAILED   $cc sanitized $name does not compile"; head -n 20 "$dir/log"; fi
+    done
+done
+
+# 5. nothing but smash_ names, nothing that can be written to (without pic: else tables of pointers look writable)
+if have gcc && have nm && have size; then
+    gcc -std=c99 -O2 -fno-pic -fno-pie -I. -c tests/smash_impl.c -o "$dir/symbols.o"
+    names=$(nm -g --defined-only "$dir/symbols.o" | awk '{print $3}' | grep -v '^smash_' || true)
+    data=$(size -A "$dir/symbols.o" | awk '$1 ~ /^\.(data|bss|tdata|tbss)/ {n += $2} END {print n + 0}')
+    if [ -z "$names" ] && [ "$data" -eq 0 ]; then done_count=$((done_count + 1)); echo "ok       only smash_ names, no writable data"
+    else bad=$((bad + 1)); echo "FAILED   names: $names; writable bytes: $data"; fi
+    gcc -std=c99 -Os -ffreestanding -fno-stack-protector -DSMASH_ONLY_LAYER0=1 -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1 -I. -c tests/smash_impl.c -o "$dir/layer0.o"
+    # memcpy and memset may come from the compiler itself, and so does the cpu check
+    names=$(nm -u "$dir/layer0.o" | awk '{print $2}' | grep -v -e '^memcpy$' -e '^memset$' -e '^_GLOBAL_OFFSET_TABLE_$' -e '^__cpu_' || true)
+    if [ -z "$names" ]; then done_count=$((done_count + 1)); echo "ok       layer 0 asks for nothing from a C library"
+    else bad=$((bad + 1)); echo "FAILED   layer 0 asks for: $names"; fi
+fi
+
+echo "check: $done_count ok, $bad failed"
+[ "$bad" -eq 0 ]

@@ -1,0 +1,1138 @@
+/* smash.c - the command `smash`: makes model files smaller, looks into them, compares and checks them.
+ * It uses nothing of the library but what smash.h declares.
+ * cc -std=c99 -O2 tools/smash.c -o smash -pthread */
+#if !defined(_WIN32)
+#define _XOPEN_SOURCE 700
+#define _FILE_OFFSET_BITS 64
+#endif
+#define SMASH_IMPLEMENTATION
+#include "../smash.h"
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "files.h"
+#include "pool.h"
+#include "stored.h"
+#include "table.h"
+
+/* Exit statuses. */
+enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_IO = 5 };
+
+/*==================================================================================================
+ * MARK: - Talk                                                                              >>talk
+ * Messages and reports. No name from a file reaches a terminal before `clean`.
+ *================================================================================================*/
+
+enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
+       FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_HELP, FLAG_COUNT };
+
+typedef struct app {
+    smash_ctx         ctx;
+    smash_arena       arena;              /* what lives to the end */
+    smash_arena       data;               /* numbers of the tensor at hand */
+    smash_diags       diags;
+    const smash_diag *shown;              /* last finding that was printed */
+    const struct command *command;
+    const char       *value[FLAG_COUNT];  /* NULL: not given */
+    char            **args, **sets;       /* what is no flag; every --set */
+    int               arg_count, set_count;
+    int               color;              /* of messages */
+    FILE             *results;            /* where tables go */
+    size_t            threads;
+    pool              pool;
+    double            started, drawn;     /* progress bar: start, last time it was drawn; 0 = not yet */
+} app;
+
+#if defined(__GNUC__)
+static const char *format_args(app *a, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static const char *format(app *a, const char *text, ...) __attribute__((format(printf, 2, 3)));
+static int fail(app *a, int status, const char *text, ...) __attribute__((format(printf, 3, 4)));
+#endif
+static const char *format_args(app *a, const char *format, va_list args)
+{
+    va_list again;
+    char *text;
+    int n;
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = n < 0 ? NULL : (char *)smash_arena_alloc(&a->ctx, &a->arena, (size_t)n + 1);
+    if (!text) return "?";
+    vsnprintf(text, (size_t)n + 1, format, args);
+    return text;
+}
+
+/* printf into the arena */
+static const char *format(app *a, const char *text, ...)
+{
+    const char *out;
+    va_list args;
+    va_start(args, text);
+    out = format_args(a, text, args);
+    va_end(args);
+    return out;
+}
+
+static const char *clean(app *a, const char *text) { return clean_text(&a->ctx, &a->arena, text); }
+
+/* The last line of a failure: what went wrong as a whole, what to do. Returns the exit status. */
+static int fail(app *a, int status, const char *text, ...)
+{
+    const char *line;
+    va_list args;
+    va_start(args, text);
+    line = format_args(a, text, args);
+    va_end(args);
+    fprintf(stderr, "smash: %s\n", clean(a, line));
+    return status;
+}
+
+static int is_set(const app *a, int flag) { return a->value[flag] != NULL; }
+
+/* Print the findings that were not printed yet. */
+static void show_diags(app *a)
+{
+    const smash_diag *d = a->shown ? a->shown->next : a->diags.first;
+    for (; d; a->shown = d, d = d->next) {
+        int is_error = d->severity == SMASH_ERROR;
+        if (!is_error && is_set(a, FLAG_QUIET)) continue;
+        if (d->file) fprintf(stderr, "%s:", clean(a, d->file));
+        else fprintf(stderr, "smash:");
+        if (d->line) fprintf(stderr, "%u:%u:", (unsigned)d->line, (unsigned)d->column);
+        fprintf(stderr, " %s%s:%s ", a->color ? (is_error ? "\033[1;31m" : "\033[1;33m") : "", is_error ? "error" : "warning", a->color ? "\033[0m" : "");
+        fprintf(stderr, "%s [%s]\n", clean(a, d->message), d->code);
+    }
+    if (a->diags.dropped > 0) fprintf(stderr, "smash: %lu more findings are not shown\n", (unsigned long)a->diags.dropped);
+    a->diags.dropped = 0;
+}
+
+static void forget_diags(app *a)
+{
+    memset(&a->diags, 0, sizeof(a->diags));
+    a->diags.arena = &a->arena;
+    a->shown = NULL;
+}
+
+/* 1234567 as 1,234,567 */
+static const char *number(app *a, uint64_t value)
+{
+    char digits[24], out[32];
+    int n = sprintf(digits, "%" PRIu64, value), i, k = 0;
+    for (i = 0; i < n; i++) {
+        out[k++] = digits[i];
+        if ((n - i) % 3 == 1 && i + 1 < n) out[k++] = ',';
+    }
+    out[k] = 0;
+    return format(a, "%s", out);
+}
+
+static const char *percent(app *a, double part, double whole) { return whole > 0 ? format(a, "%.1f %%", 100.0 * part / whole) : "-"; }
+
+/* 8x3x3x3 */
+static const char *shape_text(app *a, const smash_tensor *t)
+{
+    char out[SMASH_MAX_DIMS * 24];
+    size_t n = 0;
+    uint32_t i;
+    if (t->ndim == 0) return "scalar";
+    for (i = 0; i < t->ndim && i < SMASH_MAX_DIMS; i++) n += (size_t)sprintf(out + n, i ? "x%" PRIu64 : "%" PRIu64, (uint64_t)t->shape[i]);
+    return format(a, "%s", out);
+}
+
+static uint64_t count_of(const smash_tensor *t) { size_t n = 0; smash_tensor_count(t, &n); return n; }
+static uint64_t bytes_of(const smash_tensor *t) { size_t n = 0; smash_tensor_bytes(t, &n); return n; }
+
+/* JSON goes into a text first: it is written whole or not at all. */
+static void json_begin(app *a, smash_text *text, smash_writer *w)
+{
+    memset(text, 0, sizeof(*text));
+    memset(w, 0, sizeof(*w));
+    text->ctx = &a->ctx;
+    text->arena = &a->arena;
+    w->put = smash_text_put;
+    w->user = text;
+    w->indent = 2;
+    w->flat = 2;
+    smash_write_begin_object(w);
+    smash_write_key(w, "format_version");
+    smash_write_i64(w, 1);
+    smash_write_key(w, "smash_version");
+    smash_write_text(w, SMASH_VERSION_TEXT);
+}
+
+static int json_print(app *a, smash_text *text, smash_writer *w)
+{
+    smash_write_end(w);
+    if (w->err) return fail(a, FAILED, "out of memory for the report");
+    fwrite(text->data, 1, text->bytes, stdout);
+    fputc('\n', stdout);
+    return DONE;
+}
+
+static void json_text(smash_writer *w, const char *key, const char *value) { smash_write_key(w, key); smash_write_text(w, value); }
+static void json_u64(smash_writer *w, const char *key, uint64_t value) { smash_write_key(w, key); smash_write_u64(w, value); }
+static void json_number(smash_writer *w, const char *key, double value) { smash_write_key(w, key); smash_write_number(w, value); }
+
+static void json_shape(smash_writer *w, const smash_tensor *t)
+{
+    uint32_t i;
+    smash_write_key(w, "shape");
+    smash_write_begin_array(w);
+    for (i = 0; i < t->ndim; i++) smash_write_u64(w, t->shape[i]);
+    smash_write_end(w);
+}
+
+/*==================================================================================================
+ * MARK: - Compress                                                                      >>compress
+ *================================================================================================*/
+
+/* Open a model. On failure everything is said; close the input in any case. */
+static int load_model(app *a, const char *path, input *in, smash_io *io, smash_model *model)
+{
+    smash_safetensors_desc desc = SMASH_ZERO;
+    smash_err err;
+
+    if (input_open(in, path)) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
+    *io = input_io(in);
+    desc.file = in->name;
+    err = smash_safetensors_read(&a->ctx, &desc, io, &a->arena, &a->diags, model);
+    show_diags(a);
+    if (!err) return DONE;
+    if (err == SMASH_ERR_IO) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
+    if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory", in->name);
+    if (a->diags.errors == 0) fprintf(stderr, "%s: error: %s\n", clean(a, in->name), clean(a, a->ctx.message));
+    return fail(a, BAD_MODEL, "%s is not a valid safetensors file, and this version reads no other format", in->name);
+}
+
+/* What --config, --pruner, --quantizer and --set say together; `in` holds the text. */
+static int load_config(app *a, const char *path, input *in, smash_config *config)
+{
+    const char *pruner = a->value[FLAG_PRUNER], *quantizer = a->value[FLAG_QUANTIZER];
+    smash_err err = SMASH_OK, e;
+    int i;
+
+    memset(in, 0, sizeof(*in));
+    in->file = NO_FILE;
+    in->name = "command line";
+    smash_config_init(config, smash_builtins(), &a->arena, &a->diags);
+    if (path) {
+        if (input_open_text(in, path)) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
+        err = smash_config_load(&a->ctx, config, (const char *)in->data, (size_t)in->bytes, in->name,
+                                pruner && quantizer ? NULL : pruner ? pruner : quantizer);
+    }
+    for (i = -2; i < a->set_count && (i < 0 || err != SMASH_ERR_NOMEM); i++) {
+        const char *text = i >= 0 ? a->sets[i] : i == -2 ? (pruner ? format(a, "pruner=%s", pruner) : NULL)
+                                                         : (quantizer ? format(a, "quantizer=%s", quantizer) : NULL);
+        if (text && (e = smash_config_set_text(&a->ctx, config, text)) != SMASH_OK && !err) err = e;
+    }
+    if (!err) return DONE;
+    show_diags(a);
+    if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory", in->name);
+    if (a->diags.errors == 0) fprintf(stderr, "%s: error: %s\n", clean(a, in->name), clean(a, a->ctx.message));
+    return fail(a, BAD_CONFIG, "the config is invalid; `smash algorithms` lists what there is");
+}
+
+static void progress(void *user, uint64_t done, uint64_t total)
+{
+    app *a = (app *)user;
+    double now = seconds_now();
+    int part = total ? (int)(40.0 * (double)done / (double)total) : 40;
+    if (now - a->started < 0.3 || now - a->drawn < 0.1) return;
+    a->drawn = now;
+    fprintf(stderr, "\r[%.*s%*s] %3d %%", part, "########################################", 40 - part, "",
+            total ? (int)(100.0 * (double)done / (double)total) : 100);
+    fflush(stderr);
+}
+
+typedef struct job {
+    input        config_file, model_file;
+    smash_io     io;
+    smash_model  model;
+    smash_config config;
+    smash_plan   plan;
+    smash_result result;
+    output       out[OUTPUTS];        /* model, masks, report */
+    smash_io     out_io[OUTPUTS];
+    uint64_t     parameters;          /* of the model that was read */
+    uint64_t     digest;
+    double       seconds;
+    size_t       peak;                /* memory, without what is mapped */
+} job;
+enum { OUT_MODEL = 0, OUT_MASKS = 1, OUT_REPORT = 2 };
+
+static int digest_of_output(job *j)
+{
+    output *o = &j->out[OUT_MODEL];
+    unsigned char *buffer = (unsigned char *)malloc(COPY_BYTES);
+    smash_digest d;
+    uint64_t at;
+    size_t n;
+
+    if (!buffer) return o->error = ENOMEM;
+    smash_digest_init(&d);
+    for (at = 0; at < j->result.bytes && !o->error; at += n) {
+        n = j->result.bytes - at < COPY_BYTES ? (size_t)(j->result.bytes - at) : COPY_BYTES;
+        if (!output_read(o, at, buffer, n)) smash_digest_add(&d, buffer, n);
+    }
+    j->digest = smash_digest_end(&d);
+    free(buffer);
+    return o->error;
+}
+
+static void compress_json(app *a, job *j, smash_text *text, smash_writer *w)
+{
+    const smash_diag *d;
+
+    json_begin(a, text, w);
+    smash_write_key(w, "model");
+    smash_write_begin_object(w);
+    json_text(w, "path", a->args[0]);
+    json_u64(w, "bytes", j->io.bytes);
+    json_u64(w, "modules", j->model.module_count);
+    json_u64(w, "parameters", j->parameters);
+    smash_write_end(w);
+    smash_write_key(w, "result");
+    smash_write_begin_object(w);
+    json_text(w, "path", a->value[FLAG_OUT]);
+    json_u64(w, "bytes", j->result.bytes);
+    json_u64(w, "parameters", j->result.parameters);
+    json_u64(w, "nonzero", j->result.nonzero);
+    json_text(w, "digest", is_set(a, FLAG_DRY_RUN) ? NULL : format(a, "%016" PRIx64, j->digest));
+    smash_write_end(w);
+    smash_write_key(w, "targets");
+    smash_report_rows(w, &j->plan);
+    smash_write_key(w, "warnings");
+    smash_write_begin_array(w);
+    for (d = a->diags.first; d; d = d->next) {
+        smash_write_begin_object(w);
+        json_text(w, "code", d->code);
+        json_text(w, "message", d->message);
+        json_text(w, "at", d->file && d->line ? format(a, "%s:%u:%u", d->file, (unsigned)d->line, (unsigned)d->column) : d->file);
+        smash_write_end(w);
+    }
+    smash_write_end(w);
+    json_number(w, "seconds", j->seconds);
+}
+
+typedef struct report_line { uint32_t module, param; size_t row; } report_line;
+
+static int order_lines(const void *x, const void *y)
+{
+    const report_line *a = (const report_line *)x, *b = (const report_line *)y;
+    if (a->module != b->module) return a->module < b->module ? -1 : 1;
+    if (a->param != b->param) return a->param < b->param ? -1 : 1;
+    return a->row < b->row ? -1 : 1;
+}
+
+static const char *target_text(app *a, const smash_model *model, const smash_row *row)
+{
+    const char *module = model->modules[row->module].name;
+    return *module ? format(a, "%s.%s", module, row->target) : row->target;
+}
+
+static const char *pruned_text(app *a, const job *j, const smash_row *row)
+{
+    const smash_mask_desc *m = &row->mask;
+    const char *asked;
+    double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor);
+
+    if (row->skip) return format(a, "%s -", row->algo->name);
+    if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
+    else if (m->use_threshold) asked = format(a, "below %g", m->threshold);
+    else asked = format(a, "%g %%", 100.0 * m->ratio);
+    return format(a, "%s %s -> %s", row->algo->name, asked, percent(a, (double)row->mask_stats.elements, whole));
+}
+
+static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
+{
+    int32_t list[SMASH_MAX_DIMS];
+    char out[SMASH_MAX_DIMS * 16];
+    size_t n = 0;
+    uint32_t i;
+    if (grain->kind == SMASH_GRAIN_TENSOR || grain->kind == SMASH_GRAIN_DEFAULT) return "per tensor";
+    smash_grain_list(grain, ndim, list);
+    for (i = 0; i < ndim; i++) n += (size_t)sprintf(out + n, i ? ",%d" : "[%d", (int)list[i]);
+    return ndim ? format(a, "%s]", out) : "per tensor";
+}
+
+static void compress_table(app *a, job *j)
+{
+    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">SNR dB", ">saturated", "<note", NULL };
+    const smash_plan *plan = &j->plan;
+    report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, plan->count ? plan->count : 1, sizeof(report_line));
+    table t;
+    size_t i;
+
+    if (!lines) return;
+    for (i = 0; i < plan->count; i++) {
+        lines[i].module = plan->rows[i].module;
+        lines[i].param = plan->rows[i].param;
+        lines[i].row = i;
+    }
+    qsort(lines, plan->count, sizeof(lines[0]), order_lines);
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[lines[i].row], *p = NULL, *q = NULL;
+        const smash_tensor *tensor = row->param == (uint32_t)SMASH_NONE ? NULL : &j->model.params[row->param].tensor;
+        if (row->algo->group == SMASH_QUANTIZER) q = row; else p = row;
+        /* A pruner's and a quantizer's row for one tensor follow each other: they share a line. */
+        if (p && tensor && i + 1 < plan->count && lines[i + 1].param == row->param) {
+            q = &plan->rows[lines[i + 1].row];
+            if (q->algo->group == SMASH_QUANTIZER) i++; else q = NULL;
+        }
+        table_cell(&t, target_text(a, &j->model, row));
+        table_cell(&t, j->model.modules[row->module].type);
+        table_cell(&t, tensor ? shape_text(a, tensor) : "-");
+        table_cell(&t, p ? pruned_text(a, j, p) : "");
+        if (q && !q->skip && tensor) {
+            table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
+                                  q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
+            table_cell(&t, grain_text(a, &q->quant.grain, tensor->ndim));
+            table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
+            table_cell(&t, number(a, q->quant_stats.saturated));
+        } else {
+            table_cell(&t, q ? format(a, "%s -", q->algo->name) : "");
+            table_cell(&t, p && !p->skip && tensor ? grain_text(a, &p->mask.grain, tensor->ndim) : "");
+            table_cell(&t, "");
+            table_cell(&t, "");
+        }
+        if (p && q && p->note && q->note) table_cell(&t, format(a, "%s; %s", p->note, q->note));
+        else table_cell(&t, p && p->note ? p->note : q && q->note ? q->note : "");
+    }
+    table_print(&t);
+
+    fprintf(a->results, "%s -> %s bytes, %.2f times smaller", number(a, j->io.bytes), number(a, j->result.bytes),
+            j->result.bytes ? (double)j->io.bytes / (double)j->result.bytes : 0.0);
+    fprintf(a->results, "; %s -> %s parameters, %s of them not zero\n", number(a, j->parameters), number(a, j->result.parameters), number(a, j->result.nonzero));
+    fprintf(a->results, "%.3f s, %.0f MB/s, %lu thread%s, peak memory %.1f MB%s", j->seconds,
+            j->seconds > 0 ? 1e-6 * (double)j->io.bytes / j->seconds : 0.0, (unsigned long)(a->pool.count + 1), a->pool.count ? "s" : "",
+            1e-6 * (double)j->peak, j->model_file.is_mapped ? " beside the mapped model" : "");
+    if (is_set(a, FLAG_DRY_RUN)) fprintf(a->results, "; dry run, no model was written\n");
+    else fprintf(a->results, ", digest %016" PRIx64 "\n", j->digest);
+}
+
+/* Which files there are, and whether they may stand beside each other. */
+static int compress_usage(app *a)
+{
+    static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG };
+    int i, k, stdouts = is_set(a, FLAG_JSON);
+
+    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && a->set_count == 0)
+        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME or --quantizer NAME");
+    if (!is_set(a, FLAG_OUT) && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "compress needs -o OUT, the file to write, or --dry-run");
+    if (strcmp(a->args[0], "-") == 0 && is_set(a, FLAG_CONFIG) && strcmp(a->value[FLAG_CONFIG], "-") == 0)
+        return fail(a, BAD_USAGE, "MODEL and CONFIG cannot both come from standard input");
+    for (i = 0; i < 3; i++) {
+        const char *path = a->value[files[i]];
+        if (!path) continue;
+        if (strcmp(path, "-") == 0) { stdouts++; a->results = stderr; }
+        else for (k = i + 1; k < 4; k++)
+            if (a->value[files[k]] && strcmp(path, a->value[files[k]]) == 0) return fail(a, BAD_USAGE, "%s stands for two files at once", path);
+    }
+    if (stdouts > 1) return fail(a, BAD_USAGE, "only one of --output -, --masks -, --report - and --json can have the standard output");
+    return DONE;
+}
+
+static int fail_output(app *a, const output *o)
+{
+    if (o->no_spool) return fail(a, BAD_IO, "%s: no temporary file in $TMPDIR or /tmp: %s", o->path, strerror(o->error));
+    return fail(a, BAD_IO, "%s cannot be written: %s; nothing was left there", strcmp(o->path, "-") ? o->path : "<stdout>", strerror(o->error));
+}
+
+static int compress_job(app *a, job *j)
+{
+    static const int flags_of[OUTPUTS] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT };
+    smash_run_desc run = SMASH_ZERO;
+    smash_text text;
+    smash_writer w;
+    smash_err err;
+    size_t i;
+    int status, k;
+
+    if ((status = load_config(a, a->value[FLAG_CONFIG], &j->config_file, &j->config)) != DONE) return status;
+    if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
+    for (i = 0; i < j->model.param_count; i++) j->parameters += count_of(&j->model.params[i].tensor);
+    err = smash_config_resolve(&a->ctx, &j->config, &j->model, &j->plan);
+    show_diags(a);
+    if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "out of memory");
+    if (err) return fail(a, BAD_CONFIG, "the config does not fit the model%s%s; nothing was written", a->diags.errors ? "" : ": ", a->diags.errors ? "" : a->ctx.message);
+
+    for (k = 0; k < OUTPUTS; k++) {
+        const char *path = a->value[flags_of[k]];
+        if (!path || (k != OUT_REPORT && is_set(a, FLAG_DRY_RUN))) continue;
+        if (output_open(&j->out[k], path, k)) return fail_output(a, &j->out[k]);
+        j->out_io[k].write = output_write;
+        j->out_io[k].read = output_read;
+        j->out_io[k].user = &j->out[k];
+    }
+    run.out = j->out[OUT_MODEL].path ? &j->out_io[OUT_MODEL] : NULL;
+    run.masks = j->out[OUT_MASKS].path ? &j->out_io[OUT_MASKS] : NULL;
+    if (!is_set(a, FLAG_QUIET) && isatty(2)) run.progress = progress;
+    run.progress_user = a;
+    err = smash_run(&a->ctx, &j->plan, &run, &j->result);
+    if (a->drawn > 0) fprintf(stderr, "\r%60s\r", "");
+    if (err) {
+        for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
+        if (err == SMASH_ERR_IO) return fail(a, BAD_IO, "%s cannot be read: %s; nothing was written", j->model_file.name, strerror(j->model_file.error));
+        return fail(a, FAILED, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
+    }
+    if (run.out && digest_of_output(j)) return fail_output(a, &j->out[OUT_MODEL]);
+    j->seconds = seconds_now() - a->started;
+    j->peak = a->arena.peak + a->ctx.scratch.peak + (j->model_file.is_mapped ? 0 : (size_t)j->model_file.bytes);
+
+    compress_json(a, j, &text, &w);
+    if (j->out[OUT_REPORT].path) {
+        smash_write_end(&w);
+        if (w.err || smash_text_put(&text, "\n", 1)) return fail(a, FAILED, "out of memory for the report");
+        output_write(&j->out[OUT_REPORT], 0, text.data, text.bytes);
+    }
+    if (j->out[OUT_MODEL].path) output_flush(&j->out[OUT_MODEL], j->result.bytes);
+    if (j->out[OUT_MASKS].path) output_flush(&j->out[OUT_MASKS], j->result.mask_bytes);
+    if (j->out[OUT_REPORT].path) output_flush(&j->out[OUT_REPORT], text.bytes);
+    for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
+    for (k = OUTPUTS; k-- > 0;) if (j->out[k].path && output_finish(&j->out[k])) return fail_output(a, &j->out[k]);
+
+    if (is_set(a, FLAG_JSON)) return json_print(a, &text, &w);
+    if (!is_set(a, FLAG_QUIET)) compress_table(a, j);
+    return DONE;
+}
+
+static int run_compress(app *a)
+{
+    int status = compress_usage(a), k;
+    job *j;
+
+    if (status) return status;
+    if ((j = (job *)calloc(1, sizeof(job))) == NULL) return fail(a, FAILED, "out of memory");
+    j->config_file.file = j->model_file.file = NO_FILE;
+    for (k = 0; k < OUTPUTS; k++) { j->out[k].file = NO_FILE; j->out[k].slot = k; }
+    status = compress_job(a, j);
+    for (k = 0; k < OUTPUTS; k++) output_close(&j->out[k]);
+    input_close(&j->config_file);
+    input_close(&j->model_file);
+    free(j);
+    return status;
+}
+
+/*==================================================================================================
+ * MARK: - Inspect, diff, check                                                           >>inspect
+ *================================================================================================*/
+
+/* Numbers that are exactly zero. 0 if this dtype is only carried, not computed with. */
+static int count_zeros(app *a, const smash_model *model, size_t param, uint64_t *zeros)
+{
+    const smash_tensor *t = &model->params[param].tensor;
+    smash_arena_mark mark = smash_arena_get_mark(&a->data);
+    smash_distance d;
+    smash_tensor view;
+    int ok;
+
+    *zeros = 0;
+    if (count_of(t) == 0) return 1;
+    ok = t->dtype < SMASH_F8_E4M3 && !smash_model_load(&a->ctx, model, param, &a->data, &view) && !smash_tensor_distance(&a->ctx, &view, &view, &d);
+    if (ok) *zeros = d.zeros_a;
+    smash_arena_rewind(&a->data, mark);
+    return ok;
+}
+
+static int run_inspect(app *a)
+{
+    static const char *const heads[] = { "<module", "<type", "<target", "<dtype", ">shape", ">parameters", ">bytes", ">zeros", NULL };
+    uint64_t parameters = 0, bytes = 0, zeros;
+    smash_text text;
+    smash_writer w;
+    smash_model model;
+    smash_io io;
+    input in;
+    table t;
+    size_t m, i, guessed = 0;
+    uint32_t p;
+    int status = load_model(a, a->args[0], &in, &io, &model), has_zeros;
+
+    if (status) { input_close(&in); return status; }
+    for (i = 0; i < model.param_count; i++) {
+        parameters += count_of(&model.params[i].tensor);
+        bytes += bytes_of(&model.params[i].tensor);
+    }
+    if (is_set(a, FLAG_JSON)) {
+        json_begin(a, &text, &w);
+        w.flat = 4;
+        smash_write_key(&w, "model");
+        smash_write_begin_object(&w);
+        json_text(&w, "path", a->args[0]);
+        json_u64(&w, "bytes", io.bytes);
+        json_u64(&w, "modules", model.module_count);
+        json_u64(&w, "parameters", parameters);
+        smash_write_end(&w);
+        smash_write_key(&w, "modules");
+        smash_write_begin_array(&w);
+    }
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (m = 0; m < model.module_count; m++) {
+        const smash_module *module = &model.modules[m];
+        guessed += module->inferred != 0;
+        if (is_set(a, FLAG_JSON)) {
+            smash_write_begin_object(&w);
+            json_text(&w, "name", module->name);
+            json_text(&w, "type", module->type);
+            smash_write_key(&w, "inferred");
+            smash_write_bool(&w, module->inferred != 0);
+            smash_write_key(&w, "tensors");
+            smash_write_begin_array(&w);
+        }
+        for (p = module->first; p != (uint32_t)SMASH_NONE; p = model.params[p].next) {
+            const smash_param *param = &model.params[p];
+            uint64_t count = count_of(&param->tensor);
+            has_zeros = count_zeros(a, &model, p, &zeros);
+            if (is_set(a, FLAG_JSON)) {
+                smash_write_begin_object(&w);
+                json_text(&w, "target", param->target);
+                json_text(&w, "name", param->name);
+                json_text(&w, "dtype", smash_dtype_name(param->tensor.dtype));
+                json_shape(&w, &param->tensor);
+                json_u64(&w, "parameters", count);
+                json_u64(&w, "bytes", bytes_of(&param->tensor));
+                smash_write_key(&w, "zeros");
+                if (has_zeros) smash_write_u64(&w, zeros); else smash_write_null(&w);
+                smash_write_end(&w);
+                continue;
+            }
+            table_cell(&t, p != module->first ? "" : *module->name ? module->name : ".");
+            table_cell(&t, p != module->first ? "" : module->inferred ? format(a, "%s*", module->type) : module->type);
+            table_cell(&t, param->target);
+            table_cell(&t, smash_dtype_name(param->tensor.dtype));
+            table_cell(&t, shape_text(a, &param->tensor));
+            table_cell(&t, number(a, count));
+            table_cell(&t, number(a, bytes_of(&param->tensor)));
+            table_cell(&t, !has_zeros ? "-" : zeros == 0 ? "0" : percent(a, (double)zeros, (double)count));
+        }
+        if (is_set(a, FLAG_JSON)) { smash_write_end(&w); smash_write_end(&w); }
+    }
+    if (is_set(a, FLAG_JSON)) {
+        smash_write_end(&w);
+        smash_write_key(&w, "metadata");
+        smash_write_begin_object(&w);
+        for (i = 0; i < model.metadata_count; i++) json_text(&w, model.metadata[i].key, model.metadata[i].value);
+        smash_write_end(&w);
+        status = json_print(a, &text, &w);
+    } else {
+        table_print(&t);
+        fprintf(a->results, "%s modules, %s tensors, %s parameters, %s bytes (%s with the header)\n", number(a, model.module_count),
+                number(a, model.param_count), number(a, parameters), number(a, bytes), number(a, io.bytes));
+        if (guessed) fprintf(a->results, "* guessed from the tensors; \"module_types\" in a config says it better\n");
+        for (i = 0; i < model.metadata_count; i++) {
+            const char *value = clean(a, model.metadata[i].value);
+            fprintf(a->results, "%s%s: %.100s%s\n", i ? "          " : "metadata  ", clean(a, model.metadata[i].key), value, strlen(value) > 100 ? "..." : "");
+        }
+    }
+    input_close(&in);
+    return status;
+}
+
+static int run_diff(app *a)
+{
+    static const char *const heads[] = { "<tensor", "<shape", "<dtypes", ">mse", ">max error", ">SNR dB", ">cosine", ">zeros in A", ">zeros in B", "<note", NULL };
+    smash_model model[2];
+    smash_io io[2];
+    input in[2];
+    smash_text text;
+    smash_writer w;
+    table t;
+    size_t i, compared = 0, equal = 0;
+    int side, status = DONE, json = is_set(a, FLAG_JSON), any;
+
+    in[1].file = in[0].file = NO_FILE;
+    in[1].is_mapped = in[0].is_mapped = 0;
+    in[1].data = in[0].data = NULL;
+    for (side = 0; side < 2 && !status; side++) status = load_model(a, a->args[side], &in[side], &io[side], &model[side]);
+    if (!status && json) {
+        json_begin(a, &text, &w);
+        w.flat = 2;
+        for (side = 0; side < 2; side++) {
+            smash_write_key(&w, side ? "b" : "a");
+            smash_write_begin_object(&w);
+            json_text(&w, "path", a->args[side]);
+            json_u64(&w, "bytes", io[side].bytes);
+            smash_write_end(&w);
+        }
+        smash_write_key(&w, "tensors");
+        smash_write_begin_array(&w);
+    }
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (i = 0; !status && i < model[0].param_count; i++) {
+        smash_arena_mark mark = smash_arena_get_mark(&a->data);
+        smash_tensor x[2];
+        smash_distance d;
+        logical l[2];
+        const char *dtype[2] = { "-", "-" }, *note = NULL;
+        smash_err err = SMASH_OK;
+        if (!logical_at(&a->ctx, &a->arena, &model[0], i, &l[0]) || !find_logical(&a->ctx, &a->arena, &model[1], l[0].name, &l[1])) continue;
+        memset(&d, 0, sizeof(d));
+        x[0] = x[1] = model[0].params[l[0].data].tensor;
+        smash_ctx_reset(&a->ctx);
+        for (side = 0; side < 2 && !err; side++) {
+            err = load_logical(&a->ctx, &a->data, &model[side], &l[side], &x[side], &dtype[side]);
+            if (err) note = format(a, "in %c: %s", 'A' + side, l[side].bad ? l[side].bad : a->ctx.message);
+        }
+        if (!err && (x[0].ndim != x[1].ndim || memcmp(x[0].shape, x[1].shape, sizeof(size_t) * x[0].ndim) != 0)) note = format(a, "in B it is %s", shape_text(a, &x[1]));
+        else if (!err && count_of(&x[0]) > 0 && (err = smash_tensor_distance(&a->ctx, &x[0], &x[1], &d)) != SMASH_OK) note = format(a, "not compared: %s", a->ctx.message);
+        smash_arena_rewind(&a->data, mark);
+        if (err == SMASH_ERR_NOMEM) { status = fail(a, FAILED, "out of memory at %s", l[0].name); break; }
+        if (err == SMASH_ERR_IO) { status = fail(a, BAD_IO, "%s cannot be read", in[in[1].error != 0].name); break; }
+        compared++;
+        equal += !note && d.mse == 0.0;
+        if (json) {
+            smash_write_begin_object(&w);
+            json_text(&w, "name", l[0].name);
+            json_shape(&w, &x[0]);
+            json_text(&w, "dtype_a", dtype[0]);
+            json_text(&w, "dtype_b", dtype[1]);
+            if (!note) {
+                json_number(&w, "mse", d.mse);
+                json_number(&w, "max_abs_error", d.max_abs_error);
+                json_number(&w, "snr_db", d.snr_db);
+                json_number(&w, "cosine", d.cosine);
+                json_u64(&w, "zeros_a", d.zeros_a);
+                json_u64(&w, "zeros_b", d.zeros_b);
+            }
+            json_text(&w, "note", note);
+            smash_write_end(&w);
+            continue;
+        }
+        table_cell(&t, l[0].name);
+        table_cell(&t, shape_text(a, &x[0]));
+        table_cell(&t, strcmp(dtype[0], dtype[1]) ? format(a, "%s, %s", dtype[0], dtype[1]) : dtype[0]);
+        table_cell(&t, note ? "" : format(a, "%.3g", d.mse));
+        table_cell(&t, note ? "" : format(a, "%.3g", d.max_abs_error));
+        table_cell(&t, note ? "" : d.mse == 0.0 ? "equal" : format(a, "%.1f", d.snr_db));
+        table_cell(&t, note ? "" : format(a, "%.6f", d.cosine));
+        table_cell(&t, note ? "" : number(a, d.zeros_a));
+        table_cell(&t, note ? "" : number(a, d.zeros_b));
+        table_cell(&t, note ? note : "");
+    }
+    if (!status && json) smash_write_end(&w);
+    if (!status && !json) table_print(&t);
+    for (side = 0; side < 2 && !status; side++) {
+        logical l, other;
+        if (json) {
+            smash_write_key(&w, side ? "only_in_b" : "only_in_a");
+            smash_write_begin_array(&w);
+        }
+        for (i = 0, any = 0; i < model[side].param_count; i++) {
+            if (!logical_at(&a->ctx, &a->arena, &model[side], i, &l) || find_logical(&a->ctx, &a->arena, &model[!side], l.name, &other)) continue;
+            if (json) smash_write_text(&w, l.name);
+            else fprintf(a->results, "%s%s\n", any ? "           " : side ? "only in B: " : "only in A: ", clean(a, l.name));
+            any = 1;
+        }
+        if (json) smash_write_end(&w);
+    }
+    if (!status && json) status = json_print(a, &text, &w);
+    else if (!status) fprintf(a->results, "%lu tensors compared, %lu of them equal; A has %s bytes, B has %s\n", (unsigned long)compared, (unsigned long)equal,
+                              number(a, io[0].bytes), number(a, io[1].bytes));
+    input_close(&in[0]);
+    input_close(&in[1]);
+    return status;
+}
+
+/* A model starts with eight bytes of length, of which the last are zero; text holds no zero byte. */
+static int looks_like_model(const char *path, const input *in)
+{
+    size_t n = strlen(path), end = strlen(".safetensors");
+    if (n > end && strcmp(path + n - end, ".safetensors") == 0) return 1;
+    return in->data && in->bytes >= 8 && memchr(in->data, 0, in->bytes < 9 ? (size_t)in->bytes : 9) != NULL;
+}
+
+static int check_file(app *a, const char *path)
+{
+    smash_config config;
+    smash_model model;
+    smash_io io;
+    input in;
+    int status, is_model;
+    smash_err err;
+
+    if (input_open_text(&in, path)) { input_close(&in); return fail(a, BAD_IO, "%s cannot be read: %s", in.name, strerror(in.error)); }
+    is_model = looks_like_model(path, &in);
+    input_close(&in);
+    if (is_model) status = load_model(a, path, &in, &io, &model);
+    else if ((status = load_config(a, path, &in, &config)) == DONE && (err = smash_config_check(&a->ctx, &config)) != SMASH_OK) {
+        show_diags(a);
+        status = err == SMASH_ERR_NOMEM ? fail(a, FAILED, "out of memory") : fail(a, BAD_CONFIG, "%s is not a valid config", in.name);
+    }
+    show_diags(a);
+    if (!status && !is_set(a, FLAG_QUIET)) fprintf(a->results, "%s: ok\n", clean(a, in.name));
+    input_close(&in);
+    return status;
+}
+
+static int run_check(app *a)
+{
+    int i, status = DONE, one;
+    for (i = 0; i < a->arg_count; i++) {
+        forget_diags(a);
+        smash_ctx_reset(&a->ctx);
+        one = check_file(a, a->args[i]);
+        if (!status) status = one;
+        smash_arena_release(&a->arena);
+    }
+    return status;
+}
+
+/*==================================================================================================
+ * MARK: - Algorithms, selftest                                                        >>algorithms
+ *================================================================================================*/
+
+static const char *kind_text(smash_key_kind kind)
+{
+    switch (kind) {
+    case SMASH_KEY_NAMES:       return "names";
+    case SMASH_KEY_PATTERNS:    return "patterns";
+    case SMASH_KEY_NUMBER:      return "number";
+    case SMASH_KEY_CHOICE:      return "choice";
+    case SMASH_KEY_DTYPE:       return "dtype";
+    case SMASH_KEY_GRANULARITY: return "granularity";
+    case SMASH_KEY_ALIGN:       return "align";
+    case SMASH_KEY_SETTINGS:    return "settings";
+    case SMASH_KEY_LATER:       return "later";
+    default:                    return "?";
+    }
+}
+
+static const char *legal_text(app *a, const smash_key *key)
+{
+    if (key->kind != SMASH_KEY_NUMBER) return key->legal ? key->legal : "";
+    return key->high < 1e300 ? format(a, "%g .. %g", key->low, key->high) : key->low > -1e300 ? format(a, "from %g", key->low) : "any";
+}
+
+static int is_hyperparameter(const smash_key *key, const smash_algo *algo) { return !key->common && (key->groups >> algo->group & 1u); }
+
+static const char *runs_on_text(const smash_algo *algo)
+{
+    return algo->runs_on == (SMASH_ON_CPU | SMASH_ON_CUDA) ? "cpu, cuda" : algo->runs_on == SMASH_ON_CUDA ? "cuda" : "cpu";
+}
+
+static void algorithm_json(smash_writer *w, const smash_algo *algo)
+{
+    const smash_key *keys;
+    size_t count, i;
+
+    smash_write_begin_object(w);
+    json_text(w, "name", algo->name);
+    json_text(w, "group", smash_group_name(algo->group));
+    json_text(w, "summary", algo->summary);
+    json_text(w, "reference", algo->reference);
+    smash_write_key(w, "default_types");
+    smash_write_begin_array(w);
+    for (i = 0; algo->default_types && algo->default_types[i]; i++) smash_write_text(w, algo->default_types[i]);
+    smash_write_end(w);
+    smash_write_key(w, "runs_on");
+    smash_write_begin_array(w);
+    if (algo->runs_on & SMASH_ON_CPU) smash_write_text(w, "cpu");
+    if (algo->runs_on & SMASH_ON_CUDA) smash_write_text(w, "cuda");
+    smash_write_end(w);
+    smash_write_key(w, "hyperparameters");
+    smash_write_begin_array(w);
+    keys = smash_config_keys(&count);
+    for (i = 0; i < count; i++) {
+        if (!is_hyperparameter(&keys[i], algo)) continue;
+        smash_write_begin_object(w);
+        json_text(w, "name", keys[i].name);
+        json_text(w, "kind", kind_text(keys[i].kind));
+        if (keys[i].kind == SMASH_KEY_NUMBER) { json_number(w, "low", keys[i].low); json_number(w, "high", keys[i].high); }
+        else json_text(w, "legal", keys[i].legal);
+        json_text(w, "default", keys[i].fallback);
+        json_text(w, "help", keys[i].text);
+        smash_write_end(w);
+    }
+    smash_write_begin_object(w);
+    json_text(w, "name", "config_list");
+    json_text(w, "kind", "list");
+    json_text(w, "legal", "a list of objects");
+    json_text(w, "default", "null");
+    json_text(w, "help", "which modules, and what for each; without it the other keys apply to all of the default types");
+    smash_write_end(w);
+    smash_write_end(w);
+    smash_write_end(w);
+}
+
+static void algorithm_table(app *a, const smash_algo *algo)
+{
+    static const char *const heads[] = { "<hyperparameter", "<kind", "<legal", "<default", "<help", NULL };
+    const smash_key *keys;
+    size_t count, i;
+    table t;
+
+    fprintf(a->results, "%s, a %s: %s\n\nfrom      %s\napplies to", algo->name, smash_group_name(algo->group), algo->summary, algo->reference);
+    for (i = 0; algo->default_types && algo->default_types[i]; i++) fprintf(a->results, "%s %s", i ? "," : "", algo->default_types[i]);
+    fprintf(a->results, ", if no config_list says otherwise\nruns on   %s\n\n", runs_on_text(algo));
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    keys = smash_config_keys(&count);
+    for (i = 0; i < count; i++) {
+        if (!is_hyperparameter(&keys[i], algo)) continue;
+        table_cell(&t, format(a, "%s_%s", algo->name, keys[i].name));
+        table_cell(&t, kind_text(keys[i].kind));
+        table_cell(&t, legal_text(a, &keys[i]));
+        table_cell(&t, keys[i].fallback ? keys[i].fallback : "");
+        table_cell(&t, keys[i].text ? keys[i].text : "");
+    }
+    table_cell(&t, format(a, "%s_config_list", algo->name));
+    table_cell(&t, "list");
+    table_cell(&t, "a list of objects");
+    table_cell(&t, "null");
+    table_cell(&t, "which modules, and what for each of them");
+    table_print(&t);
+
+    fprintf(a->results, "Keys of an object of config_list, beside the ones above:\n\n");
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (i = 0; i < count; i++) {
+        if (!keys[i].common || !(keys[i].groups >> algo->group & 1u)) continue;
+        table_cell(&t, keys[i].name);
+        table_cell(&t, kind_text(keys[i].kind));
+        table_cell(&t, legal_text(a, &keys[i]));
+        table_cell(&t, keys[i].fallback ? keys[i].fallback : "");
+        table_cell(&t, keys[i].text ? keys[i].text : "");
+    }
+    table_print(&t);
+}
+
+static int run_algorithms(app *a)
+{
+    static const char *const heads[] = { "<group", "<name", "<runs on", "<what it does", NULL };
+    const smash_registry *registry = smash_builtins();
+    const smash_algo *only = NULL;
+    const char **names;
+    smash_text text;
+    smash_writer w;
+    table t;
+    size_t i, g;
+
+    if (a->arg_count > 0 && (only = smash_registry_find(registry, a->args[0])) == NULL) {
+        const char *near = NULL;
+        if ((names = (const char **)smash_arena_array(&a->ctx, &a->arena, registry->count, sizeof(*names))) != NULL) {
+            for (i = 0; i < registry->count; i++) names[i] = registry->algos[i].name;
+            near = smash_nearest(a->args[0], names, registry->count);
+        }
+        return fail(a, BAD_USAGE, "there is no algorithm %s%s%s; `smash algorithms` lists them all", a->args[0], near ? "; the nearest name is " : "", near ? near : "");
+    }
+    if (is_set(a, FLAG_JSON)) {
+        json_begin(a, &text, &w);
+        w.flat = 4;
+        smash_write_key(&w, "algorithms");
+        smash_write_begin_array(&w);
+        for (i = 0; i < registry->count; i++) if (!only || only == &registry->algos[i]) algorithm_json(&w, &registry->algos[i]);
+        smash_write_end(&w);
+        return json_print(a, &text, &w);
+    }
+    if (only) { algorithm_table(a, only); return DONE; }
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (g = SMASH_GROUP_NONE + 1; g < SMASH_GROUP_COUNT; g++) {
+        for (i = 0; i < registry->count; i++) {
+            const smash_algo *algo = &registry->algos[i];
+            if ((size_t)algo->group != g) continue;
+            table_cell(&t, smash_group_name(algo->group));
+            table_cell(&t, algo->name);
+            table_cell(&t, runs_on_text(algo));
+            table_cell(&t, algo->summary);
+        }
+    }
+    table_print(&t);
+    fprintf(a->results, "`smash algorithms NAME` shows the hyperparameters of one of them.\n");
+    return DONE;
+}
+
+static void selftest_line(void *user, const char *section, uint64_t digest)
+{
+    fprintf(((app *)user)->results, "%-20s  %016" PRIx64 "\n", section, digest);
+}
+
+static int run_selftest(app *a)
+{
+    if (smash_selftest(&a->ctx, selftest_line, a)) return fail(a, FAILED, "selftest: %s", a->ctx.message);
+    return DONE;
+}
+
+/*==================================================================================================
+ * MARK: - Command line                                                                  >>commands
+ * Two tables, commands and flags: parsing and help read both.
+ *================================================================================================*/
+
+enum { COMPRESS = 1, INSPECT = 2, DIFF = 4, CHECK = 8, ALGORITHMS = 16, SELFTEST = 32, ALL = 63 };
+
+typedef struct command {
+    const char *name, *arguments, *summary;
+    unsigned    bit;
+    int         min_args, max_args;
+    int       (*run)(app *a);
+    const char *examples;
+} command;
+
+static const command commands[] = {
+    { "compress", "MODEL -c CONFIG -o OUT", "make a model smaller, as a config says", COMPRESS, 1, 1, run_compress,
+      "  smash compress model.safetensors -c config.json -o small.safetensors\n"
+      "  smash compress model.safetensors --quantizer ptq -o int8.safetensors\n"
+      "  smash compress model.safetensors --pruner l1_norm --set l1_norm_sparse_ratio=0.5 --dry-run\n"
+      "  smash compress - -c config.json -o - < model.safetensors > small.safetensors\n" },
+    { "inspect", "MODEL", "show the modules of a model, their types, tensors and zeros", INSPECT, 1, 1, run_inspect,
+      "  smash inspect model.safetensors\n"
+      "  smash inspect model.safetensors --json\n" },
+    { "diff", "A B", "compare two models tensor by tensor, compressed or not", DIFF, 2, 2, run_diff,
+      "  smash diff model.safetensors small.safetensors\n"
+      "  smash diff model.safetensors small.safetensors --json\n" },
+    { "check", "FILE...", "check configs and model files against every rule", CHECK, 1, 1 << 30, run_check,
+      "  smash check config.json model.safetensors\n"
+      "  smash check list.json --pruner l1_norm\n" },
+    { "algorithms", "[NAME]", "list the algorithms, or the hyperparameters of one", ALGORITHMS, 0, 1, run_algorithms,
+      "  smash algorithms\n"
+      "  smash algorithms ptq\n" },
+    { "selftest", "", "print digests that are the same on every machine", SELFTEST, 0, 0, run_selftest,
+      "  smash selftest\n" }
+};
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+typedef struct flag { const char *name, *letter, *value, *help; unsigned commands; } flag;
+
+static const flag flags[FLAG_COUNT] = {
+    { "--config",    "-c", "CONFIG",    "what to do: a JSON file, a bare config list, or -",           COMPRESS },
+    { "--output",    "-o", "OUT",       "the model to write; may be MODEL itself, or -",               COMPRESS },
+    { "--masks",     NULL, "FILE",      "also write the masks of pruned tensors, 1 = keep",            COMPRESS },
+    { "--report",    NULL, "FILE",      "also write the report as JSON",                               COMPRESS },
+    { "--set",       NULL, "KEY=VALUE", "set a key of the config; may be repeated",                    COMPRESS | CHECK },
+    { "--pruner",    NULL, "NAME",      "prune with this algorithm",                                   COMPRESS | CHECK },
+    { "--quantizer", NULL, "NAME",      "quantize with this algorithm",                                COMPRESS | CHECK },
+    { "--threads",   NULL, "N",         "threads to use; the result is the same with any number",      COMPRESS | INSPECT | DIFF | SELFTEST },
+    { "--dry-run",   NULL, NULL,        "do everything but write the model and the masks",             COMPRESS },
+    { "--quiet",     "-q", NULL,        "print nothing but errors",                                    COMPRESS | CHECK },
+    { "--json",      NULL, NULL,        "print the result as JSON",                                    COMPRESS | INSPECT | DIFF | ALGORITHMS },
+    { "--help",      "-h", NULL,        "print this",                                                  ALL }
+};
+
+static void print_help(const command *c)
+{
+    int i;
+    if (!c) {
+        printf("smash %s - makes neural networks smaller\n\nusage: smash COMMAND ...\n\n", SMASH_VERSION_TEXT);
+        for (i = 0; i < COMMANDS; i++) printf("  %-11s %-23s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        printf("\n`smash COMMAND --help` explains one of them; `smash --version` prints the version.\n\nexamples\n");
+        for (i = 0; i < COMMANDS; i++) printf("%.*s\n", (int)strcspn(commands[i].examples, "\n"), commands[i].examples);
+        return;
+    }
+    printf("smash %s - %s\n\nusage: smash %s %s\n\n", c->name, c->summary, c->name, c->arguments);
+    for (i = 0; i < FLAG_COUNT; i++) {
+        const flag *f = &flags[i];
+        char left[40];
+        if (!(f->commands & c->bit)) continue;
+        snprintf(left, sizeof(left), "%s%s%s %s", f->letter ? f->letter : "  ", f->letter ? ", " : "  ", f->name, f->value ? f->value : "");
+        printf("  %-25s %s\n", left, f->help);
+    }
+    printf("\nexamples\n%s\nexit status: 0 done, 1 failed while running, 2 wrong usage, 3 invalid config, 4 invalid model file, 5 reading or writing failed\n", c->examples);
+}
+
+static int usage_error(app *a, const char *what, const char *word, const char *near)
+{
+    return fail(a, BAD_USAGE, "%s%s%s%s%s; see `smash%s%s --help`", what, word ? " " : "", word ? word : "", near ? "; the nearest is " : "", near ? near : "",
+                a->command ? " " : "", a->command ? a->command->name : "");
+}
+
+static int parse_flag(app *a, int argc, char **argv, int *i)
+{
+    const char *names[2 * FLAG_COUNT], *word = argv[*i], *value = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL, *name;
+    size_t count = 0;
+    int k;
+
+    name = value ? format(a, "%.*s", (int)(value - word), word) : word;
+    for (k = 0; k < FLAG_COUNT; k++) {
+        const flag *f = &flags[k];
+        if (!(f->commands & a->command->bit)) continue;
+        names[count++] = f->name;
+        if (strcmp(name, f->name) != 0 && (!f->letter || strcmp(name, f->letter) != 0)) continue;
+        if (!f->value && value) return usage_error(a, "no value is taken by", f->name, NULL);
+        if (!f->value) { a->value[k] = ""; return DONE; }
+        if (value) value++;
+        else if (++*i < argc) value = argv[*i];
+        else return usage_error(a, format(a, "%s is missing behind", f->value), name, NULL);
+        if (k == FLAG_SET) a->sets[a->set_count++] = (char *)(uintptr_t)value;
+        else if (a->value[k]) return usage_error(a, "given twice:", f->name, NULL);
+        a->value[k] = value;
+        return DONE;
+    }
+    return usage_error(a, "unknown flag", name, smash_nearest(name, names, count));
+}
+
+static int parse(app *a, int argc, char **argv)
+{
+    const char *names[COMMANDS];
+    int i, k, status, only_args = 0;
+
+    for (k = 0; k < COMMANDS; k++) {
+        names[k] = commands[k].name;
+        if (strcmp(argv[1], names[k]) == 0) a->command = &commands[k];
+    }
+    if (!a->command) return usage_error(a, argv[1][0] == '-' ? "unknown flag" : "unknown command", argv[1], smash_nearest(argv[1], names, COMMANDS));
+    for (i = 2; i < argc; i++) {
+        if (!only_args && strcmp(argv[i], "--") == 0) { only_args = 1; continue; }
+        if (only_args || argv[i][0] != '-' || !argv[i][1]) { a->args[a->arg_count++] = argv[i]; continue; }
+        if ((status = parse_flag(a, argc, argv, &i)) != DONE) return status;
+    }
+    if (is_set(a, FLAG_HELP)) return DONE;
+    if (a->arg_count > a->command->max_args) return usage_error(a, "one argument too many:", a->args[a->command->max_args], NULL);
+    if (a->arg_count < a->command->min_args) return usage_error(a, format(a, "%s needs", a->command->name), a->command->arguments, NULL);
+    if (is_set(a, FLAG_THREADS)) {
+        char *end;
+        long n = strtol(a->value[FLAG_THREADS], &end, 10);
+        if (*end || end == a->value[FLAG_THREADS] || n < 1 || n > POOL_MAX) return usage_error(a, format(a, "--threads takes 1 to %d, not", POOL_MAX), a->value[FLAG_THREADS], NULL);
+        a->threads = (size_t)n;
+    }
+    return DONE;
+}
+
+static size_t cores(void)
+{
+#if defined(_SC_NPROCESSORS_ONLN)
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : (size_t)n;
+#else
+    return 1;
+#endif
+}
+
+int main(int argc, char **argv)
+{
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    app *a = (app *)calloc(1, sizeof(app));
+    int status = DONE;
+
+    if (!a || (a->args = (char **)calloc((size_t)argc + 1, 2 * sizeof(char *))) == NULL) { fprintf(stderr, "smash: out of memory\n"); return FAILED; }
+    a->sets = a->args + argc + 1;
+    a->started = seconds_now();
+    a->results = stdout;
+    a->color = isatty(2) && !(no_color && *no_color) && !(term && strcmp(term, "dumb") == 0);
+    a->threads = cores();
+    smash_ctx_init(&a->ctx);
+    smash_arena_init(&a->ctx.scratch, NULL, 0, smash_allocator_libc());
+    smash_arena_init(&a->arena, NULL, 0, smash_allocator_libc());
+    smash_arena_init(&a->data, NULL, 0, smash_allocator_libc());
+    forget_diags(a);
+    catch_signals();
+
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) print_help(NULL);
+    else if (strcmp(argv[1], "--version") == 0) printf("smash %s\n", SMASH_VERSION_TEXT);
+    else if ((status = parse(a, argc, argv)) != DONE) { }
+    else if (is_set(a, FLAG_HELP)) print_help(a->command);
+    else {
+        pool_start(&a->pool, &a->ctx, a->command->bit & (COMPRESS | INSPECT | DIFF | SELFTEST) ? a->threads : 1);
+        status = a->command->run(a);
+        pool_stop(&a->pool, &a->ctx);
+    }
+    if (fflush(stdout) || ferror(stdout)) {
+        int error = errno;
+        if (!status) status = fail(a, BAD_IO, "the standard output cannot be written: %s", strerror(error));
+    }
+    smash_arena_release(&a->data);
+    smash_arena_release(&a->arena);
+    smash_arena_release(&a->ctx.scratch);
+    free(a->args);
+    free(a);
+    return status;
+}
