@@ -459,21 +459,25 @@ typedef struct smash_mask_desc {
 
 typedef struct smash_mask_stats {
     size_t blocks, dropped;         /* of the grid */
-    size_t elements;                /* masked elements of the tensor */
+    size_t elements;                /* masked elements of the tensor; smash_mask_allocate does not see it and counts blocks */
     double ratio;                   /* dropped / blocks */
 } smash_mask_stats;
 
 /* Score every block; small = unimportant.
  *   w       in   f32 f64 f16 bf16, any shape, finite
  *   metric  out  f64, shape = grid of desc->grain on w
- *   needs   scratch smash_mask_bytes(desc, w); O(n), FPGM O(blocks * n)
- *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12
- *   fails   ARG DTYPE SHAPE OVERFLOW NONFINITE(index) NOMEM(ctx->need) */
+ *   needs   scratch: FPGM 64 bytes a block, and a copy of w as float unless its blocks lie in one piece as f32 or f64;
+ *           else none; O(n), FPGM O(blocks * n)
+ *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12; FPGM rounds differences of
+ *           numbers up to 32 bits to float: < 1e-7. Of a single element, L1 and L2 are its magnitude
+ *   fails   ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); NONFINITE(index) of the element, or of the block whose sum
+ *           overflows, metric then unspecified */
 SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric);
 
 /* Choose blocks by metric: ratio or threshold, min and max.
  *   metric  in   f64, finite, the grid shape     mask   out  bool, same shape, 1 = keep     stats  opt
  *   dtype_bits   bits of the tensor the metric came from: 64 compares thresholds in double, else in float
+ *   needs   scratch: at most smash_mask_bytes of the tensor that was scored; O(n)
  *   exact   among equal scores the lower index is dropped first
  *   fails   ARG DTYPE SHAPE RANGE NONFINITE(index) NOMEM; mask untouched */
 SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *metric, uint32_t dtype_bits,
@@ -489,12 +493,13 @@ SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *d
 SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *mask,
                                     smash_mask_stats *stats);
 
-/* Scratch that smash_mask_metric, _allocate and _make need. fails  as they do, for desc and shape */
+/* Scratch that smash_mask_make needs, to the byte if ctx->scratch starts at a multiple of 16 (up to 15 more if not);
+ * enough for smash_mask_metric and _allocate, too. w->data may be NULL. fails  as they do, for desc and shape */
 SMASH_API smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes);
 
 /* A mask that follows another one: a position goes only if everything it depends on is gone.
  *   src, src_grain  in   a mask and the granularity it was made with; src_shape  in  the tensor it masks
- *   dims            in   axes of src_shape that survive, in order; negative counts from the end; all the
+ *   dims            in   axes of src_shape that survive, ascending; negative counts from the end; all the
  *                        others are reduced by "any kept". Their sizes are the shape of the result.
  *   dst             out  bool, shape = grid of dst_grain over that shape: a block is kept if any of it is
  *   needs           no scratch; O(elements of src_shape)
@@ -533,8 +538,8 @@ typedef struct smash_quant_desc {
     uint32_t     zero_end;
 } smash_quant_desc;
 
-/* What a grid did to a tensor. saturated: numbers whose zero + x/scale lies below qmin or above qmax, so that they were
- * clipped; zeros: numbers that read back as 0. */
+/* What a grid did to a tensor. saturated: numbers whose zero + x/scale lies half a step or more outside qmin..qmax, which
+ * were clipped; zeros: numbers that read back as 0. */
 typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t saturated, zeros; } smash_quant_stats;
 
 /* qmin, qmax of the grid. fails  RANGE for bits outside 2..16 */
@@ -1106,13 +1111,14 @@ typedef struct smash_result {
  *           written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
-/* A tensor of a model as floats, whether it is stored as numbers or as smash_run wrote it: X with X_scale, or X_packed with
+/* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it: X with X_scale, or X_packed with
  * X_scale and X_shape, and X_zero_point where it is not all zero.
- *   name    in   full name before compression: "conv1.weight"            out  F32, in arena, named `name`
- *   needs   arena: 4 bytes a number; scratch: the stored tensors
- *   exact   scale * (q - zero) as smash_dequantize; other dtypes as smash_tensor_convert
+ *   name    in   full name before compression: "conv1.weight"
+ *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
+ *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
+ *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
  *   fails   ARG DTYPE NOMEM(ctx->need) IO; NOTFOUND; FORMAT where the stored parts do not fit each other; *out untouched */
-SMASH_API smash_err smash_model_load_f32(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out);
+SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored);
 
 /* The rows, as the "targets" list of a report. */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
@@ -1136,6 +1142,10 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 
 #if defined(__FAST_MATH__)
 #error "smash.h gives the same bytes everywhere; -ffast-math (or -Ofast) breaks that. Compile this file without it."
+#endif
+
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ == 2
+#error "x87 arithmetic keeps more bits than float and double have, so the bytes would differ. On 32-bit x86 add -msse2 -mfpmath=sse."
 #endif
 
 #include <stdarg.h>
@@ -1373,7 +1383,8 @@ SMASH__FN smash_err smash__fail(smash_ctx *ctx, smash_err err, const char *where
     return err;
 }
 #if SMASH_NO_MESSAGES
-#define SMASH__FAIL(ctx, err, index, ...) smash__fail(ctx, err, __func__, index, "")
+/* the arguments of the message are named, so that nothing warns, and not evaluated */
+#define SMASH__FAIL(ctx, err, index, ...) ((void)sizeof(smash__format(NULL, 0, __VA_ARGS__)), smash__fail(ctx, err, __func__, index, ""))
 #else
 #define SMASH__FAIL(ctx, err, index, ...) smash__fail(ctx, err, __func__, index, __VA_ARGS__)
 #endif
@@ -2340,6 +2351,8 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     out->max_abs_error = total.max;
     out->snr_db = smash__snr_db(total.a2, total.error2);
     out->cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0 : total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2));
+    if (out->cosine > 1) out->cosine = 1;                           /* an ulp of rounding */
+    if (out->cosine < -1) out->cosine = -1;
     out->zeros_a = (size_t)total.zeros_a;
     out->zeros_b = (size_t)total.zeros_b;
     return SMASH_OK;
@@ -2528,7 +2541,8 @@ SMASH__INLINE int64_t smash__key64(uint64_t u, uint64_t sign)
 /* The loops over elements, once per width: E is the element, S and U are integers of its size. Tiles that have
  * no key in the bracket are only counted, without a branch; with a good bracket that is most of them. */
 #define SMASH__MASK_KERNELS(bits, E, S, U) \
-SMASH__INLINE void smash__tally##bits##_body(const E *SMASH__RESTRICT x, size_t n, const smash__pass *SMASH__RESTRICT pass, size_t *SMASH__RESTRICT out) \
+SMASH__INLINE void smash__tally##bits##_body(const E *SMASH__RESTRICT x, size_t n, const smash__pass *SMASH__RESTRICT pass, \
+                                              size_t *SMASH__RESTRICT out) \
 { \
     const S lo = (S)pass->lo, hi = (S)pass->hi, infinity = (S)pass->infinity, minus = (S)-infinity; \
     const U width = (U)((U)hi - (U)lo); \
@@ -2823,7 +2837,8 @@ SMASH__FN int64_t smash__threshold_key(const smash__keys *k, smash_dtype dtype, 
 SMASH__FN size_t smash__share(size_t n, double ratio) { return ratio < 1.0 ? smash__min(n, (size_t)((double)n * ratio)) : n; }
 
 /* Mask and number of blocks dropped; everything else was checked. NONFINITE leaves the mask untouched. */
-SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, smash__select *s, smash_dtype dtype, uint32_t compare_bits, size_t *dropped)
+SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, smash__select *s, smash_dtype dtype, uint32_t compare_bits,
+                                    size_t *dropped)
 {
     size_t n = s->k.count, asked = smash__share(n, d->ratio), k;
     s->step = 0;
@@ -2902,7 +2917,8 @@ SMASH__INLINE void smash__lanes_distance_body(const float *SMASH__RESTRICT x, co
         lanes[j] += SMASH__SQUARE(e);
     }
 }
-SMASH__KERNEL(smash__lanes_distance, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes), (x, y, n, lanes))
+SMASH__KERNEL(smash__lanes_distance, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes),
+              (x, y, n, lanes))
 #undef SMASH__ABS
 #undef SMASH__SQUARE
 #undef SMASH__UNROLL
@@ -2930,8 +2946,8 @@ SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
     return 1;
 }
 
-/* Work is shared by blocks, so that each sum is made by one thread in memory order. A slab is one slice of the first
- * axis that has several blocks (one column, where rows are joined): it meets `visits` times, in `runs` runs each. */
+/* Work is shared by blocks, so that each sum is made by one thread, in memory order. A slab is one slice of the first
+ * axis that has several blocks (one column, where runs are joined to rows); it lies in `visits` places of `runs` runs. */
 typedef struct smash__score {
     const smash_tensor *w;
     const smash_grid   *grid;
@@ -3105,7 +3121,8 @@ SMASH__FN SMASH__NOINLINE void smash__gather_rows(const smash_tensor *w, const s
 }
 
 /* Each pair once; the sums still run over the other blocks in index order. */
-SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, void *rows, double *distance, double *metric)
+SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, void *rows, double *distance,
+                                                double *metric)
 {
     smash__fpgm f;
     size_t i, j, left;
@@ -3179,18 +3196,19 @@ SMASH__FN int smash__plan_part(size_t *end, size_t count, size_t size, size_t *a
     return smash__add(*at, bytes, end);
 }
 
-/* What the calls need: scored is 1 to score blocks, own to hold the scores in scratch, select to choose among them. */
+/* What a call needs: fpgm to measure distances, own to hold the scores itself, select to choose among them. */
 SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, int fpgm, int own, int select, smash__plan *p)
 {
-    size_t end = 0, tally = 0, cells;
+    size_t end = 0, tally = 0, cells, counters = smash__part_count(grid->blocks) * (SMASH__BINS + smash__bin_count(grid->blocks));
     int fits = 1;
     smash__fill(p, 0, sizeof *p);
     if (own) fits = smash__plan_part(&end, grid->blocks, sizeof(double), &p->metric);
     tally = end;
     if (fpgm && !smash__rows_ready(w, grid))
-        fits &= smash__mul(grid->blocks, grid->block_elements, &cells) && smash__plan_part(&end, cells, w->dtype == SMASH_F64 ? 8 : 4, &p->rows);
+        fits &= smash__mul(grid->blocks, grid->block_elements, &cells)
+             && smash__plan_part(&end, cells, w->dtype == SMASH_F64 ? 8 : 4, &p->rows);
     if (fpgm) fits &= smash__mul(grid->blocks, SMASH__FPGM_ROWS, &cells) && smash__plan_part(&end, cells, sizeof(double), &p->distance);
-    if (select) fits &= smash__plan_part(&tally, smash__part_count(grid->blocks) * (SMASH__BINS + smash__bin_count(grid->blocks)), sizeof(size_t), &p->tally);
+    if (select) fits &= smash__plan_part(&tally, counters, sizeof(size_t), &p->tally);
     p->bytes = end > tally || !select ? end : tally;
     return fits ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the scratch for a mask of %q does not fit the address space", smash__name(w));
 }
@@ -3388,13 +3406,14 @@ SMASH__FN smash_err smash__align_dims(smash_ctx *ctx, const smash_tensor *t, con
     uint32_t i;
     *reduced = *t;
     reduced->ndim = dim_count;
-    if (dim_count > t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, dim_count, "%u dims are to survive, but %q has only %u", dim_count, smash__name(t), t->ndim);
+    if (dim_count > t->ndim)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, dim_count, "%u dims are to survive, but %q has only %u", dim_count, smash__name(t), t->ndim);
     for (i = 0; i < dim_count; i++) {
         int32_t ndim = (int32_t)t->ndim, axis = dims[i] < 0 ? dims[i] + ndim : dims[i];
         if (axis < 0 || axis >= ndim)
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i does not exist: %q has %u dims", (int)dims[i], smash__name(t), t->ndim);
         if (i && (uint32_t)axis <= axes[i - 1])
-            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i is out of order; name each surviving dim once, in the order of the shape", (int)dims[i]);
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i is out of order; name each surviving dim once, ascending", (int)dims[i]);
         axes[i] = (uint32_t)axis;
         reduced->shape[i] = t->shape[axis];
     }
@@ -3522,7 +3541,8 @@ SMASH__DEF smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, 
 enum { SMASH__QUANT_PARTS = 32,         /* pieces a tensor is cut into for threads where there is no memory for one note per chunk */
        SMASH__QUANT_STAGE = 256 };      /* bytes of a buffer on the stack that packed integers and half floats pass through */
 
-#define SMASH__QUANT_INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | SMASH__PACKED_INTS)
+
+    #define SMASH__QUANT_INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | SMASH__PACKED_INTS)
 
 /* ---- the grid of a desc ---- */
 
@@ -3539,7 +3559,8 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
     smash__fill(levels, 0, sizeof *levels);
     if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the quantization desc was not initialised; start it with SMASH_ZERO");
     if (!desc) desc = &standard;
-    if ((unsigned)desc->scheme > SMASH_AFFINE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
+    if ((unsigned)desc->scheme > SMASH_AFFINE)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
     bits = desc->bits ? desc->bits : 8;
     if (bits < 2 || bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 2 to 16, and 0 stands for 8", bits);
     levels->qmin = desc->is_unsigned ? 0 : 1 - (1 << (bits - 1));
@@ -3630,7 +3651,8 @@ typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__
 } while (0)
 
 #define SMASH__QUANTIZE_KERNEL(name, type) \
-    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
+    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
+                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
     { \
         const float scale = a->scale, zero = a->zero; \
         const int32_t bottom = a->bottom, top = a->top; \
@@ -3647,14 +3669,15 @@ typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__
         } \
         *seen |= all; \
     } \
-    SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), \
-                  (x, q, tiles, a, seen))
+    SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, \
+                         uint32_t *SMASH__RESTRICT seen), (x, q, tiles, a, seen))
 SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
 /* One tile where every number has its own scale and zero point: q comes in as the zero points. */
-SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen)
+SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale,
+                                             int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen)
 {
     uint32_t all = 0;
     size_t i;
@@ -3665,8 +3688,8 @@ SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, con
     }
     *seen |= all;
 }
-SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen),
-              (x, scale, q, bottom, top, seen))
+SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+                                    int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen), (x, scale, q, bottom, top, seen))
 #undef SMASH__QUANTIZE_KERNEL
 #undef SMASH__QUANTIZE_STEP
 
@@ -3679,35 +3702,40 @@ SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float
             for (i = 0; i < SMASH__TILE; i++) x[i] = (float)((int32_t)q[i] - zero) * scale; \
         } \
     } \
-    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero), (q, x, tiles, scale, zero))
+    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero), \
+                  (q, x, tiles, scale, zero))
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_i8, int8_t)
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u8, uint8_t)
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_i16, int16_t)
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u16, uint16_t)
 #undef SMASH__DEQUANTIZE_KERNEL
 
-SMASH__INLINE void smash__dequantize_tile_body(const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale, const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
+SMASH__INLINE void smash__dequantize_tile_body(const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale,
+                                               const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
 {
     size_t i;
     for (i = 0; i < SMASH__TILE; i++) x[i] = (float)(q[i] - zero[i]) * scale[i];
 }
-SMASH__KERNEL(smash__dequantize_tile, (const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale, const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
+SMASH__KERNEL(smash__dequantize_tile, (const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale,
+                                     const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
 
-/* How many numbers smash_quantize clips */
-SMASH__INLINE void smash__clipped_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT count)
+/* How many numbers lie half a step or more outside the grid, so that clipping them cost more than rounding does */
+SMASH__INLINE void smash__clipped_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a,
+    uint32_t *SMASH__RESTRICT count)
 {
-    const float scale = a->scale, zero = a->zero, qmin = (float)(a->bottom - SMASH__MAGIC), qmax = (float)(a->top - SMASH__MAGIC);
+    const float scale = a->scale, zero = a->zero, low = (float)(a->bottom - SMASH__MAGIC) - 0.5f, high = (float)(a->top - SMASH__MAGIC) + 0.5f;
     uint32_t n = 0;
     size_t t, i;
     for (t = 0; t < tiles; t++, x += SMASH__TILE)
         for (i = 0; i < SMASH__TILE; i++) {
             float u = x[i] / scale;
             u = zero + u;
-            n += (uint32_t)(u < qmin) + (uint32_t)(u > qmax);
+            n += (uint32_t)(u <= low) + (uint32_t)(u >= high);
         }
     *count += n;
 }
-SMASH__KERNEL(smash__clipped, (const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT count), (x, tiles, a, count))
+SMASH__KERNEL(smash__clipped, (const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a,
+                              uint32_t *SMASH__RESTRICT count), (x, tiles, a, count))
 
 /* Two numbers of this many bits, each in a byte, to one byte, the first one low; and back, with half = 2^(bits-1) to
  * extend the sign. Four 2-bit numbers are a pair of pairs. */
@@ -3729,7 +3757,8 @@ SMASH__INLINE void smash__unpack_body(const uint8_t *SMASH__RESTRICT from, uint8
         }
 }
 SMASH__KERNEL(smash__pack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits), (from, to, tiles, bits))
-SMASH__KERNEL(smash__unpack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits, int half), (from, to, tiles, bits, half))
+SMASH__KERNEL(smash__unpack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMASH__RESTRICT to, size_t tiles, int bits, int half),
+              (from, to, tiles, bits, half))
 
 /* ---- a tensor and its scales, walked together ---- */
 
@@ -3837,8 +3866,8 @@ SMASH__FN void smash__load_ints(const smash_tensor *t, size_t first, size_t n, i
 }
 
 /* What the three calls check: the two tensors, the grid, and every scale and zero point. */
-SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access, const smash_tensor *q, int q_access,
-                                      const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
+SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access,
+                                      const smash_tensor *q, int q_access, const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
 {
     const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
     size_t i;
@@ -3851,8 +3880,8 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
         uint32_t bits = smash_dtype_bits(q->dtype);
         int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
         if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
-            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i", smash__name(q), smash_dtype_name(q->dtype),
-                               (int)job->levels.qmin, (int)job->levels.qmax);
+            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i",
+                               smash__name(q), smash_dtype_name(q->dtype), (int)job->levels.qmin, (int)job->levels.qmax);
     }
     SMASH__TRY(smash_grid_make(ctx, job->levels.grain, x, &job->grid));
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
@@ -3870,7 +3899,8 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     }
     for (i = 0; i < job->grid.blocks; i++) {
         uint32_t bits = smash__bits32(job->scale[i]);
-        if (bits - 1u >= 0x7F7FFFFFu) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is not a finite number above 0", i, smash__name(scale));
+        if (bits - 1u >= 0x7F7FFFFFu)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is not a finite number above 0", i, smash__name(scale));
         if (job->zero && (job->zero[i] < job->levels.qmin || job->zero[i] > job->levels.qmax))
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is %i, outside the grid %i..%i", i, smash__name(zero), (int)job->zero[i],
                                (int)job->levels.qmin, (int)job->levels.qmax);
@@ -3971,7 +4001,8 @@ SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n
             float x[SMASH__TILE];
             size_t tile = smash__min(n - i, SMASH__TILE);
             smash__load_f32(w, first + i, tile, x);
-            for (j = 0; j < tile; j++) smash__range_add(r, x[j]);
+            if (tile == SMASH__TILE) SMASH__CALL(job->simd, smash__range_tiles, (x, 1, r));
+            else for (j = 0; j < tile; j++) smash__range_add(r, x[j]);
         }
 }
 
@@ -3991,7 +4022,8 @@ SMASH__FN void smash__fit_blocks(smash__fit_job *job, size_t part)
 {
     smash__range *all = &job->range[part];
     smash__walk walk;
-    size_t begin = part * job->part, end = smash__min(job->slices, begin + job->part), blocks = job->grid->blocks / job->slices, per_slice, row, run, b;
+    size_t begin = part * job->part, end = smash__min(job->slices, begin + job->part), blocks = job->grid->blocks / job->slices;
+    size_t per_slice, row, run, b;
     smash__walk_start(&walk, job->grid);
     per_slice = walk.runs / job->rows / job->slices;
     for (b = begin * blocks; b < end * blocks; b++) {
@@ -4009,7 +4041,8 @@ SMASH__FN void smash__fit_blocks(smash__fit_job *job, size_t part)
         }
     }
     for (b = begin * blocks; b < end * blocks; b++)
-        smash__quant_params_of(&job->levels, job->scale[b], job->levels.affine ? smash__key_float(job->zero[b]) : 0.0f, &job->scale[b], job->zero ? &job->zero[b] : NULL);
+        smash__quant_params_of(&job->levels, job->scale[b], job->levels.affine ? smash__key_float(job->zero[b]) : 0.0f, &job->scale[b],
+            job->zero ? &job->zero[b] : NULL);
 }
 
 SMASH__FN void smash__fit_part(void *arg, size_t part)
@@ -4036,7 +4069,8 @@ SMASH__FN SMASH__NOINLINE smash__range smash__fit_run(smash_ctx *ctx, smash__fit
     return all;
 }
 
-SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero)
+SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+    const smash_tensor *zero)
 {
     smash__fit_job job;
     smash_grid grid;
@@ -4078,7 +4112,8 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 /* ---- quantize ---- */
 
 /* n numbers of one block, n a multiple of job->step, to a packed dtype by way of bytes */
-SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
+SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *job, const float *x, size_t first, size_t n,
+    const smash__affine *a, uint32_t *seen)
 {
     size_t per = 8 / smash_dtype_bits(job->q->dtype), tiles;
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2], *to = (uint8_t *)job->q->data + first / per;
@@ -4207,7 +4242,8 @@ SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first
 }
 
 /* The next numbers, up to a tile of any blocks, as floats, with their scales and zero points for whoever needs them */
-SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t first, size_t n, float scale[SMASH__TILE], int32_t zero[SMASH__TILE], float x[SMASH__TILE])
+SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t first, size_t n, float scale[SMASH__TILE],
+    int32_t zero[SMASH__TILE], float x[SMASH__TILE])
 {
     int32_t q[SMASH__TILE];
     size_t i;
@@ -4295,7 +4331,7 @@ SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first
             u = (float)zero[i] + u;
             t = (double)u;
         }
-        *clipped += t < (double)levels->qmin || t > (double)levels->qmax;
+        *clipped += t <= (double)levels->qmin - 0.5 || t >= (double)levels->qmax + 0.5;
         smash__distance_few(&a, &b, (first + i) % SMASH__DISTANCE_LANES, 1, lanes);
     }
 }
@@ -7830,7 +7866,7 @@ SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, 
                        smash_group_name(algo->group), algo->name);
         return;
     }
-    smash__unknown_key(config, s->doc, s->value, s->key);
+    smash__unknown_key(config, s->doc, s->doc ? s->value - 1 : s->value, s->key);       /* in a document the key stands before its value */
 }
 
 SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
@@ -9027,14 +9063,15 @@ SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, c
     return param < 0 ? SMASH_ERR_NOTFOUND : smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
 }
 
-/* 1 if metadata smash.quant_dtypes says that this tensor holds uints. Only asked where nothing else tells. */
-SMASH__FN int smash__is_unsigned(smash_ctx *ctx, const smash_model *model, const char *name)
+/* What metadata smash.quant_dtypes says of this tensor: 1 and its dtype, or 0. */
+SMASH__FN int smash__said_dtype(smash_ctx *ctx, const smash_model *model, const char *name, smash_dtype *dtype)
 {
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_arena memory;
     smash_json doc;
+    smash_quant_desc desc = SMASH_ZERO;
     size_t i, bytes;
-    int is_unsigned = 0, clean = ctx->err == SMASH_OK;
+    int said = 0, clean = ctx->err == SMASH_OK;
     for (i = 0; i < model->metadata_count && !smash__equal(model->metadata[i].key, "smash.quant_dtypes"); i++) { }
     if (i == model->metadata_count) return 0;
     bytes = smash__length(model->metadata[i].value);
@@ -9045,21 +9082,24 @@ SMASH__FN int smash__is_unsigned(smash_ctx *ctx, const smash_model *model, const
     }
     if (smash_json_parse(ctx, NULL, model->metadata[i].value, bytes, &memory, NULL, &doc) == SMASH_OK) {
         const smash_value *v = doc.root->type == SMASH_VALUE_OBJECT ? smash_value_get(doc.root, name) : NULL;
-        is_unsigned = v && v->type == SMASH_VALUE_STRING && v->text[0] == 'u';
+        said = v && v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &desc.bits, &desc.is_unsigned);
+        if (said) *dtype = smash_quant_dtype(&desc);
     } else if (clean) smash_ctx_reset(ctx);                                  /* metadata that is no JSON says nothing */
     smash_arena_release(&memory);
     smash__scratch_rewind(ctx, mark);
-    return is_unsigned;
+    return said;
 }
 
-/* X_packed and X_shape as a tensor of 4- or 2-bit integers: the sizes tell which. */
-SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model, const char *name, smash_tensor *out)
+/* X_packed and X_shape as a tensor of 4- or 2-bit integers. The metadata says which; files without it are told by their
+ * sizes, and by a U8 zero point. */
+SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model, const char *name, const smash_tensor *zero, smash_tensor *out)
 {
     smash_tensor packed, shape, t;
     size_t bytes, i;
+    int said;
     SMASH__TRY(smash__load_part(ctx, model, name, "_packed", &packed));
     if (smash__load_part(ctx, model, name, "_shape", &shape) != SMASH_OK || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs U8 bytes and I64 \"%s_shape\" beside it", name, name);
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs U8 bytes, and I64 \"%s_shape\" beside it", name, name);
     t = packed;
     t.ndim = (uint32_t)shape.shape[0];
     for (i = 0; i < t.ndim; i++) {
@@ -9067,30 +9107,25 @@ SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model,
         if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
         t.shape[i] = (size_t)dim;
     }
-    t.dtype = SMASH_I4;
-    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0] || packed.ndim != 1) t.dtype = SMASH_I2;
-    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0] || packed.ndim != 1)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" has %z bytes, which are neither 4 nor 2 bits for each number of \"%s_shape\"", name, packed.shape[0], name);
+    said = smash__said_dtype(ctx, model, name, &t.dtype);
+    if (!said) t.dtype = zero && zero->dtype == SMASH_U8 ? SMASH_U4 : SMASH_I4;
+    if (!said && (smash_tensor_bytes(&t, &bytes) || bytes != packed.bytes)) t.dtype = t.dtype == SMASH_U4 ? SMASH_U2 : SMASH_I2;
+    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.bytes)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_packed\" do not fit the numbers of \"%s_shape\"", packed.bytes, name, name);
     *out = t;
     return SMASH_OK;
 }
 
 /* Integers with scales: the grid is where one shape is divided by the other. */
-SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const smash_model *model, const char *name, smash_tensor *q, const smash_tensor *scale, const smash_tensor *out)
+SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, const smash_tensor *q, const smash_tensor *scale, const smash_tensor *stored_zero, const smash_tensor *out)
 {
     smash_quant_desc desc = SMASH_ZERO;
-    smash_tensor stored, zero = *scale;
+    smash_tensor zero = *scale;
     int32_t block[SMASH_MAX_DIMS];
     size_t bytes;
     uint32_t i;
-    smash_err err = smash__load_part(ctx, model, name, "_zero_point", &stored);
-    if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (q->dtype == SMASH_U8 || q->dtype == SMASH_U16) desc.is_unsigned = 1;
-    else if (smash__dtype(q->dtype)->kind & SMASH__PACKED) {
-        desc.is_unsigned = err ? (uint32_t)smash__is_unsigned(ctx, model, name) : stored.dtype == SMASH_U8;
-        if (desc.is_unsigned) q->dtype = q->dtype == SMASH_I4 ? SMASH_U4 : SMASH_U2;
-    }
     desc.bits = smash_dtype_bits(q->dtype);
+    desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
     zero.dtype = SMASH_I32;
     zero.flags = 0;
     SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
@@ -9098,7 +9133,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const smash_model *mod
     zero.data = smash__scratch(ctx, bytes, 1);
     if (!zero.data) return ctx->err;
     smash__fill(zero.data, 0, bytes);
-    if (!err) SMASH__TRY(smash_tensor_convert(ctx, &stored, &zero));
+    if (stored_zero) SMASH__TRY(smash_tensor_convert(ctx, stored_zero, &zero));
     if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dims, the tensor has %u", name, scale->ndim, q->ndim);
     for (i = 0; i < q->ndim; i++) {
         if (!scale->shape[i] || q->shape[i] % scale->shape[i] || q->shape[i] / scale->shape[i] > INT32_MAX)
@@ -9109,34 +9144,49 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const smash_model *mod
     return smash_dequantize(ctx, &desc, q, scale, &zero, out);
 }
 
-SMASH__DEF smash_err smash_model_load_f32(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out)
+SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
+{
+    smash_tensor q, scale, zero, f;
+    size_t bytes;
+    ptrdiff_t param = smash_model_find_param(model, name);
+    smash_err err, has_zero;
+    if (param >= 0 && !(SMASH__INTS >> model->params[param].tensor.dtype & 1)) err = SMASH_ERR_NOTFOUND;          /* floats have no scale */
+    else err = smash__load_part(ctx, model, name, "_scale", &scale);
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (err && param < 0) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", name);
+    if (err) {
+        SMASH__TRY(smash_model_load(ctx, model, (size_t)param, arena, out));
+        *stored = out->dtype;
+        return SMASH_OK;
+    }
+    has_zero = smash__load_part(ctx, model, name, "_zero_point", &zero);
+    if (has_zero && has_zero != SMASH_ERR_NOTFOUND) return has_zero;
+    err = param >= 0 ? smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &q) : smash__load_packed(ctx, model, name, has_zero ? NULL : &zero, &q);
+    if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);
+    if (err) return err;
+    f = smash_tensor_view(SMASH_F32, NULL, 0, q.ndim, q.shape);
+    f.name = name;
+    SMASH__TRY(smash_tensor_bytes(&f, &bytes));
+    f.bytes = bytes;
+    f.data = smash_arena_alloc(ctx, arena, bytes);
+    if (!f.data) return ctx->err;
+    SMASH__TRY(smash__load_quantized(ctx, name, &q, &scale, has_zero ? NULL : &zero, &f));
+    *out = f;
+    *stored = q.dtype;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
 {
     smash_arena_mark mark = smash__scratch_mark(ctx), made;
-    smash_tensor stored, scale, f;
-    smash_err err, has_scale;
-    size_t bytes;
+    smash_dtype ignored;
+    smash_err err;
     if (!smash__ctx(ctx) || !model || !name || !arena || !out || arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name, arena or out is missing, or arena is the scratch");
     made = smash_arena_get_mark(arena);
-    err = smash__load_part(ctx, model, name, "", &stored);
-    if (err == SMASH_ERR_NOTFOUND) err = smash__load_packed(ctx, model, name, &stored);
-    if (err == SMASH_ERR_NOTFOUND) SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);
-    has_scale = err ? err : smash__load_part(ctx, model, name, "_scale", &scale);
-    if (has_scale && has_scale != SMASH_ERR_NOTFOUND) err = has_scale;
-    if (!err) {
-        f = smash_tensor_view(SMASH_F32, NULL, 0, stored.ndim, stored.shape);
-        err = smash_tensor_bytes(&f, &bytes);
-    }
-    if (!err) {
-        f.bytes = bytes;
-        f.data = smash_arena_alloc(ctx, arena, bytes);
-        if (!f.data) err = ctx->err;
-    }
-    if (!err) err = has_scale ? smash_tensor_convert(ctx, &stored, &f) : smash__load_quantized(ctx, model, name, &stored, &scale, &f);
+    err = smash__restore(ctx, model, name, arena, out, stored ? stored : &ignored);
     smash__scratch_rewind(ctx, mark);
-    if (err) { smash_arena_rewind(arena, made); return err; }
-    f.name = name;
-    *out = f;
-    return SMASH_OK;
+    if (err) smash_arena_rewind(arena, made);
+    return err;
 }
 
 /* ---- report ---- */

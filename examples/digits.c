@@ -53,7 +53,7 @@ static int digits_score(smash_ctx *ctx, smash_arena *arena, const char *path, in
         return 1;
     }
     for (i = 0; i < DIGITS_TENSORS; i++) {
-        if (smash_model_load_f32(ctx, &model, digits_names[i], arena, &net[i])) {
+        if (smash_model_restore(ctx, &model, digits_names[i], arena, &net[i], NULL)) {
             fprintf(stderr, "%s: %s\n", path, ctx->message);
             return 1;
         }

@@ -125,7 +125,7 @@ static void test_golden(void)
 static void test_mistakes(void)
 {
     static const struct { const char *text, *algorithm, *code, *piece; unsigned line, column; } rows[] = {
-        { "{\"prunr\": \"l1_norm\"}", NULL, "unknown_key", "did you mean \"pruner\"", 1, 11 },
+        { "{\"prunr\": \"l1_norm\"}", NULL, "unknown_key", "did you mean \"pruner\"", 1, 2 },
         { "{\"pruner\": \"l1norm\"}", NULL, "unknown_algorithm", "did you mean \"l1_norm\"", 1, 12 },
         { "{\"pruner\": 3}", NULL, "wrong_type", "must be the name of an algorithm", 1, 12 },
         { "{\"pruner\": \"ptq\"}", NULL, "wrong_group", "is a quantizer", 1, 12 },
@@ -137,7 +137,7 @@ static void test_mistakes(void)
         { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 1e999}", NULL, "out_of_range", "1e999", 1, 47 },
         { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": \"0.5\"}", NULL, "wrong_type", "\"0.5\"", 1, 47 },
         { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": true}", NULL, "wrong_type", "is true", 1, 47 },
-        { "{\"pruner\": \"l1_norm\", \"l1_norm_spars_ratio\": 0.5}", NULL, "unknown_key", "l1_norm_sparse_ratio", 1, 46 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_spars_ratio\": 0.5}", NULL, "unknown_key", "l1_norm_sparse_ratio", 1, 23 },
         { "{\"pruner\": \"l1_norm\", \"l1_norm_max_sparse_ratio\": 0, \"l1_norm_sparse_ratio\": 0.5}", NULL, "out_of_range", "above 0", 1, 51 },
         { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", NULL, "missing_algorithm", "bare list", 1, 1 },
         { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", "l3_norm", "missing_algorithm", "l3_norm", 1, 1 },

@@ -272,7 +272,7 @@ static void test_misleading_sample(void)
     pair *order;
     uint8_t *sampled = (uint8_t *)calloc(n / 32 + 1, 1);
     uint64_t seed = 1;
-    int kind;
+    int kind, negate;
     test_ctx(&ctx);
     for (i = 0; i < 256; i++) sampled[i * (n / 32 / 256) + (size_t)(smash_random(&seed) % (n / 32 / 256))] = 1;
     for (kind = 0; kind < 5; kind++) {
@@ -285,6 +285,22 @@ static void test_misleading_sample(void)
         for (k = 1; k < 12; k++) check_selection(&ctx, &w, order, n, n * k / 12 + (k == 6 ? below(100) : 0), 2, "misleading");
         check_selection(&ctx, &w, order, n, n - n / 100, 4, "misleading");
         free(order);
+        for (negate = 0; negate < 2; negate++) {                /* the same with scores that are negative */
+            smash_tensor metric = smash_tensor_view(SMASH_F64, score, n * sizeof *score, 1, &n), mask = make(SMASH_BOOL, 1, &n);
+            uint8_t *want = (uint8_t *)malloc(n);
+            smash_mask_desc d = SMASH_ZERO;
+            for (i = 0; i < n; i++) score[i] = negate ? 50 - score[i] - 200 : score[i] - 50;
+            order = sorted(score, n);
+            for (k = 1; k < 4; k++) {
+                d.ratio = (double)k / 4;
+                keep_all_but(order, n, n * k / 4, want);
+                CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &d, &metric, 64, &mask, NULL), SMASH_OK, "misleading, negative");
+                CHECK(!memcmp(mask.data, want, n), "misleading, negative: kind %d k %zu", kind, n * k / 4);
+            }
+            free(order);
+            free(want);
+            free(mask.data);
+        }
     }
     free(sampled);
     free(score);
@@ -439,7 +455,7 @@ static void test_metric_bits(void)
         smash_mask_desc d = SMASH_ZERO;
         smash_grid g;
         double *want, *terms, *got;
-        size_t *used, run, wrong = 0, far = 0;
+        size_t run, far = 0;
         long double *exact;
         uint32_t axis;
         d.metric = (smash_metric)metric;
@@ -449,7 +465,6 @@ static void test_metric_bits(void)
         for (i = 0; i < n; i++) put(floats[t], w.data, i, draw(r % 2 ? NORMAL : WIDE, i));
         want = (double *)calloc(g.blocks, sizeof *want);
         exact = (long double *)calloc(g.blocks, sizeof *exact);
-        used = (size_t *)calloc(g.blocks, sizeof *used);
         terms = (double *)malloc(n * sizeof *terms);
         run = 1;
         for (axis = g.ndim; axis && g.count[axis - 1] == 1; axis--) run *= g.block[axis - 1];
@@ -475,12 +490,11 @@ static void test_metric_bits(void)
             if (e < 0) e = -e;
             far += e > exact[b] * 4e-13L + 1e-300L;                       /* bound of the contract: 1e-12 */
         }
-        CHECK(!far && !wrong, "row %d %s metric %d: %zu blocks are off", (int)r, smash_dtype_name(floats[t]), metric, far);
+        CHECK(!far, "row %d %s metric %d: %zu blocks are off", (int)r, smash_dtype_name(floats[t]), metric, far);
         free(w.data);
         free(out.data);
         free(want);
         free(exact);
-        free(used);
         free(terms);
     }
 }
@@ -722,7 +736,11 @@ static void test_errors(void)
         if (rows[r].call == ALIGN) { full.ndim = 1; full.shape[0] = 4; }
 #define IS(name) (!strcmp(what, name))
         if (IS("fence")) { if (r % 2) d.zero_begin = 1; else d.zero_end = 1; }
-        if (IS("metric 4")) memset(&d.metric, 4, 1);             /* as damaged memory would have it */
+#ifndef __cplusplus                                                     /* C++ compilers may take it that an enum never holds 4 */
+        if (IS("metric 4")) d.metric = (smash_metric)4;
+#else
+        if (IS("metric 4")) continue;
+#endif
         if (IS("no w")) pw = NULL;
         if (IS("no mask")) pmask = NULL;
         if (IS("no metric")) pmetric = NULL;
@@ -914,6 +932,15 @@ static void test_defaults(void)
     keep[3] = 0;
     CHECK_ERR(&ctx, smash_mask_apply(NULL, NULL, &mask, &w), SMASH_OK, "no ctx, no grain");
     for (i = 0; i < 6; i++) CHECK(x[i] == (i == 1 || i == 3 ? 0.0f : (float)(i + 1) * (i < 5 ? 1.0f : 0.0f)), "element %zu is %g", i, (double)x[i]);
+    {
+        double tiny[2] = { -1e-200, 1e300 };
+        size_t two = 2;
+        smash_mask_desc d = SMASH_ZERO;
+        smash_tensor t = smash_tensor_view(SMASH_F64, tiny, sizeof tiny, 1, &two), m = smash_tensor_view(SMASH_F64, score, sizeof tiny, 1, &two);
+        d.metric = SMASH_METRIC_L2;
+        CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &t, &m), SMASH_OK, "L2 of single elements");
+        CHECK(score[0] == 1e-200 && score[1] == 1e300, "L2 of single elements is their magnitude: %g %g", score[0], score[1]);
+    }
     {
         uint32_t bits;
         memcpy(&bits, &x[1], 4);

@@ -277,7 +277,7 @@ static void check_case(smash_ctx *ctx, const layout *l, uint32_t bits, uint32_t 
                 f = (float)want_zero[b] + f;
                 t = (double)f;
             }
-            clipped += t < qmin || t > qmax;
+            clipped += t <= qmin - 0.5 || t >= qmax + 0.5;
             want[i] = half_even(t < qmin ? qmin : t > qmax ? qmax : t);
             y = (float)(want[i] - want_zero[b]) * want_scale[b];
             zeros += y == 0;

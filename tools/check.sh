@@ -14,8 +14,8 @@ have() { command -v "$1" >/dev/null 2>&1 || { echo "skipped  $1 is not installed
 # try LABEL COMMAND...: quiet if it works
 try() {
     label=$1; shift
-    if "$@" >"$dir/log" 2>&1; then done_count=$((done_count + 1)); echo "ok       $label"
-    else bad=$((bad + 1)); echo "FAILED   $label: $*"; head -n 40 "$dir/log"; fi
+    if "$@" >"$dir/log" 2>&1; then done_count=$((done_count + 1)); echo "ok       $label"; return 0
+    else bad=$((bad + 1)); echo "FAILED   $label: $*"; head -n 40 "$dir/log"; return 1; fi
 }
 
 # 1. no warning, in C and C++, optimised or not
@@ -32,8 +32,18 @@ done
 if have tcc; then try tcc tcc -I. -c tests/smash_impl.c -o "$dir/tcc.o"; fi
 if have musl-gcc; then try musl-gcc musl-gcc -std=c99 -O2 -I. -c tests/smash_impl.c -o "$dir/musl.o"; fi
 if have gcc && echo 'int main(void){return 0;}' | gcc -m32 -x c - -o "$dir/m32" 2>/dev/null; then
-    try "gcc -m32" gcc -m32 -std=c99 -O2 $warnings -I. -c tests/smash_impl.c -o "$dir/m32.o"
+    try "gcc -m32" gcc -m32 -msse2 -mfpmath=sse -std=c99 -O2 $warnings -I. -c tests/smash_impl.c -o "$dir/m32.o"
 else echo "skipped  gcc -m32 has no C library"; fi
+
+for cc in "gcc -std=c99" "clang -std=c99" "g++ -x c++ -std=c++17" "clang++ -x c++ -std=c++17"; do
+    have "${cc%% *}" || continue
+    label=${cc%% *}
+    # shellcheck disable=SC2086
+    for pair in "two_tu_a two_tu_b" "static_twice_a static_twice_b" "rude_user"; do
+        files=; for f in $pair; do files="$files tests/compile/$f.c"; done
+        try "$label ${pair%% *}" $cc $warnings $files -o "$dir/compile" && try "$label ${pair%% *} runs" "$dir/compile"
+    done
+done
 
 # 2. fast-math is refused, not computed with
 if have gcc; then
@@ -95,6 +105,25 @@ if have gcc && have nm && have size; then
     if [ -z "$names" ]; then done_count=$((done_count + 1)); echo "ok       layer 0 asks for nothing from a C library"
     else bad=$((bad + 1)); echo "FAILED   layer 0 asks for: $names"; fi
 fi
+
+# 6. what the documents show compiles and prints what they say
+program() { # program SOURCE WANTED-OUTPUT LABEL
+    if cc -std=c99 -I. "$1" -o "$dir/doc" 2>"$dir/log" && [ "$("$dir/doc")" = "$2" ]; then done_count=$((done_count + 1)); echo "ok       $3"
+    else bad=$((bad + 1)); echo "FAILED   $3"; head -n 20 "$dir/log"; fi
+}
+awk '/^```c$/ {on = 1; next} /^```$/ {if (on) exit} on' README.md >"$dir/readme.c"
+program "$dir/readme.c" "$(awk '/^```text$/ {on = 1; next} /^```$/ {if (on) exit} on' README.md)" "README program"
+awk '/^   A PROGRAM$/ {on = 1; next} /^   CONTENTS/ {exit} on' smash.h | sed 's/^       //' >"$dir/header.c"
+program "$dir/header.c" "$(sed -n 's|^.*return 0; *// \(.*\)$|\1|p' "$dir/header.c")" "program in the header"
+contents=$(awk '/^   CONTENTS/ {on = 1; next} /^   OPTIONS/ {exit} on' smash.h | grep -o '>>[a-z]*' | sort -u | grep -v '>>impl\|>>core-impl\|>>tensor-impl')
+for tag in $contents; do
+    if [ "$(grep -c "MARK: - .*$tag\$" smash.h)" -eq 1 ] && [ "$(grep -c "MARK: - .*$tag-impl\$" smash.h)" -eq 1 ]; then done_count=$((done_count + 1))
+    else bad=$((bad + 1)); echo "FAILED   banner $tag does not stand once in each half"; fi
+done
+version=$(sed -n 's/^#define SMASH_VERSION_TEXT "\(.*\)"/\1/p' smash.h)
+if head -n 1 smash.h | grep -q "v$version " && head -n 1 smash_cuda.h | grep -q "v$version " && grep -q "^## $version " CHANGELOG.md && [ "$(./smash --version | awk '{print $2}')" = "$version" ]
+then done_count=$((done_count + 1)); echo "ok       version $version in the header, its first line, CHANGELOG and command"
+else bad=$((bad + 1)); echo "FAILED   version $version is not the same everywhere"; fi
 
 echo "check: $done_count ok, $bad failed"
 [ "$bad" -eq 0 ]

@@ -34,6 +34,7 @@ typedef struct app {
     smash_arena       data;               /* numbers of the tensor at hand */
     smash_diags       diags;
     const smash_diag *shown;              /* last finding that was printed */
+    size_t            repeated;           /* warnings not printed: an earlier one says the same of another place */
     const struct command *command;
     const char       *value[FLAG_COUNT];  /* NULL: not given */
     char            **args, **sets;       /* what is no flag; every --set */
@@ -94,18 +95,22 @@ static int is_set(const app *a, int flag) { return a->value[flag] != NULL; }
 /* Print the findings that were not printed yet. */
 static void show_diags(app *a)
 {
-    const smash_diag *d = a->shown ? a->shown->next : a->diags.first;
+    const smash_diag *d = a->shown ? a->shown->next : a->diags.first, *same;
     for (; d; a->shown = d, d = d->next) {
-        int is_error = d->severity == SMASH_ERROR;
+        int is_error = d->severity == SMASH_ERROR, more = 0;
         if (!is_error && is_set(a, FLAG_QUIET)) continue;
+        /* A Python-style file has the same to say at every quote: the first place stands for all. */
+        for (same = a->diags.first; !is_error && same != d && !more; same = same->next) more = strcmp(same->code, d->code) == 0 && strcmp(same->message, d->message) == 0;
+        if (more) { a->repeated++; continue; }
         if (d->file) fprintf(stderr, "%s:", clean(a, d->file));
         else fprintf(stderr, "smash:");
         if (d->line) fprintf(stderr, "%u:%u:", (unsigned)d->line, (unsigned)d->column);
         fprintf(stderr, " %s%s:%s ", a->color ? (is_error ? "\033[1;31m" : "\033[1;33m") : "", is_error ? "error" : "warning", a->color ? "\033[0m" : "");
         fprintf(stderr, "%s [%s]\n", clean(a, d->message), d->code);
     }
+    if (a->repeated) fprintf(stderr, "smash: %lu of these warnings repeat elsewhere; --report lists every place\n", (unsigned long)a->repeated);
     if (a->diags.dropped > 0) fprintf(stderr, "smash: %lu more findings are not shown\n", (unsigned long)a->diags.dropped);
-    a->diags.dropped = 0;
+    a->diags.dropped = a->repeated = 0;
 }
 
 static void forget_diags(app *a)
@@ -357,15 +362,32 @@ static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
     return ndim ? format(a, "%s]", out) : "per tensor";
 }
 
+/* The notes of a table, each printed once below it: the same sentence often stands for many rows. */
+enum { NOTES = 9 };
+typedef struct notes { const char *text[NOTES]; size_t count; } notes;
+
+/* "(1)" for the first note, and so on; the sentence itself where there are too many */
+static const char *note_text(app *a, notes *n, const char *note)
+{
+    size_t i;
+    if (!note) return "";
+    for (i = 0; i < n->count && strcmp(n->text[i], note) != 0; i++) { }
+    if (i == NOTES) return note;
+    if (i == n->count) n->text[n->count++] = note;
+    return format(a, "(%lu)", (unsigned long)i + 1);
+}
+
 static void compress_table(app *a, job *j)
 {
     static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">SNR dB", ">saturated", "<note", NULL };
     const smash_plan *plan = &j->plan;
     report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, plan->count ? plan->count : 1, sizeof(report_line));
+    notes said;
     table t;
     size_t i;
 
     if (!lines) return;
+    said.count = 0;
     for (i = 0; i < plan->count; i++) {
         lines[i].module = plan->rows[i].module;
         lines[i].param = plan->rows[i].param;
@@ -393,18 +415,19 @@ static void compress_table(app *a, job *j)
             table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
             table_cell(&t, number(a, q->quant_stats.saturated));
         } else {
-            table_cell(&t, q ? format(a, "%s -", q->algo->name) : "");
+            table_cell(&t, q ? "float" : "");
             table_cell(&t, p && !p->skip && tensor ? grain_text(a, &p->mask.grain, tensor->ndim) : "");
             table_cell(&t, "");
             table_cell(&t, "");
         }
-        if (p && q && p->note && q->note) table_cell(&t, format(a, "%s; %s", p->note, q->note));
-        else table_cell(&t, p && p->note ? p->note : q && q->note ? q->note : "");
+        if (p && q && p->note && q->note) table_cell(&t, format(a, "%s %s", note_text(a, &said, p->note), note_text(a, &said, q->note)));
+        else table_cell(&t, note_text(a, &said, p && p->note ? p->note : q ? q->note : NULL));
     }
     table_print(&t);
+    for (i = 0; i < said.count; i++) fprintf(a->results, "(%lu) %s\n%s", (unsigned long)i + 1, said.text[i], i + 1 == said.count ? "\n" : "");
 
-    fprintf(a->results, "%s -> %s bytes, %.2f times smaller", number(a, j->io.bytes), number(a, j->result.bytes),
-            j->result.bytes ? (double)j->io.bytes / (double)j->result.bytes : 0.0);
+    fprintf(a->results, "%s -> %s bytes, %s", number(a, j->io.bytes), number(a, j->result.bytes),
+            j->result.bytes < j->io.bytes ? format(a, "%.2f times smaller", (double)j->io.bytes / (double)j->result.bytes) : "not smaller: pruned tensors hold zeros");
     fprintf(a->results, "; %s -> %s parameters, %s of them not zero\n", number(a, j->parameters), number(a, j->result.parameters), number(a, j->result.nonzero));
     fprintf(a->results, "%.3f s, %.0f MB/s, %lu thread%s, peak memory %.1f MB%s", j->seconds,
             j->seconds > 0 ? 1e-6 * (double)j->io.bytes / j->seconds : 0.0, (unsigned long)(a->pool.count + 1), a->pool.count ? "s" : "",
@@ -673,8 +696,10 @@ static int run_diff(app *a)
         x[0] = x[1] = model[0].params[l[0].data].tensor;
         smash_ctx_reset(&a->ctx);
         for (side = 0; side < 2 && !err; side++) {
-            err = load_logical(&a->ctx, &a->data, &model[side], &l[side], &x[side], &dtype[side]);
-            if (err) note = format(a, "in %c: %s", 'A' + side, l[side].bad ? l[side].bad : a->ctx.message);
+            smash_dtype stored;
+            err = smash_model_restore(&a->ctx, &model[side], l[side].name, &a->data, &x[side], &stored);
+            if (err) note = format(a, "in %c: %s", 'A' + side, a->ctx.message);
+            else dtype[side] = smash_dtype_name(stored);
         }
         if (!err && (x[0].ndim != x[1].ndim || memcmp(x[0].shape, x[1].shape, sizeof(size_t) * x[0].ndim) != 0)) note = format(a, "in B it is %s", shape_text(a, &x[1]));
         else if (!err && count_of(&x[0]) > 0 && (err = smash_tensor_distance(&a->ctx, &x[0], &x[1], &d)) != SMASH_OK) note = format(a, "not compared: %s", a->ctx.message);
