@@ -48,10 +48,10 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: LAYER0_BYTES bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 33,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: MESSAGES_BYTES bytes less
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 4,800 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_MASK _QUANT _VALUE _SELECT _MODEL _IO _CONFIG _ALGO    without that section and those that stand on it
        SMASH_API           what stands before every declaration (default: extern)
@@ -1002,7 +1002,8 @@ typedef struct smash_row {
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
-    uint32_t     has_dependents;     /* 1: some row follows this one */
+    uint32_t     first_dependent;    /* rows that follow this one: a list through next_dependent, ended by SMASH_NONE */
+    uint32_t     next_dependent;
     /* quantizers */
     smash_quant_desc quant;
     int32_t      qmin, qmax;
@@ -1144,8 +1145,8 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #error "smash.h gives the same bytes everywhere; -ffast-math (or -Ofast) breaks that. Compile this file without it."
 #endif
 
-#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ == 2
-#error "x87 arithmetic keeps more bits than float and double have, so the bytes would differ. On 32-bit x86 add -msse2 -mfpmath=sse."
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ > 0
+#error "This arithmetic (x87?) keeps more bits than float and double have, so the bytes would differ. On 32-bit x86 add -msse2 -mfpmath=sse."
 #endif
 
 #include <stdarg.h>
@@ -1748,7 +1749,7 @@ SMASH__DEF double smash_sqrt(double x)
         while (!(mantissa >> 52)) { mantissa <<= 1; exponent--; }
     }
     if (exponent & 1) { mantissa <<= 1; exponent--; }                /* x = mantissa * 2^exponent, exponent even */
-    guess = 1.34217728e8 * 1.2;                                      /* near sqrt(2^53 * 1.44): four Newton steps reach 53 bits */
+    guess = 94906265.62425156;                                       /* sqrt(2^53): at most 41 % off, five Newton steps make it exact */
     for (i = 0; i < 5; i++) guess = 0.5 * (guess + (double)mantissa / guess);
     root = (uint64_t)(guess * 134217728.0);                          /* sqrt(mantissa * 2^54), to within a few units */
     want = mantissa >> 10;                                           /* mantissa * 2^54 = want : (mantissa << 54) */
@@ -7690,6 +7691,7 @@ typedef struct smash__entry {
     const smash_value  *value;
     uint32_t            number;
     const char         *at;
+    uint32_t            byte, line, column;
 } smash__entry;
 
 SMASH__FN const smash_value *smash__field(const smash__entry *entry, const char *key, const smash_json **doc)
@@ -7727,25 +7729,41 @@ SMASH__FN uint32_t smash__entry_count(const smash_config *config, const smash_al
     return list && list->type == SMASH_VALUE_ARRAY ? list->count : 1;
 }
 
-SMASH__FN smash__entry smash__entry_at(const smash_config *config, const smash_algo *algo, uint32_t number)
+/* Where the entry stands, counted on from the entry before it, so that a long list takes linear time. */
+SMASH__FN void smash__entry_place(smash__entry *entry)
+{
+    char place[SMASH_MESSAGE_BYTES];
+    entry->at = "(command line)";
+    if (!entry->doc) return;
+    for (; entry->byte < entry->value->at; entry->byte++) {
+        entry->column++;
+        if (entry->doc->text[entry->byte] == '\n') { entry->line++; entry->column = 1; }
+    }
+    smash__format(place, sizeof place, "%s:%u:%u", entry->doc->file ? entry->doc->file : "config", entry->line, entry->column);
+    entry->at = smash__text_copy(NULL, entry->config->arena, place, smash__length(place));
+    if (!entry->at) entry->at = "";
+}
+
+SMASH__FN smash__entry smash__first_entry(const smash_config *config, const smash_algo *algo)
 {
     smash__entry entry;
-    uint32_t i, line, column;
-    char place[SMASH_MESSAGE_BYTES];
     smash__fill(&entry, 0, sizeof entry);
     entry.config = config;
     entry.algo = algo;
-    entry.number = number;
-    entry.at = "";
+    entry.at = "(shorthand)";
+    entry.line = entry.column = 1;
     entry.value = smash__config_list(config, algo, &entry.doc);
-    if (!entry.value || entry.value->type != SMASH_VALUE_ARRAY) { entry.value = NULL; entry.at = "(shorthand)"; return entry; }
-    for (i = 0, entry.value++; i < number; i++) entry.value += entry.value->span;
-    if (!entry.doc) { entry.at = "(command line)"; return entry; }
-    smash_json_place(entry.doc, entry.value->at, &line, &column);
-    smash__format(place, sizeof place, "%s:%u:%u", entry.doc->file ? entry.doc->file : "config", line, column);
-    entry.at = smash__text_copy(NULL, config->arena, place, smash__length(place));
-    if (!entry.at) entry.at = "";
+    if (!entry.value || entry.value->type != SMASH_VALUE_ARRAY || !entry.value->count) { entry.value = NULL; return entry; }
+    entry.value++;
+    smash__entry_place(&entry);
     return entry;
+}
+
+SMASH__FN void smash__next_entry(smash__entry *entry)
+{
+    entry->value += entry->value->span;
+    entry->number++;
+    smash__entry_place(entry);
 }
 
 /* Old spellings (NNI v2) that people still have in their files */
@@ -7807,6 +7825,7 @@ SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, con
 {
     const smash_json *doc;
     const smash_value *list = smash__config_list(config, algo, &doc);
+    smash__entry entry;
     uint32_t i, count = smash__entry_count(config, algo);
     size_t s;
     char text[SMASH__VALUE_TEXT];
@@ -7821,10 +7840,10 @@ SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, con
         smash__say(config, SMASH_ERROR, "wrong_type", doc, list, "\"%s_config_list\" is %s; it must be a list of objects", algo->name, smash__value_text(list, text));
         return;
     }
-    for (i = 0; i < count; i++) {
-        smash__entry entry = smash__entry_at(config, algo, i);
+    entry = smash__first_entry(config, algo);
+    for (i = 0; i < count && entry.value; i++) {
         const smash_value *names, *patterns, *types;
-        if (!entry.value) continue;
+        if (i) smash__next_entry(&entry);
         if (entry.value->type != SMASH_VALUE_OBJECT) {
             smash__say(config, SMASH_ERROR, "wrong_type", entry.doc, entry.value, "an entry of a config_list is an object; this is %s", smash__value_text(entry.value, text));
             continue;
@@ -8086,7 +8105,8 @@ typedef struct smash__resolve {
     unsigned char       *selected, *known;
     int                  last_wins;
     uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
-    const char          *overlap_first;
+    const char          *overlap_first, *overlap_at;
+    uint32_t            *ends;                             /* per module: rows of _input_0 and _output_0 */
 } smash__resolve;
 
 SMASH__FN smash_names smash__string_list(smash_ctx *ctx, smash_arena *arena, const smash_value *v, smash_err *err)
@@ -8107,11 +8127,9 @@ SMASH__FN smash_names smash__string_list(smash_ctx *ctx, smash_arena *arena, con
 
 SMASH__FN void smash__flush_overlap(smash__resolve *r, const smash__entry *entry)
 {
-    smash__entry other;
     if (!r->overlap_count) return;
-    other = smash__entry_at(r->config, entry->algo, r->overlap_entry);
     smash__say(r->config, SMASH_WARNING, r->last_wins ? "earlier_entry_replaced" : "later_entry_ignored", entry->doc, entry->value,
-               "this entry (number %u) and the one at %s (number %u) both name %s%s; the %s one is used (\"on_overlap\")", entry->number + 1, other.at, r->overlap_entry + 1,
+               "this entry (number %u) and the one at %s (number %u) both name %s%s; the %s one is used (\"on_overlap\")", entry->number + 1, r->overlap_at, r->overlap_entry + 1,
                r->overlap_first, r->overlap_count > 1 ? " and other targets" : "", r->last_wins ? "later" : "earlier");
     r->overlap_count = 0;
 }
@@ -8123,12 +8141,15 @@ SMASH__FN smash_row *smash__new_row(smash__resolve *r, const smash__entry *entry
     uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL;
     smash_row *row = NULL;
     size_t i;
+    if (smash__equal(target, "_input_0")) owner = r->ends + 2 * (size_t)module;
+    if (smash__equal(target, "_output_0")) owner = r->ends + 2 * (size_t)module + 1;
     if (owner && *owner != SMASH__NO_INDEX) row = &plan->rows[*owner];
     for (i = 0; !owner && i < plan->count && !row; i++)
         if (plan->rows[i].module == module && plan->rows[i].algo == entry->algo && smash__equal(plan->rows[i].target, target)) row = &plan->rows[i];
     if (row) {
         if (row->entry == entry->number) return NULL;                    /* a target listed twice in one entry */
         if (r->overlap_count && r->overlap_entry != row->entry) smash__flush_overlap(r, entry);
+        r->overlap_at = row->at;
         if (!r->overlap_count++) r->overlap_first = param >= 0 ? r->model->params[param].name : r->model->modules[module].name;
         r->overlap_entry = row->entry;
         if (!r->last_wins) return NULL;
@@ -8151,7 +8172,7 @@ SMASH__FN smash_row *smash__new_row(smash__resolve *r, const smash__entry *entry
     row->target = target;
     row->at = entry->at;
     row->entry = entry->number;
-    row->align_row = SMASH__NO_INDEX;
+    row->align_row = row->first_dependent = row->next_dependent = SMASH__NO_INDEX;
     return row;
 }
 
@@ -8285,14 +8306,15 @@ SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry 
 /* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. */
 SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
 {
-    size_t i, j, count;
+    size_t i, j, count, guesses = 0;
     const smash__template *templates = smash__templates(&count);
     const char *names[32];
     char near[SMASH__SHAPE_TEXT * 2];
     const smash_value *v;
     for (i = 0; i < select->op_names.count; i++) {
         if (r->known[i]) continue;
-        smash__did_you_mean(select->op_names.items[i], r->names, r->model->module_count, near);
+        near[0] = '\0';                                                  /* looking for near names takes time: a few times will do */
+        if (guesses++ < 8) smash__did_you_mean(select->op_names.items[i], r->names, r->model->module_count, near);
         smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], near);
     }
     for (i = 0; i < count && i < 32; i++) names[i] = templates[i].type;
@@ -8411,7 +8433,8 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
         }
         source = &plan->rows[source_row];
         row->align_row = source_row;
-        source->has_dependents = 1;
+        row->next_dependent = source->first_dependent;
+        source->first_dependent = (uint32_t)i;
         for (d = 0; d < row->align_dim_count && good; d++) {
             int32_t dim = row->align_dims[d] < 0 ? row->align_dims[d] + (int32_t)sp->tensor.ndim : row->align_dims[d];
             good = dim >= 0 && dim < (int32_t)sp->tensor.ndim;
@@ -8661,15 +8684,19 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     r.selected = (unsigned char *)smash_arena_alloc(ctx, arena, model->module_count);
     made.prune = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.prune);
     made.quantize = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.quantize);
-    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize) return ctx->err;
+    r.ends = (uint32_t *)smash_arena_array(ctx, arena, model->module_count, 2 * sizeof *r.ends);
+    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.ends) return ctx->err;
+    for (i = 0; i < 2 * model->module_count; i++) r.ends[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->module_count; i++) { r.names[i] = model->modules[i].name; r.types[i] = model->modules[i].type; }
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         uint32_t e, count = algo ? smash__entry_count(config, algo) : 0;
+        smash__entry entry;
         active += algo != NULL;
+        if (count) entry = smash__first_entry(config, algo);
         for (e = 0; e < count; e++) {
-            smash__entry entry = smash__entry_at(config, algo, e);
+            if (e) smash__next_entry(&entry);
             SMASH__TRY(smash__resolve_entry(&r, &entry));
         }
     }
@@ -8710,8 +8737,8 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
 {
     smash_plan *plan = work->plan;
     const smash_tensor *source = &plan->model->params[work->row->param].tensor;
-    size_t i;
-    for (i = 0; i < plan->count; i++) {
+    uint32_t i;
+    for (i = work->row->first_dependent; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_dependent) {
         smash_row *row = &plan->rows[i];
         smash_grid grid;
         smash_grain flat = smash_grain_element();
@@ -8719,7 +8746,7 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         smash_tensor mask;
         size_t elements = 1;
         uint32_t d;
-        if (row->skip || row->algo->group != SMASH_PRUNER || row->align_row == (uint32_t)SMASH_NONE || &plan->rows[row->align_row] != work->row) continue;
+        if (row->skip) continue;
         target = &plan->model->params[row->param].tensor;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
         mask = smash_tensor_view(SMASH_BOOL, NULL, grid.blocks, row->align_dim_count, grid.count);
@@ -8761,7 +8788,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
         row->mask_stats.elements = row->mask_stats.dropped * grid.block_elements;
         row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid.blocks;
     }
-    if (row->has_dependents) SMASH__TRY(smash__make_dependents(ctx, work));
+    SMASH__TRY(smash__make_dependents(ctx, work));
     if (!row->mask_stats.dropped) return SMASH_OK;
     if (work->tensor.flags & SMASH_TENSOR_CONST) {                       /* the model's own numbers stay as they are */
         void *copy;

@@ -427,7 +427,7 @@ static void compress_table(app *a, job *j)
     for (i = 0; i < said.count; i++) fprintf(a->results, "(%lu) %s\n%s", (unsigned long)i + 1, said.text[i], i + 1 == said.count ? "\n" : "");
 
     fprintf(a->results, "%s -> %s bytes, %s", number(a, j->io.bytes), number(a, j->result.bytes),
-            j->result.bytes < j->io.bytes ? format(a, "%.2f times smaller", (double)j->io.bytes / (double)j->result.bytes) : "not smaller: pruned tensors hold zeros");
+            j->result.bytes < j->io.bytes ? format(a, "%.2f times smaller", (double)j->io.bytes / (double)j->result.bytes) : "not smaller");
     fprintf(a->results, "; %s -> %s parameters, %s of them not zero\n", number(a, j->parameters), number(a, j->result.parameters), number(a, j->result.nonzero));
     fprintf(a->results, "%.3f s, %.0f MB/s, %lu thread%s, peak memory %.1f MB%s", j->seconds,
             j->seconds > 0 ? 1e-6 * (double)j->io.bytes / j->seconds : 0.0, (unsigned long)(a->pool.count + 1), a->pool.count ? "s" : "",
