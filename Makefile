@@ -48,7 +48,7 @@ build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build/examples
 	$(COMPILE) $< -o $@ $(LDFLAGS)
 
-check: build/digits
+check: smash
 	@sh tools/check.sh
 
 bench: build/bench

@@ -7496,12 +7496,12 @@ SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config,
     const smash_value *e = list + 1;
     uint32_t i;
     for (i = 0; i < list->count; i++, e += e->span) {
-        smash_arena_mark mark = smash_arena_get_mark(config->arena);
+        smash_arena_mark mark = smash__scratch_mark(ctx);
         smash_regex re;
         char text[SMASH_MESSAGE_BYTES];
-        if (smash_regex_compile(ctx, e->text, e->count, config->arena, &re))
-            smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern %q cannot be used: %s", e->text, smash__take_message(ctx, text));
-        smash_arena_rewind(config->arena, mark);
+        int bad = ctx && smash_regex_compile(ctx, e->text, e->count, &ctx->scratch, &re);
+        smash__scratch_rewind(ctx, mark);
+        if (bad) smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", smash__take_message(ctx, text));
     }
 }
 
@@ -7627,6 +7627,7 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
     const char *names[SMASH__NEAR_MAX];
     char near[SMASH__SHAPE_TEXT * 2];
     size_t n = 0, i, k, count;
+    int key_of_target = 0;
     const smash_key *keys = smash_config_keys(&count);
     smash_arena_mark mark = smash_arena_get_mark(config->arena);
     for (; n < sizeof plain / sizeof *plain; n++) names[n] = plain[n];
@@ -7636,7 +7637,15 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
         for (k = 0; k < count && n < SMASH__NEAR_MAX; k++)
             if (!keys[k].common && (keys[k].groups >> algo->group & 1)) names[n++] = smash__full_key(config, algo, keys[k].name);
     }
-    smash__did_you_mean(key, names, n, near);
+    for (i = 0; i < config->registry->count; i++) {                      /* sparse_ratio alone: which algorithm's? */
+        const smash_algo *algo = &config->registry->algos[i];
+        const smash_key *known = smash__key(algo->group, key);
+        if (smash_config_active(config, algo->group) != algo || !known || known->common) continue;
+        names[0] = smash__full_key(config, algo, key);
+        key_of_target = 1;
+    }
+    if (key_of_target) smash__format(near, sizeof near, "; did you mean %q?", names[0]);
+    else smash__did_you_mean(key, names, n, near);
     smash_arena_rewind(config->arena, mark);
     smash__say(config, SMASH_ERROR, "unknown_key", doc, place, "there is no key %q%s", key, near);
 }
@@ -7733,7 +7742,7 @@ SMASH__FN uint32_t smash__entry_count(const smash_config *config, const smash_al
 SMASH__FN void smash__entry_place(smash__entry *entry)
 {
     char place[SMASH_MESSAGE_BYTES];
-    entry->at = "(command line)";
+    entry->at = "the command line";
     if (!entry->doc) return;
     for (; entry->byte < entry->value->at; entry->byte++) {
         entry->column++;
@@ -7750,7 +7759,7 @@ SMASH__FN smash__entry smash__first_entry(const smash_config *config, const smas
     smash__fill(&entry, 0, sizeof entry);
     entry.config = config;
     entry.algo = algo;
-    entry.at = "(shorthand)";
+    entry.at = "the shorthands";
     entry.line = entry.column = 1;
     entry.value = smash__config_list(config, algo, &entry.doc);
     if (!entry.value || entry.value->type != SMASH_VALUE_ARRAY || !entry.value->count) { entry.value = NULL; return entry; }
@@ -7857,6 +7866,15 @@ SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, con
     }
 }
 
+/* 1 if some unknown key is near this group's: then that mistake is the one to report. */
+SMASH__FN int smash__misspelt(const smash_config *config, smash_group group)
+{
+    const char *name = smash_group_name(group);
+    size_t i;
+    for (i = 0; i < config->count; i++) if (!smash_group_from_name(config->settings[i].key) && smash_nearest(config->settings[i].key, &name, 1)) return 1;
+    return 0;
+}
+
 /* One key of the dictionary: unknown, illegal, inactive, in this order. */
 SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, const smash_setting *s)
 {
@@ -7880,7 +7898,7 @@ SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, 
         const smash_key *key = hyper ? smash__key(algo->group, hyper) : NULL;
         if (!hyper || (!smash__equal(hyper, "config_list") && (!key || key->common))) continue;
         if (key) smash__check_value(ctx, config, key, s->doc, s->value);
-        if (smash_config_active(config, algo->group) != algo && s->value->type != SMASH_VALUE_NULL)
+        if (smash_config_active(config, algo->group) != algo && s->value->type != SMASH_VALUE_NULL && !smash__misspelt(config, algo->group))
             smash__say(config, SMASH_ERROR, "inactive_algorithm", s->doc, s->value, "%q belongs to %s, which is not active; set %s = %q first", s->key, algo->name,
                        smash_group_name(algo->group), algo->name);
         return;
@@ -7891,14 +7909,10 @@ SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, 
 SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
 {
     size_t errors, i;
-    int g;
     if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
     errors = config->diags->errors;
     for (i = 0; i < config->count; i++) smash__check_setting(ctx, config, &config->settings[i]);
-    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
-        const smash_algo *algo = smash_config_active(config, (smash_group)g);
-        if (algo && (int)algo->group == g) smash__check_algo(ctx, config, algo);
-    }
+    for (i = 0; i < config->registry->count; i++) smash__check_algo(ctx, config, &config->registry->algos[i]);     /* inactive ones may have entries, too */
     if (config->diags->errors == errors) return SMASH_OK;
     return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
 }
@@ -8106,6 +8120,7 @@ typedef struct smash__resolve {
     int                  last_wins;
     uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
     const char          *overlap_first, *overlap_at;
+    uint32_t             nothing_asked;                    /* targets of this entry of which nothing is asked */
     uint32_t            *ends;                             /* per module: rows of _input_0 and _output_0 */
 } smash__resolve;
 
@@ -8259,7 +8274,9 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     if (entry->algo->group != SMASH_PRUNER || row->skip || wish.ratio || wish.threshold) return SMASH_OK;
     if (!wish.align && !smash__equal(target, "bias")) {
         row->skip = 1;
-        smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it sparse_ratio, sparse_threshold or align", r->model->params[param].name);
+        if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
+            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, sparse_threshold or align",
+                       r->model->params[param].name, entry->value ? "" : entry->algo->name, entry->value ? "" : "_");
         return SMASH_OK;
     }
     /* an aligned row: the source is looked up when all rows are there; until then its parameter stands in align_row */
@@ -8346,6 +8363,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     smash_arena *arena = r->plan->arena;
     targets.items = NULL;
     targets.count = 0;
+    r->nothing_asked = 0;
     if (entry->value) {
         select.op_names = smash__string_list(r->ctx, arena, smash__field(entry, "op_names", &doc), &err);
         select.op_names_re = smash__string_list(r->ctx, arena, smash__field(entry, "op_names_re", &doc), &err);
@@ -8426,8 +8444,8 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
         p = &r->model->params[row->param];
         sp = &r->model->params[row->align_row];
         source_row = plan->prune[row->align_row];
-        if (source_row == SMASH__NO_INDEX || plan->rows[source_row].skip) {
-            smash__say(r->config, SMASH_ERROR, "align_source", NULL, NULL, "%s follows %s, which gets no mask (%s)", p->name, sp->name, row->at);
+        if (source_row == SMASH__NO_INDEX || plan->rows[source_row].skip) {     /* a source that failed has been reported */
+            if (source_row == SMASH__NO_INDEX || plan->rows[source_row].note) smash__say(r->config, SMASH_ERROR, "align_source", NULL, NULL, "%s follows %s, which gets no mask (%s)", p->name, sp->name, row->at);
             row->skip = 1;
             continue;
         }

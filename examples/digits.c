@@ -72,7 +72,7 @@ static int digits_score(smash_ctx *ctx, smash_arena *arena, const char *path, in
         for (k = 0; k < DIGITS_PIXELS; k++) image[k] = (float)row[k] / data->top;
         right += digits_run(net, image, memory, logits) == row[DIGITS_PIXELS];
     }
-    printf("%-*s %9lu %9lu  %5.1f %%   %6.2f %%\n", width, path, (unsigned long)io.bytes, nonzero,
+    printf("%-*s %9lu %15lu  %5.1f %%   %6.2f %%\n", width, path, (unsigned long)io.bytes, nonzero,
            100.0 * (double)(weights - nonzero) / (double)weights, 100.0 * (double)right / (double)data->count);
     return 0;
 }
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 
     for (i = 2; i < argc; i++) if (strlen(argv[i]) > (size_t)width && strlen(argv[i]) < 100) width = (int)strlen(argv[i]);
     failed = digits_open(&ctx, &arena, argv[1], &data);
-    if (!failed) printf("%-*s %9s %9s  %7s   %8s\n", width, "model", "bytes", "nonzero", "zeros", "accuracy");
+    if (!failed) printf("%-*s %9s %15s  %7s   %8s\n", width, "model", "bytes", "nonzero weights", "zeros", "accuracy");
     for (i = 2; i < argc && !failed; i++) {
         smash_arena_mark mark = smash_arena_get_mark(&arena);
         FILE *file = fopen(argv[i], "rb");

@@ -194,12 +194,11 @@ static void json_shape(smash_writer *w, const smash_tensor *t)
  *================================================================================================*/
 
 /* Open a model. On failure everything is said; close the input in any case. */
-static int load_model(app *a, const char *path, input *in, smash_io *io, smash_model *model)
+static int read_model(app *a, input *in, smash_io *io, smash_model *model)
 {
     smash_safetensors_desc desc = SMASH_ZERO;
     smash_err err;
 
-    if (input_open(in, path)) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
     *io = input_io(in);
     desc.file = in->name;
     err = smash_safetensors_read(&a->ctx, &desc, io, &a->arena, &a->diags, model);
@@ -211,22 +210,21 @@ static int load_model(app *a, const char *path, input *in, smash_io *io, smash_m
     return fail(a, BAD_MODEL, "%s is not a valid safetensors file, and this version reads no other format", in->name);
 }
 
-/* What --config, --pruner, --quantizer and --set say together; `in` holds the text. */
-static int load_config(app *a, const char *path, input *in, smash_config *config)
+static int load_model(app *a, const char *path, input *in, smash_io *io, smash_model *model)
+{
+    if (input_open(in, path)) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
+    return read_model(a, in, io, model);
+}
+
+/* What a config file, --pruner, --quantizer and --set say together; `in` holds the text of the file, if there is one. */
+static int read_config(app *a, const input *in, smash_config *config)
 {
     const char *pruner = a->value[FLAG_PRUNER], *quantizer = a->value[FLAG_QUANTIZER];
     smash_err err = SMASH_OK, e;
     int i;
 
-    memset(in, 0, sizeof(*in));
-    in->file = NO_FILE;
-    in->name = "command line";
     smash_config_init(config, smash_builtins(), &a->arena, &a->diags);
-    if (path) {
-        if (input_open_text(in, path)) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
-        err = smash_config_load(&a->ctx, config, (const char *)in->data, (size_t)in->bytes, in->name,
-                                pruner && quantizer ? NULL : pruner ? pruner : quantizer);
-    }
+    if (in->data) err = smash_config_load(&a->ctx, config, (const char *)in->data, (size_t)in->bytes, in->name, pruner && quantizer ? NULL : pruner ? pruner : quantizer);
     for (i = -2; i < a->set_count && (i < 0 || err != SMASH_ERR_NOMEM); i++) {
         const char *text = i >= 0 ? a->sets[i] : i == -2 ? (pruner ? format(a, "pruner=%s", pruner) : NULL)
                                                          : (quantizer ? format(a, "quantizer=%s", quantizer) : NULL);
@@ -237,6 +235,15 @@ static int load_config(app *a, const char *path, input *in, smash_config *config
     if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory", in->name);
     if (a->diags.errors == 0) fprintf(stderr, "%s: error: %s\n", clean(a, in->name), clean(a, a->ctx.message));
     return fail(a, BAD_CONFIG, "the config is invalid; `smash algorithms` lists what there is");
+}
+
+static int load_config(app *a, const char *path, input *in, smash_config *config)
+{
+    memset(in, 0, sizeof(*in));
+    in->file = NO_FILE;
+    in->name = "command line";
+    if (path && input_open_text(in, path)) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
+    return read_config(a, in, config);
 }
 
 static void progress(void *user, uint64_t done, uint64_t total)
@@ -780,9 +787,8 @@ static int check_file(app *a, const char *path)
 
     if (input_open_text(&in, path)) { input_close(&in); return fail(a, BAD_IO, "%s cannot be read: %s", in.name, strerror(in.error)); }
     is_model = looks_like_model(path, &in);
-    input_close(&in);
-    if (is_model) status = load_model(a, path, &in, &io, &model);
-    else if ((status = load_config(a, path, &in, &config)) == DONE && (err = smash_config_check(&a->ctx, &config)) != SMASH_OK) {
+    if (is_model) status = read_model(a, &in, &io, &model);
+    else if ((status = read_config(a, &in, &config)) == DONE && (err = smash_config_check(&a->ctx, &config)) != SMASH_OK) {
         show_diags(a);
         status = err == SMASH_ERR_NOMEM ? fail(a, FAILED, "out of memory") : fail(a, BAD_CONFIG, "%s is not a valid config", in.name);
     }
@@ -827,8 +833,8 @@ static const char *kind_text(smash_key_kind kind)
 
 static const char *legal_text(app *a, const smash_key *key)
 {
-    if (key->kind != SMASH_KEY_NUMBER) return key->legal ? key->legal : "";
-    return key->high < 1e300 ? format(a, "%g .. %g", key->low, key->high) : key->low > -1e300 ? format(a, "from %g", key->low) : "any";
+    if (key->kind == SMASH_KEY_LATER) return format(a, "%s (in a later version)", key->legal);
+    return key->legal ? key->legal : "";
 }
 
 static int is_hyperparameter(const smash_key *key, const smash_algo *algo) { return !key->common && (key->groups >> algo->group & 1u); }
@@ -838,9 +844,10 @@ static const char *runs_on_text(const smash_algo *algo)
     return algo->runs_on == (SMASH_ON_CPU | SMASH_ON_CUDA) ? "cpu, cuda" : algo->runs_on == SMASH_ON_CUDA ? "cuda" : "cpu";
 }
 
-static void algorithm_json(smash_writer *w, const smash_algo *algo)
+static void algorithm_json(app *a, smash_writer *w, const smash_algo *algo)
 {
     const smash_key *keys;
+    smash_json fallback;
     size_t count, i;
 
     smash_write_begin_object(w);
@@ -865,9 +872,11 @@ static void algorithm_json(smash_writer *w, const smash_algo *algo)
         smash_write_begin_object(w);
         json_text(w, "name", keys[i].name);
         json_text(w, "kind", kind_text(keys[i].kind));
-        if (keys[i].kind == SMASH_KEY_NUMBER) { json_number(w, "low", keys[i].low); json_number(w, "high", keys[i].high); }
-        else json_text(w, "legal", keys[i].legal);
-        json_text(w, "default", keys[i].fallback);
+        if (keys[i].kind == SMASH_KEY_NUMBER && keys[i].high < 1e300) { json_number(w, "low", keys[i].low); json_number(w, "high", keys[i].high); }
+        json_text(w, "legal", keys[i].legal);
+        smash_write_key(w, "default");
+        if (smash_json_parse(&a->ctx, NULL, keys[i].fallback, strlen(keys[i].fallback), &a->arena, NULL, &fallback) == SMASH_OK) smash_write_value(w, fallback.root);
+        else smash_write_text(w, keys[i].fallback);
         json_text(w, "help", keys[i].text);
         smash_write_end(w);
     }
@@ -875,7 +884,8 @@ static void algorithm_json(smash_writer *w, const smash_algo *algo)
     json_text(w, "name", "config_list");
     json_text(w, "kind", "list");
     json_text(w, "legal", "a list of objects");
-    json_text(w, "default", "null");
+    smash_write_key(w, "default");
+    smash_write_null(w);
     json_text(w, "help", "which modules, and what for each; without it the other keys apply to all of the default types");
     smash_write_end(w);
     smash_write_end(w);
@@ -946,7 +956,7 @@ static int run_algorithms(app *a)
         w.flat = 4;
         smash_write_key(&w, "algorithms");
         smash_write_begin_array(&w);
-        for (i = 0; i < registry->count; i++) if (!only || only == &registry->algos[i]) algorithm_json(&w, &registry->algos[i]);
+        for (i = 0; i < registry->count; i++) if (!only || only == &registry->algos[i]) algorithm_json(a, &w, &registry->algos[i]);
         smash_write_end(&w);
         return json_print(a, &text, &w);
     }
@@ -1043,7 +1053,7 @@ static void print_help(const command *c)
         for (i = 0; i < COMMANDS; i++) printf("%.*s\n", (int)strcspn(commands[i].examples, "\n"), commands[i].examples);
         return;
     }
-    printf("smash %s - %s\n\nusage: smash %s %s\n\n", c->name, c->summary, c->name, c->arguments);
+    printf("smash %s - %s\n\nusage: smash %s%s%s\n\n", c->name, c->summary, c->name, *c->arguments ? " " : "", c->arguments);
     for (i = 0; i < FLAG_COUNT; i++) {
         const flag *f = &flags[i];
         char left[40];
@@ -1141,7 +1151,8 @@ int main(int argc, char **argv)
     forget_diags(a);
     catch_signals();
 
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) print_help(NULL);
+    if (argc == 3 && strcmp(argv[1], "help") == 0) { static char help[] = "--help"; argv[1] = argv[2]; argv[2] = help; }     /* smash help CMD */
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) print_help(NULL);
     else if (strcmp(argv[1], "--version") == 0) printf("smash %s\n", SMASH_VERSION_TEXT);
     else if ((status = parse(a, argc, argv)) != DONE) { }
     else if (is_set(a, FLAG_HELP)) print_help(a->command);
