@@ -61,7 +61,9 @@
    allocator, or both; its `peak` says how much was needed. No function of layer 0 uses 512 bytes of stack on Cortex-M.
    ERRORS   smash_err, 0 is success. ctx keeps the first failure: code, sentence, function, index, missing bytes. Arguments are
    checked before the first write, so a refused call leaves its outputs alone; the one exception is NONFINITE from a
-   single-pass kernel, whose output is then unspecified but in bounds. No assert, abort, exit, errno or output.
+   single-pass kernel, whose output is then unspecified but in bounds. No assert, abort, exit, errno or output. ctx may be NULL:
+   the message is lost, and calls that need scratch answer NOMEM. Pointers that are not called opt must be valid. Every call
+   that takes tensors also answers DEVICE for one that lies on a GPU.
    THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
@@ -208,14 +210,14 @@ enum { SMASH_MESSAGE_BYTES = 256 };
 
 /* One per thread at work. Keeps the first failure until smash_ctx_reset. */
 typedef struct smash_ctx {
-    uint32_t          version, size;                 /* set by smash_ctx_init; a stale object is refused */
+    uint32_t          version, size;                 /* set by smash_ctx_init; a stale object counts as no ctx at all */
     smash_arena       scratch;                       /* temporaries: every call returns it to its mark */
     smash_parallel_fn parallel;                      /* may be NULL: then one thread. Results never change */
     void             *parallel_user;
     uint32_t          no_simd;                       /* 1: scalar kernels, for tests. Results never change */
     smash_err         err;                           /* first failure */
     char              message[SMASH_MESSAGE_BYTES];  /* what, where, and what to do; always terminated */
-    const char       *where;                         /* the function that failed */
+    const char       *where;                         /* the function of this file that noticed, often a private one */
     size_t            index;                         /* element, byte or row, as the message says */
     size_t            need;                          /* NOMEM: bytes that were missing */
 } smash_ctx;
@@ -426,8 +428,8 @@ typedef struct smash_grid {
 } smash_grid;
 
 /* Lay grain over the shape of t. DEFAULT is the whole tensor here.
- *   fails  ARG; SHAPE when the block has more axes than t or does not divide it (index = axis, and the
- *          message lists block sizes that do), or a dim of t is 0; OVERFLOW; *grid untouched
+ *   fails  ARG; RANGE for a block size of 0 or below -1; SHAPE when the block has more axes than t or does not divide it (index =
+ *          axis, and the message lists block sizes that do), or a dim of t is 0; OVERFLOW; *grid untouched
  *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis, no remainder block */
 SMASH_API smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid);
 
@@ -545,7 +547,7 @@ typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t sat
 /* qmin, qmax of the grid. fails  RANGE for bits outside 2..16 */
 SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
 
-/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16. */
+/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16; NONE for bits outside 2..16. */
 SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
 
 /* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
@@ -788,6 +790,7 @@ typedef struct smash_param {
     uint32_t     next;       /* next parameter of the same module, or SMASH_NONE */
     smash_tensor tensor;     /* data NULL: still in the file, smash_model_load brings it */
     uint64_t     offset;     /* byte in the file, if it comes from one */
+    smash_dtype  meant;      /* integers that smash compressed: their grid's dtype (I4 in U8 bytes, say), from the metadata; else NONE */
 } smash_param;
 
 typedef struct smash_module {
@@ -995,6 +998,8 @@ typedef struct smash_row {
     const char  *target;             /* "weight", "bias", "_input_0" ... */
     const char  *at;                 /* "config.json:12:7": the entry that asked */
     uint32_t     entry;              /* its number in the config_list, from 0 */
+    const smash_json  *doc;          /* the same place, for messages; NULL for shorthands */
+    const smash_value *place;
     const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
     uint32_t     skip;
     /* pruners */
@@ -1043,17 +1048,17 @@ SMASH_API void smash_config_init(smash_config *config, const smash_registry *reg
 /* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`.
  *   text       in   bytes long; must outlive the config     file  opt  name for messages
  *   algorithm  opt  needed for a bare list
- *   fails  ARG NOMEM; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
+ *   fails  ARG NOMEM LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
 SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
 
 /* Set one key from "key=value"; the value is JSON, or else a plain word. null takes the key out.
- *   fails  ARG NOMEM; CONFIG with the mistake in diags; config unchanged */
+ *   fails  ARG NOMEM LIMIT; CONFIG with the mistake in diags; config unchanged */
 SMASH_API smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment);
 
 /* The algorithm active in a group, or NULL. */
 SMASH_API const smash_algo *smash_config_active(const smash_config *config, smash_group group);
 
-/* Check all that can be checked without a model. fails  CONFIG with every mistake in diags */
+/* Check all that can be checked without a model. fails  ARG; CONFIG with every mistake in diags */
 SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
@@ -1106,9 +1111,11 @@ typedef struct smash_result {
 
 /* Run every row of a plan: read, prune, quantize, write.
  *   plan    io   what came of each row is filled in            result  out
- *   needs   scratch about 2.5 times the largest tensor (less if the model is mapped and not pruned)
+ *   needs   scratch at most about 2.5 times the largest tensor (less if the model is mapped and not pruned); plan->arena: the
+ *           layout, anew for each run
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
- *   fails   ARG NOMEM(ctx->need) IO; NONFINITE(index) naming module and target. The model is never changed; what was
+ *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; NONFINITE(index) naming module and target; RANGE DTYPE SHAPE only where the model
+ *           changed since the plan was made. The model is never changed; what was
  *           written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
@@ -1118,7 +1125,8 @@ SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
  *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
- *   fails   ARG DTYPE NOMEM(ctx->need) IO; NOTFOUND; FORMAT where the stored parts do not fit each other; *out untouched */
+ *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
+ *           scale or zero point is none; *out untouched */
 SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored);
 
 /* The rows, as the "targets" list of a report. */
@@ -1141,12 +1149,12 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #if (defined(SMASH_IMPLEMENTATION) || SMASH_STATIC) && !defined(SMASH_IMPLEMENTED)
 #define SMASH_IMPLEMENTED
 
-#if defined(__FAST_MATH__)
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
 #error "smash.h gives the same bytes everywhere; -ffast-math (or -Ofast) breaks that. Compile this file without it."
 #endif
 
-#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ > 0
-#error "This arithmetic (x87?) keeps more bits than float and double have, so the bytes would differ. On 32-bit x86 add -msse2 -mfpmath=sse."
+#if (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16) || (defined(_M_IX86_FP) && _M_IX86_FP < 2)
+#error "This arithmetic (x87) keeps more bits than float and double have, so the bytes would differ. On 32-bit x86 add -msse2 -mfpmath=sse (MSVC: /arch:SSE2)."
 #endif
 
 #include <stdarg.h>
@@ -1890,6 +1898,27 @@ SMASH__DEF smash_dtype smash_dtype_from_name(const char *name, size_t bytes)
     return SMASH_DTYPE_NONE;
 }
 
+/* "int8" -> 8 bits, signed; 0 if it is no grid we make */
+SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned)
+{
+    uint32_t n = 0;
+    *is_unsigned = *word == 'u';
+    word += *is_unsigned;
+    if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
+    for (word += 3; *word >= '0' && *word <= '9' && n < 100; word++) n = n * 10 + (uint32_t)(*word - '0');
+    *bits = n;
+    return !*word && n >= 2 && n <= 16;
+}
+
+/* Integer dtype that holds a grid of so many bits: 3 bits lie in 4, 5 to 7 in 8, 9 to 15 in 16 */
+SMASH__FN smash_dtype smash__grid_dtype(uint32_t bits, uint32_t is_unsigned)
+{
+    if (bits <= 2) return is_unsigned ? SMASH_U2 : SMASH_I2;
+    if (bits <= 4) return is_unsigned ? SMASH_U4 : SMASH_I4;
+    if (bits <= 8) return is_unsigned ? SMASH_U8 : SMASH_I8;
+    return is_unsigned ? SMASH_U16 : SMASH_I16;
+}
+
 /* ---- views and checks ---- */
 
 SMASH__DEF smash_tensor smash_tensor_view(smash_dtype dtype, const void *data, size_t bytes, uint32_t ndim, const size_t *shape)
@@ -2011,8 +2040,8 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 #else
 #define SMASH__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=512")))
 #endif
-/* From SMASH__INLINE name_body(params): name(simd, args), which picks the copy for this machine. No FMA in the
- * targets, and no body may hold a float a*b+c: the copies must give the same bits. */
+/* From SMASH__INLINE name_body(params): name(simd, args), which picks the copy for this machine. AVX-512 has FMA, so no
+ * body may hold an a*b+c whose product is not exact: the copies must give the same bits. */
 #define SMASH__KERNEL(name, params, args) \
     static SMASH__NOINLINE void name##_plain params { name##_body args; } \
     static SMASH__NOINLINE SMASH__AVX2 void name##_avx2 params { name##_body args; } \
@@ -2051,6 +2080,23 @@ SMASH__DEF float smash_f16_to_f32(uint16_t h)
     return smash__float32(sign | smash__bits32((float)(int32_t)rest * 5.9604644775390625e-8f));     /* subnormal: rest * 2^-24, exact */
 }
 
+/* float to double and back with the bits of a NaN kept (quiet), and too large numbers to Inf: C leaves both to the machine. */
+SMASH__FN double smash__widen(float x)
+{
+    uint32_t u = smash__bits32(x);
+    if ((u & 0x7FFFFFFFu) <= 0x7F800000u) return (double)x;
+    return smash__float64((uint64_t)(u >> 31) << 63 | (uint64_t)0xFFF << 51 | (uint64_t)(u & 0x7FFFFFu) << 29);
+}
+
+SMASH__FN float smash__to_f32(double x)
+{
+    uint64_t u = smash__bits64(x), magnitude = u & ~((uint64_t)1 << 63);
+    uint32_t sign = (uint32_t)(u >> 63) << 31;
+    if (magnitude > (uint64_t)0x7FF << 52) return smash__float32(sign | 0x7FC00000u | (uint32_t)(magnitude >> 29 & 0x7FFFFFu));
+    if (magnitude >= (uint64_t)0x47EFFFFFF0000000u) return smash__float32(sign | 0x7F800000u);      /* half an ulp above FLT_MAX, or more */
+    return (float)x;
+}
+
 /* Round a double to a 16-bit float with this many mantissa bits and this exponent bias. */
 SMASH__FN uint32_t smash__narrow(double x, int mantissa, int bias)
 {
@@ -2071,9 +2117,9 @@ SMASH__FN uint32_t smash__narrow(double x, int mantissa, int bias)
 }
 
 SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(x, 10, 15); }
-SMASH__DEF uint16_t smash_f32_to_f16(float x)   { return (uint16_t)smash__narrow((double)x, 10, 15); }
+SMASH__DEF uint16_t smash_f32_to_f16(float x)   { return (uint16_t)smash__narrow(smash__widen(x), 10, 15); }
 SMASH__DEF uint16_t smash_f64_to_bf16(double x) { return (uint16_t)smash__narrow(x, 7, 127); }
-SMASH__DEF uint16_t smash_f32_to_bf16(float x)  { return (uint16_t)smash__narrow((double)x, 7, 127); }
+SMASH__DEF uint16_t smash_f32_to_bf16(float x)  { return (uint16_t)smash__narrow(smash__widen(x), 7, 127); }
 SMASH__DEF float smash_bf16_to_f32(uint16_t h)
 {
     uint32_t bits = (uint32_t)h << 16;
@@ -2145,10 +2191,10 @@ SMASH__FN SMASH__NOINLINE void smash__load_f64(const smash_tensor *t, size_t fir
     size_t i;
     int negative;
     switch (t->dtype) {
-    case SMASH_F32:  { const float *p = (const float *)t->data + first;       for (i = 0; i < n; i++) out[i] = (double)p[i]; break; }
+    case SMASH_F32:  { const float *p = (const float *)t->data + first;       for (i = 0; i < n; i++) out[i] = smash__widen(p[i]); break; }
     case SMASH_F64:  { const double *p = (const double *)t->data + first;     for (i = 0; i < n; i++) out[i] = p[i]; break; }
-    case SMASH_F16:  { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = (double)smash_f16_to_f32(p[i]); break; }
-    case SMASH_BF16: { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = (double)smash_bf16_to_f32(p[i]); break; }
+    case SMASH_F16:  { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash_f16_to_f32(p[i])); break; }
+    case SMASH_BF16: { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash_bf16_to_f32(p[i])); break; }
     default:
         for (i = 0; i < n; i++) {
             uint64_t magnitude = smash__get_int(t, first + i, &negative);
@@ -2173,7 +2219,7 @@ SMASH__FN void smash__load_f32(const smash_tensor *t, size_t first, size_t n, fl
 SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
 {
     switch (t->dtype) {
-    case SMASH_F32: ((float *)t->data)[i] = (float)x; break;
+    case SMASH_F32: ((float *)t->data)[i] = smash__to_f32(x); break;
     case SMASH_F64: ((double *)t->data)[i] = x; break;
     case SMASH_F16: ((uint16_t *)t->data)[i] = smash_f64_to_f16(x); break;
     default:        ((uint16_t *)t->data)[i] = smash_f64_to_bf16(x); break;
@@ -2650,7 +2696,7 @@ SMASH__FN size_t smash__first_bad(const smash__keys *k)
 
 /* ---- selection: the key of a rank, without sorting ---- */
 
-typedef struct smash__select {
+typedef struct smash__rank {
     smash__keys k;
     smash__pass pass;
     size_t   parts, bins, *out;     /* a row of SMASH__BINS + bins counters for each part */
@@ -2659,18 +2705,18 @@ typedef struct smash__select {
     size_t   below, tie;            /* how many keys are smaller, and the counter that counted its equals */
     size_t   cut;                   /* equals before this index are dropped, from it on kept */
     uint8_t *mask;
-} smash__select;
+} smash__rank;
 
 SMASH__FN size_t smash__bin_count(size_t n) { return n < 65536 ? 256 : 2048; }
 SMASH__FN size_t smash__part_count(size_t n) { size_t p = n / SMASH__CHUNK; return p < 1 ? 1 : smash__min(p, SMASH__PARTS); }
-SMASH__FN size_t smash__part_first(const smash__select *s, size_t part)
+SMASH__FN size_t smash__part_first(const smash__rank *s, size_t part)
 {
     return part < s->parts ? s->k.count / SMASH__TILE / s->parts * SMASH__TILE * part : s->k.count;
 }
 
 SMASH__FN void smash__tally_part(void *arg, size_t part)
 {
-    const smash__select *s = (const smash__select *)arg;
+    const smash__rank *s = (const smash__rank *)arg;
     size_t *out = s->out + part * (SMASH__BINS + s->bins), first, i;
     smash__fill(out, 0, (SMASH__BINS + s->bins) * sizeof *out);
     if (s->step) {
@@ -2684,14 +2730,14 @@ SMASH__FN void smash__tally_part(void *arg, size_t part)
 }
 
 /* Counter c over all parts */
-SMASH__FN size_t smash__counted(const smash__select *s, size_t c)
+SMASH__FN size_t smash__counted(const smash__rank *s, size_t c)
 {
     size_t sum = 0, part;
     for (part = 0; part < (s->step ? 1 : s->parts); part++) sum += s->out[part * (SMASH__BINS + s->bins) + c];
     return sum;
 }
 
-SMASH__FN void smash__tally_all(smash_ctx *ctx, smash__select *s, int64_t lo, int64_t hi)
+SMASH__FN void smash__tally_all(smash_ctx *ctx, smash__rank *s, int64_t lo, int64_t hi)
 {
     uint64_t width = (uint64_t)hi - (uint64_t)lo;
     s->pass.lo = lo;
@@ -2705,7 +2751,7 @@ SMASH__FN void smash__tally_all(smash_ctx *ctx, smash__select *s, int64_t lo, in
 
 /* Narrow the bracket [lo, hi] down to the key of this rank, from 0. A bracket that misses it costs a pass, never
  * the answer. Returns 0 if a NaN or Inf was met. */
-SMASH__FN int smash__select_in(smash_ctx *ctx, smash__select *s, size_t rank, int64_t lo, int64_t hi)
+SMASH__FN int smash__rank_in(smash_ctx *ctx, smash__rank *s, size_t rank, int64_t lo, int64_t hi)
 {
     for (;;) {
         size_t below, bin = 0, some = 0;
@@ -2748,7 +2794,7 @@ SMASH__FN int smash__select_in(smash_ctx *ctx, smash__select *s, size_t rank, in
 }
 
 /* As above over all keys; of many, a sample first says about where it lies. */
-SMASH__FN int smash__select_rank(smash_ctx *ctx, smash__select *s, size_t rank)
+SMASH__FN int smash__rank_find(smash_ctx *ctx, smash__rank *s, size_t rank)
 {
     int64_t lo = s->k.sign ? -s->k.infinity : 0, hi = s->k.infinity;
     if (s->k.count >= SMASH__SAMPLE_FROM) {
@@ -2759,20 +2805,20 @@ SMASH__FN int smash__select_rank(smash_ctx *ctx, smash__select *s, size_t rank)
         at = (size_t)((double)rank / (double)s->k.count * (double)n);
         margin = (size_t)(3.0 * smash_sqrt((double)n));             /* six standard deviations of an independent sample */
         if (at > margin) {
-            if (!smash__select_in(ctx, s, at - margin, lo, hi)) return 0;
+            if (!smash__rank_in(ctx, s, at - margin, lo, hi)) return 0;
             lo = s->key;
         }
         if (at + margin < n) {
-            if (!smash__select_in(ctx, s, at + margin, lo, hi)) return 0;
+            if (!smash__rank_in(ctx, s, at + margin, lo, hi)) return 0;
             hi = s->key;
         }
         s->step = 0;
     }
-    return smash__select_in(ctx, s, rank, lo, hi);
+    return smash__rank_in(ctx, s, rank, lo, hi);
 }
 
 /* Where the drops among equal keys end, so that exactly k go in all, those of lower index first. */
-SMASH__FN void smash__select_cut(smash__select *s, size_t k)
+SMASH__FN void smash__rank_cut(smash__rank *s, size_t k)
 {
     size_t left = k - s->below, part = 0, i;
     s->cut = s->k.count;
@@ -2782,7 +2828,7 @@ SMASH__FN void smash__select_cut(smash__select *s, size_t k)
     s->cut = i;
 }
 
-SMASH__FN void smash__keep(const smash__select *s, size_t first, size_t n, int64_t least)
+SMASH__FN void smash__keep(const smash__rank *s, size_t first, size_t n, int64_t least)
 {
     const smash__keys *k = &s->k;
     uint8_t *mask = s->mask + first;
@@ -2793,7 +2839,7 @@ SMASH__FN void smash__keep(const smash__select *s, size_t first, size_t n, int64
 
 SMASH__FN void smash__keep_chunk(void *arg, size_t chunk)
 {
-    const smash__select *s = (const smash__select *)arg;
+    const smash__rank *s = (const smash__rank *)arg;
     size_t first = chunk * SMASH__CHUNK, end = first + smash__min(s->k.count - first, SMASH__CHUNK);
     size_t cut = s->cut < first ? first : smash__min(s->cut, end);
     smash__keep(s, first, cut - first, s->key + 1);
@@ -2838,7 +2884,7 @@ SMASH__FN int64_t smash__threshold_key(const smash__keys *k, smash_dtype dtype, 
 SMASH__FN size_t smash__share(size_t n, double ratio) { return ratio < 1.0 ? smash__min(n, (size_t)((double)n * ratio)) : n; }
 
 /* Mask and number of blocks dropped; everything else was checked. NONFINITE leaves the mask untouched. */
-SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, smash__select *s, smash_dtype dtype, uint32_t compare_bits,
+SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, smash__rank *s, smash_dtype dtype, uint32_t compare_bits,
                                     size_t *dropped)
 {
     size_t n = s->k.count, asked = smash__share(n, d->ratio), k;
@@ -2858,8 +2904,8 @@ SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, sm
         smash__tally_all(ctx, s, s->key, s->key);
         if (smash__counted(s, SMASH__BAD)) return SMASH_ERR_NONFINITE;
     } else if (k != asked || !d->use_threshold) {
-        if (!smash__select_rank(ctx, s, k - 1)) return SMASH_ERR_NONFINITE;
-        smash__select_cut(s, k);
+        if (!smash__rank_find(ctx, s, k - 1)) return SMASH_ERR_NONFINITE;
+        smash__rank_cut(s, k);
     }
     smash__parallel(ctx, n / SMASH__CHUNK + (n % SMASH__CHUNK != 0), smash__keep_chunk, s);
     *dropped = k;
@@ -3186,7 +3232,7 @@ SMASH__FN smash_err smash__mask_allocation(smash_ctx *ctx, const smash_mask_desc
 }
 
 /* One scratch block and what lies where in it. Scoring and selecting follow each other and share their part. */
-typedef struct smash__plan { size_t metric, rows, distance, tally, bytes; } smash__plan;
+typedef struct smash__mask_scratch { size_t metric, rows, distance, tally, bytes; } smash__mask_scratch;
 
 /* A part of the block behind its first *end bytes, aligned to 16 */
 SMASH__FN int smash__plan_part(size_t *end, size_t count, size_t size, size_t *at)
@@ -3198,7 +3244,7 @@ SMASH__FN int smash__plan_part(size_t *end, size_t count, size_t size, size_t *a
 }
 
 /* What a call needs: fpgm to measure distances, own to hold the scores itself, select to choose among them. */
-SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, int fpgm, int own, int select, smash__plan *p)
+SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, int fpgm, int own, int select, smash__mask_scratch *p)
 {
     size_t end = 0, tally = 0, cells, counters = smash__part_count(grid->blocks) * (SMASH__BINS + smash__bin_count(grid->blocks));
     int fits = 1;
@@ -3214,7 +3260,7 @@ SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, cons
     return fits ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the scratch for a mask of %q does not fit the address space", smash__name(w));
 }
 
-SMASH__FN void smash__select_init(smash__select *s, const smash__keys *k, void *tally, const smash_tensor *mask)
+SMASH__FN void smash__select_init(smash__rank *s, const smash__keys *k, void *tally, const smash_tensor *mask)
 {
     smash__fill(s, 0, sizeof *s);
     s->k = *k;
@@ -3231,7 +3277,7 @@ SMASH__FN smash_err smash__bad_element(smash_ctx *ctx, const smash_tensor *t, co
 }
 
 /* Score every block into metric, and see that all is finite. A NaN or Inf among the numbers shows in its sum. */
-SMASH__FN smash_err smash__score_blocks(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, const smash_mask_desc *d, const smash__plan *p,
+SMASH__FN smash_err smash__score_blocks(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, const smash_mask_desc *d, const smash__mask_scratch *p,
                                         unsigned char *scratch, double *metric)
 {
     smash__keys of_w = smash__keys_of(ctx, w->dtype, w->data, grid->blocks * grid->block_elements, 0);
@@ -3261,9 +3307,9 @@ SMASH__FN SMASH__NOINLINE smash_err smash__mask_run(smash_ctx *ctx, const smash_
                                                     const smash_tensor *mask, smash_mask_stats *stats)
 {
     int fpgm = d->metric == SMASH_METRIC_FPGM, scored = fpgm || grid->block_elements > 1;
-    smash__plan plan;
+    smash__mask_scratch plan;
     smash__keys keys;
-    smash__select s;
+    smash__rank s;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     unsigned char *scratch;
     size_t dropped = 0;
@@ -3289,7 +3335,7 @@ SMASH__DEF smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *de
 {
     smash_mask_desc d;
     smash_grid grid;
-    smash__plan plan;
+    smash__mask_scratch plan;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     unsigned char *scratch = NULL;
     smash_err err;
@@ -3311,7 +3357,7 @@ SMASH__DEF smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *
 {
     smash_mask_desc d;
     smash__keys keys;
-    smash__select s;
+    smash__rank s;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t n, dropped = 0;
     void *tally;
@@ -3353,7 +3399,7 @@ SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *des
 {
     smash_mask_desc d;
     smash_grid grid;
-    smash__plan plan;
+    smash__mask_scratch plan;
     int fpgm;
     if (!bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the number of bytes");
     SMASH__TRY(smash__mask_desc(ctx, desc, &d));
@@ -3576,7 +3622,7 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
 SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, float hi, float *scale, int32_t *zero)
 {
     const float least = 1.1920928955078125e-7f;                      /* FLT_EPSILON */
-    float steps = (float)(levels->qmax - levels->qmin), s, width = hi - lo;
+    float steps = (float)(levels->qmax - levels->qmin), s, width = hi - lo, reach;
     int32_t z = levels->zero;
     if (!levels->affine)              s = (hi > -lo ? hi : -lo) / (steps / 2.0f);
     else if (smash_is_finite(width))  s = width / steps;
@@ -3587,6 +3633,8 @@ SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, flo
         if (z < levels->qmin) z = levels->qmin;
         if (z > levels->qmax) z = levels->qmax;
     }
+    reach = (float)(levels->qmax - z > z - levels->qmin ? levels->qmax - z : z - levels->qmin);
+    if (!smash_is_finite(reach * s)) s = smash__float32(smash__bits32(s) - 1);      /* near FLT_MAX: the ends must read back as numbers */
     *scale = s;
     if (zero) *zero = z;
 }
@@ -3949,12 +3997,8 @@ SMASH__DEF smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *
 SMASH__DEF smash_dtype smash_quant_dtype(const smash_quant_desc *desc)
 {
     uint32_t bits = desc && desc->bits ? desc->bits : 8;
-    int is_unsigned = desc && desc->is_unsigned;
-    if (bits < 2 || bits > 16) return SMASH_DTYPE_NONE;
-    if (bits == 2) return is_unsigned ? SMASH_U2 : SMASH_I2;
-    if (bits <= 4) return is_unsigned ? SMASH_U4 : SMASH_I4;
-    if (bits <= 8) return is_unsigned ? SMASH_U8 : SMASH_I8;
-    return is_unsigned ? SMASH_U16 : SMASH_I16;
+    uint32_t is_unsigned = desc ? desc->is_unsigned : 0;
+    return bits < 2 || bits > 16 ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
 }
 
 SMASH__DEF smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *desc, float lo, float hi, float *scale, int32_t *zero)
@@ -6875,13 +6919,13 @@ SMASH__FN smash_err smash__st_check(smash__st *st, int allow_trailing, uint32_t 
     return st->err;
 }
 
-/* metadata smash.module_types: {module: type}. What is not that is worth a warning; the types stay inferred then. */
-SMASH__FN smash_err smash__st_types(smash__st *st, smash_model *model, const smash_value *v)
+/* One of our own metadata texts, a JSON object of strings: module types, or what the stored integers mean. A broken one warns. */
+SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash_value *v, int is_types)
 {
     smash_json_desc desc = SMASH_ZERO;
     smash_json doc;
     const smash_value *key;
-    uint32_t i = 0;
+    uint32_t i = 0, bits, is_unsigned;
     int clean = st->ctx->err == SMASH_OK;
     smash_err err;
     desc.unique_keys = 1;
@@ -6893,20 +6937,29 @@ SMASH__FN smash_err smash__st_types(smash__st *st, smash_model *model, const sma
     if (err == SMASH_ERR_NOMEM) return err;
     if (err || doc.root->type != SMASH_VALUE_OBJECT || i < doc.root->count) {
         if (clean) smash_ctx_reset(st->ctx);
-        smash_diag_add(st->diags, SMASH_WARNING, "st_module_types", &st->doc, v,
-                       "metadata smash.module_types is no JSON object of module names and types; the types are inferred");
-        err = SMASH_OK;
-    } else
-        for (i = 0, key = doc.root + 1; i < doc.root->count && !err; i++, key += 2) {
+        smash_diag_add(st->diags, SMASH_WARNING, is_types ? "st_module_types" : "st_quant_dtypes", &st->doc, v,
+                       is_types ? "metadata smash.module_types is no JSON object of module names and types; the types are inferred"
+                                : "metadata smash.quant_dtypes is no JSON object of tensor names and dtypes; packed integers are told by their sizes");
+        return SMASH_OK;
+    }
+    for (i = 0, key = doc.root + 1; i < doc.root->count && !err; i++, key += 2) {
+        if (is_types) {
             ptrdiff_t module = smash_model_find_module(model, key->text);
             if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
+        } else if (smash__dtype_word(key[1].text, &bits, &is_unsigned)) {
+            const char *packed = smash__join(st->ctx, &st->ctx->scratch, key->text, "_packed", "");
+            ptrdiff_t param = packed ? smash_model_find_param(model, packed) : -1;
+            if (!packed) return SMASH_ERR_NOMEM;
+            if (param < 0) param = smash_model_find_param(model, key->text);
+            if (param >= 0) model->params[param].meant = smash__grid_dtype(bits, is_unsigned);
         }
+    }
     return err;
 }
 
 SMASH__FN smash_err smash__st_build(smash__st *st, const uint32_t *order, smash_model *model)
 {
-    const smash_value *key, *types = NULL;
+    const smash_value *key, *types = NULL, *dtypes = NULL;
     size_t shape[SMASH_MAX_DIMS] = { 0 }, i;
     uint64_t dim;
     uint32_t j;
@@ -6927,10 +6980,12 @@ SMASH__FN smash_err smash__st_build(smash__st *st, const uint32_t *order, smash_
             meta->value = meta->key ? smash__text_copy(st->ctx, model->arena, key[1].text, key[1].count) : NULL;
             if (!meta->value) return SMASH_ERR_NOMEM;
             if (smash_value_is(key, "smash.module_types")) types = key + 1;
+            if (smash_value_is(key, "smash.quant_dtypes")) dtypes = key + 1;
         }
     }
     SMASH__TRY(smash_model_finish(st->ctx, model));
-    return types ? smash__st_types(st, model, types) : SMASH_OK;
+    if (types) SMASH__TRY(smash__st_map(st, model, types, 1));
+    return dtypes ? smash__st_map(st, model, dtypes, 0) : SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_safetensors_read(smash_ctx *ctx, const smash_safetensors_desc *desc, const smash_io *io, smash_arena *arena,
@@ -7424,18 +7479,6 @@ SMASH__FN int smash__is_word(const char *words, const char *word)
 
 /* ---- values of keys ---- */
 
-/* "int8" -> 8 bits, signed; 0 if it is no grid we make */
-SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned)
-{
-    uint32_t n = 0;
-    *is_unsigned = *word == 'u';
-    word += *is_unsigned;
-    if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
-    for (word += 3; *word >= '0' && *word <= '9' && n < 100; word++) n = n * 10 + (uint32_t)(*word - '0');
-    *bits = n;
-    return !*word && n >= 2 && n <= 16;
-}
-
 /* A list of block sizes. 0 if it is none: whole numbers, -1 or at least 1, at most SMASH_MAX_DIMS of them. */
 SMASH__FN int smash__block_list(const smash_value *v, smash_grain *grain)
 {
@@ -7482,13 +7525,13 @@ SMASH__FN int smash__is_string_list(const smash_value *v)
     return 1;
 }
 
-/* Copy ctx's message and clear the failure that a probe of ours has caused. */
-SMASH__FN const char *smash__take_message(smash_ctx *ctx, char out[SMASH_MESSAGE_BYTES])
+/* A ctx for a call whose failure is to become a finding: it borrows the scratch of ctx, whose own failure stays as it is. */
+SMASH__FN void smash__probe(smash_ctx *ctx, smash_ctx *probe)
 {
-    ctx = smash__ctx(ctx);
-    smash__format(out, SMASH_MESSAGE_BYTES, "%s", ctx ? ctx->message : "");
-    smash_ctx_reset(ctx);
-    return out;
+    smash_ctx_init(probe);
+    if (!smash__ctx(ctx)) return;
+    *probe = *ctx;
+    smash_ctx_reset(probe);
 }
 
 SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *list)
@@ -7498,10 +7541,12 @@ SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config,
     for (i = 0; i < list->count; i++, e += e->span) {
         smash_arena_mark mark = smash__scratch_mark(ctx);
         smash_regex re;
-        char text[SMASH_MESSAGE_BYTES];
-        int bad = ctx && smash_regex_compile(ctx, e->text, e->count, &ctx->scratch, &re);
+        smash_ctx probe;
+        smash__probe(ctx, &probe);
+        if (smash_regex_compile(&probe, e->text, e->count, &probe.scratch, &re))
+            smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
+        if (smash__ctx(ctx)) ctx->scratch = probe.scratch;
         smash__scratch_rewind(ctx, mark);
-        if (bad) smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", smash__take_message(ctx, text));
     }
 }
 
@@ -7949,7 +7994,7 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
     desc.file = file;
     doc = (smash_json *)smash_arena_alloc(ctx, config->arena, sizeof *doc);
     next = (smash_config *)smash__scratch(ctx, 1, sizeof *next);
-    if (!doc || !next) { smash__scratch_rewind(ctx, mark); return ctx ? ctx->err : SMASH_ERR_NOMEM; }
+    if (!doc || !next) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
     err = smash_json_parse(ctx, &desc, text, bytes, config->arena, config->diags, doc);
     *next = *config;
     if (!err && doc->root->type == SMASH_VALUE_ARRAY) {
@@ -7959,7 +8004,7 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
                        algorithm ? "there is no algorithm " : "--pruner l1_norm, say, or write the list as ", algorithm ? algorithm : "l1_norm_config_list");
         } else {
             smash_value *name = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *name);
-            if (!name) { smash__scratch_rewind(ctx, mark); return ctx ? ctx->err : SMASH_ERR_NOMEM; }
+            if (!name) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
             smash__fill(name, 0, sizeof *name);
             name->type = SMASH_VALUE_STRING;
             name->span = 1;
@@ -8000,6 +8045,7 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     smash_config *next;
     smash_setting s;
     smash_value *word;
+    smash_ctx probe;
     smash_err err;
     size_t equals = 0, bytes, errors;
     char *copy;
@@ -8015,16 +8061,18 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     doc = (smash_json *)smash_arena_alloc(ctx, config->arena, sizeof *doc);
     word = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *word);
     next = (smash_config *)smash__scratch(ctx, 1, sizeof *next);
-    if (!copy || !doc || !word || !next) { smash__scratch_rewind(ctx, mark); return ctx ? ctx->err : SMASH_ERR_NOMEM; }
+    if (!copy || !doc || !word || !next) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
     smash__copy(copy, assignment, bytes);
     copy[equals] = '\0';
     desc.lenient = desc.unique_keys = 1;
     s.key = copy;
     s.doc = NULL;
-    if (smash_json_parse(ctx, &desc, copy + equals + 1, bytes - equals - 2, config->arena, NULL, doc) == SMASH_OK) s.value = doc->root;
-    else {                                                               /* a plain word: l1_norm, out_channel */
-        char text[SMASH_MESSAGE_BYTES];
-        smash__take_message(ctx, text);
+    smash__probe(ctx, &probe);
+    err = smash_json_parse(&probe, &desc, copy + equals + 1, bytes - equals - 2, config->arena, NULL, doc);
+    ctx->scratch = probe.scratch;
+    if (err == SMASH_ERR_NOMEM) { ctx->need = probe.need; smash__scratch_rewind(ctx, mark); return SMASH__FAIL(ctx, err, 0, "%s", probe.message); }
+    s.value = doc->root;
+    if (err) {                                                           /* a plain word: l1_norm, out_channel */
         smash__fill(word, 0, sizeof *word);
         word->type = SMASH_VALUE_STRING;
         word->span = 1;
@@ -8061,7 +8109,7 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
 }
 
-/* A bias follows its weight: of the shorthands it takes align only. */
+/* A bias follows its weight: of the entry's own keys it takes align only. */
 SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, const smash_value *settings, smash__wish *wish)
 {
     size_t count, i;
@@ -8076,7 +8124,7 @@ SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, c
     for (i = 0; i < count; i++) {
         const smash_json *doc;
         const smash_value *v;
-        if (keys[i].common || !(keys[i].groups >> entry->algo->group & 1) || (bias != smash__equal(keys[i].name, "align"))) continue;
+        if (keys[i].common || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align"))) continue;
         v = smash__field(entry, keys[i].name, &doc);
         if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
     }
@@ -8133,7 +8181,7 @@ SMASH__FN smash_names smash__string_list(smash_ctx *ctx, smash_arena *arena, con
     list.count = 0;
     if (!v || v->count == 0) return list;
     items = (const char **)smash_arena_array(ctx, arena, v->count, sizeof *items);
-    if (!items) { *err = ctx ? ctx->err : SMASH_ERR_NOMEM; return list; }
+    if (!items) { *err = SMASH_ERR_NOMEM; return list; }
     list.count = v->count;
     for (i = 0, v++; i < list.count; i++, v += v->span) items[i] = v->text;
     list.items = items;
@@ -8149,30 +8197,31 @@ SMASH__FN void smash__flush_overlap(smash__resolve *r, const smash__entry *entry
     r->overlap_count = 0;
 }
 
-/* A row for this target, or NULL: taken by another entry, or no memory (err in ctx). */
-SMASH__FN smash_row *smash__new_row(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, ptrdiff_t param)
+/* A row for this target in *out; NULL if another entry has it. */
+SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, ptrdiff_t param, smash_row **out)
 {
     smash_plan *plan = r->plan;
     uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL;
     smash_row *row = NULL;
     size_t i;
+    *out = NULL;
     if (smash__equal(target, "_input_0")) owner = r->ends + 2 * (size_t)module;
     if (smash__equal(target, "_output_0")) owner = r->ends + 2 * (size_t)module + 1;
     if (owner && *owner != SMASH__NO_INDEX) row = &plan->rows[*owner];
     for (i = 0; !owner && i < plan->count && !row; i++)
         if (plan->rows[i].module == module && plan->rows[i].algo == entry->algo && smash__equal(plan->rows[i].target, target)) row = &plan->rows[i];
     if (row) {
-        if (row->entry == entry->number) return NULL;                    /* a target listed twice in one entry */
+        if (row->entry == entry->number) return SMASH_OK;                    /* a target listed twice in one entry */
         if (r->overlap_count && r->overlap_entry != row->entry) smash__flush_overlap(r, entry);
         r->overlap_at = row->at;
         if (!r->overlap_count++) r->overlap_first = param >= 0 ? r->model->params[param].name : r->model->modules[module].name;
         r->overlap_entry = row->entry;
-        if (!r->last_wins) return NULL;
+        if (!r->last_wins) return SMASH_OK;
     } else {
         if (plan->count == r->capacity) {
             size_t more = r->capacity ? r->capacity * 2 : 64;
             smash_row *rows = (smash_row *)smash_arena_array(r->ctx, plan->arena, more, sizeof *rows);
-            if (!rows) return NULL;
+            if (!rows) return SMASH_ERR_NOMEM;
             smash__copy(rows, plan->rows, plan->count * sizeof *rows);
             plan->rows = rows;
             r->capacity = more;
@@ -8188,7 +8237,10 @@ SMASH__FN smash_row *smash__new_row(smash__resolve *r, const smash__entry *entry
     row->at = entry->at;
     row->entry = entry->number;
     row->align_row = row->first_dependent = row->next_dependent = SMASH__NO_INDEX;
-    return row;
+    row->doc = entry->doc;
+    row->place = entry->value;
+    *out = row;
+    return SMASH_OK;
 }
 
 SMASH__FN int smash__is_end(const char *target)
@@ -8201,15 +8253,16 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     const smash_param *param = &r->model->params[row->param];
     smash_mask_desc *mask = &row->mask;
     smash_grid grid;
-    char text[SMASH_MESSAGE_BYTES];
+    smash_ctx probe;
     mask->metric = entry->algo->metric;
     if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &mask->grain)) { row->skip = 1; return; }
     if (wish->ratio) mask->ratio = wish->ratio->number;
     if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
     if (wish->low) mask->min_ratio = wish->low->number;
     if (wish->high) mask->max_ratio = wish->high->number;
-    if (smash_grid_make(r->ctx, &mask->grain, &param->tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, smash__take_message(r->ctx, text));
+    smash__probe(r->ctx, &probe);
+    if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
         row->skip = 1;
     }
 }
@@ -8218,7 +8271,7 @@ SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *e
 {
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
-    char text[SMASH_MESSAGE_BYTES];
+    smash_ctx probe;
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
@@ -8226,9 +8279,10 @@ SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *e
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return; }
     if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &quant->grain)) { row->skip = 1; return; }
-    if (smash_grid_make(r->ctx, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
+    smash__probe(r->ctx, &probe);
+    if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
-                   smash__take_message(r->ctx, text));
+                   probe.message);
         row->skip = 1;
     }
 }
@@ -8257,11 +8311,11 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
             return SMASH_OK;
         }
     }
+    SMASH__TRY(smash__new_row(r, entry, module, target, param, &row));
+    if (!row) return SMASH_OK;
     smash__make_wish(entry, target, settings, &wish);
     if (wish.ratio && wish.threshold)
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish.doc, wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
-    row = smash__new_row(r, entry, module, target, param);
-    if (!row) return smash__ctx(r->ctx) ? r->ctx->err : SMASH_OK;
     if (!end && param < 0) { row->skip = 1; row->note = "this module has no such target"; return SMASH_OK; }
     if (param >= 0 && (smash_tensor_count(&r->model->params[param].tensor, &count) || !count)) { row->skip = 1; row->note = "this tensor is empty"; return SMASH_OK; }
     if (param >= 0 && !(SMASH__FLOATS >> r->model->params[param].tensor.dtype & 1)) {
@@ -8378,7 +8432,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     }
     if (err) return err;
     r->known = (unsigned char *)smash_arena_alloc(r->ctx, arena, select.op_names.count + 1);
-    if (!r->known) return r->ctx ? r->ctx->err : SMASH_ERR_NOMEM;
+    if (!r->known) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_select(r->ctx, &select, r->names, r->types, r->model->module_count, r->selected, r->known));
     smash__resolve_warnings(r, entry, &select, targets, settings);
     for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
@@ -8400,6 +8454,18 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     return SMASH_OK;
 }
 
+/* 1 if the shapes are the same but for dims of 1: then their numbers have the same order, too. */
+SMASH__FN int smash__same_but_ones(const smash_tensor *t, uint32_t ndim, const size_t *shape)
+{
+    uint32_t i = 0, j = 0;
+    for (;;) {
+        while (i < t->ndim && t->shape[i] == 1) i++;
+        while (j < ndim && shape[j] == 1) j++;
+        if (i == t->ndim || j == ndim) return i == t->ndim && j == ndim;
+        if (t->shape[i++] != shape[j++]) return 0;
+    }
+}
+
 SMASH__FN int smash__order_rows(const void *user, uint32_t a, uint32_t b)
 {
     const smash_row *x = (const smash_row *)user + a, *y = (const smash_row *)user + b;
@@ -8414,7 +8480,7 @@ SMASH__FN smash_err smash__sort_rows(smash__resolve *r)
     smash_row *rows = (smash_row *)smash_arena_array(r->ctx, plan->arena, plan->count, sizeof *rows);
     smash_arena_mark mark = smash__scratch_mark(r->ctx);
     uint32_t *index = (uint32_t *)smash__scratch(r->ctx, plan->count, 2 * sizeof *index), i;
-    if (!rows || !index) { smash__scratch_rewind(r->ctx, mark); return r->ctx->err; }
+    if (!rows || !index) { smash__scratch_rewind(r->ctx, mark); return SMASH_ERR_NOMEM; }
     for (i = 0; i < plan->count; i++) index[i] = i;
     smash__sort(index, index + plan->count, plan->count, smash__order_rows, plan->rows);
     for (i = 0; i < plan->count; i++) {
@@ -8437,15 +8503,15 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
         const smash_param *p, *sp;
         smash_tensor reduced;
         smash_grid grid;
-        size_t elements = 1;
-        uint32_t d, source_row;
-        int good = 1;
+        smash_ctx probe;
+        uint32_t axes[SMASH_MAX_DIMS], source_row;
         if (row->algo->group != SMASH_PRUNER || row->skip || row->align_row == SMASH__NO_INDEX) continue;
         p = &r->model->params[row->param];
         sp = &r->model->params[row->align_row];
         source_row = plan->prune[row->align_row];
         if (source_row == SMASH__NO_INDEX || plan->rows[source_row].skip) {     /* a source that failed has been reported */
-            if (source_row == SMASH__NO_INDEX || plan->rows[source_row].note) smash__say(r->config, SMASH_ERROR, "align_source", NULL, NULL, "%s follows %s, which gets no mask (%s)", p->name, sp->name, row->at);
+            if (source_row == SMASH__NO_INDEX || plan->rows[source_row].note)
+                smash__say(r->config, SMASH_ERROR, "align_source", row->doc, row->place, "%s follows %s, which gets no mask", p->name, sp->name);
             row->skip = 1;
             continue;
         }
@@ -8453,24 +8519,22 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
         row->align_row = source_row;
         row->next_dependent = source->first_dependent;
         source->first_dependent = (uint32_t)i;
-        for (d = 0; d < row->align_dim_count && good; d++) {
-            int32_t dim = row->align_dims[d] < 0 ? row->align_dims[d] + (int32_t)sp->tensor.ndim : row->align_dims[d];
-            good = dim >= 0 && dim < (int32_t)sp->tensor.ndim;
-            if (good) { reduced.shape[d] = sp->tensor.shape[dim]; elements *= reduced.shape[d]; }
-            else smash__say(r->config, SMASH_ERROR, "align_dims", NULL, NULL, "%s follows dim %i of %s, which has %u dims (%s)", p->name, (int)row->align_dims[d], sp->name, sp->tensor.ndim, row->at);
+        if (smash__probe(r->ctx, &probe), smash__align_dims(&probe, &sp->tensor, row->align_dims, row->align_dim_count, axes, &reduced)) {
+            smash__say(r->config, SMASH_ERROR, "align_dims", row->doc, row->place, "%s follows %s: %s", p->name, sp->name, probe.message);
+            row->skip = 1;
+            continue;
         }
-        reduced.ndim = row->align_dim_count;
-        if (!good || smash_grid_make(r->ctx, &row->mask.grain, &p->tensor, &grid)) { row->skip = 1; continue; }
-        if (elements != grid.blocks && !smash__same_shape(&p->tensor, reduced.ndim, reduced.shape)) {
+        if (smash_grid_make(&probe, &row->mask.grain, &p->tensor, &grid)) { row->skip = 1; continue; }
+        if (!smash__same_but_ones(&reduced, grid.ndim, grid.count) && !smash__same_shape(&p->tensor, reduced.ndim, reduced.shape)) {
             char want[SMASH__SHAPE_TEXT], have[SMASH__SHAPE_TEXT];
-            smash__say(r->config, SMASH_ERROR, "align_shape", NULL, NULL, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s (%s)", p->name, grid.blocks,
-                       smash__shape_text(p->tensor.ndim, p->tensor.shape, have), sp->name, smash__shape_text(reduced.ndim, reduced.shape, want), row->at);
+            smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s", p->name, grid.blocks,
+                       smash__shape_text(p->tensor.ndim, p->tensor.shape, have), sp->name, smash__shape_text(reduced.ndim, reduced.shape, want));
             row->skip = 1;
         }
     }
     placed = (unsigned char *)smash_arena_alloc(r->ctx, plan->arena, n + 1);
     plan->order = (uint32_t *)smash_arena_array(r->ctx, plan->arena, n, sizeof *plan->order);
-    if (!placed || !plan->order) return r->ctx ? r->ctx->err : SMASH_ERR_NOMEM;
+    if (!placed || !plan->order) return SMASH_ERR_NOMEM;
     smash__fill(placed, 0, n);
     do {
         before = done;
@@ -8483,7 +8547,8 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
     } while (done != before && done < n);
     for (i = 0; i < n && done < n; i++)
         if (!placed[i]) {
-            smash__say(r->config, SMASH_ERROR, "align_cycle", NULL, NULL, "%s follows itself in a circle of align settings", r->model->params[i].name);
+            const smash_row *row = &plan->rows[plan->prune[i]];
+            smash__say(r->config, SMASH_ERROR, "align_cycle", row->doc, row->place, "%s follows itself in a circle of align settings", r->model->params[i].name);
             break;
         }
     return SMASH_OK;
@@ -8591,12 +8656,13 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
 {
     smash_text out, *texts;
     smash_writer w;
+    const char *name;
     size_t i, j, n;
     int g;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash__text_writer(ctx, plan->arena, &out, &w);
     texts = (smash_text *)smash__scratch(ctx, plan->count, sizeof *texts);
-    if (!texts) return ctx ? ctx->err : SMASH_ERR_NOMEM;
+    if (!texts) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) smash__fill(&texts[i], 0, sizeof texts[i]);
     for (i = 0; i < plan->count; i += n) {
         smash_writer part;
@@ -8656,6 +8722,20 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         smash_write_key(&w, plan->model->params[row->param].name);
         smash_write_text(&w, smash__dtype_name(&row->quant, text));
     }
+    for (i = 0; i < plan->model->param_count; i++) {                         /* what an earlier run has quantized stays what it is */
+        const smash_param *p = &plan->model->params[i];
+        smash_quant_desc quant = SMASH_ZERO;
+        size_t length = smash__length(p->name);
+        char text[16];
+        if (p->meant == SMASH_DTYPE_NONE || plan->quantize[i] != SMASH__NO_INDEX) continue;
+        if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
+        name = smash__text_copy(ctx, plan->arena, p->name, length);
+        if (!name) return SMASH_ERR_NOMEM;
+        quant.bits = smash_dtype_bits(p->meant);
+        quant.is_unsigned = !(smash__dtype(p->meant)->kind & SMASH__SIGNED);
+        smash_write_key(&w, name);
+        smash_write_text(&w, smash__dtype_name(&quant, text));
+    }
     smash_write_end(&w);
     plan->dtypes_text = out.data;
     return w.err;
@@ -8703,7 +8783,7 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     made.prune = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.prune);
     made.quantize = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.quantize);
     r.ends = (uint32_t *)smash_arena_array(ctx, arena, model->module_count, 2 * sizeof *r.ends);
-    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.ends) return ctx->err;
+    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.ends) return SMASH_ERR_NOMEM;
     for (i = 0; i < 2 * model->module_count; i++) r.ends[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->module_count; i++) { r.names[i] = model->modules[i].name; r.types[i] = model->modules[i].type; }
@@ -8747,7 +8827,7 @@ SMASH__FN smash_err smash__grid_tensor(smash_ctx *ctx, const smash_grid *grid, s
     SMASH__TRY(smash_tensor_bytes(out, &bytes));
     out->data = smash__scratch(ctx, bytes, 1);
     out->bytes = bytes;
-    return out->data ? SMASH_OK : ctx->err;
+    return out->data ? SMASH_OK : SMASH_ERR_NOMEM;
 }
 
 /* The masks of all rows that follow this one, while its mask is at hand. */
@@ -8762,24 +8842,22 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         smash_grain flat = smash_grain_element();
         const smash_tensor *target;
         smash_tensor mask;
-        size_t elements = 1;
         uint32_t d;
+        int pooled;
         if (row->skip) continue;
         target = &plan->model->params[row->param].tensor;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
-        mask = smash_tensor_view(SMASH_BOOL, NULL, grid.blocks, row->align_dim_count, grid.count);
+        mask = smash_tensor_view(SMASH_BOOL, row->kept.data, grid.blocks, row->align_dim_count, grid.count);
         for (d = 0; d < row->align_dim_count; d++) {
             int32_t dim = row->align_dims[d];
             mask.shape[d] = source->shape[dim < 0 ? dim + (int32_t)source->ndim : dim];
-            elements *= mask.shape[d];
         }
-        if (!row->kept.data) row->kept.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
-        mask.data = row->kept.data;
-        if (!mask.data) return ctx->err;
-        /* either the reduced shape is the row's own and is pooled by its granularity, or it has one value per block */
-        if (elements != grid.blocks) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
-        SMASH__TRY(smash_mask_align(ctx, &work->mask, &work->row->mask.grain, source, row->align_dims, row->align_dim_count,
-                                    elements != grid.blocks ? &row->mask.grain : &flat, &mask));
+        if (!mask.data) mask.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
+        if (!mask.data) return SMASH_ERR_NOMEM;
+        /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
+        pooled = !smash__same_but_ones(&mask, grid.ndim, grid.count);
+        if (pooled) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
+        SMASH__TRY(smash_mask_align(ctx, &work->mask, &work->row->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
         row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
     }
     return SMASH_OK;
@@ -8812,7 +8890,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
         void *copy;
         SMASH__TRY(smash_tensor_bytes(&work->tensor, &count));
         copy = smash__scratch(ctx, count, 1);
-        if (!copy) return ctx->err;
+        if (!copy) return SMASH_ERR_NOMEM;
         smash__copy(copy, work->tensor.data, count);
         work->tensor.data = copy;
         work->tensor.bytes = count;
@@ -8837,7 +8915,7 @@ SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
     SMASH__TRY(smash_tensor_bytes(&work->quantized, &bytes));
     work->quantized.data = smash__scratch(ctx, bytes, 1);
     work->quantized.bytes = bytes;
-    if (!work->quantized.data) return ctx->err;
+    if (!work->quantized.data) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_quantize(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized));
     SMASH__TRY(smash_quant_measure(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized, &row->quant_stats));
     zero = (const int32_t *)work->zero.data;
@@ -8916,7 +8994,7 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_
         SMASH__TRY(smash_tensor_bytes(&out[SMASH__OUT_MAIN], &bytes));
         out[SMASH__OUT_MAIN] = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes);
         out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_packed", "");
-        if (!out[SMASH__OUT_MAIN].name) return ctx->err;
+        if (!out[SMASH__OUT_MAIN].name) return SMASH_ERR_NOMEM;
     }
     out[n] = smash_tensor_view(SMASH_F32, NULL, 0, grid.ndim, grid.count);
     out[n++].name = smash__join(ctx, plan->arena, p->name, "_scale", "");
@@ -8929,7 +9007,7 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_
         out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
     }
     *count = n;
-    while (--n) if (!out[n].name) return ctx->err;
+    while (--n) if (!out[n].name) return SMASH_ERR_NOMEM;
     return SMASH_OK;
 }
 
@@ -8976,7 +9054,7 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
                 t.data = shape;
             } else {
                 t.data = smash__scratch(ctx, bytes, 1);
-                if (!t.data) return ctx->err;
+                if (!t.data) return SMASH_ERR_NOMEM;
                 SMASH__TRY(smash_tensor_convert(ctx, &work->zero, &t));
             }
             SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index + i, &t));
@@ -8987,7 +9065,7 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
         smash_tensor full = smash_tensor_view(SMASH_BOOL, NULL, count, p->tensor.ndim, p->tensor.shape);
         full.name = p->name;
         full.data = smash__scratch(ctx, count, 1);
-        if (!full.data) return ctx->err;
+        if (!full.data) return SMASH_ERR_NOMEM;
         SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, &work->mask, &full));
         SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[param], &full));
     }
@@ -9023,7 +9101,7 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     smash_plan *plan = run->plan;
     size_t n = plan->model->param_count, i;
     unsigned char *needed = (unsigned char *)smash_arena_alloc(ctx, plan->arena, n + 1);
-    if (!needed) return ctx->err;
+    if (!needed) return SMASH_ERR_NOMEM;
     for (i = 0; i < n; i++) {
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
@@ -9049,7 +9127,7 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     smash_meta *metadata = (smash_meta *)smash_arena_array(ctx, plan->arena, model->metadata_count + 4, sizeof *metadata);
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
     run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->mask_index);
-    if (!tensors || !masks || !metadata || !run->first || !run->mask_index) return ctx->err;
+    if (!tensors || !masks || !metadata || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
     for (i = 0; i < n; i++) {
         run->first[i] = count;
         SMASH__TRY(smash__outputs(ctx, plan, i, tensors + count, &made));
@@ -9104,35 +9182,8 @@ SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, c
 {
     const char *full = smash__join(ctx, &ctx->scratch, name, suffix, "");
     ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
-    if (!full) return ctx->err;
+    if (!full) return SMASH_ERR_NOMEM;
     return param < 0 ? SMASH_ERR_NOTFOUND : smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
-}
-
-/* What metadata smash.quant_dtypes says of this tensor: 1 and its dtype, or 0. */
-SMASH__FN int smash__said_dtype(smash_ctx *ctx, const smash_model *model, const char *name, smash_dtype *dtype)
-{
-    smash_arena_mark mark = smash__scratch_mark(ctx);
-    smash_arena memory;
-    smash_json doc;
-    smash_quant_desc desc = SMASH_ZERO;
-    size_t i, bytes;
-    int said = 0, clean = ctx->err == SMASH_OK;
-    for (i = 0; i < model->metadata_count && !smash__equal(model->metadata[i].key, "smash.quant_dtypes"); i++) { }
-    if (i == model->metadata_count) return 0;
-    bytes = smash__length(model->metadata[i].value);
-    smash_arena_init(&memory, NULL, 0, ctx->scratch.allocator);
-    if (!memory.allocator && smash__mul(bytes, 16, &memory.bytes)) {         /* a member takes at least 4 bytes of text and 64 of memory */
-        memory.base = (unsigned char *)smash_arena_alloc(NULL, &ctx->scratch, memory.bytes);
-        if (!memory.base) memory.bytes = 0;
-    }
-    if (smash_json_parse(ctx, NULL, model->metadata[i].value, bytes, &memory, NULL, &doc) == SMASH_OK) {
-        const smash_value *v = doc.root->type == SMASH_VALUE_OBJECT ? smash_value_get(doc.root, name) : NULL;
-        said = v && v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &desc.bits, &desc.is_unsigned);
-        if (said) *dtype = smash_quant_dtype(&desc);
-    } else if (clean) smash_ctx_reset(ctx);                                  /* metadata that is no JSON says nothing */
-    smash_arena_release(&memory);
-    smash__scratch_rewind(ctx, mark);
-    return said;
 }
 
 /* X_packed and X_shape as a tensor of 4- or 2-bit integers. The metadata says which; files without it are told by their
@@ -9141,10 +9192,16 @@ SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model,
 {
     smash_tensor packed, shape, t;
     size_t bytes, i;
-    int said;
-    SMASH__TRY(smash__load_part(ctx, model, name, "_packed", &packed));
-    if (smash__load_part(ctx, model, name, "_shape", &shape) != SMASH_OK || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs U8 bytes, and I64 \"%s_shape\" beside it", name, name);
+    const char *full = smash__join(ctx, &ctx->scratch, name, "_packed", "");
+    ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
+    smash_err err;
+    if (!full) return SMASH_ERR_NOMEM;
+    if (param < 0) return SMASH_ERR_NOTFOUND;
+    SMASH__TRY(smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &packed));
+    err = smash__load_part(ctx, model, name, "_shape", &shape);
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8 || packed.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs to be a row of U8 bytes, with I64 \"%s_shape\" beside it", name, name);
     t = packed;
     t.ndim = (uint32_t)shape.shape[0];
     for (i = 0; i < t.ndim; i++) {
@@ -9152,11 +9209,13 @@ SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model,
         if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
         t.shape[i] = (size_t)dim;
     }
-    said = smash__said_dtype(ctx, model, name, &t.dtype);
-    if (!said) t.dtype = zero && zero->dtype == SMASH_U8 ? SMASH_U4 : SMASH_I4;
-    if (!said && (smash_tensor_bytes(&t, &bytes) || bytes != packed.bytes)) t.dtype = t.dtype == SMASH_U4 ? SMASH_U2 : SMASH_I2;
-    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.bytes)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_packed\" do not fit the numbers of \"%s_shape\"", packed.bytes, name, name);
+    t.dtype = model->params[param].meant;
+    if (!(smash__dtype(t.dtype)->kind & SMASH__PACKED)) {
+        t.dtype = zero && zero->dtype == SMASH_U8 ? SMASH_U4 : SMASH_I4;
+        if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0]) t.dtype = t.dtype == SMASH_U4 ? SMASH_U2 : SMASH_I2;
+    }
+    if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0])
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_packed\" do not fit the numbers of \"%s_shape\"", packed.shape[0], name, name);
     *out = t;
     return SMASH_OK;
 }
@@ -9169,6 +9228,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     int32_t block[SMASH_MAX_DIMS];
     size_t bytes;
     uint32_t i;
+    if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
     desc.bits = smash_dtype_bits(q->dtype);
     desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
     zero.dtype = SMASH_I32;
@@ -9176,7 +9236,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
     zero.bytes = bytes;
     zero.data = smash__scratch(ctx, bytes, 1);
-    if (!zero.data) return ctx->err;
+    if (!zero.data) return SMASH_ERR_NOMEM;
     smash__fill(zero.data, 0, bytes);
     if (stored_zero) SMASH__TRY(smash_tensor_convert(ctx, stored_zero, &zero));
     if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dims, the tensor has %u", name, scale->ndim, q->ndim);
@@ -9214,7 +9274,7 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, con
     SMASH__TRY(smash_tensor_bytes(&f, &bytes));
     f.bytes = bytes;
     f.data = smash_arena_alloc(ctx, arena, bytes);
-    if (!f.data) return ctx->err;
+    if (!f.data) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash__load_quantized(ctx, name, &q, &scale, has_zero ? NULL : &zero, &f));
     *out = f;
     *stored = q.dtype;
@@ -9503,7 +9563,7 @@ SMASH__FN smash_err smash__test_whole(smash_ctx *ctx, smash_digest *d, float *a,
     smash_io out = SMASH_ZERO;
     smash_tensor t;
     uint64_t rng = 6;
-    if (!config || !memory) return ctx->err;
+    if (!config || !memory) return SMASH_ERR_NOMEM;
     smash_arena_init(&arena, memory, ARENA_BYTES, NULL);
     diags.arena = &arena;
     smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
@@ -9544,7 +9604,7 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
     b = (float *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *b);
     zeros = (int32_t *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *zeros);
     file.data = (unsigned char *)smash__scratch(ctx, file.bytes, 1);
-    if (!a || !b || !zeros || !file.data) { smash__scratch_rewind(ctx, mark); return ctx->err; }
+    if (!a || !b || !zeros || !file.data) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
     smash_digest_init(&all);
     for (i = 0; i < (int)(sizeof names / sizeof *names); i++) {
         smash_digest d;
@@ -9569,6 +9629,25 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 }
 #endif
 
+#undef SMASH__DEF
+#undef SMASH__FN
+#undef SMASH__INLINE
+#undef SMASH__NOINLINE
+#undef SMASH__RESTRICT
+#undef SMASH__PREFETCH
+#undef SMASH__BIT_CAST
+#undef SMASH__FAIL
+#undef SMASH__TRY
+#undef SMASH__DESC_OK
+#undef SMASH__BIT
+#undef SMASH__FLOATS
+#undef SMASH__INTS
+#undef SMASH__PACKED_INTS
+#undef SMASH__KERNEL
+#undef SMASH__CALL
+#undef SMASH__SIMD
+#undef SMASH__AVX2
+#undef SMASH__AVX512
 #ifdef __cplusplus
 }
 #endif

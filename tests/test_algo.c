@@ -161,6 +161,8 @@ static void test_contents(void)
         int32_t block[SMASH_MAX_DIMS];
         uint32_t d;
         size_t zeros = 0;
+        smash_tensor restored = SMASH_ZERO;
+        smash_dtype stored;
         snprintf(name, sizeof name, "%s_scale", rows[i].weight);
         s = tensor_of(&got, name);
         snprintf(name, sizeof name, "%s_zero_point", rows[i].weight);
@@ -190,6 +192,8 @@ static void test_contents(void)
             x = ((const unsigned char *)m.data)[k] ? number(&w, k) : 0;
             back = (number(&q, k) - (rows[i].has_zero ? number(&z, b) : 0)) * step;
             zeros += !((const unsigned char *)m.data)[k];
+            if (k == 0) CHECK_ERR(&ctx, smash_model_restore(&ctx, &got, rows[i].weight, &arena, &restored, &stored), SMASH_OK, "%s", rows[i].weight);
+            CHECK(((const float *)restored.data)[k] == (float)(number(&q, k) - (rows[i].has_zero ? number(&z, b) : 0)) * (float)step, "%s[%zu] is not restored", rows[i].weight, k);
             /* half a step; at the ends of an affine grid up to one, since its zero point is rounded */
             CHECK(fabs(x - back) <= step * (rows[i].has_zero ? 1.0 : 0.5000001), "%s[%zu]: %g reads back as %g, step %g", rows[i].weight, k, x, back, step);
         }
@@ -370,6 +374,91 @@ static void test_report(void)
     CHECK(plan.rows[0].note && strstr(plan.rows[0].note, "less than one block"), "no note where k is 0");
 }
 
+/* Compressing the rest of a compressed model keeps what is known of the tensors that are already integers: an unsigned
+ * 4-bit tensor without zero points is told from a signed one by its metadata alone. */
+static void test_second_pass(void)
+{
+    static const float numbers[2][16] = { { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 }, { -3, 1, 2, -7, 4, 5, 6, 2, 8, 9, 1, 1, 2, 3, 4, 5 } };
+    static const char *const texts[2] = { "{\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"a\"],\"target_names\":[\"weight\"],\"quant_dtype\":\"uint4\",\"quant_scheme\":\"affine\"}]}",
+                                          "{\"pruner\":\"level\",\"level_config_list\":[{\"op_names\":[\"b\"],\"target_names\":[\"weight\"],\"sparse_ratio\":0.5}]}" };
+    static const size_t shape[2] = { 4, 4 };
+    static buffer passes[2];
+    smash_model model, read;
+    smash_result result;
+    smash_tensor t, back;
+    smash_dtype stored = SMASH_DTYPE_NONE;
+    smash_io io;
+    size_t pass, i, bad = 0;
+    for (pass = 0; pass < 2; pass++) {
+        smash_run_desc desc = SMASH_ZERO;
+        smash_io out_io = SMASH_ZERO;
+        start();
+        if (pass == 0) {
+            smash_model_init(&model, &arena);
+            for (i = 0; i < 2; i++) {
+                t = smash_tensor_view(SMASH_F32, numbers[i], sizeof numbers[i], 2, shape);
+                t.flags = SMASH_TENSOR_CONST;
+                CHECK_ERR(&ctx, smash_model_add(&ctx, &model, i ? "b.weight" : "a.weight", &t, 0), SMASH_OK, "add");
+            }
+            CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "finish");
+        } else {
+            io = smash_io_memory(passes[0].data, passes[0].used);
+            CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, &diags, &model), SMASH_OK, "read");
+        }
+        CHECK_ERR(&ctx, smash_config_load(&ctx, &config, texts[pass], strlen(texts[pass]), NULL, NULL), SMASH_OK, "pass %zu: %s", pass, said());
+        CHECK_ERR(&ctx, smash_config_resolve(&ctx, &config, &model, &plan), SMASH_OK, "pass %zu: %s", pass, said());
+        passes[pass].used = 0;
+        out_io.write = buffer_write;
+        out_io.user = &passes[pass];
+        desc.out = &out_io;
+        CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "pass %zu", pass);
+    }
+    io = smash_io_memory(passes[1].data, passes[1].used);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, &diags, &read), SMASH_OK, "read again");
+    CHECK(smash_model_find_param(&read, "a.weight_zero_point") < 0, "this test wants no zero point");
+    CHECK_ERR(&ctx, smash_model_restore(&ctx, &read, "a.weight", &arena, &back, &stored), SMASH_OK, "restore");
+    for (i = 0; i < 16; i++) bad += ((const float *)back.data)[i] != numbers[0][i];
+    CHECK(stored == SMASH_U4 && bad == 0, "%s, %zu numbers differ", smash_dtype_name(stored), bad);
+}
+
+/* Files that lie about their integers: an error each, nothing read. */
+static void test_restore_lies(void)
+{
+    enum { GOOD, NO_SHAPE, SHAPE_F32, NEGATIVE_DIM, HUGE_DIM, WRONG_COUNT, PACKED_I8, NO_SCALE, SCALE_NAN, SCALE_DIMS, SCALE_UNEVEN, WIDE_INT, NOTHING, LIES };
+    static const smash_err want[LIES] = { SMASH_OK, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT,
+                                          SMASH_ERR_NOTFOUND, SMASH_ERR_RANGE, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_NOTFOUND };
+    int lie;
+    for (lie = 0; lie < LIES; lie++) {
+        static const size_t four[1] = { 4 }, two[1] = { 2 }, one_one[2] = { 1, 1 }, one_three[2] = { 1, 3 };
+        static uint8_t packed[4] = { 0x21, 0x43, 0x65, 0x07 };
+        static int64_t wide[4];
+        int64_t dims[2] = { 2, 4 };
+        float scales[3] = { 0.5f, 0.5f, 0.5f };
+        uint32_t nan_bits = 0x7FC00000u;
+        smash_model model;
+        smash_tensor t, out_tensor = SMASH_ZERO;
+        start();
+        smash_model_init(&model, &arena);
+        if (lie == NEGATIVE_DIM) dims[0] = -2;
+        if (lie == HUGE_DIM) dims[0] = INT64_MAX;
+        if (lie == WRONG_COUNT) dims[0] = 3;
+        if (lie == SCALE_NAN) memcpy(scales, &nan_bits, 4);
+        t = smash_tensor_view(lie == PACKED_I8 ? SMASH_I8 : SMASH_U8, packed, sizeof packed, 1, four);
+        if (lie == WIDE_INT) {
+            t = smash_tensor_view(SMASH_I64, wide, sizeof wide, 1, four);
+            CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w", &t, 0), SMASH_OK, "lie %d", lie);
+        } else if (lie != NOTHING) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_packed", &t, 0), SMASH_OK, "lie %d", lie);
+        t = smash_tensor_view(lie == SHAPE_F32 ? SMASH_F64 : SMASH_I64, dims, sizeof dims, 1, two);
+        if (lie != NO_SHAPE) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_shape", &t, 0), SMASH_OK, "lie %d", lie);
+        t = smash_tensor_view(SMASH_F32, scales, sizeof scales, lie == SCALE_DIMS ? 1u : 2u, lie == SCALE_UNEVEN ? one_three : one_one);
+        if (lie != NO_SCALE) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_scale", &t, 0), SMASH_OK, "lie %d", lie);
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "lie %d", lie);
+        CHECK_ERR(&ctx, smash_model_restore(&ctx, &model, "w", &arena, &out_tensor, NULL), want[lie], "lie %d", lie);
+        CHECK((out_tensor.data != NULL) == (lie == GOOD), "lie %d: output touched", lie);
+        if (lie == GOOD) CHECK(out_tensor.ndim == 2 && ((const float *)out_tensor.data)[2] == 1.5f && ((const float *)out_tensor.data)[6] == 3.5f, "restored wrong");
+    }
+}
+
 static char lines[16][48];
 static size_t line_count;
 static void line(void *user, const char *section, uint64_t digest)
@@ -406,6 +495,8 @@ int main(void)
     test_failures();
     test_bounded_memory();
     test_report();
+    test_second_pass();
+    test_restore_lies();
     test_selftest();
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);

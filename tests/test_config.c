@@ -178,6 +178,10 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"op_names\": []}}}]", "l1_norm", "misplaced_key", "belongs to the entry", 1, 74 },
         { "[{\"op_names\": [\"a\", \"b\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}}},"
           " {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5}]", "l1_norm", "align_cycle", "circle", 0, 0 },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"conv\","
+          " \"target_name\": \"weight\", \"dims\": [1, 0]}}]", "l1_norm", "align_dims", "out of order", 1, 47 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"a\","
+          " \"target_name\": \"weight\", \"dims\": [0, 1]}, \"granularity\": [1, 1]}]", "l1_norm", "align_shape", "c.weight", 1, 44 },
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int1\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"float8\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int17\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
@@ -232,6 +236,7 @@ static void test_good(void)
         { "{\"pruner\":\"level\",\"on_overlap\":\"last\",\"level_config_list\":[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.2}]}",
           NULL, 7, 1, "earlier_entry_replaced" },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {}}}]", "level", 1, 1, "unused_settings" },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
         { "{\"module_types\": {\"zzz\": \"Linear\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\"]}]}", NULL, 1, 1, "unknown_module" },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"uint4\", \"quant_scheme\": \"affine\", \"granularity\": \"per_channel\"}]", "ptq", 1, 0, NULL }
@@ -290,6 +295,26 @@ static void test_resolved(void)
     }
 }
 
+/* A ctx that still holds an older failure changes neither codes nor messages; that failure stays. */
+static void test_older_failure(void)
+{
+    static const char overlap[] = "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.2}]";
+    static const char uneven[] = "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": [5, 5]}]";
+    int which;
+    for (which = 0; which < 2; which++) {
+        const char *text = which ? uneven : overlap;
+        smash_err err;
+        start();
+        golden_model();
+        smash_ctx_reset(&ctx);
+        smash_tensor_convert(&ctx, NULL, NULL);
+        err = smash_config_load(&ctx, &config, text, strlen(text), "c.json", "level");
+        if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
+        CHECK(err == (which ? SMASH_ERR_CONFIG : SMASH_OK) && ctx.err == SMASH_ERR_ARG, "%s: %s, ctx %s", text, smash_err_name(err), smash_err_name(ctx.err));
+        CHECK(!which || strstr(first_message(), "does not divide"), "%s", first_message());
+    }
+}
+
 static void test_set_text(void)
 {
     static const struct { const char *text; smash_err err; size_t count; } rows[] = {
@@ -315,6 +340,7 @@ static void test_align_chain(void)
 {
     static const char circle[] = "[{\"op_names\": [\"b\"], \"target_names\": [\"weight\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"c\", \"target_name\": \"weight\", \"dims\": [1]}}}},"
                                  " {\"op_names\": [\"c\"], \"target_names\": [\"weight\"], \"target_settings\": {\"weight\": {\"granularity\": \"in_channel\", \"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}}}]";
+    static const char entry_align[] = "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]";
     static const char chain[] = "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"bias\", \"dims\": [0]}},"
                                 " \"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]";
     size_t i, dropped = 0;
@@ -326,6 +352,11 @@ static void test_align_chain(void)
     golden_model();
     CHECK_ERR(&ctx, run_config(chain, "l1_norm"), SMASH_OK, "chain: %s", first_message());
     for (i = 0; i < plan.count; i++) dropped += plan.rows[i].mask_stats.dropped == 3;
+    CHECK(plan.count == 4 && dropped == 4, "%zu of %zu rows drop 3 channels", dropped, plan.count);
+    start();                                   /* align of the entry reaches weights that have no ratio, as it reaches biases */
+    golden_model();
+    CHECK_ERR(&ctx, run_config(entry_align, "l1_norm"), SMASH_OK, "entry: %s", first_message());
+    for (i = dropped = 0; i < plan.count; i++) dropped += plan.rows[i].mask_stats.dropped == 3;
     CHECK(plan.count == 4 && dropped == 4, "%zu of %zu rows drop 3 channels", dropped, plan.count);
 }
 
@@ -358,6 +389,7 @@ int main(void)
     test_good();
     test_shorthand_equals_standard();
     test_resolved();
+    test_older_failure();
     test_set_text();
     test_align_chain();
     test_no_memory();

@@ -476,8 +476,8 @@ static void test_params(smash_ctx *ctx)
         { 0x80000001u, 0x00000001u, 8, 1, SMASH_AFFINE,    0x34000000u, 0 },       /* denormals */
         { 0x3F800000u, 0x40000000u, 8, 1, SMASH_AFFINE,    0x3C008081u, 0 },       /* 1..2 becomes 0..2 */
         { 0xC0000000u, 0xBF800000u, 8, 1, SMASH_AFFINE,    0x3C008081u, 255 },     /* -2..-1 becomes -2..0 */
-        { 0xFF7FFFFFu, 0x7F7FFFFFu, 8, 0, SMASH_SYMMETRIC, 0x7C010204u, 0 },       /* the largest floats: FLT_MAX / 127 */
-        { 0xFF7FFFFFu, 0x7F7FFFFFu, 8, 0, SMASH_AFFINE,    0x7C010204u, 0 },       /* hi - lo is beyond float */
+        { 0xFF7FFFFFu, 0x7F7FFFFFu, 8, 0, SMASH_SYMMETRIC, 0x7C010203u, 0 },       /* the largest floats: FLT_MAX / 127 */
+        { 0xFF7FFFFFu, 0x7F7FFFFFu, 8, 0, SMASH_AFFINE,    0x7C010203u, 0 },       /* hi - lo is beyond float */
         { 0xFF7FFFFFu, 0x7F7FFFFFu, 2, 0, SMASH_AFFINE,    0x7F7FFFFFu, 0 },
         { 0xFF7FFFFFu, 0x7F7FFFFFu, 2, 0, SMASH_SYMMETRIC, 0x7F7FFFFFu, 0 },
     };

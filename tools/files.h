@@ -36,6 +36,8 @@ static handle standard_output(void) { _setmode(_fileno(stdout), _O_BINARY); retu
 
 static int file_open(const char *path, handle *out) { *out = fopen(path, "rb"); return *out ? 0 : errno; }
 static int file_open_to_write(const char *path, handle *out) { *out = fopen(path, "wb"); return *out ? 0 : errno; }
+static int file_same(const char *a, const char *b) { return strcmp(a, b) == 0; }
+static void file_copy_mode(const char *from, handle to) { (void)from; (void)to; }
 static int file_create(const char *path, handle *out)
 {
     if ((*out = fopen(path, "rb")) != NULL) { fclose(*out); *out = NULL; return EEXIST; }
@@ -77,6 +79,38 @@ static handle standard_output(void) { return 1; }
 
 static int file_open(const char *path, handle *out) { *out = open(path, O_RDONLY); return *out < 0 ? errno : 0; }
 static int file_open_to_write(const char *path, handle *out) { *out = open(path, O_WRONLY); return *out < 0 ? errno : 0; }
+/* 1 if both name one regular file, there already or still to be made. */
+static int file_same(const char *a, const char *b)
+{
+    const char *path[2], *name[2];
+    struct stat at[2];
+    int i;
+
+    if (stat(a, &at[0]) == 0 && stat(b, &at[1]) == 0) return S_ISREG(at[0].st_mode) && at[0].st_dev == at[1].st_dev && at[0].st_ino == at[1].st_ino;
+    path[0] = a;
+    path[1] = b;
+    for (i = 0; i < 2; i++) {
+        const char *slash = strrchr(path[i], '/');
+        char *folder = (char *)malloc(strlen(path[i]) + 2);
+        int there;
+        if (!folder) return 0;
+        name[i] = slash ? slash + 1 : path[i];
+        if (slash) { memcpy(folder, path[i], (size_t)(slash - path[i]) + 1); folder[slash - path[i] + 1] = '\0'; }
+        else strcpy(folder, ".");
+        there = stat(folder, &at[i]) == 0;
+        free(folder);
+        if (!there) return 0;
+    }
+    return strcmp(name[0], name[1]) == 0 && at[0].st_dev == at[1].st_dev && at[0].st_ino == at[1].st_ino;
+}
+
+/* A file that takes another one's place gets its permissions, too. */
+static void file_copy_mode(const char *from, handle to)
+{
+    struct stat at;
+    if (stat(from, &at) == 0 && fchmod(to, at.st_mode & 0777) != 0) { }
+}
+
 static int file_create(const char *path, handle *out) { *out = open(path, O_RDWR | O_CREAT | O_EXCL, 0666); return *out < 0 ? errno : 0; }
 
 /* A file without a name: it is gone when it is closed. */
@@ -324,6 +358,7 @@ static int output_open(output *o, const char *path, int slot)
         o->error = file_create(o->temp, &o->file);
     } while (o->error == EEXIST && ++attempt < 100);
     if (o->error) { free(o->temp); o->temp = NULL; }
+    else file_copy_mode(o->target, o->file);
     pending[slot] = o->temp;
     return o->error;
 }

@@ -167,9 +167,8 @@ static void json_begin(app *a, smash_text *text, smash_writer *w)
     smash_write_text(w, SMASH_VERSION_TEXT);
 }
 
-static int json_print(app *a, smash_text *text, smash_writer *w)
+static int json_print(app *a, const smash_text *text, const smash_writer *w)
 {
-    smash_write_end(w);
     if (w->err) return fail(a, FAILED, "out of memory for the report");
     fwrite(text->data, 1, text->bytes, stdout);
     fputc('\n', stdout);
@@ -326,6 +325,7 @@ static void compress_json(app *a, job *j, smash_text *text, smash_writer *w)
     }
     smash_write_end(w);
     json_number(w, "seconds", j->seconds);
+    smash_write_end(w);
 }
 
 typedef struct report_line { uint32_t module, param; size_t row; } report_line;
@@ -458,8 +458,10 @@ static int compress_usage(app *a)
         const char *path = a->value[files[i]];
         if (!path) continue;
         if (strcmp(path, "-") == 0) { stdouts++; a->results = stderr; }
-        else for (k = i + 1; k < 4; k++)
-            if (a->value[files[k]] && strcmp(path, a->value[files[k]]) == 0) return fail(a, BAD_USAGE, "%s stands for two files at once", path);
+        else for (k = i + 1; k < 5; k++) {                               /* only the model may be replaced by what becomes of it */
+            const char *other = k < 4 ? a->value[files[k]] : files[i] != FLAG_OUT ? a->args[0] : NULL;
+            if (other && file_same(path, other)) return fail(a, BAD_USAGE, "%s stands for two files at once", path);
+        }
     }
     if (stdouts > 1) return fail(a, BAD_USAGE, "only one of --output -, --masks -, --report - and --json can have the standard output");
     return DONE;
@@ -514,13 +516,13 @@ static int compress_job(app *a, job *j)
 
     compress_json(a, j, &text, &w);
     if (j->out[OUT_REPORT].path) {
-        smash_write_end(&w);
         if (w.err || smash_text_put(&text, "\n", 1)) return fail(a, FAILED, "out of memory for the report");
         output_write(&j->out[OUT_REPORT], 0, text.data, text.bytes);
+        text.bytes--;                                                    /* json_print puts its own end of line */
     }
     if (j->out[OUT_MODEL].path) output_flush(&j->out[OUT_MODEL], j->result.bytes);
     if (j->out[OUT_MASKS].path) output_flush(&j->out[OUT_MASKS], j->result.mask_bytes);
-    if (j->out[OUT_REPORT].path) output_flush(&j->out[OUT_REPORT], text.bytes);
+    if (j->out[OUT_REPORT].path) output_flush(&j->out[OUT_REPORT], text.bytes + 1);
     for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
     for (k = OUTPUTS; k-- > 0;) if (j->out[k].path && output_finish(&j->out[k])) return fail_output(a, &j->out[k]);
 
@@ -646,6 +648,7 @@ static int run_inspect(app *a)
         smash_write_begin_object(&w);
         for (i = 0; i < model.metadata_count; i++) json_text(&w, model.metadata[i].key, model.metadata[i].value);
         smash_write_end(&w);
+        smash_write_end(&w);
         status = json_print(a, &text, &w);
     } else {
         table_print(&t);
@@ -739,7 +742,7 @@ static int run_diff(app *a)
         table_cell(&t, note ? "" : format(a, "%.3g", d.mse));
         table_cell(&t, note ? "" : format(a, "%.3g", d.max_abs_error));
         table_cell(&t, note ? "" : d.mse == 0.0 ? "equal" : format(a, "%.1f", d.snr_db));
-        table_cell(&t, note ? "" : format(a, "%.6f", d.cosine));
+        table_cell(&t, note ? "" : smash_is_finite_f64(d.cosine) ? format(a, "%.6f", d.cosine) : "-");
         table_cell(&t, note ? "" : number(a, d.zeros_a));
         table_cell(&t, note ? "" : number(a, d.zeros_b));
         table_cell(&t, note ? note : "");
@@ -760,7 +763,7 @@ static int run_diff(app *a)
         }
         if (json) smash_write_end(&w);
     }
-    if (!status && json) status = json_print(a, &text, &w);
+    if (!status && json) { smash_write_end(&w); status = json_print(a, &text, &w); }
     else if (!status) fprintf(a->results, "%lu tensors compared, %lu of them equal; A has %s bytes, B has %s\n", (unsigned long)compared, (unsigned long)equal,
                               number(a, io[0].bytes), number(a, io[1].bytes));
     input_close(&in[0]);
@@ -773,7 +776,9 @@ static int looks_like_model(const char *path, const input *in)
 {
     size_t n = strlen(path), end = strlen(".safetensors");
     if (n > end && strcmp(path + n - end, ".safetensors") == 0) return 1;
-    return in->data && in->bytes >= 8 && memchr(in->data, 0, in->bytes < 9 ? (size_t)in->bytes : 9) != NULL;
+    if (!in->data || in->bytes == 0 || memchr(in->data, 0, in->bytes < 9 ? (size_t)in->bytes : 9) != NULL) return 1;
+    for (n = 0; n < in->bytes && strchr(" \t\r\n", ((const char *)in->data)[n]); n++) { }
+    return n < in->bytes && !strchr("{[/#\xEF", ((const char *)in->data)[n]);          /* what a config starts with; \xEF: a BOM, which it will hear of */
 }
 
 static int check_file(app *a, const char *path)
@@ -957,6 +962,7 @@ static int run_algorithms(app *a)
         smash_write_key(&w, "algorithms");
         smash_write_begin_array(&w);
         for (i = 0; i < registry->count; i++) if (!only || only == &registry->algos[i]) algorithm_json(a, &w, &registry->algos[i]);
+        smash_write_end(&w);
         smash_write_end(&w);
         return json_print(a, &text, &w);
     }
