@@ -419,6 +419,10 @@ SMASH_API smash_grain smash_grain_in_channel(void);      /* axis 1: [-1, 1, -1, 
 SMASH_API smash_grain smash_grain_axis(uint32_t axis);
 SMASH_API smash_grain smash_grain_block(const int32_t *block, uint32_t count);
 
+/* Block size along each of ndim axes, as a config would write it: -1 = the whole axis. ndim <= SMASH_MAX_DIMS; a block with more
+ * sizes than ndim gives its first ones. fails never */
+SMASH_API void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS]);
+
 /* A granularity laid over one shape: block size and block count on every axis. */
 typedef struct smash_grid {
     uint32_t ndim;
@@ -1068,9 +1072,6 @@ SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *confi
  *   fails  ARG NOMEM; CONFIG with every mistake in diags
  *   from   NNI v3 config list; spec and deviations: an unknown op_name warns, ratios at both levels: target_settings win */
 SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan);
-
-/* Block size along each axis as a config would write it: -1 = the whole axis. */
-SMASH_API void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS]);
 #endif
 
 #if !SMASH_NO_ALGO
@@ -2436,6 +2437,18 @@ SMASH__DEF smash_grain smash_grain_block(const int32_t *block, uint32_t count)
     return g;
 }
 
+SMASH__DEF void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS])
+{
+    uint32_t i, lead = grain->kind == SMASH_GRAIN_BLOCK && !grain->pad_back && grain->block_count <= ndim ? ndim - grain->block_count : 0;
+    for (i = 0; i < ndim && i < SMASH_MAX_DIMS; i++) {
+        if (grain->kind == SMASH_GRAIN_ELEMENT) out[i] = 1;
+        else if (grain->kind == SMASH_GRAIN_AXIS) out[i] = i == grain->axis ? 1 : -1;
+        else if (grain->kind != SMASH_GRAIN_BLOCK) out[i] = -1;
+        else if (i < lead || i - lead >= grain->block_count) out[i] = grain->pad_value ? grain->pad_value : 1;
+        else out[i] = grain->block[i - lead];
+    }
+}
+
 /* "1, 2, 3, 6" : the block sizes that divide a dim, for messages */
 SMASH__FN const char *smash__divisors(size_t dim, char out[SMASH__SHAPE_TEXT])
 {
@@ -2449,7 +2462,8 @@ SMASH__FN const char *smash__divisors(size_t dim, char out[SMASH__SHAPE_TEXT])
 SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
 {
     smash_grid g;
-    uint32_t i, lead;
+    int32_t sizes[SMASH_MAX_DIMS];
+    uint32_t i;
     char text[SMASH__SHAPE_TEXT];
     if (!grain || !t || !grid || t->ndim > SMASH_MAX_DIMS || (unsigned)grain->kind > SMASH_GRAIN_BLOCK)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "granularity, tensor or grid is missing or was not initialised");
@@ -2459,17 +2473,11 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->axis, "%q has %u dims, so there is no axis %u to take channels from", smash__name(t), t->ndim, grain->axis);
     if (grain->kind == SMASH_GRAIN_BLOCK && (grain->block_count > t->ndim || grain->block_count > SMASH_MAX_DIMS))
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->block_count, "the block has %u sizes but %q has only %u dims", grain->block_count, smash__name(t), t->ndim);
-    lead = grain->kind == SMASH_GRAIN_BLOCK && !grain->pad_back ? t->ndim - grain->block_count : 0;
+    smash_grain_list(grain, t->ndim, sizes);
     g.blocks = g.block_elements = 1;
     for (i = 0; i < t->ndim; i++) {
-        int32_t size = -1;
+        int32_t size = sizes[i];
         if (t->shape[i] == 0) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "dim %u of %q is 0: there is nothing to divide into blocks", i, smash__name(t));
-        if (grain->kind == SMASH_GRAIN_ELEMENT) size = 1;
-        else if (grain->kind == SMASH_GRAIN_AXIS) size = i == grain->axis ? 1 : -1;
-        else if (grain->kind == SMASH_GRAIN_BLOCK) {
-            if (i < lead || i - lead >= grain->block_count) size = grain->pad_value ? grain->pad_value : 1;
-            else size = grain->block[i - lead];
-        }
         if (size == 0 || size < -1)
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "block size %i along dim %u of %q: it must be -1 (the whole axis) or at least 1", (int)size, i, smash__name(t));
         g.block[i] = size < 0 ? t->shape[i] : (size_t)size;
@@ -2686,7 +2694,7 @@ SMASH__FN void smash__tally(const smash__keys *k, size_t first, size_t n, const 
     else                    SMASH__CALL(k->simd, smash__tally64, ((const double *)k->data + first, n, pass, out));
 }
 
-/* Index of the first NaN or Inf; count if there is none. Only for messages: one key at a time. */
+/* Index of the first NaN or Inf; count if there is none. One key at a time: for messages, and for scores, which are few. */
 SMASH__FN size_t smash__first_bad(const smash__keys *k)
 {
     size_t i = 0;
@@ -8000,8 +8008,8 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
     if (!err && doc->root->type == SMASH_VALUE_ARRAY) {
         const smash_algo *algo = algorithm ? smash_registry_find(config->registry, algorithm) : NULL;
         if (!algo) {
-            smash__say(config, SMASH_ERROR, "missing_algorithm", doc, doc->root, "a bare list is the config_list of one algorithm; name it (%s%q)",
-                       algorithm ? "there is no algorithm " : "--pruner l1_norm, say, or write the list as ", algorithm ? algorithm : "l1_norm_config_list");
+            smash__say(config, SMASH_ERROR, "missing_algorithm", doc, doc->root, "a bare list is the config_list of one algorithm, %s %q%s", algorithm ? "and there is no algorithm" : "which must be named; or write {\"pruner\": ... ,",
+                       algorithm ? algorithm : "l1_norm_config_list", algorithm ? "" : ": the list}");
         } else {
             smash_value *name = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *name);
             if (!name) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
@@ -8552,18 +8560,6 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
             break;
         }
     return SMASH_OK;
-}
-
-SMASH__DEF void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS])
-{
-    uint32_t i, lead = grain->kind == SMASH_GRAIN_BLOCK && !grain->pad_back && grain->block_count <= ndim ? ndim - grain->block_count : 0;
-    for (i = 0; i < ndim && i < SMASH_MAX_DIMS; i++) {
-        if (grain->kind == SMASH_GRAIN_ELEMENT) out[i] = 1;
-        else if (grain->kind == SMASH_GRAIN_AXIS) out[i] = i == grain->axis ? 1 : -1;
-        else if (grain->kind != SMASH_GRAIN_BLOCK) out[i] = -1;
-        else if (i < lead || i - lead >= grain->block_count) out[i] = grain->pad_value ? grain->pad_value : 1;
-        else out[i] = grain->block[i - lead];
-    }
 }
 
 SMASH__FN void smash__write_grain(smash_writer *w, const smash_grain *grain, uint32_t ndim)

@@ -45,8 +45,16 @@ for cc in "gcc -std=c99" "clang -std=c99" "g++ -x c++ -std=c++17" "clang++ -x c+
     done
 done
 
-# 2. fast-math is refused, not computed with
+# 2. arithmetic that would give other bytes is refused, not computed with
 if have gcc; then
+    if printf 'int main(void){return 0;}' | gcc -m32 -x c - -o "$dir/m32" 2>/dev/null; then
+        for x87 in "-mfpmath=387" "-msse -mno-sse2 -mfpmath=sse"; do
+            # shellcheck disable=SC2086
+            if gcc -m32 -std=c99 $x87 -I. -c tests/smash_impl.c -o "$dir/x87.o" >/dev/null 2>&1; then bad=$((bad + 1)); echo "FAILED   x87 ($x87) is accepted"
+            else done_count=$((done_count + 1)); echo "ok       x87 ($x87) is refused"; fi
+        done
+    fi
+    try "gcc -march=sapphirerapids" gcc -std=c99 -O2 -march=sapphirerapids -I. -c tests/smash_impl.c -o "$dir/spr.o"
     if gcc -std=c99 -O2 -ffast-math -I. -c tests/smash_impl.c -o "$dir/fast.o" >/dev/null 2>&1; then bad=$((bad + 1)); echo "FAILED   -ffast-math is accepted"
     else done_count=$((done_count + 1)); echo "ok       -ffast-math is refused"; fi
 fi
@@ -124,6 +132,11 @@ version=$(sed -n 's/^#define SMASH_VERSION_TEXT "\(.*\)"/\1/p' smash.h)
 if head -n 1 smash.h | grep -q "v$version " && head -n 1 smash_cuda.h | grep -q "v$version " && grep -q "^## $version " CHANGELOG.md && [ "$(./smash --version | awk '{print $2}')" = "$version" ]
 then done_count=$((done_count + 1)); echo "ok       version $version in the header, its first line, CHANGELOG and command"
 else bad=$((bad + 1)); echo "FAILED   version $version is not the same everywhere"; fi
+
+if grep -nE '[A-Z]+_(TABLE|BYTES_HERE)|SIZE_[A-Z]+|SELFTEST_DIGEST' README.md CHANGELOG.md; then bad=$((bad + 1)); echo "FAILED   a placeholder is left in a document"; else done_count=$((done_count + 1)); fi
+digest=$(./smash selftest | awk '$1 == "all" {print $2}')
+if grep -q "$digest" CHANGELOG.md; then done_count=$((done_count + 1)); echo "ok       digest $digest is the one in CHANGELOG"
+else bad=$((bad + 1)); echo "FAILED   CHANGELOG does not name the digest $digest"; fi
 
 echo "check: $done_count ok, $bad failed"
 [ "$bad" -eq 0 ]
