@@ -8275,6 +8275,15 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     }
 }
 
+SMASH__FN int smash__name_taken(const smash__resolve *r, uint32_t param, const char *suffix)
+{
+    smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
+    const char *name = smash__join(NULL, r->plan->arena, r->model->params[param].name, suffix, "");
+    int taken = name && smash_model_find_param(r->model, name) >= 0;
+    smash_arena_rewind(r->plan->arena, mark);
+    return taken;
+}
+
 SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
     smash_quant_desc *quant = &row->quant;
@@ -8287,6 +8296,13 @@ SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *e
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return; }
     if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &quant->grain)) { row->skip = 1; return; }
+    if (smash__name_taken(r, row->param, "_scale") || smash__name_taken(r, row->param, "_zero_point") || smash__name_taken(r, row->param, "_packed") ||
+        smash__name_taken(r, row->param, "_shape")) {
+        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed or _shape",
+                   r->model->params[row->param].name, r->model->params[row->param].name);
+        row->skip = 1;
+        return;
+    }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
@@ -8527,7 +8543,8 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
         row->align_row = source_row;
         row->next_dependent = source->first_dependent;
         source->first_dependent = (uint32_t)i;
-        if (smash__probe(r->ctx, &probe), smash__align_dims(&probe, &sp->tensor, row->align_dims, row->align_dim_count, axes, &reduced)) {
+        smash__probe(r->ctx, &probe);
+        if (smash__align_dims(&probe, &sp->tensor, row->align_dims, row->align_dim_count, axes, &reduced)) {
             smash__say(r->config, SMASH_ERROR, "align_dims", row->doc, row->place, "%s follows %s: %s", p->name, sp->name, probe.message);
             row->skip = 1;
             continue;

@@ -366,6 +366,12 @@ static void test_report(void)
     io = smash_io_memory(compressed.data, compressed.used);
     CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"]}]}", &io, &result), SMASH_ERR_CONFIG, "twice");
     CHECK(strstr(said(), "compressed already"), "%s", said());
+    compressed = source;                       /* a tensor that has the name a scale would get */
+    for (i = 0; i + 16 < compressed.used; i++) if (!memcmp(compressed.data + i, "bn.running_mean\"", 16)) memcpy(compressed.data + i, "fc.weight_scale", 15);
+    start();
+    io = smash_io_memory(compressed.data, compressed.used);
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"]}]}", &io, &result), SMASH_ERR_CONFIG, "name taken");
+    CHECK(strstr(said(), "already has a tensor"), "%s", said());
     start();
     CHECK_ERR(&ctx, run("{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"empty\"], \"sparse_ratio\": 0.5}]}", &source_io, &result), SMASH_OK, "empty tensor");
     CHECK(plan.count == 1 && plan.rows[0].skip && strstr(plan.rows[0].note, "empty"), "no note on an empty tensor");

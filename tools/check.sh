@@ -114,7 +114,11 @@ if have gcc && have nm && have size; then
     else bad=$((bad + 1)); echo "FAILED   layer 0 asks for: $names"; fi
 fi
 
-# 6. what the documents show compiles and prints what they say
+# 6. the official safetensors package opens what we write, and numpy reads the same numbers out of it
+if python3 -c 'import numpy, safetensors' 2>/dev/null; then try "official safetensors reader" python3 tests/official_reader.py ./smash examples/models/digits.safetensors "$dir"
+else echo "skipped  Python has no safetensors and numpy"; fi
+
+# 7. what the documents show compiles and prints what they say
 program() { # program SOURCE WANTED-OUTPUT LABEL
     if cc -std=c99 -I. "$1" -o "$dir/doc" 2>"$dir/log" && [ "$("$dir/doc")" = "$2" ]; then done_count=$((done_count + 1)); echo "ok       $3"
     else bad=$((bad + 1)); echo "FAILED   $3"; head -n 20 "$dir/log"; fi
