@@ -8256,6 +8256,37 @@ SMASH__FN int smash__is_end(const char *target)
     return smash__length(target) >= 7 && (smash__same(target, "_input_", 7) || (smash__length(target) >= 8 && smash__same(target, "_output_", 8)));
 }
 
+/* Whose mask an aligned row follows. The source is looked up when all rows are there; until then align_row holds its parameter. */
+SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+{
+    const smash_module *m = &r->model->modules[row->module];
+    const smash_value *name = wish->align ? smash_value_get(wish->align, "module_name") : NULL;
+    const smash_value *what = wish->align ? smash_value_get(wish->align, "target_name") : NULL;
+    const smash_value *dims = wish->align ? smash_value_get(wish->align, "dims") : NULL;
+    const char *module = name && name->type == SMASH_VALUE_STRING ? name->text : m->name, *target = what ? what->text : "weight";
+    ptrdiff_t source = smash_model_find_module(r->model, module), param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, target);
+    int64_t dim;
+    uint32_t d;
+    if (!wish->align && !smash__equal(row->target, "bias")) {
+        row->skip = 1;
+        if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
+            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, sparse_threshold or align",
+                       r->model->params[row->param].name, entry->value ? "" : entry->algo->name, entry->value ? "" : "_");
+        return;
+    }
+    if (param < 0) {
+        row->skip = 1;
+        if (!wish->align) row->note = "kept: this module has no weight to follow";
+        else smash__say(r->config, SMASH_ERROR, "align_source", wish->doc, wish->align, "%s follows %s of %q, but the model has no such target",
+                        r->model->params[row->param].name, target, module);
+        return;
+    }
+    row->align_row = (uint32_t)param;
+    row->align_dim_count = dims ? dims->count : 1;
+    row->align_dims[0] = (int32_t)smash_type_out_axis(m->type);          /* the template's dims [0], right for ConvTranspose too */
+    for (d = 0; dims && d < dims->count; d++) if (smash_value_i64(dims + 1 + d, &dim)) row->align_dims[d] = (int32_t)dim;     /* numbers: each spans one */
+}
+
 SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
     const smash_param *param = &r->model->params[row->param];
@@ -8273,6 +8304,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
         row->skip = 1;
     }
+    else if (!wish->ratio && !wish->threshold) smash__resolve_source(r, entry, row, wish);
 }
 
 SMASH__FN int smash__name_taken(const smash__resolve *r, uint32_t param, const char *suffix)
@@ -8349,38 +8381,6 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     }
     else if (entry->algo->group == SMASH_PRUNER) smash__resolve_pruner(r, entry, row, &wish);
     else smash__resolve_quantizer(r, entry, row, &wish);
-    if (entry->algo->group != SMASH_PRUNER || row->skip || wish.ratio || wish.threshold) return SMASH_OK;
-    if (!wish.align && !smash__equal(target, "bias")) {
-        row->skip = 1;
-        if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
-            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, sparse_threshold or align",
-                       r->model->params[param].name, entry->value ? "" : entry->algo->name, entry->value ? "" : "_");
-        return SMASH_OK;
-    }
-    /* an aligned row: the source is looked up when all rows are there; until then its parameter stands in align_row */
-    {
-        const smash_value *name = wish.align ? smash_value_get(wish.align, "module_name") : NULL;
-        const smash_value *what = wish.align ? smash_value_get(wish.align, "target_name") : NULL;
-        const smash_value *dims = wish.align ? smash_value_get(wish.align, "dims") : NULL;
-        ptrdiff_t source = name && name->type == SMASH_VALUE_STRING ? smash_model_find_module(r->model, name->text) : (ptrdiff_t)module;
-        ptrdiff_t source_param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, what ? what->text : "weight");
-        int64_t dim;
-        uint32_t d;
-        if (source_param < 0) {
-            if (!wish.align) { row->skip = 1; row->note = "kept: this module has no weight to follow"; return SMASH_OK; }
-            smash__say(r->config, SMASH_ERROR, "align_source", wish.doc, wish.align, "%s follows %s of %q, but the model has no such target", r->model->params[param].name,
-                       what ? what->text : "weight", name && name->type == SMASH_VALUE_STRING ? name->text : m->name);
-            row->skip = 1;
-            return SMASH_OK;
-        }
-        row->align_row = (uint32_t)source_param;
-        row->align_dim_count = dims ? dims->count : 1;
-        row->align_dims[0] = (int32_t)smash_type_out_axis(m->type);      /* the template's dims [0], right for ConvTranspose too */
-        for (d = 0; dims && d < dims->count; d++) {
-            const smash_value *e = dims + 1 + d;                         /* numbers: each spans one */
-            if (smash_value_i64(e, &dim)) row->align_dims[d] = (int32_t)dim;
-        }
-    }
     return SMASH_OK;
 }
 
