@@ -1062,7 +1062,7 @@ SMASH_API smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, 
 /* The algorithm active in a group, or NULL. */
 SMASH_API const smash_algo *smash_config_active(const smash_config *config, smash_group group);
 
-/* Check all that can be checked without a model. fails  ARG; CONFIG with every mistake in diags */
+/* Check all that can be checked without a model. fails  ARG NOMEM; CONFIG with every mistake in diags */
 SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
@@ -7550,9 +7550,11 @@ SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config,
         smash_arena_mark mark = smash__scratch_mark(ctx);
         smash_regex re;
         smash_ctx probe;
+        smash_err err;
         smash__probe(ctx, &probe);
-        if (smash_regex_compile(&probe, e->text, e->count, &probe.scratch, &re))
-            smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
+        err = smash_regex_compile(&probe, e->text, e->count, &probe.scratch, &re);
+        if (err) smash__say(config, SMASH_ERROR, err == SMASH_ERR_NOMEM ? "no_memory" : "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
+        if (err == SMASH_ERR_NOMEM) SMASH__FAIL(ctx, err, 0, "%s", probe.message);
         if (smash__ctx(ctx)) ctx->scratch = probe.scratch;
         smash__scratch_rewind(ctx, mark);
     }
@@ -7962,11 +7964,13 @@ SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, 
 SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
 {
     size_t errors, i;
+    int clean = smash__ctx(ctx) && ctx->err == SMASH_OK;
     if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
     errors = config->diags->errors;
     for (i = 0; i < config->count; i++) smash__check_setting(ctx, config, &config->settings[i]);
     for (i = 0; i < config->registry->count; i++) smash__check_algo(ctx, config, &config->registry->algos[i]);     /* inactive ones may have entries, too */
     if (config->diags->errors == errors) return SMASH_OK;
+    if (clean && smash__ctx(ctx) && ctx->err == SMASH_ERR_NOMEM) return SMASH_ERR_NOMEM;     /* a pattern found no memory: no mistake */
     return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
 }
 

@@ -363,7 +363,8 @@ static void test_align_chain(void)
 /* The config runs out of memory at every allocation in turn: NOMEM, nothing leaks, nothing crashes. */
 static void test_no_memory(void)
 {
-    static const char text[] = "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_scheme\": \"affine\"}";
+    static const char text[] = "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names_re\": [\"[abc]+\", \"conv\"], \"exclude_op_names_re\": [\"c1d\"], \"sparse_ratio\": 0.5}],"
+                               " \"quantizer\": \"ptq\", \"ptq_quant_scheme\": \"affine\"}";
     size_t n;
     smash_err err = SMASH_ERR_NOMEM;
     for (n = 1; n < 2000 && err; n++) {
