@@ -8858,17 +8858,14 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         smash_grid grid;
         smash_grain flat = smash_grain_element();
         const smash_tensor *target;
-        smash_tensor mask;
-        uint32_t d;
+        smash_tensor mask, reduced;
+        uint32_t axes[SMASH_MAX_DIMS], d;
         int pooled;
         if (row->skip) continue;
         target = &plan->model->params[row->param].tensor;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
-        mask = smash_tensor_view(SMASH_BOOL, row->kept.data, grid.blocks, row->align_dim_count, grid.count);
-        for (d = 0; d < row->align_dim_count; d++) {
-            int32_t dim = row->align_dims[d];
-            mask.shape[d] = source->shape[dim < 0 ? dim + (int32_t)source->ndim : dim];
-        }
+        SMASH__TRY(smash__align_dims(ctx, source, row->align_dims, row->align_dim_count, axes, &reduced));
+        mask = smash_tensor_view(SMASH_BOOL, row->kept.data, grid.blocks, reduced.ndim, reduced.shape);
         if (!mask.data) mask.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
         if (!mask.data) return SMASH_ERR_NOMEM;
         /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
@@ -8984,13 +8981,6 @@ SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index
     return row && !row->skip ? row : NULL;
 }
 
-SMASH__FN smash_dtype smash__zero_dtype(const smash_quant_desc *desc)
-{
-    uint32_t bits = desc->bits ? desc->bits : 8;
-    if (bits > 8) return desc->is_unsigned ? SMASH_U16 : SMASH_I16;
-    return desc->is_unsigned ? SMASH_U8 : SMASH_I8;
-}
-
 /* What a parameter becomes in the file: the tensors, without data. */
 SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
 {
@@ -8999,7 +8989,7 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_
     smash_dtype dtype;
     smash_grid grid;
     size_t bytes, ndim = p->tensor.ndim;
-    uint32_t n = 1;
+    uint32_t n = 1, bits;
     out[SMASH__OUT_MAIN] = smash_tensor_view(p->tensor.dtype, NULL, 0, p->tensor.ndim, p->tensor.shape);
     out[SMASH__OUT_MAIN].name = p->name;
     *count = 1;
@@ -9015,8 +9005,9 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_
     }
     out[n] = smash_tensor_view(SMASH_F32, NULL, 0, grid.ndim, grid.count);
     out[n++].name = smash__join(ctx, plan->arena, p->name, "_scale", "");
+    bits = row->quant.bits ? row->quant.bits : 8;
     if (row->has_zero) {
-        out[n] = smash_tensor_view(smash__zero_dtype(&row->quant), NULL, 0, grid.ndim, grid.count);
+        out[n] = smash_tensor_view(smash__grid_dtype(bits < 8 ? 8 : bits, row->quant.is_unsigned), NULL, 0, grid.ndim, grid.count);
         out[n++].name = smash__join(ctx, plan->arena, p->name, "_zero_point", "");
     }
     if (smash_dtype_bits(dtype) < 8) {
@@ -9194,13 +9185,15 @@ SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run
 
 /* ---- reading back ---- */
 
-/* Parameter `name` + `suffix`; NOTFOUND without a message if there is none. */
-SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, const char *name, const char *suffix, smash_tensor *out)
+/* Parameter `name` + `suffix`, and opt which one it is; NOTFOUND without a message if there is none. */
+SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, const char *name, const char *suffix, smash_tensor *out, const smash_param **which)
 {
     const char *full = smash__join(ctx, &ctx->scratch, name, suffix, "");
     ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
     if (!full) return SMASH_ERR_NOMEM;
-    return param < 0 ? SMASH_ERR_NOTFOUND : smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
+    if (param < 0) return SMASH_ERR_NOTFOUND;
+    if (which) *which = &model->params[param];
+    return smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
 }
 
 /* X_packed and X_shape as a tensor of 4- or 2-bit integers. The metadata says which; files without it are told by their
@@ -9209,13 +9202,10 @@ SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model,
 {
     smash_tensor packed, shape, t;
     size_t bytes, i;
-    const char *full = smash__join(ctx, &ctx->scratch, name, "_packed", "");
-    ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
+    const smash_param *param;
     smash_err err;
-    if (!full) return SMASH_ERR_NOMEM;
-    if (param < 0) return SMASH_ERR_NOTFOUND;
-    SMASH__TRY(smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &packed));
-    err = smash__load_part(ctx, model, name, "_shape", &shape);
+    SMASH__TRY(smash__load_part(ctx, model, name, "_packed", &packed, &param));
+    err = smash__load_part(ctx, model, name, "_shape", &shape, NULL);
     if (err && err != SMASH_ERR_NOTFOUND) return err;
     if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8 || packed.ndim != 1)
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs to be a row of U8 bytes, with I64 \"%s_shape\" beside it", name, name);
@@ -9226,7 +9216,7 @@ SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model,
         if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
         t.shape[i] = (size_t)dim;
     }
-    t.dtype = model->params[param].meant;
+    t.dtype = param->meant;
     if (!(smash__dtype(t.dtype)->kind & SMASH__PACKED)) {
         t.dtype = zero && zero->dtype == SMASH_U8 ? SMASH_U4 : SMASH_I4;
         if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0]) t.dtype = t.dtype == SMASH_U4 ? SMASH_U2 : SMASH_I2;
@@ -9273,7 +9263,7 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, con
     ptrdiff_t param = smash_model_find_param(model, name);
     smash_err err, has_zero;
     if (param >= 0 && !(SMASH__INTS >> model->params[param].tensor.dtype & 1)) err = SMASH_ERR_NOTFOUND;          /* floats have no scale */
-    else err = smash__load_part(ctx, model, name, "_scale", &scale);
+    else err = smash__load_part(ctx, model, name, "_scale", &scale, NULL);
     if (err && err != SMASH_ERR_NOTFOUND) return err;
     if (err && param < 0) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", name);
     if (err) {
@@ -9281,7 +9271,7 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, con
         *stored = out->dtype;
         return SMASH_OK;
     }
-    has_zero = smash__load_part(ctx, model, name, "_zero_point", &zero);
+    has_zero = smash__load_part(ctx, model, name, "_zero_point", &zero, NULL);
     if (has_zero && has_zero != SMASH_ERR_NOTFOUND) return has_zero;
     err = param >= 0 ? smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &q) : smash__load_packed(ctx, model, name, has_zero ? NULL : &zero, &q);
     if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);

@@ -167,12 +167,17 @@ static void json_begin(app *a, smash_text *text, smash_writer *w)
     smash_write_text(w, SMASH_VERSION_TEXT);
 }
 
-static int json_print(app *a, const smash_text *text, const smash_writer *w)
+static int json_end(app *a, smash_text *text, smash_writer *w)
 {
-    if (w->err) return fail(a, FAILED, "out of memory for the report");
-    fwrite(text->data, 1, text->bytes, stdout);
-    fputc('\n', stdout);
-    return DONE;
+    smash_write_end(w);
+    return w->err || smash_text_put(text, "\n", 1) ? fail(a, FAILED, "out of memory for the report") : DONE;
+}
+
+static int json_print(app *a, smash_text *text, smash_writer *w)
+{
+    int status = json_end(a, text, w);
+    if (!status) fwrite(text->data, 1, text->bytes, stdout);
+    return status;
 }
 
 static void json_text(smash_writer *w, const char *key, const char *value) { smash_write_key(w, key); smash_write_text(w, value); }
@@ -325,7 +330,6 @@ static void compress_json(app *a, job *j, smash_text *text, smash_writer *w)
     }
     smash_write_end(w);
     json_number(w, "seconds", j->seconds);
-    smash_write_end(w);
 }
 
 typedef struct report_line { uint32_t module, param; size_t row; } report_line;
@@ -515,19 +519,16 @@ static int compress_job(app *a, job *j)
     j->peak = a->arena.peak + a->ctx.scratch.peak + (j->model_file.is_mapped ? 0 : (size_t)j->model_file.bytes);
 
     compress_json(a, j, &text, &w);
-    if (j->out[OUT_REPORT].path) {
-        if (w.err || smash_text_put(&text, "\n", 1)) return fail(a, FAILED, "out of memory for the report");
-        output_write(&j->out[OUT_REPORT], 0, text.data, text.bytes);
-        text.bytes--;                                                    /* json_print puts its own end of line */
-    }
+    if ((status = json_end(a, &text, &w)) != DONE) return status;
+    if (j->out[OUT_REPORT].path) output_write(&j->out[OUT_REPORT], 0, text.data, text.bytes);
     if (j->out[OUT_MODEL].path) output_flush(&j->out[OUT_MODEL], j->result.bytes);
     if (j->out[OUT_MASKS].path) output_flush(&j->out[OUT_MASKS], j->result.mask_bytes);
-    if (j->out[OUT_REPORT].path) output_flush(&j->out[OUT_REPORT], text.bytes + 1);
+    if (j->out[OUT_REPORT].path) output_flush(&j->out[OUT_REPORT], text.bytes);
     for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
     for (k = OUTPUTS; k-- > 0;) if (j->out[k].path && output_finish(&j->out[k])) return fail_output(a, &j->out[k]);
 
-    if (is_set(a, FLAG_JSON)) return json_print(a, &text, &w);
-    if (!is_set(a, FLAG_QUIET)) compress_table(a, j);
+    if (is_set(a, FLAG_JSON)) fwrite(text.data, 1, text.bytes, stdout);
+    else if (!is_set(a, FLAG_QUIET)) compress_table(a, j);
     return DONE;
 }
 
@@ -648,7 +649,6 @@ static int run_inspect(app *a)
         smash_write_begin_object(&w);
         for (i = 0; i < model.metadata_count; i++) json_text(&w, model.metadata[i].key, model.metadata[i].value);
         smash_write_end(&w);
-        smash_write_end(&w);
         status = json_print(a, &text, &w);
     } else {
         table_print(&t);
@@ -763,7 +763,7 @@ static int run_diff(app *a)
         }
         if (json) smash_write_end(&w);
     }
-    if (!status && json) { smash_write_end(&w); status = json_print(a, &text, &w); }
+    if (!status && json) status = json_print(a, &text, &w);
     else if (!status) fprintf(a->results, "%lu tensors compared, %lu of them equal; A has %s bytes, B has %s\n", (unsigned long)compared, (unsigned long)equal,
                               number(a, io[0].bytes), number(a, io[1].bytes));
     input_close(&in[0]);
@@ -962,7 +962,6 @@ static int run_algorithms(app *a)
         smash_write_key(&w, "algorithms");
         smash_write_begin_array(&w);
         for (i = 0; i < registry->count; i++) if (!only || only == &registry->algos[i]) algorithm_json(a, &w, &registry->algos[i]);
-        smash_write_end(&w);
         smash_write_end(&w);
         return json_print(a, &text, &w);
     }
