@@ -1,146 +1,221 @@
 #!/bin/sh
-# The wide ring of tests: strict warnings on every compiler that is there, the tests under sanitizers, the symbols that
-# smash.h leaves in a program. Says what it skipped. Run it from the root of the repository: `make check`.
+# The wide ring: the same bytes from every compiler, CPU, core and byte order, no warning anywhere, memory and undefined
+# behaviour watched, readers fuzzed, sizes and documents held to what they say.
+#
+#   sh tools/check.sh [--strict] [SECTION...]     sections: warnings digests memory fuzz sizes docs; none named: all
+#
+# Run it from the root of the repository, after make (`make check` does both). A step whose tool is missing is skipped, and
+# that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
+# a step that failed is shown; logs and programs stay in build/check.
 set -u
 dir=build/check
-bad=0 done_count=0
-mkdir -p "$dir"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-qual -Wcast-align -Wundef -Wformat=2 -Werror"
-gates="SMASH_STATIC SMASH_ONLY_LAYER0 SMASH_NO_STDLIB SMASH_NO_STDIO SMASH_NO_MESSAGES SMASH_NO_SIMD SMASH_NO_MASK SMASH_NO_QUANT SMASH_NO_VALUE
-       SMASH_NO_SELECT SMASH_NO_MODEL SMASH_NO_IO SMASH_NO_CONFIG SMASH_NO_ALGO"
+c_only="-Wmissing-prototypes"
 
-have() { command -v "$1" >/dev/null 2>&1 || { echo "skipped  $1 is not installed"; return 1; }; }
+# ---- what a step may be: each is a shell function, runs in its own process, is silent if all is well, ends 0, 1 or 77 ----
 
-# try LABEL COMMAND...: quiet if it works
-try() {
+need() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed"; exit 77; }; }
+
+# links COMPILER FLAGS...: 77 if it has no library to link with (gcc -m32 without multilib, clang without sanitizers)
+links() {
+    echo 'int main(void) { return 0; }' >"$tmp/links.c"
+    "$@" "$tmp/links.c" -o "$tmp/links" 2>"$tmp/said" || { cat "$tmp/said"; echo "$* links no program here"; exit 77; }
+}
+
+# compile COMPILER FLAGS...: to an object
+compile() { need "$1"; "$@" -o "$tmp/out.o"; }
+
+# refuse COMPILER FLAGS...: the header must not compile, and say why
+refuse() {
+    need "$1"
+    if "$@" -c tests/smash_impl.c -o "$tmp/out.o" 2>"$tmp/said"; then echo "accepted: $*"; return 1; fi
+    grep -q 'error.*bytes' "$tmp/said" || { echo "refused for another reason:"; cat "$tmp/said"; return 1; }
+}
+
+# gate MACRO SYMBOLS COMPILER FLAGS...: compiles without the section, and none of these symbols is left
+gate() {
+    macro=$1 gone=$2; shift 2
+    compile "$@" -D"$macro"=1 -c tests/smash_impl.c || return 1
+    if nm "$tmp/out.o" | grep -E " ($gone)"; then echo "$macro leaves these symbols"; return 1; fi
+}
+
+# program COMPILER FLAGS...: links and runs
+program() { need "$1"; "$@" -o "$tmp/program" -pthread && "$tmp/program"; }
+
+same() { [ "$1" = "$(cat tests/golden/selftest.txt)" ] || { echo "$1"; echo "differs from tests/golden/selftest.txt"; return 1; }; }
+
+# digest THREADS COMPILER FLAGS...: the command says the digests of tests/golden/selftest.txt
+digest() {
+    threads=$1; shift
+    need "$1"; links "$@"
+    "$@" -I. tools/smash.c -o "$tmp/smash" -pthread || return 1
+    for n in $threads; do same "$("$tmp/smash" selftest --threads "$n" 2>&1)" || { echo "threads: $n"; return 1; }; done
+}
+
+# digest_of COMPILER FLAGS...: the same from the small program
+digest_of() { need "$1"; links "$@"; "$@" -I. tests/selftest.c -o "$tmp/selftest" && same "$("$tmp/selftest" 2>&1)"; }
+
+# target NAME OPT: a board or a foreign CPU; those without the upper layers end with the line layer0
+target() {
+    OPT=$2 sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
+    status=$?
+    if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
+    grep -v '^#' "$tmp/said" >"$tmp/digests"
+    n=$(wc -l <"$tmp/digests")
+    if [ "$n" -lt 5 ] || ! head -n "$n" tests/golden/selftest.txt | cmp -s - "$tmp/digests"; then cat "$tmp/said"; return 1; fi
+}
+
+# suite NAME COMPILER FLAGS...: every test program, the examples and the command under these flags
+suite() {
+    name=$1; shift
+    need "$1"; links "$@"
+    "$@" -I. -c tests/smash_impl.c -o "$tmp/impl.o" && "$@" tools/smash.c -o "$tmp/smash" -pthread || return 1
+    for source in tests/test_*.c; do
+        "$@" -I. -DSMASH_COMMAND="\"$tmp/smash\"" "$source" "$tmp/impl.o" -o "$tmp/test" -pthread || return 1
+        "$tmp/test" >"$tmp/said" 2>&1 || { echo "$source under $name:"; head -n 40 "$tmp/said"; return 1; }
+    done
+    for source in examples/[0-9]*.c; do
+        "$@" -I. "$source" -o "$tmp/test" && "$tmp/test" >"$tmp/said" 2>&1 || { echo "$source under $name:"; head -n 40 "$tmp/said"; return 1; }
+    done
+}
+
+# ---- the steps of each section: step LABEL FUNCTION ARGUMENTS... ----
+
+step() {
+    count=$((count + 1))
+    file=$(printf '%s/steps/%04d' "$dir" $count)
     label=$1; shift
-    if "$@" >"$dir/log" 2>&1; then done_count=$((done_count + 1)); echo "ok       $label"; return 0
-    else bad=$((bad + 1)); echo "FAILED   $label: $*"; head -n 40 "$dir/log"; return 1; fi
+    { echo "$section"; echo "$label"; printf "'%s' " "$@"; echo; } >"$file"
 }
 
-# 1. no warning, in C and C++, optimised or not
-for cc in gcc clang; do
-    have $cc || continue
-    for o in -O0 -O2 -O3; do try "$cc $o" $cc -std=c99 $o $warnings -Wmissing-prototypes -I. -c tests/smash_impl.c -o "$dir/$cc.o"; done
-    for tool in smash bench; do try "$cc tools/$tool.c" $cc -std=c99 -O2 $warnings tools/$tool.c -o "$dir/$tool-$cc" -pthread; done
-    for gate in $gates; do try "$cc $gate" $cc -std=c99 -O0 $warnings -D$gate=1 -I. -c tests/smash_impl.c -o "$dir/gate.o"; done
-done
-for cxx in g++ clang++; do
-    have $cxx || continue
-    for o in -O0 -O2; do try "$cxx $o" $cxx -x c++ -std=c++17 $o $warnings -I. -c tests/smash_impl.c -o "$dir/cxx.o"; done
-done
-if have tcc; then try tcc tcc -I. -c tests/smash_impl.c -o "$dir/tcc.o"; fi
-if have musl-gcc; then try musl-gcc musl-gcc -std=c99 -O2 -I. -c tests/smash_impl.c -o "$dir/musl.o"; fi
-if have gcc && echo 'int main(void){return 0;}' | gcc -m32 -x c - -o "$dir/m32" 2>/dev/null; then
-    try "gcc -m32" gcc -m32 -msse2 -mfpmath=sse -std=c99 -O2 $warnings -I. -c tests/smash_impl.c -o "$dir/m32.o"
-else echo "skipped  gcc -m32 has no C library"; fi
-
-for cc in "gcc -std=c99" "clang -std=c99" "g++ -x c++ -std=c++17" "clang++ -x c++ -std=c++17"; do
-    have "${cc%% *}" || continue
-    label=${cc%% *}
-    # shellcheck disable=SC2086
-    for pair in "two_tu_a two_tu_b" "static_twice_a static_twice_b" "rude_user"; do
-        files=; for f in $pair; do files="$files tests/compile/$f.c"; done
-        try "$label ${pair%% *}" $cc $warnings $files -o "$dir/compile" && try "$label ${pair%% *} runs" "$dir/compile"
+section_warnings() {
+    for cc in gcc clang; do
+        for o in -O0 -O2 -O3; do step "$cc $o" compile $cc -std=c99 $o $warnings $c_only -c tests/smash_impl.c; done
+        for tool in smash bench; do step "$cc tools/$tool.c" compile $cc -std=c99 -O2 $warnings -pthread tools/$tool.c; done
     done
-done
-
-# 2. arithmetic that would give other bytes is refused, not computed with
-if have gcc; then
-    if printf 'int main(void){return 0;}' | gcc -m32 -x c - -o "$dir/m32" 2>/dev/null; then
-        for x87 in "-mfpmath=387" "-msse -mno-sse2 -mfpmath=sse"; do
-            # shellcheck disable=SC2086
-            if gcc -m32 -std=c99 $x87 -I. -c tests/smash_impl.c -o "$dir/x87.o" >/dev/null 2>&1; then bad=$((bad + 1)); echo "FAILED   x87 ($x87) is accepted"
-            else done_count=$((done_count + 1)); echo "ok       x87 ($x87) is refused"; fi
+    for cxx in g++ clang++; do
+        for o in -O0 -O2; do step "$cxx $o" compile $cxx -x c++ -std=c++17 $o $warnings -c tests/smash_impl.c; done
+        step "$cxx -std=c++11" compile $cxx -x c++ -std=c++11 $warnings -c tests/smash_impl.c
+    done
+    step tcc compile tcc -Wall -Werror -c tests/smash_impl.c
+    step musl-gcc compile musl-gcc -std=c99 -O2 $warnings -c tests/smash_impl.c
+    step "gcc -m32" compile gcc -m32 -msse2 -mfpmath=sse -std=c99 -O2 $warnings $c_only -c tests/smash_impl.c
+    step "gcc -march=sapphirerapids" compile gcc -std=c99 -O2 -march=sapphirerapids $warnings -c tests/smash_impl.c
+    for gate in "SMASH_NO_MASK smash_mask_" "SMASH_NO_QUANT smash_quant|smash_dequantize" "SMASH_NO_VALUE smash_json_|smash_write_|smash_safetensors_|smash_config_" \
+                "SMASH_NO_SELECT smash_regex_|smash_glob_|smash_config_" "SMASH_NO_MODEL smash_model_|smash_safetensors_" "SMASH_NO_IO smash_io_|smash_safetensors_|smash_run" \
+                "SMASH_NO_CONFIG smash_config_|smash_run" "SMASH_NO_ALGO smash_run|smash_builtins" "SMASH_NO_SELFTEST smash_selftest" \
+                "SMASH_NO_DOUBLE smash_exp|smash_mask_make|smash_quant_measure|smash_json_" "SMASH_ONLY_LAYER0 smash_json_|smash_regex_|smash_model_" \
+                "SMASH_NO_STDLIB malloc|realloc|smash_allocator_libc" "SMASH_NO_STDIO fopen|fread|smash_io_file" "SMASH_NO_MESSAGES smash__vformat" \
+                "SMASH_NO_SIMD smash__.*_avx" "SMASH_STATIC smash__none"; do
+        macro=${gate%% *}
+        step "gcc $macro" gate "$macro" "${gate#* }" gcc -std=c99 -O0 -ffreestanding $warnings $c_only
+        step "clang++ $macro" gate "$macro" "${gate#* }" clang++ -x c++ -std=c++17 -O0 -ffreestanding $warnings
+    done
+    all=; for macro in STDLIB STDIO MESSAGES SIMD MASK QUANT VALUE SELECT MODEL IO CONFIG ALGO SELFTEST DOUBLE; do all="$all -DSMASH_NO_$macro=1"; done
+    for cc in "gcc -std=c99" "clang -std=c99" "g++ -x c++ -std=c++17"; do
+        name=${cc%% *}
+        step "$name every gate at once" compile $cc -O2 $warnings $all -DSMASH_ONLY_LAYER0=1 -c tests/smash_impl.c
+        step "$name every gate at once, static" compile $cc -O2 $warnings $all -DSMASH_STATIC=1 -c tests/smash_impl.c
+        step "$name included first, last, twice" program $cc $warnings tests/compile/two_tu_a.c tests/compile/two_tu_b.c
+        step "$name SMASH_STATIC in two files" program $cc $warnings tests/compile/static_twice_a.c tests/compile/static_twice_b.c
+        step "$name beside rude macros" program $cc $warnings tests/compile/rude_user.c
+    done
+    small="-DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1"
+    for o in -O0 -O2; do
+        for cpu in "-mcpu=cortex-m0" "-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16"; do
+            for part in "-DSMASH_ONLY_LAYER0=1" "-DSMASH_NO_DOUBLE=1" ""; do
+                step "arm-none-eabi-gcc $o ${cpu%% -mfl*} $part" compile arm-none-eabi-gcc -std=c99 $o $cpu -mthumb -ffreestanding $warnings $c_only $small $part -c tests/smash_impl.c
+            done
         done
-    fi
-    try "gcc -march=sapphirerapids" gcc -std=c99 -O2 -march=sapphirerapids -I. -c tests/smash_impl.c -o "$dir/spr.o"
-    if gcc -std=c99 -O2 -ffast-math -I. -c tests/smash_impl.c -o "$dir/fast.o" >/dev/null 2>&1; then bad=$((bad + 1)); echo "FAILED   -ffast-math is accepted"
-    else done_count=$((done_count + 1)); echo "ok       -ffast-math is refused"; fi
-fi
-
-# 3. the same numbers from every compiler, level and thread count
-want=
-for build in "gcc -O0" "gcc -O3 -march=native" "gcc -O2 -std=gnu99 -ffp-contract=fast" "gcc -O2 -DSMASH_NO_SIMD=1" "clang -O0" "clang -O3 -march=native" "clang -O2 -std=gnu99 -ffp-contract=fast" \
-             "gcc -O2 -m32 -msse2 -mfpmath=sse"; do
-    case $build in *-m32*) [ -x "$dir/m32" ] || continue ;; esac
-    cc=${build%% *} flags=${build#* }
-    have $cc || continue
-    # shellcheck disable=SC2086
-    $cc -std=c99 $flags tools/smash.c -o "$dir/smash-any" -pthread 2>"$dir/log" || { bad=$((bad + 1)); echo "FAILED   $build does not compile"; continue; }
-    for n in 1 2 5; do
-        got=$("$dir/smash-any" selftest --threads $n 2>&1) || got="failed: $got"
-        [ -n "$want" ] || want=$got
-        if [ "$got" = "$want" ]; then done_count=$((done_count + 1)); echo "ok       selftest $build, threads $n"
-        else bad=$((bad + 1)); echo "FAILED   selftest $build, threads $n:"; echo "$got"; fi
     done
-done
-echo "$want"
-
-# 4. the tests, with every access and every sum watched
-for cc in gcc clang; do
-    have $cc || continue
-    sane="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-    if ! echo 'int main(void){return 0;}' | $cc $sane -x c - -o "$dir/sane" 2>/dev/null || ! "$dir/sane"; then echo "skipped  $cc has no sanitizers"; continue; fi
-    # shellcheck disable=SC2086
-    $cc -std=c99 $sane -I. -c tests/smash_impl.c -o "$dir/sane.o" || { bad=$((bad + 1)); continue; }
-    try "$cc sanitized command" $cc -std=c99 $sane tools/smash.c -o "$dir/smash-sane" -pthread
-    for test in tests/test_*.c; do
-        name=${test##*/}; name=${name%.c}
-        # shellcheck disable=SC2086
-        if $cc -std=c99 $sane -I. -DSMASH_COMMAND="\"$dir/smash-sane\"" "$test" "$dir/sane.o" -o "$dir/$name" -pthread 2>"$dir/log"; then
-            try "$cc sanitized $name" "$dir/$name"
-        else bad=$((bad + 1)); echo "FAILED   $cc sanitized $name does not compile"; head -n 20 "$dir/log"; fi
-    done
-    for example in examples/[0-9]*.c; do
-        name=${example##*/}; name=${name%.c}
-        # shellcheck disable=SC2086
-        if $cc -std=c99 $sane -I. "$example" -o "$dir/$name" 2>"$dir/log"; then try "$cc sanitized $name" "$dir/$name"
-        else bad=$((bad + 1)); echo "FAILED   $cc sanitized $name does not compile"; head -n 20 "$dir/log"; fi
-    done
-done
-
-# 5. nothing but smash_ names, nothing that can be written to (without pic: else tables of pointers look writable)
-if have gcc && have nm && have size; then
-    gcc -std=c99 -O2 -fno-pic -fno-pie -I. -c tests/smash_impl.c -o "$dir/symbols.o"
-    names=$(nm -g --defined-only "$dir/symbols.o" | awk '{print $3}' | grep -v '^smash_' || true)
-    data=$(size -A "$dir/symbols.o" | awk '$1 ~ /^\.(data|bss|tdata|tbss)/ {n += $2} END {print n + 0}')
-    if [ -z "$names" ] && [ "$data" -eq 0 ]; then done_count=$((done_count + 1)); echo "ok       only smash_ names, no writable data"
-    else bad=$((bad + 1)); echo "FAILED   names: $names; writable bytes: $data"; fi
-    gcc -std=c99 -Os -ffreestanding -fno-stack-protector -DSMASH_ONLY_LAYER0=1 -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1 -I. -c tests/smash_impl.c -o "$dir/layer0.o"
-    # memcpy and memset may come from the compiler itself, and so does the cpu check
-    names=$(nm -u "$dir/layer0.o" | awk '{print $2}' | grep -v -e '^memcpy$' -e '^memset$' -e '^_GLOBAL_OFFSET_TABLE_$' -e '^__cpu_' || true)
-    if [ -z "$names" ]; then done_count=$((done_count + 1)); echo "ok       layer 0 asks for nothing from a C library"
-    else bad=$((bad + 1)); echo "FAILED   layer 0 asks for: $names"; fi
-fi
-
-# 6. the official safetensors package opens what we write, and numpy reads the same numbers out of it
-if python3 -c 'import numpy, safetensors' 2>/dev/null; then try "official safetensors reader" python3 tests/official_reader.py ./smash examples/models/digits.safetensors "$dir"
-else echo "skipped  Python has no safetensors and numpy"; fi
-
-# 7. what the documents show compiles and prints what they say
-program() { # program SOURCE WANTED-OUTPUT LABEL
-    if cc -std=c99 -I. "$1" -o "$dir/doc" 2>"$dir/log" && [ "$("$dir/doc")" = "$2" ]; then done_count=$((done_count + 1)); echo "ok       $3"
-    else bad=$((bad + 1)); echo "FAILED   $3"; head -n 20 "$dir/log"; fi
 }
-awk '/^```c$/ {on = 1; next} /^```$/ {if (on) exit} on' README.md >"$dir/readme.c"
-program "$dir/readme.c" "$(awk '/^```text$/ {on = 1; next} /^```$/ {if (on) exit} on' README.md)" "README program"
-awk '/^   A PROGRAM$/ {on = 1; next} /^   CONTENTS/ {exit} on' smash.h | sed 's/^       //' >"$dir/header.c"
-program "$dir/header.c" "$(sed -n 's|^.*return 0; *// \(.*\)$|\1|p' "$dir/header.c")" "program in the header"
-contents=$(awk '/^   CONTENTS/ {on = 1; next} /^   OPTIONS/ {exit} on' smash.h | grep -o '>>[a-z]*' | sort -u | grep -v '>>impl\|>>core-impl\|>>tensor-impl')
-for tag in $contents; do
-    if [ "$(grep -c "MARK: - .*$tag\$" smash.h)" -eq 1 ] && [ "$(grep -c "MARK: - .*$tag-impl\$" smash.h)" -eq 1 ]; then done_count=$((done_count + 1))
-    else bad=$((bad + 1)); echo "FAILED   banner $tag does not stand once in each half"; fi
-done
-version=$(sed -n 's/^#define SMASH_VERSION_TEXT "\(.*\)"/\1/p' smash.h)
-if head -n 1 smash.h | grep -q "v$version " && head -n 1 smash_cuda.h | grep -q "v$version " && grep -q "^## $version " CHANGELOG.md && [ "$(./smash --version | awk '{print $2}')" = "$version" ]
-then done_count=$((done_count + 1)); echo "ok       version $version in the header, its first line, CHANGELOG and command"
-else bad=$((bad + 1)); echo "FAILED   version $version is not the same everywhere"; fi
 
-if grep -nE '[A-Z]+_(TABLE|BYTES_HERE)|SIZE_[A-Z]+|SELFTEST_DIGEST' README.md CHANGELOG.md; then bad=$((bad + 1)); echo "FAILED   a placeholder is left in a document"; else done_count=$((done_count + 1)); fi
-digest=$(./smash selftest | awk '$1 == "all" {print $2}')
-if grep -q "$digest" CHANGELOG.md; then done_count=$((done_count + 1)); echo "ok       digest $digest is the one in CHANGELOG"
-else bad=$((bad + 1)); echo "FAILED   CHANGELOG does not name the digest $digest"; fi
+section_digests() {
+    for cc in gcc clang; do
+        for flags in "-std=c99 -O0" "-std=c99 -O2" "-std=gnu11 -O2" "-std=c99 -Os" "-std=gnu11 -O3 -march=native" "-std=gnu11 -O2 -mfma -ffp-contract=fast" \
+                     "-std=c99 -O2 -DSMASH_NO_SIMD=1" "-std=gnu11 -O3 -march=native -ffp-contract=fast -DSMASH_NO_SIMD=1"; do
+            step "$cc $flags" digest "1 2 7" $cc $flags
+        done
+    done
+    for flags in "-O0" "-O2" "-O3 -march=native -ffp-contract=fast"; do
+        step "g++ $flags" digest_of g++ -x c++ -std=c++17 $flags
+        step "clang++ $flags" digest_of clang++ -x c++ -std=c++17 $flags
+    done
+    step tcc digest "1 2 7" tcc
+    step "musl-gcc -static" digest "1 2 7" musl-gcc -std=c99 -O2 -static
+    for flags in "-O0" "-O2 -mfpmath=387" "-O3 -march=native -mfpmath=387 -std=gnu11 -ffp-contract=fast" "-O2 -mno-sse"; do step "gcc -m32 $flags (x87)" digest "1 7" gcc -m32 $flags; done
+    step "g++ -m32 -O2 -mfpmath=387 (x87)" digest_of g++ -x c++ -m32 -O2 -mfpmath=387
+    for cc in gcc clang; do step "$cc -m32 -msse2" digest "1 7" $cc -m32 -O2 -msse2 -mfpmath=sse; done
+    for cc in gcc clang; do for flags in -ffast-math -Ofast; do step "$cc $flags is refused" refuse $cc $flags; done; done
+    step "gcc -m32 -march=pentium is refused" refuse gcc -m32 -march=pentium
+    step "clang -m32 -mno-sse2 is refused" refuse clang -m32 -mno-sse2
+    for board in m0 m3 m4f m7 m33 m55; do
+        for o in -Os "-O3 -ffp-contract=fast"; do step "Cortex-$board $o" target $board "$o"; done
+    done
+    for cpu in aarch64 riscv64 ppc64 wasm; do
+        for o in -O0 "-O3 -ffp-contract=fast"; do step "$cpu $o" target $cpu "$o"; done
+    done
+}
 
-echo "check: $done_count ok, $bad failed"
-[ "$bad" -eq 0 ]
+section_memory() {
+    for cc in gcc clang; do step "$cc AddressSanitizer, UBSan, LeakSanitizer" suite asan $cc -std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer; done
+    step "clang MemorySanitizer" suite msan clang -std=c99 -g -O1 -fsanitize=memory -fno-sanitize-recover=all -fno-omit-frame-pointer
+}
+
+section_fuzz() { :; }
+
+section_sizes() { step "code, stack and symbols" sh tools/size.sh --check; }
+
+section_docs() {
+    step "documents against the code" python3 tools/docs.py
+    step "official safetensors reader" official_reader
+}
+
+official_reader() {
+    python3 -c 'import numpy, safetensors' 2>/dev/null || { echo "Python has no safetensors and numpy"; return 77; }
+    python3 tests/official_reader.py ./smash examples/models/digits.safetensors "$tmp"
+}
+
+# ---- one step, in its own process ----
+
+if [ "${1-}" = --step ]; then
+    file=$2
+    section=$(sed -n 1p "$file") label=$(sed -n 2p "$file") start=$(date +%s)
+    tmp=$dir/work/${file##*/}
+    mkdir -p "$tmp"
+    (eval "$(sed -n 3p "$file")") >"$tmp/log" 2>&1
+    status=$?
+    seconds=$(($(date +%s) - start))
+    case $status in
+    0)  word=ok; text= ;;
+    77) word=skipped; text="  ($(tail -n 1 "$tmp/log"))" ;;
+    *)  word=FAILED; text="
+$(head -n 40 "$tmp/log" | sed 's/^/    /')
+    the step: $(sed -n 3p "$file")" ;;
+    esac
+    printf '%-8s %-9s %4d s  %s%s\n' $word "$section" $seconds "$label" "$text"
+    echo "$section $word $seconds" >"$file.result"
+    [ $word = FAILED ] || rm -rf "$tmp"
+    exit 0
+fi
+
+# ---- all of them ----
+
+strict=0
+if [ "${1-}" = --strict ]; then strict=1; shift; fi
+[ $# -gt 0 ] || set -- warnings digests memory fuzz sizes docs
+rm -rf "$dir"
+mkdir -p "$dir/steps" "$dir/work"
+count=0 begun=$(date +%s)
+for section in "$@"; do "section_$section" || exit 2; done
+ls "$dir"/steps/* | xargs -n 1 -P "$(getconf _NPROCESSORS_ONLN)" sh tools/check.sh --step
+echo
+cat "$dir"/steps/*.result | awk -v planned=$count -v strict=$strict -v seconds=$(($(date +%s) - begun)) '
+    { if (!($1 in n)) order[++sections] = $1; n[$1]++; c[$1 " " $2]++; c["all " $2]++; t[$1] += $3; done++ }
+    END {
+        printf "%-10s %6s %6s %8s %7s %8s\n", "section", "steps", "ok", "skipped", "failed", "seconds"
+        for (i = 1; i <= sections; i++) { s = order[i]; printf "%-10s %6d %6d %8d %7d %8d\n", s, n[s], c[s " ok"], c[s " skipped"], c[s " FAILED"], t[s] }
+        printf "\ncheck: %d ok, %d failed, %d skipped, %d s\n", c["all ok"], c["all FAILED"], c["all skipped"], seconds
+        if (done != planned) { printf "only %d of %d steps ran\n", done, planned; exit 1 }
+        exit c["all FAILED"] > 0 || (strict && c["all skipped"] > 0)
+    }'
