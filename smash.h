@@ -946,7 +946,7 @@ SMASH_API smash_io smash_io_memory(const void *data, size_t bytes);
 /* A stdio FILE* opened "rb" or "wb+" or "r+b"; passed as void* so that this header needs no <stdio.h>.
  *   file   io   must outlive the io; its position moves, here and with every read and write
  *   needs nothing but the FILE's own buffer; exact everywhere
- *   fails  the returned io has no read and no write if the size cannot be told; files over LONG_MAX bytes are refused */
+ *   fails  the returned io has no read and no write if the size cannot be told; files whose size is no long are refused */
 SMASH_API smash_io smash_io_file(void *file);
 #endif
 
