@@ -13,7 +13,7 @@
     the ```text block behind it, or the comment behind its `return 0;`. Each ```json block is a config that `smash check` takes.
     Each line of a ```sh block exits with 0; if lines begin with `$ `, the others are the exact output. ```console is not run.
  4. One version: SMASH_VERSION_TEXT, the three numbers, line 1 of both headers, the top of CHANGELOG.md, `smash --version`.
- 5. One digest: CHANGELOG.md, the pin in tests/, `smash selftest`.
+ 5. One digest: CHANGELOG.md, tests/golden/selftest.txt, `smash selftest`.
  6. No placeholder is left in a document or a comment of the header.
 """
 import os, re, subprocess, sys, tempfile
@@ -237,12 +237,13 @@ def check_version(header):
 
 
 def check_digest():
-    digest = run("./smash selftest".split()).stdout.split()[-1]
+    lines = run(["./smash", "selftest"]).stdout
+    digest = lines.split()[-1]
     newest = re.split(r"^## .*$", read("CHANGELOG.md"), flags=re.M)[1]
     if f"`{digest}`" not in newest:
         fail("CHANGELOG.md", 1, f"the newest entry does not name the digest that ./smash prints, {digest}")
-    if f'"all {digest}"' not in read("tests/test_algo.c"):
-        fail("tests/test_algo.c", 1, f"does not pin the digest that ./smash prints, {digest}")
+    if lines != read("tests/golden/selftest.txt"):
+        fail("tests/golden/selftest.txt", 1, "is not what ./smash selftest prints:\n" + lines)
     return digest
 
 
