@@ -464,7 +464,7 @@ typedef struct smash_grid {
 } smash_grid;
 
 /* Lay grain over the shape of t. DEFAULT is the whole tensor here.
- *   t      in   shape only; data and dtype are not looked at     grid  out
+ *   grain  in     t  in  shape only; data and dtype are not looked at     grid  out
  *   needs nothing; exact everywhere
  *   fails  ARG; RANGE(axis) for a block size of 0 or below -1; SHAPE(axis) when the block has more axes than t or does not divide
  *          it (the message lists block sizes that do), t has no such axis, or a dim of t is 0; OVERFLOW(axis); *grid untouched
@@ -540,11 +540,11 @@ SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc,
 SMASH_API smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes);
 
 /* A mask that follows another one: a position goes only if everything it depends on is gone.
- *   src, src_grain  in   a mask and the granularity it was made with (opt: elements); src_shape  in  the tensor it masks
+ *   src             in   bool or u8     src_shape  in  the tensor it masks     src_grain  opt  what it was made with; NULL: elements
  *   dims            in   axes of src_shape that survive, ascending; negative counts from the end; all the
  *                        others are reduced by "any kept". Their sizes are the shape of the result.
- *   dst             out  bool or u8, shape = grid of dst_grain (opt: elements) over that shape: a block is kept if any of it
- *                        is; may not alias src
+ *   dst             out  bool or u8, shape = grid of dst_grain over that shape: a block is kept if any of it is; may not alias src
+ *   dst_grain       opt  NULL: elements
  *   needs           nothing, O(elements of src_shape); exact everywhere
  *   fails           ARG DTYPE SHAPE RANGE(dims, block size) OVERFLOW; dst untouched
  *   from            NNI v3 align; dims that name every axis reduce nothing (there they reduce everything) */
@@ -553,12 +553,12 @@ SMASH_API smash_err smash_mask_align(smash_ctx *ctx, const smash_tensor *src, co
                                      const smash_grain *dst_grain, const smash_tensor *dst);
 
 /* Block mask to one bool per element.
- *   mask  in   bool or u8, grid shape of grain (opt: elements)     full  out  bool or u8; may not alias mask
+ *   mask  in  bool or u8, grid shape of grain     grain  opt  NULL: elements     full  out  bool or u8; may not alias mask
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE(block size) OVERFLOW; full untouched */
 SMASH_API smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *full);
 
 /* Write zeros where the mask says so, in place.
- *   w      io   f32 f64 f16 bf16, not SMASH_TENSOR_CONST     mask  in  bool or u8, grid shape of grain (opt: elements)
+ *   w      io   f32 f64 f16 bf16, not SMASH_TENSOR_CONST     mask  in  bool or u8, grid shape of grain     grain  opt  NULL: elements
  *   needs nothing, O(n)
  *   exact  masked numbers become +0; the rest keeps its bits
  *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW; w untouched
@@ -634,7 +634,8 @@ SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc,
 SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
                                      const smash_tensor *zero, const smash_tensor *x);
 
-/* Distance of w from what q stands for, without materialising it. w, scale, zero and q as above.
+/* Distance of w from what q stands for, without materialising it.
+ *   w, scale, zero, q  in  as for smash_quantize and smash_dequantize
  *   stats  out  mse, max_abs_error and snr_db as smash_tensor_distance gives them for w and dequantized q in f32
  *   needs  scratch: 64 bytes per 65,536 elements; O(n)        exact  as smash_tensor_distance
  *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need); stats untouched */
@@ -798,7 +799,7 @@ typedef struct smash_regex { const uint32_t *code; uint32_t count; uint32_t stat
  *   \w      ASCII letters, digits, _ and every code point from 128 on; \d is 0-9, \s is 9-13 and 28-32; (?i) folds ASCII letters;
  *           (?a) and (?u) change nothing. \B is the opposite of \b on an empty text too (Python from 3.14 on)
  *   bytes   that are not UTF-8 count as the code point of their value, in patterns and texts
- *   arena   io  gets the program; may be &ctx->scratch
+ *   pattern  in  bytes long     arena  io  gets the program; may be &ctx->scratch     out  out
  *   needs   4 bytes of arena a state and a class, 8 a range; 24 bytes of scratch a group; O(pattern + states), n^1.5 in the
  *           ranges of one class; no recursion
  *   exact   everywhere
@@ -965,9 +966,9 @@ typedef struct smash_safetensors_desc {
 } smash_safetensors_desc;
 
 /* Read the header of a safetensors file into a model; the data stays where it is.
- *   io      in   must outlive the model               model  out  initialised here, in arena; finished
+ *   io      in   must outlive the model     arena  io  not ctx->scratch     model  out  initialised here, in arena; finished
  *   diags   opt, io  the violated rule with its place
- *   needs   arena about 200 bytes a tensor plus the names, not ctx->scratch; scratch about 7 x the header, whatever it says at
+ *   needs   arena about 200 bytes a tensor plus the names; scratch about 7 x the header, whatever it says at
  *           most 16 x and 4 KB; O(header log tensors)
  *   exact   the rules of the reference implementation: header length, UTF-8, JSON object, dtype, shape and data_offsets,
  *           string metadata, sizes = shape x dtype, no hole, no overlap, no trailing byte. Stricter: no key twice, no other
@@ -980,7 +981,7 @@ SMASH_API smash_err smash_safetensors_read(smash_ctx *ctx, const smash_safetenso
 
 /* The numbers of one parameter: its own data, a view into the map, or bytes read into arena (in host byte order).
  *   view    out  data aligned for its dtype; SMASH_TENSOR_CONST unless it was read into arena
- *   arena   opt, io  may be &ctx->scratch
+ *   model   in     arena  opt, io  may be &ctx->scratch
  *   needs   arena: the tensor's bytes, unless the model has its data, or it is mapped and aligned; O(bytes read)
  *   exact   everywhere
  *   fails   ARG OVERFLOW NOMEM(ctx->need) IO; *view untouched */
@@ -1224,10 +1225,10 @@ SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_
 
 /* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it: X with X_scale, or X_packed with
  * X_scale and X_shape, and X_zero_point where it is not all zero.
- *   model   in   finished     name  in  full name before compression: "conv1.weight"
+ *   model   in   finished     name  in  full name before compression: "conv1.weight"     arena  io  not ctx->scratch
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
- *   needs   arena, which is not ctx->scratch: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
+ *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
  *   exact   everywhere
  *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
  *           scale or zero point is none; *out untouched */

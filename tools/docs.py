@@ -4,7 +4,8 @@
  1. Comments. The lines without a blank one between them that hold a SMASH_API declaration are its paragraph; the comments
     in it that begin in column 0, or stand behind the declaration, are what is said of all functions in the paragraph. They must
     - have `needs`, `exact` and `fails`: each at the start of a line, or after `;` or two blanks, or listed as `needs, exact`;
-    - name every pointer parameter as a word. Not ctx, desc and user: the opening comment says once what they may be;
+    - say of every pointer parameter, or several, whether it is read or written: `a, b  in` (or out, io, opt), at the start of
+      a line or after two blanks. Not of ctx, desc and user: the opening comment says once what they may be;
     - name exactly the error codes that can come back. Those are found in the implementation: the SMASH_ERR_ words of the
       function and of everything it calls, less comparisons, less SWALLOWED below. DEVICE is said once, in the opening
       comment, and OVERFLOW of a size may be said or not where NOMEM is.
@@ -29,7 +30,7 @@ SWALLOWED = {
     "smash_config_check": ("LIMIT SYNTAX UNSUPPORTED", FINDING),
     "smash_config_resolve": ("LIMIT RANGE SHAPE SYNTAX UNSUPPORTED", FINDING),
     "smash_builtins": ("*", "only hands out the functions"),
-    "smash_selftest": ("*", "says `what failed`"),
+    "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
 CALLED_THROUGH = {"->apply(": "smash_builtins"}     # a pointer: where the functions stand that it may call
 NOT_RUN = {"make test": "it runs this gate's neighbours, and takes longer than all of it"}
@@ -114,9 +115,10 @@ def check_comments(header, implementation):
         for word in ("needs", "exact", "fails"):
             if not re.search(label % word, said, re.M):
                 fail("smash.h", line, f"{first}: its comment has no `{word}`")
+        arguments = re.findall(r"\w+", " ".join(re.findall(r"(?:^|\s\s|; )\s*((?:\w+, )*\w+) +(?:in|out|io|opt|\(opt)\b", said, re.M)))
         for name, parameters, at_line in functions:
             for p in pointer_names(parameters):
-                if p not in ("ctx", "desc", "user") and not re.search(rf"\b{p}\b", said):
+                if p not in ("ctx", "desc", "user", *arguments):
                     fail("smash.h", at_line, f"{name}: its comment does not say what `{p}` is")
         fails = re.split(label % "fails", said, maxsplit=1, flags=re.M)
         fails = re.split(label % "needs|exact|from", fails[2], maxsplit=1, flags=re.M)[0] if len(fails) == 3 else ""
