@@ -112,10 +112,9 @@ program "program: apply a mask" "return smash_mask_apply(&ctx, NULL, &mask, &w);
 program "program: convert a tensor of f16 to f32" "return smash_tensor_convert(&ctx, &q, &w);"
 program "program: convert one f16 to f32" "single = smash_f16_to_f32(half); return 0;"
 program "program: digest" "return (int)smash_digest_of(data, sizeof data);"
-if grep -q SMASH_NO_DOUBLE smash.h; then
-    library "layer 0, SMASH_NO_MESSAGES, SMASH_NO_DOUBLE" "$single" -DSMASH_NO_MESSAGES=1 -DSMASH_NO_DOUBLE=1
-    program "program without double: quantize to int8 and back" "$int8"
-fi
+library "layer 0, SMASH_NO_MESSAGES, SMASH_NO_DOUBLE" "$single" -DSMASH_NO_MESSAGES=1 -DSMASH_NO_DOUBLE=1
+program "program without double: quantize to int8 and back" "$int8"
+program "program without double: dequantize int8" "return smash_dequantize(&ctx, &quant, &q, &scale, NULL, &w);"
 row "largest stack frame of layer 0, bytes" "${frame_m0%% *}" "${frame_m4f%% *}"
 cat "$dir/sizes.txt"
 
