@@ -62,12 +62,16 @@
 
    MEMORY   Nothing is allocated that you did not hand over: outputs are your buffers, temporaries come from ctx.scratch, which
    every call gives back; longer-lived things (a parsed config, a model) go into an arena you name. An arena is a buffer, an
-   allocator, or both; its `peak` says how much was needed. No function of layer 0 uses 512 bytes of stack on Cortex-M.
+   allocator, or both; its `peak` says how much was needed. No function of layer 0 uses 512 bytes of stack on Cortex-M, and
+   none of the others 2 KB on a 64-bit machine.
    ERRORS   smash_err, 0 is success. ctx keeps the first failure: code, sentence, function, index, missing bytes. Arguments are
    checked before the first write, so a refused call leaves its outputs alone; the one exception is NONFINITE from a
    single-pass kernel, whose output is then unspecified but in bounds. No assert, abort, exit, errno or output. ctx may be NULL:
    the message is lost, and calls that need scratch answer NOMEM. Pointers that are not called opt must be valid. Every call
    that takes tensors also answers DEVICE for one that lies on a GPU.
+   COMMENTS name each function's arguments (in, out, io = both, opt = may be NULL; ctx and desc always may: a NULL desc is the
+   zeroed one), what it needs (memory from elsewhere, time; "nothing" = O(1) and none), what of it is exact (the same bits on every
+   machine) and how it fails (codes without SMASH_ERR_, with what ctx->index or ctx->need says of them).
    THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
@@ -234,55 +238,65 @@ typedef struct smash_ctx {
 } smash_ctx;
 
 /* Prepare a ctx without memory: calls that need scratch answer NOMEM until ctx->scratch is set.
- *   ctx    out  zeroed, version stamped            exact  -
- *   fails  never */
+ *   ctx  out  zeroed, version and size stamped; left alone if size is that of another version, and then it counts as no ctx
+ *   needs nothing; exact everywhere; fails never */
 #define smash_ctx_init(ctx) smash_ctx_init_version((ctx), SMASH_VERSION, sizeof(smash_ctx))
 SMASH_API void smash_ctx_init_version(smash_ctx *ctx, uint32_t version, size_t size);
 
-/* Forget the failure; keep memory, threads and flags. */
+/* Forget the failure; keep memory, threads and flags.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API void smash_ctx_reset(smash_ctx *ctx);
 
-/* "SMASH_ERR_SHAPE" for SMASH_ERR_SHAPE; "SMASH_ERR_?" for a number that is no code. */
+/* "SMASH_ERR_SHAPE" for SMASH_ERR_SHAPE; "SMASH_ERR_?" for a number that is no code. Static text.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API const char *smash_err_name(smash_err err);
 
-/* SMASH_VERSION of the implementation that was compiled, to compare with the header's. */
+/* SMASH_VERSION of the implementation that was compiled, to compare with the header's.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API uint32_t smash_version(void);
 
-/* Arena over a buffer, an allocator or both.
- *   buffer     opt  bytes long, any alignment        allocator  opt  must outlive the arena
- *   fails  never; with neither, every allocation is NOMEM */
+/* Arena over a buffer, an allocator or both; with neither, every allocation is NOMEM.
+ *   arena  out     buffer  opt  bytes long, any alignment     allocator  opt  must outlive the arena
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API void smash_arena_init(smash_arena *arena, void *buffer, size_t bytes, const smash_allocator *allocator);
 
 /* bytes from the arena, aligned to 16, not cleared; freed by a rewind or smash_arena_release.
- *   needs  O(1), at most one allocator call
- *   fails  returns NULL: NOMEM(ctx->need) in ctx */
+ *   arena  io
+ *   needs  at most one allocator call, for 64 KiB or more; O(1)
+ *   exact  the bytes taken, for one alignment of the buffer
+ *   fails  returns NULL: ARG (no arena) NOMEM(ctx->need) in ctx */
 SMASH_API void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t bytes);
 
-/* count objects of size bytes each, product checked. fails  NULL: OVERFLOW NOMEM(ctx->need) */
+/* smash_arena_alloc for count objects of size bytes each, product checked.
+ *   arena  io     needs, exact  as smash_arena_alloc     fails  returns NULL: ARG OVERFLOW NOMEM(ctx->need) in ctx */
 SMASH_API void *smash_arena_array(smash_ctx *ctx, smash_arena *arena, size_t count, size_t size);
 
-/* Remember the fill level; give everything taken since back. A mark dies with any earlier rewind. */
+/* Remember the fill level; give everything taken since back. A mark dies with any earlier rewind.
+ *   arena  io  the one the mark is of     needs nothing, O(blocks given back); exact everywhere; fails never */
 SMASH_API smash_arena_mark smash_arena_get_mark(const smash_arena *arena);
 SMASH_API void smash_arena_rewind(smash_arena *arena, smash_arena_mark mark);
 
-/* Give every block back to the allocator and start over; keeps buffer, allocator and peak. */
+/* Give every block back to the allocator and start over; keeps buffer, allocator and peak.
+ *   arena  io     needs nothing, O(blocks); exact everywhere; fails never */
 SMASH_API void smash_arena_release(smash_arena *arena);
 
 #if !SMASH_NO_STDLIB
-/* malloc, realloc and free as an allocator. Nothing uses it unless you pass it. */
+/* malloc, realloc and free as an allocator. Nothing uses it unless you pass it.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_allocator *smash_allocator_libc(void);
 #endif
 
 /* Nearest integer, ties to even (ONNX, PyTorch) or ties away from zero (TFLite, ncnn), from the bits:
  * no libm, no rounding mode, the same everywhere.
- *   x      in   |x| < 2^31 (float) or 2^63 (double); beyond that, and for NaN, the nearest limit or 0
- *   exact  yes */
+ *   x  |x| < 2^31 (float) or 2^63 (double); beyond that the nearest limit, for NaN 0
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API int32_t smash_round_half_even(float x);
 SMASH_API int32_t smash_round_half_away(float x);
 SMASH_API int64_t smash_round_half_even_f64(double x);
 SMASH_API int64_t smash_round_half_away_f64(double x);
 
-/* 1 if x is neither NaN nor Inf; tested on the bits, so it survives every compiler flag. */
+/* 1 if x is neither NaN nor Inf; tested on the bits, so it survives every compiler flag.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API int smash_is_finite(float x);
 SMASH_API int smash_is_finite_f64(double x);
 
@@ -290,7 +304,9 @@ SMASH_API int smash_is_finite_f64(double x);
 /* e^x, natural logarithm, hyperbolic tangent, square root, without libm.
  *   exact  same bits everywhere (no product can be contracted); sqrt is correctly rounded
  *   error  exp, log: < 1 ulp; tanh: < 3 ulp, against the exact value
- *   edges  exp overflows to Inf and underflows to 0; log(0) = -Inf, log and sqrt of x < 0 = NaN; NaN gives the NaN 0x7FF8000000000000 */
+ *   edges  exp overflows to Inf and underflows to 0; log(0) = -Inf, log and sqrt of x < 0 = NaN; NaN gives the NaN 0x7FF8000000000000
+ *   needs nothing; fails never
+ *   from   polynomials of FreeBSD msun (Sun, 1993) */
 SMASH_API double smash_exp(double x);
 SMASH_API double smash_log(double x);
 SMASH_API double smash_tanh(double x);
@@ -298,7 +314,10 @@ SMASH_API double smash_sqrt(double x);
 #endif
 
 /* 64-bit digest of a byte stream; equals XXH64 with seed 0, so `xxh64sum` checks it.
+ *   d      out for init, io for add, in for end     data  in  bytes long, any alignment; may be NULL if bytes is 0
+ *   needs nothing, O(bytes)
  *   exact  same on every byte order and alignment, however the stream is cut
+ *   fails  never
  *   from   Yann Collet, XXH64 specification */
 typedef struct smash_digest { uint64_t lane[4]; uint64_t total; unsigned char tail[32]; } smash_digest;
 SMASH_API void smash_digest_init(smash_digest *d);
@@ -307,6 +326,7 @@ SMASH_API uint64_t smash_digest_end(const smash_digest *d);
 SMASH_API uint64_t smash_digest_of(const void *data, size_t bytes);
 
 /* Next number of a splitmix64 sequence; *rng is the whole state, any seed is good.
+ *   rng    io     needs nothing; exact everywhere; fails never
  *   from   Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195 */
 SMASH_API uint64_t smash_random(uint64_t *rng);
 
@@ -359,24 +379,27 @@ typedef struct smash_tensor {
     const char *name;                    /* for messages; may be NULL */
 } smash_tensor;
 
-/* Bits of one element; 0 for NONE. Name as safetensors writes it ("F32", "BF16", packed ones "I4"), and
- * back: SMASH_DTYPE_NONE if there is no such name. */
+/* Bits of one element; 0 for NONE. Name as safetensors writes it ("F32", "BF16", packed ones "I4"; static text), and
+ * back: SMASH_DTYPE_NONE if there is no such name.
+ *   name  in  bytes long, need not be terminated     needs nothing; exact everywhere; fails never */
 SMASH_API uint32_t smash_dtype_bits(smash_dtype dtype);
 SMASH_API const char *smash_dtype_name(smash_dtype dtype);
 SMASH_API smash_dtype smash_dtype_from_name(const char *name, size_t bytes);
 
 /* A view. Nothing is checked here; every call checks what it is given.
- *   data   in   bytes long, aligned to the element      shape  in   ndim <= SMASH_MAX_DIMS sizes
- *   fails  never; ndim over the limit gives a tensor that every call refuses */
+ *   data  in  bytes long, aligned to the element     shape  in  ndim <= SMASH_MAX_DIMS sizes
+ *   needs nothing; exact everywhere; fails never: ndim over the limit gives a tensor that every call refuses */
 SMASH_API smash_tensor smash_tensor_view(smash_dtype dtype, const void *data, size_t bytes, uint32_t ndim, const size_t *shape);
 
 /* Elements of the shape, and bytes they take (packed dtypes round up to whole bytes).
- *   fails  OVERFLOW; *out untouched */
+ *   t  in  data is not looked at     count, bytes  out
+ *   needs nothing; exact everywhere; fails ARG OVERFLOW; *count, *bytes untouched */
 SMASH_API smash_err smash_tensor_count(const smash_tensor *t, size_t *count);
 SMASH_API smash_err smash_tensor_bytes(const smash_tensor *t, size_t *bytes);
 
 /* Exact conversions of one number, round to nearest even, subnormals kept, overflow to Inf, NaN kept quiet.
- * smash_f64_to_f16 and _bf16 round once, not through f32. */
+ * smash_f64_to_f16 and _bf16 round once, not through f32.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API float    smash_f16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_f16(float x);
 SMASH_API uint16_t smash_f64_to_f16(double x);
@@ -389,9 +412,8 @@ SMASH_API uint16_t smash_f64_to_bf16(double x);
  * among each other (exact or an error), integers to floats (nearest even), floats to integers (only whole
  * numbers in range).
  *   src    in   any computable dtype                dst   out  same shape, other memory
- *   needs  no scratch; O(n)
- *   exact  same bits everywhere
- *   fails  ARG DTYPE SHAPE OVERFLOW; RANGE(index) of the first element dst cannot hold, dst then unspecified */
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(index) of the first element dst cannot hold,
+ *   dst then unspecified */
 SMASH_API smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst);
 
 /* How far b is from a.  mse = mean (a-b)^2;  snr_db = 10 log10(sum a^2 / sum (a-b)^2), Inf if equal, -Inf if
@@ -427,6 +449,9 @@ typedef struct smash_grain {
     int32_t  pad_value;                /* BLOCK: block size on missing axes; 0 means 1 */
 } smash_grain;
 
+/* The usual granularities. What does not fit a tensor is refused where it is laid over one.
+ *   block  in  count sizes, at most SMASH_MAX_DIMS; missing axes are in front and get 1
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API smash_grain smash_grain_element(void);
 SMASH_API smash_grain smash_grain_tensor(void);
 SMASH_API smash_grain smash_grain_out_channel(void);     /* axis 0 of Linear and Conv weights: [1, -1, -1, ...] */
@@ -434,8 +459,9 @@ SMASH_API smash_grain smash_grain_in_channel(void);      /* axis 1: [-1, 1, -1, 
 SMASH_API smash_grain smash_grain_axis(uint32_t axis);
 SMASH_API smash_grain smash_grain_block(const int32_t *block, uint32_t count);
 
-/* Block size along each of ndim axes, as a config would write it: -1 = the whole axis. ndim <= SMASH_MAX_DIMS; a block with more
- * sizes than ndim gives its first ones. fails never */
+/* Block size along each of ndim axes, as a config would write it: -1 = the whole axis.
+ *   grain  in  a block with more sizes than ndim gives its first ones     out  out  ndim sizes, at most SMASH_MAX_DIMS
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API void smash_grain_list(const smash_grain *grain, uint32_t ndim, int32_t out[SMASH_MAX_DIMS]);
 
 /* A granularity laid over one shape: block size and block count on every axis. */
@@ -447,8 +473,10 @@ typedef struct smash_grid {
 } smash_grid;
 
 /* Lay grain over the shape of t. DEFAULT is the whole tensor here.
- *   fails  ARG; RANGE for a block size of 0 or below -1; SHAPE when the block has more axes than t or does not divide it (index =
- *          axis, and the message lists block sizes that do), or a dim of t is 0; OVERFLOW; *grid untouched
+ *   grain  in     t  in  shape only; data and dtype are not looked at     grid  out
+ *   needs nothing; exact everywhere
+ *   fails  ARG; RANGE(axis) for a block size of 0 or below -1; SHAPE(axis) when the block has more axes than t or does not divide
+ *          it (the message lists block sizes that do), t has no such axis, or a dim of t is 0; OVERFLOW(axis); *grid untouched
  *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis, no remainder block */
 SMASH_API smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid);
 
@@ -487,58 +515,64 @@ typedef struct smash_mask_stats {
 #if !SMASH_NO_DOUBLE
 /* Score every block; small = unimportant.
  *   w       in   f32 f64 f16 bf16, any shape, finite
- *   metric  out  f64, shape = grid of desc->grain on w
+ *   metric  out  f64, shape = grid of desc->grain on w; may not alias w
  *   needs   scratch: FPGM 64 bytes a block, and a copy of w as float unless its blocks lie in one piece as f32 or f64;
  *           else none; O(n), FPGM O(blocks * n)
  *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12; FPGM rounds differences of
  *           numbers up to 32 bits to float: < 1e-7. Of a single element, L1 and L2 are its magnitude
- *   fails   ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); NONFINITE(index) of the element, or of the block whose sum
- *           overflows, metric then unspecified */
+ *   fails   ARG DTYPE SHAPE RANGE(block size) OVERFLOW NOMEM(ctx->need); NONFINITE(index) of the element, or of the block
+ *           whose sum overflows, metric then unspecified */
 SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric);
 
 /* Choose blocks by metric: ratio or threshold, min and max.
- *   metric  in   f64, finite, the grid shape     mask   out  bool, same shape, 1 = keep     stats  opt
- *   dtype_bits   bits of the tensor the metric came from: 64 compares thresholds in double, else in float
+ *   metric  in   f64, finite, the grid shape     mask  out  bool or u8, same shape, 1 = keep; may not alias metric
+ *   stats   opt, out     dtype_bits  of the tensor the metric came from: 64 compares thresholds in double, else in float
  *   needs   scratch: at most smash_mask_bytes of the tensor that was scored; O(n)
- *   exact   among equal scores the lower index is dropped first
- *   fails   ARG DTYPE SHAPE RANGE NONFINITE(index) NOMEM; mask untouched */
+ *   exact   everywhere; among equal scores the lower index is dropped first
+ *   fails   ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); mask untouched */
 SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *metric, uint32_t dtype_bits,
                                         const smash_tensor *mask, smash_mask_stats *stats);
 
 /* Metric and allocation in one: which blocks of w go.
  *   w      in   f32 f64 f16 bf16, any shape, finite
- *   mask   out  bool, shape = grid of desc->grain on w, 1 = keep; may not alias w       stats  opt
+ *   mask   out  bool or u8, shape = grid of desc->grain on w, 1 = keep; may not alias w     stats  opt, out
  *   needs  scratch smash_mask_bytes(desc, w); O(n), FPGM O(blocks * n)
  *   exact  same mask on every target and thread count; among equal scores the lower index is dropped first
- *   fails  ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(index) NOMEM(ctx->need); mask untouched
+ *   fails  ARG DTYPE SHAPE RANGE(ratio, min, max, threshold, block size) OVERFLOW NONFINITE(index) NOMEM(ctx->need); mask untouched
  *   from   NNI v3 ratio and threshold rules; a NaN is an error here, there it is kept */
 SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *mask,
                                     smash_mask_stats *stats);
 
 /* Scratch that smash_mask_make needs, to the byte if ctx->scratch starts at a multiple of 16 (up to 15 more if not);
- * enough for smash_mask_metric and _allocate, too. w->data may be NULL. fails  as they do, for desc and shape */
+ * enough for smash_mask_metric and _allocate, too.
+ *   w      in   dtype and shape; data may be NULL     bytes  out
+ *   needs nothing; exact for one width of size_t; fails ARG DTYPE SHAPE RANGE(block size) OVERFLOW; *bytes untouched */
 SMASH_API smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes);
 #endif
 
 /* A mask that follows another one: a position goes only if everything it depends on is gone.
- *   src, src_grain  in   a mask and the granularity it was made with; src_shape  in  the tensor it masks
+ *   src             in   bool or u8     src_shape  in  the tensor it masks     src_grain  opt  what it was made with; NULL: elements
  *   dims            in   axes of src_shape that survive, ascending; negative counts from the end; all the
  *                        others are reduced by "any kept". Their sizes are the shape of the result.
- *   dst             out  bool, shape = grid of dst_grain over that shape: a block is kept if any of it is
- *   needs           no scratch; O(elements of src_shape)
- *   fails           ARG SHAPE RANGE(dims) OVERFLOW; dst untouched
+ *   dst             out  bool or u8, shape = grid of dst_grain over that shape: a block is kept if any of it is; may not alias src
+ *   dst_grain       opt  NULL: elements
+ *   needs           nothing, O(elements of src_shape); exact everywhere
+ *   fails           ARG DTYPE SHAPE RANGE(dims, block size) OVERFLOW; dst untouched
  *   from            NNI v3 align; dims that name every axis reduce nothing (there they reduce everything) */
 SMASH_API smash_err smash_mask_align(smash_ctx *ctx, const smash_tensor *src, const smash_grain *src_grain, const smash_tensor *src_shape,
                                      const int32_t *dims, uint32_t dim_count,
                                      const smash_grain *dst_grain, const smash_tensor *dst);
 
-/* Block mask to one bool per element. fails  ARG DTYPE SHAPE OVERFLOW; full untouched */
+/* Block mask to one bool per element.
+ *   mask  in  bool or u8, grid shape of grain     grain  opt  NULL: elements     full  out  bool or u8; may not alias mask
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE(block size) OVERFLOW; full untouched */
 SMASH_API smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *full);
 
 /* Write zeros where the mask says so, in place.
- *   w      io   f32 f64 f16 bf16, not SMASH_TENSOR_CONST        mask  in  bool, grid shape of grain (NULL = elements)
+ *   w      io   f32 f64 f16 bf16, not SMASH_TENSOR_CONST     mask  in  bool or u8, grid shape of grain     grain  opt  NULL: elements
+ *   needs nothing, O(n)
  *   exact  masked numbers become +0; the rest keeps its bits
- *   fails  ARG DTYPE SHAPE OVERFLOW; w untouched
+ *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW; w untouched
  *   from   NNI v3 apply_method 'mul', which leaves -0 where the weight was negative */
 SMASH_API smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w);
 #endif
@@ -565,15 +599,18 @@ typedef struct smash_quant_desc {
  * were clipped; zeros: numbers that read back as 0. */
 typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t saturated, zeros; } smash_quant_stats;
 
-/* qmin, qmax of the grid. fails  RANGE for bits outside 2..16 */
+/* qmin, qmax of the grid.
+ *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
 SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
 
-/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16; NONE for bits outside 2..16. */
+/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16; NONE for bits outside 2..16.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
 
 /* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
  *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8
  *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - half_even(lo/s))
+ *   scale, zero  out     needs nothing
  *   exact      float32 divisions; s is at least FLT_EPSILON and always finite: where hi-lo is beyond float32, the affine
  *              s is hi/(qmax-qmin) - lo/(qmax-qmin)
  *   fails      ARG RANGE(bits) NONFINITE; scale and zero untouched
@@ -582,10 +619,10 @@ SMASH_API smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *d
 
 /* Scale and zero point of every block, from its exact minimum and maximum.
  *   w      in   f32 f64 f16 bf16, finite         scale  out  f32, grid shape
- *   zero   out  i32, grid shape; may be NULL if the scheme is symmetric, where all zero points are the same
- *   needs  no scratch; O(n)
+ *   zero   out  i32, grid shape; opt if the scheme is symmetric, where all zero points are the same. None may alias another
+ *   needs nothing, O(n)
  *   exact  same bits everywhere. f64 numbers are rounded to f32 first; beyond the range of f32 they count as not finite
- *   fails  ARG DTYPE SHAPE RANGE(bits) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
 SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
 
 /* q = half_even(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding.
@@ -594,9 +631,9 @@ SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc
  *   zero   in   i32, grid shape, within qmin..qmax; NULL: 0 for int and for affine, the middle 2^(bits-1) for symmetric uint
  *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
  *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
- *   needs  no scratch; O(n)
+ *   needs nothing, O(n)
  *   exact  same integers on every target, SIMD path and thread count
- *   fails  ARG DTYPE SHAPE RANGE OVERFLOW; NONFINITE(index), q then unspecified
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), q then unspecified
  *   from   NNI v3 (clamp first, then round); Jacob et al. 2018, arXiv:1712.05877 */
 SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                    const smash_tensor *zero, const smash_tensor *q);
@@ -604,13 +641,13 @@ SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc,
 /* x = (float)(q - zero) * scale, one float product, rounded once more to f16 and bf16.
  *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2    scale, zero  in  as for smash_quantize
  *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others
- *   needs  no scratch; O(n)                      exact  same bits everywhere
- *   fails  ARG DTYPE SHAPE RANGE OVERFLOW; x untouched */
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE (as smash_quantize) OVERFLOW; x untouched */
 SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
                                      const smash_tensor *zero, const smash_tensor *x);
 
 #if !SMASH_NO_DOUBLE
-/* Distance of w from what q stands for, without materialising it. w, scale, zero and q as above.
+/* Distance of w from what q stands for, without materialising it.
+ *   w, scale, zero, q  in  as for smash_quantize and smash_dequantize
  *   stats  out  mse, max_abs_error and snr_db as smash_tensor_distance gives them for w and dequantized q in f32
  *   needs  scratch: 64 bytes per 65,536 elements; O(n)        exact  as smash_tensor_distance
  *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need); stats untouched */
@@ -664,47 +701,60 @@ typedef struct smash_json {
  *   arena   io   gets the values and the unescaped strings, in one piece, once the text is known to be right; not ctx->scratch
  *   diags   opt, io  errors and warnings with line and column: json_syntax json_limit json_duplicate_key;
  *                json_python_literal json_single_quotes json_trailing_comma json_comment
- *   needs   arena 32 bytes a value plus the strings; scratch 8 bytes a level, 8 bytes a member of the widest object
- *   exact   linear in bytes (n log n in the members of one object for unique_keys); no recursion
- *   fails   ARG SYNTAX(byte) LIMIT(byte) NOMEM; *out untouched */
+ *   out     out
+ *   needs   arena 32 bytes a value plus the strings; scratch 8 bytes a level and, for unique_keys, 8 a member of the widest object;
+ *           O(bytes), for unique_keys n log n in the members of one object; no recursion
+ *   exact   everywhere
+ *   fails   ARG SYNTAX(byte) LIMIT(byte) NOMEM(ctx->need); *out untouched */
 SMASH_API smash_err smash_json_parse(smash_ctx *ctx, const smash_json_desc *desc, const char *text, size_t bytes,
                                      smash_arena *arena, smash_diags *diags, smash_json *out);
 
-/* Member of an object by name, the first of that name, or NULL. O(members). */
+/* Member of an object by name, the first of that name, or NULL; of anything else NULL.
+ *   object, name  opt, in     needs nothing, O(members); exact everywhere; fails never */
 SMASH_API const smash_value *smash_value_get(const smash_value *object, const char *name);
 
-/* 1 if the STRING equals the terminated text. */
+/* 1 if v is a STRING that equals the terminated text.
+ *   v, text  opt, in     needs nothing, O(bytes); exact everywhere; fails never */
 SMASH_API int smash_value_is(const smash_value *v, const char *text);
 
-/* A NUMBER written as digits only (with - for i64), exactly. Returns 1, or 0 if it is anything else or does not fit. */
+/* A NUMBER written as digits only (with - for i64), exactly. Returns 1, or 0 if it is anything else or does not fit.
+ *   v  opt, in     out  out, untouched for 0     needs nothing; exact everywhere; fails never */
 SMASH_API int smash_value_u64(const smash_value *v, uint64_t *out);
 SMASH_API int smash_value_i64(const smash_value *v, int64_t *out);
 
-/* "null", "a boolean", "a number", "a string", "a list", "an object": for messages. */
+/* "null", "a boolean", "a number", "a string", "a list", "an object": for messages. Static text.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API const char *smash_value_kind(smash_value_type type);
 
-/* 1-based line and column (in bytes) of a byte offset. O(offset) */
+/* 1-based line and column (in bytes) of a byte offset; of the end for one beyond it.
+ *   doc  opt, in     line, column  opt, out     needs nothing, O(at); exact everywhere; fails never */
 SMASH_API void smash_json_place(const smash_json *doc, uint32_t at, uint32_t *line, uint32_t *column);
 
-/* Add a finding at v (NULL: no place). Never fails: errors and warnings count all findings; those that are beyond
- * max or find no memory are not in the list, and counted in diags->dropped too.
- *   diags  opt: NULL drops it         code  static text         message  copied */
+/* Add a finding at v (NULL: no place). errors and warnings count all findings; those that are beyond max or find no
+ * memory are not in the list, and counted in diags->dropped too.
+ *   diags  opt, io: NULL drops it     code  in  static text     doc, v  opt, in  doc->file must outlive diags     message  in  copied
+ *   needs  diags->arena: a smash_diag and the message; O(v->at); exact everywhere; fails never */
 SMASH_API void smash_diag_add(smash_diags *diags, smash_severity severity, const char *code,
                               const smash_json *doc, const smash_value *v, const char *message);
 
 /* Decimal text of a JSON number to the nearest double (ties to even), exactly, for any length.
- * Returns the bytes that form the number, 0 if none do (*out untouched). exact  yes, in integers only; locale-free */
+ * Returns the bytes that form the number, 0 if none do (*out untouched).
+ *   text  opt, in  bytes long     out  opt, out
+ *   needs nothing, O(bytes); exact everywhere, in integers only, whatever the locale; fails never */
 SMASH_API size_t smash_number_parse(const char *text, size_t bytes, double *out);
 
 /* Shortest decimal that reads back as x, and of these the closest, 0-terminated: 0.1, 1e+22, 1e-05, -3. Whole numbers
  * below 1e17 print as digits, fractions from 0.0001 on too; NaN and Inf print as null, which JSON can hold.
- * Returns the length, at most 24. exact  yes; stack < 2 KB */
+ * Returns the length, at most 24.
+ *   out  out     needs nothing; exact everywhere; fails never */
 enum { SMASH_NUMBER_BYTES = 32 };
 SMASH_API size_t smash_number_print(double x, char out[SMASH_NUMBER_BYTES]);
 
 /* Bounded edit distance for "did you mean": returns the entry of names nearest to word, or NULL if none is
  * near (distance > max(1, length / 3)). Insert, delete, replace and swap neighbours cost 1, case costs nothing;
- * words over 64 bytes are near to nothing. exact  first of the nearest wins */
+ * words over 64 bytes are near to nothing.
+ *   word  opt, in     names  opt, in  count texts, NULL among them is skipped
+ *   needs nothing, O(bytes of word x bytes of names); exact everywhere, the first of the nearest wins; fails never */
 SMASH_API const char *smash_nearest(const char *word, const char *const *names, size_t count);
 
 /* Streaming JSON writer: key order is call order, output is a pure function of the calls.
@@ -721,8 +771,11 @@ typedef struct smash_writer {
 } smash_writer;
 enum { SMASH_WRITER_DEPTH = 60 };
 
-/* A call out of order (a value without key in an object, end without begin, a second root, too deep) sets err to ARG.
- * The document is complete when depth is 0 and err is 0. Bytes that are no UTF-8 are written as \ufffd. */
+/* The document is complete when depth is 0 and err is 0. Bytes that are no UTF-8 are written as \ufffd.
+ *   w      io   zeroed, then put, user and the layout set     key  in     text  opt, in     v  opt, in: NULL writes null
+ *   needs nothing, O(bytes written); exact everywhere
+ *   fails  in w->err: what put returned; ARG for a call out of order (a value without key in an object, end without begin, a second
+ *          root, too deep) */
 SMASH_API void smash_write_begin_object(smash_writer *w);
 SMASH_API void smash_write_begin_array(smash_writer *w);
 SMASH_API void smash_write_end(smash_writer *w);
@@ -735,7 +788,10 @@ SMASH_API void smash_write_number(smash_writer *w, double value);          /* sh
 SMASH_API void smash_write_text(smash_writer *w, const char *text);        /* NULL writes null; escapes what must be */
 SMASH_API void smash_write_value(smash_writer *w, const smash_value *v);   /* a parsed subtree, numbers as they were written */
 
-/* A growing text in an arena, always 0-terminated; smash_text_put is a smash_writer.put with user = smash_text. */
+/* A growing text in an arena, 0-terminated from the first put on; smash_text_put is a smash_writer.put with user = smash_text.
+ *   text   io   zeroed, then ctx and arena set     data  in  bytes long
+ *   needs  arena: at most 4 bytes for each of the text, 256 at least; O(bytes), amortised
+ *   exact everywhere; fails ARG NOMEM(ctx->need); text untouched */
 typedef struct smash_text { smash_ctx *ctx; smash_arena *arena; char *data; size_t bytes, capacity; } smash_text;
 SMASH_API smash_err smash_text_put(void *text, const char *data, size_t bytes);
 #endif
@@ -756,9 +812,10 @@ typedef struct smash_regex { const uint32_t *code; uint32_t count; uint32_t stat
  *   \w      ASCII letters, digits, _ and every code point from 128 on; \d is 0-9, \s is 9-13 and 28-32; (?i) folds ASCII letters;
  *           (?a) and (?u) change nothing. \B is the opposite of \b on an empty text too (Python from 3.14 on)
  *   bytes   that are not UTF-8 count as the code point of their value, in patterns and texts
- *   arena   io  gets the program; may be &ctx->scratch
+ *   pattern  in  bytes long     arena  io  gets the program; may be &ctx->scratch     out  out
  *   needs   4 bytes of arena a state and a class, 8 a range; 24 bytes of scratch a group; O(pattern + states), n^1.5 in the
  *           ranges of one class; no recursion
+ *   exact   everywhere
  *   fails   ARG SYNTAX(byte) NOMEM; UNSUPPORTED(byte) naming look-around, back-references, conditionals, atomic and
  *           possessive forms, (?x), \N{}; LIMIT(byte) past 100,000 states with {m,n} written out, or 100,000 class
  *           ranges; *out and arena untouched
@@ -766,11 +823,13 @@ typedef struct smash_regex { const uint32_t *code; uint32_t count; uint32_t stat
 SMASH_API smash_err smash_regex_compile(smash_ctx *ctx, const char *pattern, size_t bytes, smash_arena *arena, smash_regex *out);
 
 /* *matched = 1 if the pattern matches at the start of text, as re.match does (the end may be anywhere).
- *   needs  scratch 9 bytes a state; O(states x bytes)      fails  ARG NOMEM; *matched untouched */
+ *   re  in     text  in  bytes long     matched  out
+ *   needs  scratch 9 bytes a state; O(states x bytes); exact everywhere; fails ARG NOMEM(ctx->need); *matched untouched */
 SMASH_API smash_err smash_regex_match(smash_ctx *ctx, const smash_regex *re, const char *text, size_t bytes, int *matched);
 
 /* 1 if the whole text matches the shell glob: * ? [abc] [a-z] [!abc]; * crosses dots; no escape; an unclosed
- * [ is literal; a range that runs backwards is empty. O(pattern x text) worst case, no recursion; NULL matches nothing.
+ * [ is literal; a range that runs backwards is empty.
+ *   glob, text  opt, in: NULL matches nothing     needs nothing, O(glob x text) at worst; exact everywhere; fails never
  *   from  Python fnmatch.fnmatchcase */
 SMASH_API int smash_glob_match(const char *glob, const char *text);
 
@@ -790,6 +849,7 @@ typedef struct smash_select_desc {
  *   selected      out  count bytes: 0 no, 1 by op_types or op_names_re, 2 by op_names
  *   known         opt, out  op_names.count bytes: 1 if that name is a module of the model
  *   needs  scratch: count bytes, and what the largest pattern needs; O(count x (patterns + names in the entry))
+ *   exact  everywhere
  *   fails  ARG(index) NOMEM; SYNTAX UNSUPPORTED LIMIT of a pattern (ctx->index = its position in op_names_re, or op_names_re.count
  *          + its position in exclude_op_names_re); outputs untouched
  *   from   NNI v3 select_modules_by_config; unknown op_names are ignored there in the documentation only */
@@ -838,11 +898,15 @@ typedef struct smash_model {
     uint64_t               file_bytes;     /* 0 if it comes from no file */
 } smash_model;
 
-/* Empty model over an arena. fails never */
+/* Empty model over an arena.
+ *   model  out     arena  in  must outlive the model; not ctx->scratch, which every call gives back
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API void smash_model_init(smash_model *model, smash_arena *arena);
 
 /* Add a parameter; name and tensor's shape are copied, its data is not.
- *   name   in  full name, UTF-8, not empty     tensor  in  any dtype and place, data may be NULL
+ *   model  io  not finished     name  in  full name, UTF-8, not empty     tensor  in  any dtype and place, data may be NULL
+ *   needs  arena: the name, and an array of 144 bytes a parameter that doubles when it is full
+ *   exact  everywhere
  *   fails  ARG OVERFLOW(shape) LIMIT(2^32 - 2 parameters) NOMEM; model untouched */
 SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const char *name, const smash_tensor *tensor, uint64_t offset);
 
@@ -850,21 +914,28 @@ SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const ch
  * Types: the last part of the module's tensors decides: running_mean -> BatchNorm1d; else `weight` of rank 5, 4, 3
  * -> Conv3d, Conv2d, Conv1d; rank 2 -> Embedding if the module's last part contains "emb" or is wte or wpe, else
  * Linear; rank 1 -> LayerNorm; no weight -> "Module".
- *   needs  arena about 24 bytes a module plus names, 4 a parameter; scratch 8 bytes a parameter; O(n log n)
+ *   model  io
+ *   needs  arena about 28 bytes a module plus names, 4 a parameter; scratch 8 bytes a parameter; O(n log n)
+ *   exact  everywhere
  *   fails  ARG NOMEM; FORMAT for two parameters of one name (index = the second); model untouched */
 SMASH_API smash_err smash_model_finish(smash_ctx *ctx, smash_model *model);
 
-/* Index of a module or parameter by full name, or -1. O(log n) */
+/* Index of a module or parameter by full name, or -1.
+ *   model, name  opt, in: a finished model     needs nothing, O(log n); exact everywhere; fails never */
 SMASH_API ptrdiff_t smash_model_find_module(const smash_model *model, const char *name);
 SMASH_API ptrdiff_t smash_model_find_param(const smash_model *model, const char *name);
 
-/* Parameter of a module by target name, or -1. O(parameters of the module) */
+/* Parameter of a module by target name, or -1.
+ *   model, target  opt, in: a finished model     needs nothing, O(parameters of the module); exact everywhere; fails never */
 SMASH_API ptrdiff_t smash_model_find_target(const smash_model *model, size_t module, const char *target);
 
-/* Say a module's type; type is copied. fails  ARG NOMEM */
+/* Say a module's type.
+ *   model  io  finished     type  in  not empty, copied
+ *   needs  arena: the text; exact everywhere; fails ARG NOMEM(ctx->need); model untouched */
 SMASH_API smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, size_t module, const char *type);
 
 /* Axis of a weight that "out_channel" and "in_channel" mean: 0 and 1, for ConvTranspose 1 and 0.
+ *   type  opt, in     needs nothing; exact everywhere; fails never
  *   from  PyTorch layouts; NNI v3 documents rows as "out_channel" of an Embedding, and so do we; it takes 0 and 1 for
  *         ConvTranspose too, where axis 0 is the input */
 SMASH_API uint32_t smash_type_out_axis(const char *type);
@@ -887,12 +958,15 @@ typedef struct smash_io {
     void       *user;
 } smash_io;
 
-/* A file that lies in memory (a mapping, flash, a buffer), to read from. fails never */
+/* A file that lies in memory (a mapping, flash, a buffer), to read from.
+ *   data  opt, in  bytes long, must outlive the io     needs nothing; exact everywhere; fails never */
 SMASH_API smash_io smash_io_memory(const void *data, size_t bytes);
 
 #if !SMASH_NO_STDIO
 /* A stdio FILE* opened "rb" or "wb+" or "r+b"; passed as void* so that this header needs no <stdio.h>.
- *   fails  the returned io has no read and no write if the size cannot be told; files over LONG_MAX bytes are refused */
+ *   file   io   must outlive the io; its position moves, here and with every read and write
+ *   needs nothing but the FILE's own buffer; exact everywhere
+ *   fails  the returned io has no read and no write if the size cannot be told; files whose size is no long are refused */
 SMASH_API smash_io smash_io_file(void *file);
 #endif
 
@@ -905,9 +979,9 @@ typedef struct smash_safetensors_desc {
 } smash_safetensors_desc;
 
 /* Read the header of a safetensors file into a model; the data stays where it is.
- *   io      in   must outlive the model               model  out  initialised here, in arena; finished
+ *   io      in   must outlive the model     arena  io  not ctx->scratch     model  out  initialised here, in arena; finished
  *   diags   opt, io  the violated rule with its place
- *   needs   arena about 200 bytes a tensor plus the names, not ctx->scratch; scratch about 7 x the header, whatever it says at
+ *   needs   arena about 200 bytes a tensor plus the names; scratch about 7 x the header, whatever it says at
  *           most 16 x and 4 KB; O(header log tensors)
  *   exact   the rules of the reference implementation: header length, UTF-8, JSON object, dtype, shape and data_offsets,
  *           string metadata, sizes = shape x dtype, no hole, no overlap, no trailing byte. Stricter: no key twice, no other
@@ -920,8 +994,10 @@ SMASH_API smash_err smash_safetensors_read(smash_ctx *ctx, const smash_safetenso
 
 /* The numbers of one parameter: its own data, a view into the map, or bytes read into arena (in host byte order).
  *   view    out  data aligned for its dtype; SMASH_TENSOR_CONST unless it was read into arena
- *   needs   arena: the tensor's bytes, unless mapped and aligned
- *   fails   ARG NOMEM(ctx->need) IO; *view untouched */
+ *   model   in     arena  opt, io  may be &ctx->scratch
+ *   needs   arena: the tensor's bytes, unless the model has its data, or it is mapped and aligned; O(bytes read)
+ *   exact   everywhere
+ *   fails   ARG OVERFLOW NOMEM(ctx->need) IO; *view untouched */
 SMASH_API smash_err smash_model_load(smash_ctx *ctx, const smash_model *model, size_t param, smash_arena *arena, smash_tensor *view);
 
 /* Layout of a file to write: header text and the place of every tensor. */
@@ -934,16 +1010,20 @@ typedef struct smash_layout {
 
 /* Lay out a file: tensors sorted by descending alignment, then by name, header padded to 8 with spaces, as the
  * reference writer does. Packed dtypes are stored as U8 and must be views of dtype U8 here.
- *   tensors  in   dtype, shape and name of each; data is not looked at     metadata  opt  string pairs, written in this order
- *   needs    arena: header and 16 bytes a tensor; scratch 8 bytes a tensor; O(n log n)
+ *   tensors  in   count of them: dtype, shape and name; data is not looked at     metadata  opt, in  string pairs, written in this order
+ *   arena    io   not ctx->scratch     out  out
+ *   needs    arena: header and 16 bytes a tensor; scratch 8 bytes a tensor or pair; O(n log n)
  *   exact    same bytes for the same arguments
  *   fails    ARG (no name, a name or key twice, text that is no UTF-8; index) DTYPE SHAPE(bits left over) OVERFLOW
- *            LIMIT(header over 100,000,000 bytes) NOMEM; *out untouched */
+ *            LIMIT(header over 100,000,000 bytes) NOMEM(ctx->need); *out untouched */
 SMASH_API smash_err smash_safetensors_layout(smash_ctx *ctx, const smash_tensor *tensors, size_t count, const smash_meta *metadata,
                                              size_t metadata_count, smash_arena *arena, smash_layout *out);
 
 /* Write the header; write one tensor's numbers at its place, in any order. Big-endian hosts swap on the way.
- *   needs  scratch 4,096 bytes on big-endian hosts     fails  ARG SHAPE DTYPE DEVICE IO NOMEM; the file is then unspecified */
+ *   layout  in   of smash_safetensors_layout     io  io  with write     tensor  in  as many bytes as were laid out for it
+ *   needs   scratch 4,096 bytes on big-endian hosts; O(bytes)
+ *   exact   everywhere
+ *   fails   ARG IO; put also SHAPE DTYPE DEVICE OVERFLOW NOMEM(ctx->need); the file is then unspecified */
 SMASH_API smash_err smash_safetensors_begin(smash_ctx *ctx, const smash_layout *layout, const smash_io *io);
 SMASH_API smash_err smash_safetensors_put(smash_ctx *ctx, const smash_layout *layout, const smash_io *io, size_t index, const smash_tensor *tensor);
 #endif
@@ -963,7 +1043,8 @@ typedef enum smash_group {
     SMASH_GROUP_COUNT = 8
 } smash_group;
 
-/* "pruner"; and back: SMASH_GROUP_NONE if there is no such group. */
+/* "pruner" (static text); and back: SMASH_GROUP_NONE if there is no such group.
+ *   name  in     needs nothing; exact everywhere; fails never */
 SMASH_API const char *smash_group_name(smash_group group);
 SMASH_API smash_group smash_group_from_name(const char *name);
 
@@ -992,7 +1073,8 @@ typedef struct smash_key {
     const char    *text;        /* one line of help */
 } smash_key;
 
-/* The table. Static, in the order in which help prints it. */
+/* The table. Static, in the order in which help prints it.
+ *   count  opt, out     needs nothing; exact everywhere; fails never */
 SMASH_API const smash_key *smash_config_keys(size_t *count);
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. */
@@ -1010,7 +1092,9 @@ typedef struct smash_algo {
 } smash_algo;
 enum { SMASH_ON_CPU = 1, SMASH_ON_CUDA = 2 };
 
-/* The algorithms a config may name. The caller owns it; smash_builtins() is one that is ready. */
+/* The algorithms a config may name. The caller owns it; smash_builtins() is one that is ready. Find returns NULL if there is
+ * no such name.
+ *   registry  opt, in     name  in     needs nothing, O(count); exact everywhere; fails never */
 typedef struct smash_registry { const smash_algo *algos; size_t count; } smash_registry;
 SMASH_API const smash_algo *smash_registry_find(const smash_registry *registry, const char *name);
 
@@ -1065,30 +1149,42 @@ typedef struct smash_config {
 } smash_config;
 
 /* An empty config. Findings go to diags.
- *   registry, arena, diags  in  must outlive the config         fails  never */
+ *   config  out     registry, arena, diags  in  must outlive the config; neither arena may be ctx->scratch
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags);
 
 /* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`.
- *   text       in   bytes long; must outlive the config     file  opt  name for messages
- *   algorithm  opt  needed for a bare list
- *   fails  ARG NOMEM LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
+ *   config     io   initialised; what it holds already stays, keys of the file win
+ *   text       in   bytes long; must outlive the config     file  opt, in  name for messages; must outlive the config
+ *   algorithm  opt, in  needed for a bare list
+ *   needs      arena: as smash_json_parse (kept even if it fails); scratch: a smash_config, and what parsing or the largest pattern needs
+ *   exact      everywhere
+ *   fails      ARG NOMEM(ctx->need) LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
 SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
 
 /* Set one key from "key=value"; the value is JSON, or else a plain word. null takes the key out.
- *   fails  ARG NOMEM LIMIT; CONFIG with the mistake in diags; config unchanged */
+ *   config  io     assignment  in  copied
+ *   needs   arena: the text and its values; scratch: a smash_config, and what parsing or the largest pattern needs
+ *   exact   everywhere
+ *   fails   ARG NOMEM(ctx->need) LIMIT; CONFIG with the mistake in diags; config unchanged */
 SMASH_API smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment);
 
-/* The algorithm active in a group, or NULL. */
+/* The algorithm active in a group, or NULL.
+ *   config  in     needs nothing, O(keys + algorithms); exact everywhere; fails never */
 SMASH_API const smash_algo *smash_config_active(const smash_config *config, smash_group group);
 
-/* Check all that can be checked without a model. fails  ARG NOMEM; CONFIG with every mistake in diags */
+/* Check all that can be checked without a model.
+ *   config  in     needs scratch for the largest pattern, arena for findings
+ *   exact everywhere; fails ARG NOMEM(ctx->need); CONFIG with every mistake in diags */
 SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
- *   model  io   types named by module_types are set                plan  out  in arena of the config
+ *   config in     model  io  finished; types named by module_types are set, even if it fails     plan  out  in arena of the config
+ *   needs  arena: 1.5 to 2.5 KB a row (32 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
+ *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
- *   fails  ARG NOMEM; CONFIG with every mistake in diags
+ *   fails  ARG NOMEM(ctx->need); CONFIG with every mistake in diags; *plan untouched
  *   from   NNI v3 config list; spec and deviations: an unknown op_name warns, ratios at both levels: target_settings win */
 SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan);
 #endif
@@ -1100,7 +1196,8 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
  * through every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
  *================================================================================================*/
 
-/* level, l1_norm, l2_norm, fpgm, ptq */
+/* level, l1_norm, l2_norm, fpgm, ptq. Static.
+ *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_registry *smash_builtins(void);
 
 /* One tensor on its way through the algorithms. */
@@ -1134,22 +1231,24 @@ typedef struct smash_result {
  *   needs   scratch at most about 2.5 times the largest tensor (less if the model is mapped and not pruned); plan->arena: the
  *           layout, anew for each run
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
- *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; NONFINITE(index) naming module and target; RANGE DTYPE SHAPE only where the model
- *           changed since the plan was made. The model is never changed; what was
- *           written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
+ *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; LIMIT for a header over 100,000,000 bytes; NONFINITE(index) naming module and target;
+ *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
+ *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
 /* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it: X with X_scale, or X_packed with
  * X_scale and X_shape, and X_zero_point where it is not all zero.
- *   name    in   full name before compression: "conv1.weight"
+ *   model   in   finished     name  in  full name before compression: "conv1.weight"     arena  io  not ctx->scratch
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
  *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
+ *   exact   everywhere
  *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
  *           scale or zero point is none; *out untouched */
 SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored);
 
-/* The rows, as the "targets" list of a report. */
+/* The rows, as the "targets" list of a report.
+ *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
 #endif
 
