@@ -67,12 +67,14 @@ m7)      board mps2-an500 -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 ;;
 m33)     code_at=0x10000000 ram_at=0x38000000; board mps2-an505 -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=fpv5-sp-d16 ;;
 m55)     board mps3-an547 -mcpu=cortex-m55 -mfloat-abi=hard ;;
 aarch64) linux aarch64 aarch64-linux-gnu ;;
-armhf)   linux arm armv7-linux-gnueabihf ;;
+armhf)   need arm-none-eabi-gcc gcc-arm-none-eabi          # for its 64-bit arithmetic
+         linux arm armv7-linux-gnueabihf -mcpu=cortex-a7 -mfpu=neon-vfpv4 \
+             "$(arm-none-eabi-gcc -mcpu=cortex-a7 -mthumb -mfloat-abi=hard -print-libgcc-file-name)" ;;
 riscv64) linux riscv64 riscv64-linux-gnu -march=rv64gc -mabi=lp64d -mno-relax ;;
 ppc64)   linux ppc64 powerpc64-linux-gnu -mabi=elfv2 ;;
-ppc)     linux ppc powerpc-linux-gnu ;;
-mips)    linux mips mips-linux-gnu -mips32r2 ;;
-i386)    linux i386 i386-linux-gnu -msse2 -mfpmath=sse ;;
+ppc)     linux ppc powerpc-linux-gnu $here/wide.c ;;
+mips)    linux mips mips-linux-gnu -mips32r2 $here/wide.c ;;
+i386)    linux i386 i386-linux-gnu -msse2 -mfpmath=sse -DSMASH_NO_SIMD=1 $here/wide.c ;;
 wasm)    wasm ;;
 wasm-simd) wasm -msimd128 ;;
 *)       echo "no target \"$target\": m0 m3 m4f m7 m33 m55 aarch64 armhf riscv64 ppc64 ppc mips i386 wasm wasm-simd"; exit 2 ;;
