@@ -1,10 +1,9 @@
 #!/bin/sh
-# The self test on another machine: `sh tests/firmware/run.sh TARGET`, from the root of the repository. Boards run layer 0,
-# all others everything. Prints what `smash selftest` prints, then lines that start with # and say what it took.
+# The self test on another machine: `sh tests/firmware/run.sh TARGET`, from the root of the repository. Boards run layer 0 in
+# 8 KiB of scratch and 4 KiB of stack, all others everything. Prints what `smash selftest` prints, then lines that start with # and say what it took.
 # Exit status: 0 done, 1 failed, 2 no such target, 77 a tool is missing.
 #   OPT=-O3         how to optimise (boards: -Os, others: -O2)
 #   EXTRA=...       more flags for the compiler
-#   FULL=1          everything on m3, m4f and m7, too: these boards have 16 MiB of RAM
 set -eu
 target=${1:-}
 here=tests/firmware
@@ -15,16 +14,14 @@ mkdir -p "$dir"
 # need COMMAND PACKAGE: the tool, or out
 need() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed: apt-get install $2"; exit 77; }; }
 
-# board MACHINE FLAGS: layer 0 on a Cortex-M. Memory is code_at code_bytes ram_at ram_bytes
+# board MACHINE FLAGS: layer 0 on a Cortex-M
 code_at=0x00000000 code_bytes=256K ram_at=0x20000000 ram_bytes=128K stack_bytes=4096
+layer="-DSMASH_ONLY_LAYER0=1 -DSMASH_NO_SELFTEST=0"
+everything() { layer="-DSCRATCH_BYTES=4194304" code_bytes=512K ram_at=$1 ram_bytes=8M stack_bytes=65536; }
 board() {
     machine=$1; shift
     need arm-none-eabi-gcc gcc-arm-none-eabi
     need qemu-system-arm qemu-system-arm
-    layer="-DSMASH_ONLY_LAYER0=1 -DSMASH_NO_SELFTEST=0"
-    case ${FULL:-0}:$target in
-    1:m3 | 1:m4f | 1:m7) layer="-DSCRATCH_BYTES=4194304" code_bytes=4M ram_at=0x21000000 ram_bytes=16M stack_bytes=65536 ;;
-    esac
     # shellcheck disable=SC2086
     arm-none-eabi-gcc -mthumb "$@" $freestanding ${OPT:--Os} ${EXTRA:-} $layer -ffunction-sections -fdata-sections -fno-tree-loop-distribute-patterns \
         $here/main.c $here/boot.c $here/mem.c -nostartfiles -nostdlib -Wl,--gc-sections \
@@ -66,6 +63,11 @@ m4f)     board mps2-an386 -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 ;;
 m7)      board mps2-an500 -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 ;;
 m33)     code_at=0x10000000 ram_at=0x38000000; board mps2-an505 -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=fpv5-sp-d16 ;;
 m55)     board mps3-an547 -mcpu=cortex-m55 -mfloat-abi=hard ;;
+m3-full)  everything 0x21000000; board mps2-an385 -mcpu=cortex-m3 ;;
+m4f-full) everything 0x21000000; board mps2-an386 -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 ;;
+m7-full)  everything 0x60000000; board mps2-an500 -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 ;;
+m33-full) everything 0x80000000; code_at=0x10000000; board mps2-an505 -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=fpv5-sp-d16 ;;
+m55-full) everything 0x60000000; board mps3-an547 -mcpu=cortex-m55 -mfloat-abi=hard ;;
 aarch64) linux aarch64 aarch64-linux-gnu ;;
 armhf)   need arm-none-eabi-gcc gcc-arm-none-eabi          # for its 64-bit arithmetic
          linux arm armv7-linux-gnueabihf -mcpu=cortex-a7 -mfpu=neon-vfpv4 \
@@ -77,5 +79,5 @@ mips)    linux mips mips-linux-gnu -mips32r2 $here/wide.c ;;
 i386)    linux i386 i386-linux-gnu -msse2 -mfpmath=sse -DSMASH_NO_SIMD=1 $here/wide.c ;;
 wasm)    wasm ;;
 wasm-simd) wasm -msimd128 ;;
-*)       echo "no target \"$target\": m0 m3 m4f m7 m33 m55 aarch64 armhf riscv64 ppc64 ppc mips i386 wasm wasm-simd"; exit 2 ;;
+*)       echo "no target \"$target\": m0 m3 m4f m7 m33 m55 (each also as m3-full: everything)\n  aarch64 armhf riscv64 ppc64 ppc mips i386 wasm wasm-simd"; exit 2 ;;
 esac
