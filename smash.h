@@ -42,7 +42,8 @@
        >>model     modules and their tensors
        >>io        safetensors through callbacks or from memory
        >>config    config files: keys, checks, one row per target
-       >>algo      the algorithms, running them, the report, the self test
+       >>algo      the algorithms, running them, the report
+       >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
    The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
 
@@ -54,6 +55,7 @@
        SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 4,800 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_MASK _QUANT _VALUE _SELECT _MODEL _IO _CONFIG _ALGO    without that section and those that stand on it
+       SMASH_NO_SELFTEST   without smash_selftest; SMASH_ONLY_LAYER0 leaves it out, too, unless this is set to 0
        SMASH_API           what stands before every declaration (default: extern)
 
    MEMORY   Nothing is allocated that you did not hand over: outputs are your buffers, temporaries come from ctx.scratch, which
@@ -133,6 +135,10 @@
 #endif
 #ifndef SMASH_NO_ALGO         /* algo stands on config and io */
 #define SMASH_NO_ALGO (SMASH_NO_CONFIG || SMASH_NO_IO)
+#endif
+
+#ifndef SMASH_NO_SELFTEST     /* the firmware build leaves it out unless you set it to 0 */
+#define SMASH_NO_SELFTEST SMASH_ONLY_LAYER0
 #endif
 
 #ifndef SMASH_API
@@ -278,7 +284,7 @@ SMASH_API int smash_is_finite_f64(double x);
 /* e^x, natural logarithm, hyperbolic tangent, square root, without libm.
  *   exact  same bits everywhere (no product can be contracted); sqrt is correctly rounded
  *   error  exp, log: < 1 ulp; tanh: < 3 ulp, against the exact value
- *   edges  exp overflows to Inf and underflows to 0; log(0) = -Inf, log and sqrt of x < 0 = NaN; NaN stays NaN */
+ *   edges  exp overflows to Inf and underflows to 0; log(0) = -Inf, log and sqrt of x < 0 = NaN; NaN gives the NaN 0x7FF8000000000000 */
 SMASH_API double smash_exp(double x);
 SMASH_API double smash_log(double x);
 SMASH_API double smash_tanh(double x);
@@ -1132,9 +1138,22 @@ SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model
 
 /* The rows, as the "targets" list of a report. */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
+#endif
 
-/* Section by section digests over fixed pseudo-random inputs; the same on every machine.
- *   line  gets each section's name and digest, last "all"        needs  scratch 4 MiB        fails  NOMEM, or what failed */
+#if !SMASH_NO_SELFTEST
+/*==================================================================================================
+ * MARK: - Selftest                                                                      >>selftest
+ * Does this machine compute what every other one does? The one idea: each section runs on fixed inputs of
+ * every kind, and its answers, failures included, become one number that is the same everywhere.
+ *================================================================================================*/
+
+/* Digests of the sections in this build over fixed pseudo-random and adverse inputs: ties, both zeros, denormals, extreme
+ * scales, every dtype, granularity and block count, odd sizes.
+ *   line    in   gets each section's name and digest in a fixed order; "layer0" stands for core, tensor, mask and quant together,
+ *                "all" for everything. A build without a section leaves out its line, and those that stand for it
+ *   needs   scratch 8 KiB for layer 0, 4 MiB for the rest; seconds on a microcontroller
+ *   exact   the same on every machine; what it is in this version stands in CHANGELOG.md
+ *   fails   ARG NOMEM(ctx->need) */
 SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, const char *section, uint64_t digest), void *user);
 #endif
 
@@ -1421,6 +1440,15 @@ SMASH__DEF void smash_ctx_reset(smash_ctx *ctx)
     ctx->index = ctx->need = 0;
 }
 
+/* A ctx for a call whose failure is to become a finding: it borrows the scratch of ctx, whose own failure stays as it is. */
+SMASH__FN void smash__probe(smash_ctx *ctx, smash_ctx *probe)
+{
+    smash_ctx_init(probe);
+    if (!smash__ctx(ctx)) return;
+    *probe = *ctx;
+    smash_ctx_reset(probe);
+}
+
 SMASH__DEF const char *smash_err_name(smash_err err)
 {
     switch (err) {
@@ -1641,6 +1669,10 @@ SMASH__DEF int64_t smash_round_half_away_f64(double x)   { return smash__round_b
 SMASH__DEF int smash_is_finite(float x)      { return (smash__bits32(x) & 0x7F800000u) != 0x7F800000u; }
 SMASH__DEF int smash_is_finite_f64(double x) { return (smash__bits64(x) >> 52 & 0x7FF) != 0x7FF; }
 
+/* The sign and payload of a NaN that was computed differ between machines and compilers, so results have only this one. */
+SMASH__FN double smash__nan(void) { return smash__float64((uint64_t)0x7FF8 << 48); }
+SMASH__FN double smash__one_nan(double x) { return x != x ? smash__nan() : x; }
+
 /* a * b, rounded to double before anything else happens to it: no compiler can fuse the addition that follows. */
 SMASH__FN double smash__product(double a, double b)
 {
@@ -1682,7 +1714,7 @@ SMASH__DEF double smash_exp(double x)
 {
     double hi, lo;
     int k;
-    if (!smash_is_finite_f64(x)) return x < 0 ? 0.0 : x;             /* -Inf; Inf and NaN stay */
+    if (!smash_is_finite_f64(x)) return x < 0 ? 0.0 : smash__one_nan(x);             /* -Inf; Inf stays */
     if (x > 709.782712893384) return smash__float64((uint64_t)0x7FF << 52);
     if (x < -745.2) return 0.0;
     k = smash__split_ln2(x, &hi, &lo);
@@ -1697,7 +1729,7 @@ SMASH__DEF double smash_log(double x)
     double f, s, z, series, half_square, n;
     int k, i;
     if (x == 0) return -smash__float64((uint64_t)0x7FF << 52);
-    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__float64((uint64_t)0x7FF8 << 48);
+    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__nan();
     k = (int)(bits >> 52) - 1023;
     if (k == -1023) {                                                /* subnormal */
         bits = smash__bits64(smash__product(x, 18014398509481984.0));
@@ -1721,7 +1753,7 @@ SMASH__DEF double smash_tanh(double x)
 {
     uint64_t sign = smash__bits64(x) & (uint64_t)1 << 63;
     double a = smash__float64(smash__bits64(x) ^ sign), t;
-    if (a != a) return x;
+    if (a != a) return smash__nan();
     if (a > 22.0) t = 1.0;
     else if (a < 2.7755575615628914e-17) t = a;                      /* 2^-55: tanh x = x */
     else {
@@ -1749,7 +1781,7 @@ SMASH__DEF double smash_sqrt(double x)
     double guess;
     int exponent, i;
     if (x == 0) return x;
-    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__float64((uint64_t)0x7FF8 << 48);
+    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__nan();
     exponent = (int)(bits >> 52) - 1075;
     mantissa = (bits & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
     if (exponent == -1075) {
@@ -2350,7 +2382,7 @@ SMASH__FN double smash__snr_db(double signal, double noise)
     const double infinity = smash__float64((uint64_t)0x7FF << 52);
     if (noise == 0) return infinity;
     if (signal == 0) return -infinity;
-    return smash__product(4.3429448190325182765, smash_log(signal / noise));       /* 10 / ln 10 */
+    return smash__one_nan(smash__product(4.3429448190325182765, smash_log(signal / noise)));      /* 10 / ln 10 */
 }
 
 typedef struct smash__distance_job { const smash_tensor *a, *b; size_t count; int simd; smash__sums *sums; } smash__distance_job;
@@ -2395,10 +2427,11 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
     smash__scratch_rewind(ctx, mark);
     out->count = job.count;
-    out->mse = job.count ? total.error2 / (double)job.count : 0;
-    out->max_abs_error = total.max;
+    out->mse = job.count ? smash__one_nan(total.error2 / (double)job.count) : 0;
+    out->max_abs_error = smash__one_nan(total.max);
     out->snr_db = smash__snr_db(total.a2, total.error2);
-    out->cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0 : total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2));
+    out->cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0
+                : smash__one_nan(total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2)));
     if (out->cosine > 1) out->cosine = 1;                           /* an ulp of rounding */
     if (out->cosine < -1) out->cosine = -1;
     out->zeros_a = (size_t)total.zeros_a;
@@ -4433,8 +4466,8 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     smash__parallel(ctx, chunks, smash__measure_chunk, &job);
     for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
     smash__scratch_rewind(ctx, mark);
-    stats->mse = total.error2 / (double)job.count;
-    stats->max_abs_error = total.max;
+    stats->mse = smash__one_nan(total.error2 / (double)job.count);
+    stats->max_abs_error = smash__one_nan(total.max);
     stats->snr_db = smash__snr_db(total.a2, total.error2);
     stats->saturated = (size_t)total.clipped;
     stats->zeros = (size_t)total.zeros_b;
@@ -7533,15 +7566,6 @@ SMASH__FN int smash__is_string_list(const smash_value *v)
     return 1;
 }
 
-/* A ctx for a call whose failure is to become a finding: it borrows the scratch of ctx, whose own failure stays as it is. */
-SMASH__FN void smash__probe(smash_ctx *ctx, smash_ctx *probe)
-{
-    smash_ctx_init(probe);
-    if (!smash__ctx(ctx)) return;
-    *probe = *ctx;
-    smash_ctx_reset(probe);
-}
-
 SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *list)
 {
     const smash_value *e = list + 1;
@@ -9355,10 +9379,470 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
     for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
     smash_write_end(w);
 }
+#endif
 
-/* ---- self test ---- */
+#if !SMASH_NO_SELFTEST
+/*==================================================================================================
+ * MARK: - Selftest, implementation                                                  >>selftest-impl
+ *================================================================================================*/
 
-/* A file in memory, for the self test */
+/* A section at work. Everything it computes goes into the digest, as little-endian bytes. */
+typedef struct smash__test {
+    smash_ctx    ctx;               /* a copy of the caller's: failures are results here */
+    smash_digest digest;
+    uint64_t     rng;
+} smash__test;
+
+SMASH__FN void smash__digest_u64(smash_digest *d, uint64_t x)
+{
+    unsigned char bytes[8];
+    int i;
+    for (i = 0; i < 8; i++) bytes[i] = (unsigned char)(x >> 8 * i & 0xFF);
+    smash_digest_add(d, bytes, 8);
+}
+
+SMASH__FN void smash__note(smash__test *t, uint64_t x) { smash__digest_u64(&t->digest, x); }
+
+/* The bits of a tensor's elements as unsigned integers */
+SMASH__FN smash_tensor smash__raw(const smash_tensor *x)
+{
+    smash_tensor raw = *x;
+    switch (smash_dtype_bits(x->dtype)) {
+    case 2:  raw.dtype = SMASH_U2; break;
+    case 4:  raw.dtype = SMASH_U4; break;
+    case 8:  raw.dtype = SMASH_U8; break;
+    case 16: raw.dtype = SMASH_U16; break;
+    case 32: raw.dtype = SMASH_U32; break;
+    default: raw.dtype = SMASH_U64; break;
+    }
+    return raw;
+}
+
+SMASH__FN void smash__note_tensor(smash__test *t, const smash_tensor *x)
+{
+    smash_tensor raw = smash__raw(x);
+    size_t n = 0, i;
+    int negative;
+    smash_tensor_count(x, &n);
+    for (i = 0; i < n; i++) smash__note(t, smash__get_int(&raw, i, &negative));
+}
+
+/* What a call answers, and the element it names, is a result like any other; only a lack of memory ends the test. */
+SMASH__FN smash_err smash__note_err(smash__test *t, smash_err err)
+{
+    smash__note(t, (uint64_t)(0 - (int)err));
+    if (err) smash__note(t, t->ctx.index);
+    if (err == SMASH_ERR_NOMEM || err == SMASH_ERR_ARG) return err;
+    smash_ctx_reset(&t->ctx);
+    return SMASH_OK;
+}
+
+/* ---- inputs ---- */
+
+/* Kinds of numbers: common ones; few different ones, so that scores tie, with both zeros; denormals; any finite bits;
+ * any bits. Integers: below 8, below 2, any. */
+enum { SMASH__COMMON = 0, SMASH__TIES = 1, SMASH__DENORMAL = 2, SMASH__FINITE = 3, SMASH__ANY = 4 };
+
+SMASH__FN SMASH__NOINLINE void smash__test_fill(smash__test *t, const smash_tensor *x, int kind)
+{
+    smash_tensor raw = smash__raw(x);
+    unsigned bits = smash_dtype_bits(x->dtype), mantissa = x->dtype == SMASH_F64 ? 52 : x->dtype == SMASH_F32 ? 23 : x->dtype == SMASH_F16 ? 10 : 7;
+    int is_float = smash__dtype(x->dtype)->kind & SMASH__FLOAT;
+    uint64_t all = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1, top = (uint64_t)1 << (bits - 1), infinity = (all ^ top) >> mantissa << mantissa;
+    size_t n = 0, i;
+    smash_tensor_count(x, &n);
+    for (i = 0; i < n; i++) {
+        uint64_t r = smash_random(&t->rng), u = smash_random(&t->rng) & all;
+        if (is_float && kind == SMASH__COMMON) {                        /* a 16-bit integer times one of 8 powers of two */
+            smash__set_float(x, i, (double)((int32_t)(r & 0xFFFF) - 32768) * smash__float64((1005 + (r >> 40 & 7)) << 52));
+            continue;
+        }
+        if (is_float && kind == SMASH__TIES) {
+            smash__set_float(x, i, (double)((int)(r & 7) - 4) * 0.5);
+            if ((r & 7) == 4 && r >> 63) smash__set_int(&raw, i, top, 0);       /* -0 */
+            continue;
+        }
+        if (is_float && kind == SMASH__DENORMAL) u &= top | (((uint64_t)1 << mantissa) - 1);
+        else if (is_float && kind == SMASH__FINITE) u &= (u & infinity) == infinity ? ~infinity | infinity >> 1 : all;
+        else if (!is_float && kind == SMASH__COMMON) u &= 7;
+        else if (!is_float && kind == SMASH__TIES) u &= 1;
+        smash__set_int(&raw, i, x->dtype == SMASH_BOOL ? u & 1 : u, 0);
+    }
+}
+
+/* Odd sizes, whole tiles with a rest behind them, one number. Every granularity of each: elements, the tensor, every
+ * axis, blocks of 2 or 3 along each axis where they divide, and the whole last axis. */
+enum { SMASH__TEST_SHAPES = 6, SMASH__TEST_MOST = 72 };
+
+SMASH__FN smash_tensor smash__test_view(int shape, smash_dtype dtype, void *data)
+{
+    static const size_t shapes[SMASH__TEST_SHAPES][4] = { { 37 }, { 5, 7 }, { 4, 6, 3 }, { 3, 4, 2, 2 }, { 1, 1 }, { 1, 70 } };
+    static const uint8_t ndim[SMASH__TEST_SHAPES] = { 1, 2, 3, 4, 2, 2 };
+    return smash_tensor_view(dtype, data, SMASH__TEST_MOST * sizeof(double), ndim[shape], shapes[shape]);
+}
+
+SMASH__FN int smash__test_grain(const smash_tensor *x, uint32_t i, smash_grain *grain)
+{
+    int32_t block[SMASH_MAX_DIMS];
+    uint32_t axis;
+    if (i == 0) *grain = smash_grain_element();
+    else if (i == 1) *grain = smash_grain_tensor();
+    else if (i < 2 + x->ndim) *grain = smash_grain_axis(i - 2);
+    else if (i == 2 + x->ndim) {
+        for (axis = 0; axis < x->ndim; axis++) block[axis] = x->shape[axis] % 2 == 0 ? 2 : x->shape[axis] % 3 == 0 ? 3 : -1;
+        *grain = smash_grain_block(block, x->ndim);
+    } else {
+        block[0] = -1;
+        *grain = smash_grain_block(block, 1);
+    }
+    return i <= 3 + x->ndim;
+}
+
+/* Room for one tensor of the shapes above, of any dtype */
+SMASH__FN void *smash__test_room(smash__test *t) { return smash__scratch(&t->ctx, SMASH__TEST_MOST, sizeof(double)); }
+
+/* ---- the sections ---- */
+
+SMASH__FN smash_err smash__test_core(smash__test *t)
+{
+    static const double edges[8] = { 0.5, 1.5, 2.5, 4503599627370497.5, 2147483647.5, 9.2233720368547758e18, 0.49999999999999994, 1.0 };
+    int i;
+    for (i = 0; i < 1000; i++) {
+        uint64_t r = smash_random(&t->rng);
+        double whole = (double)(int64_t)(r >> 11), wide = smash__float64(r), tame = smash__product(whole, 1.1102230246251565e-16 * (double)(1 << i % 11));
+        float narrow = smash__float32((uint32_t)r);
+        if (i < 16) tame = i & 8 ? -edges[i & 7] : edges[i & 7];
+        if (i & 16) tame = -tame;
+        if (i & 32) wide = smash__float64(r & 0x800FFFFFFFFFFFFFu);         /* denormal */
+        smash__note(t, (uint64_t)smash_round_half_even_f64(tame * 16.0));
+        smash__note(t, (uint64_t)smash_round_half_away_f64(tame));
+        smash__note(t, (uint64_t)smash_round_half_even_f64(wide));
+        smash__note(t, (uint64_t)(int64_t)smash_round_half_even(narrow));
+        smash__note(t, (uint64_t)(int64_t)smash_round_half_away(narrow));
+        smash__note(t, (uint64_t)(smash_is_finite(narrow) * 2 + smash_is_finite_f64(wide)));
+        smash__note(t, smash__bits64(smash_exp(tame)));
+        smash__note(t, smash__bits64(smash_exp(wide)));
+        smash__note(t, smash__bits64(smash_log(tame)));
+        smash__note(t, smash__bits64(smash_log(wide)));
+        smash__note(t, smash__bits64(smash_tanh(tame)));
+        smash__note(t, smash__bits64(smash_tanh(wide)));
+        smash__note(t, smash__bits64(smash_sqrt(tame)));
+        smash__note(t, smash__bits64(smash_sqrt(wide)));
+        if (i < 100) smash__note(t, smash_digest_of(&t->digest.tail, (size_t)(t->digest.total % 32 + (uint64_t)i) % 32));
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__test_distance(smash__test *t, const smash_tensor *a, const smash_tensor *b)
+{
+    smash_distance distance = SMASH_ZERO;
+    SMASH__TRY(smash__note_err(t, smash_tensor_distance(&t->ctx, a, b, &distance)));
+    smash__note(t, smash__bits64(distance.mse));
+    smash__note(t, smash__bits64(distance.max_abs_error));
+    smash__note(t, smash__bits64(distance.snr_db));
+    smash__note(t, smash__bits64(distance.cosine));
+    smash__note(t, distance.zeros_a);
+    smash__note(t, distance.zeros_b);
+    return SMASH_OK;
+}
+
+/* Every dtype to and against every other */
+SMASH__FN smash_err smash__test_tensor(smash__test *t)
+{
+    void *from = smash__test_room(t), *to = smash__test_room(t);
+    smash_tensor a, b;
+    uint32_t h;
+    int i, j, kind;
+    if (!from || !to) return SMASH_ERR_NOMEM;
+    for (h = 0; h < 65536; h += 7) {
+        float x = smash__float32(h << 16 | (h ^ 0x5A5Au));
+        smash__note(t, (uint64_t)smash__bits32(smash_f16_to_f32((uint16_t)h)) << 32 | smash__bits32(smash_bf16_to_f32((uint16_t)h)));
+        smash__note(t, (uint64_t)smash_f32_to_f16(x) << 16 | smash_f32_to_bf16(x));
+    }
+    for (i = SMASH_F32; i <= SMASH_U2; i++)
+        for (j = SMASH_F32; j <= SMASH_U2; j++)
+            for (kind = SMASH__COMMON; kind <= SMASH__ANY; kind++) {
+                a = smash__test_view(0, (smash_dtype)i, from);
+                b = smash__test_view(0, (smash_dtype)j, to);
+                smash__test_fill(t, &a, kind);
+                smash__fill(to, 0, b.bytes);
+                SMASH__TRY(smash__note_err(t, smash_tensor_convert(&t->ctx, &a, &b)));
+                if (kind < SMASH__FINITE) smash__note_tensor(t, &b);    /* of a refused conversion dst is unspecified, and these give many */
+                smash__test_fill(t, &b, kind);
+                SMASH__TRY(smash__test_distance(t, &a, &b));
+            }
+    a = smash__test_view(5, SMASH_F32, from);
+    b = smash__test_view(5, SMASH_F32, to);
+    for (kind = SMASH__COMMON; kind <= SMASH__ANY; kind++) {
+        smash__test_fill(t, &a, kind);
+        smash__test_fill(t, &b, kind);
+        SMASH__TRY(smash__test_distance(t, &a, &b));
+    }
+    return SMASH_OK;
+}
+
+#if !SMASH_NO_MASK
+/* One tensor, one granularity: score it, drop every possible number of blocks, apply the last mask and hand it on */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const smash_tensor *w, smash_mask_desc *desc, double *scores, unsigned char *bits, void *copy)
+{
+    smash_mask_stats stats = SMASH_ZERO;
+    smash_grid grid;
+    smash_tensor metric, mask, other;
+    const int32_t last = -1;
+    size_t k, bytes, axis;
+    SMASH__TRY(smash_grid_make(&t->ctx, &desc->grain, w, &grid));
+    metric = smash_tensor_view(SMASH_F64, scores, SMASH__TEST_MOST * sizeof *scores, grid.ndim, grid.count);
+    mask = smash_tensor_view(SMASH_BOOL, bits, SMASH__TEST_MOST, grid.ndim, grid.count);
+    desc->ratio = desc->min_ratio = desc->max_ratio = 0;
+    desc->use_threshold = 0;
+    if (smash_mask_metric(&t->ctx, desc, w, &metric)) return smash__note_err(t, t->ctx.err);     /* a sum beyond double */
+    smash__note_tensor(t, &metric);
+    for (k = 0; k <= grid.blocks; k++) {
+        desc->ratio = (double)k / (double)grid.blocks;
+        desc->max_ratio = k % 5 == 4 ? 0.5 : 0;
+        desc->min_ratio = k % 5 == 3 ? 0.25 : 0;
+        SMASH__TRY(smash_mask_allocate(&t->ctx, desc, &metric, smash_dtype_bits(w->dtype), &mask, &stats));
+        smash__note_tensor(t, &mask);
+        smash__note(t, stats.dropped);
+    }
+    desc->ratio = 0;
+    desc->use_threshold = 1;
+    desc->threshold = scores[grid.blocks / 2];
+    SMASH__TRY(smash_mask_make(&t->ctx, desc, w, &mask, &stats));
+    smash__note(t, stats.elements);
+    SMASH__TRY(smash_tensor_bytes(w, &bytes));
+    smash__copy(copy, w->data, bytes);
+    other = *w;
+    other.data = copy;
+    SMASH__TRY(smash_mask_apply(&t->ctx, &desc->grain, &mask, &other));
+    smash__note_tensor(t, &other);
+    axis = w->ndim - 1;
+    other = smash_tensor_view(SMASH_BOOL, copy, SMASH__TEST_MOST, 1, &w->shape[axis]);
+    {
+        smash_grain element = smash_grain_element();
+        SMASH__TRY(smash_mask_align(&t->ctx, &mask, &desc->grain, w, &last, 1, &element, &other));
+    }
+    smash__note_tensor(t, &other);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__test_mask(smash__test *t)
+{
+    void *data = smash__test_room(t), *copy = smash__test_room(t);
+    double *scores = (double *)smash__test_room(t);
+    unsigned char *bits = (unsigned char *)smash__scratch(&t->ctx, SMASH__TEST_MOST, 1);
+    int shape, dtype, metric;
+    uint32_t g;
+    if (!data || !copy || !scores || !bits) return SMASH_ERR_NOMEM;
+    for (shape = 0; shape < SMASH__TEST_SHAPES; shape++)
+        for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++)
+            for (metric = SMASH_METRIC_L1; metric <= SMASH_METRIC_FPGM; metric++) {
+                smash_mask_desc desc = SMASH_ZERO;
+                smash_tensor w = smash__test_view(shape, (smash_dtype)dtype, data);
+                smash__test_fill(t, &w, (shape + dtype + metric) % 4);
+                desc.metric = (smash_metric)metric;
+                for (g = metric == SMASH_METRIC_FPGM ? 1 : 0; smash__test_grain(&w, g, &desc.grain); g++)   /* FPGM of single numbers: slow without an FPU */
+                    SMASH__TRY(smash__test_mask_of(t, &w, &desc, scores, bits, copy));
+            }
+    return SMASH_OK;
+}
+#endif
+
+#if !SMASH_NO_QUANT
+/* There and back */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_quant_of(smash__test *t, const smash_quant_desc *desc, const smash_tensor *w, float *scales, int32_t *zeros, void *q)
+{
+    smash_quant_stats stats = SMASH_ZERO;
+    smash_grid grid;
+    smash_tensor scale, zero, out, back;
+    SMASH__TRY(smash_grid_make(&t->ctx, &desc->grain, w, &grid));
+    scale = smash_tensor_view(SMASH_F32, scales, SMASH__TEST_MOST * sizeof *scales, grid.ndim, grid.count);
+    zero = smash_tensor_view(SMASH_I32, zeros, SMASH__TEST_MOST * sizeof *zeros, grid.ndim, grid.count);
+    out = smash_tensor_view(smash_quant_dtype(desc), q, SMASH__TEST_MOST * sizeof(uint16_t), w->ndim, w->shape);
+    if (smash_quant_fit(&t->ctx, desc, w, &scale, &zero)) return smash__note_err(t, t->ctx.err);       /* f64 beyond f32 */
+    SMASH__TRY(smash_quantize(&t->ctx, desc, w, &scale, &zero, &out));
+    SMASH__TRY(smash_quant_measure(&t->ctx, desc, w, &scale, &zero, &out, &stats));
+    smash__note_tensor(t, &scale);
+    smash__note_tensor(t, &zero);
+    smash__note_tensor(t, &out);
+    smash__note(t, smash__bits64(stats.mse));
+    smash__note(t, smash__bits64(stats.max_abs_error));
+    smash__note(t, smash__bits64(stats.snr_db));
+    smash__note(t, stats.saturated);
+    smash__note(t, stats.zeros);
+    back = *w;
+    SMASH__TRY(smash_dequantize(&t->ctx, desc, &out, &scale, &zero, &back));
+    smash__note_tensor(t, &back);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__test_quant(smash__test *t)
+{
+    void *data = smash__test_room(t);
+    float *scales = (float *)smash__scratch(&t->ctx, SMASH__TEST_MOST, sizeof *scales);
+    int32_t *zeros = (int32_t *)smash__scratch(&t->ctx, SMASH__TEST_MOST, sizeof *zeros);
+    void *q = smash__scratch(&t->ctx, SMASH__TEST_MOST, sizeof(uint16_t));
+    uint32_t bits, variant, g, turn = 0;
+    if (!data || !scales || !zeros || !q) return SMASH_ERR_NOMEM;
+    for (bits = 2; bits <= 16; bits++)
+        for (variant = 0; variant < 8; variant++) {
+            smash_quant_desc desc = SMASH_ZERO;
+            smash_tensor w = smash__test_view((int)((bits + variant) % SMASH__TEST_SHAPES), variant & 1 ? (smash_dtype)(SMASH_F64 + bits % 3) : SMASH_F32, data);
+            desc.bits = bits;
+            desc.is_unsigned = variant >> 1 & 1;
+            desc.scheme = variant & 4 ? SMASH_AFFINE : SMASH_SYMMETRIC;
+            for (g = 0; smash__test_grain(&w, g, &desc.grain); g++) {
+                smash__test_fill(t, &w, (int)(turn++ % 4));
+                SMASH__TRY(smash__test_quant_of(t, &desc, &w, scales, zeros, q));
+            }
+        }
+    return SMASH_OK;
+}
+#endif
+
+#if !SMASH_ONLY_LAYER0 && !SMASH_NO_MASK && !SMASH_NO_QUANT
+/* Several chunks with a rest, for sums, selections and threads; and every number of tiles and odd numbers behind them. */
+SMASH__FN smash_err smash__test_large(smash__test *t)
+{
+    enum { MOST = 200003 };
+    static const size_t shapes[2][2] = { { 1, MOST }, { 7, 28571 } };
+    float *data = (float *)smash__scratch(&t->ctx, MOST, sizeof *data), *back = (float *)smash__scratch(&t->ctx, MOST, sizeof *back), scales[7];
+    unsigned char *bytes = (unsigned char *)smash__scratch(&t->ctx, MOST, sizeof(uint16_t));
+    int32_t zeros[7];
+    smash_tensor w, other, mask, scale, zero, q;
+    uint32_t bits, i;
+    int k;
+    size_t n;
+    if (!data || !back || !bytes) return SMASH_ERR_NOMEM;
+    for (i = SMASH__COMMON; i <= SMASH__FINITE; i++) {
+        smash_mask_desc prune = SMASH_ZERO;
+        w = smash_tensor_view(SMASH_F32, data, MOST * sizeof *data, 2, shapes[i & 1]);
+        other = smash_tensor_view(SMASH_F32, back, MOST * sizeof *back, 2, shapes[i & 1]);
+        smash__test_fill(t, &other, SMASH__COMMON);
+        smash__test_fill(t, &w, (int)i);
+        SMASH__TRY(smash__test_distance(t, &w, &other));
+        mask = smash_tensor_view(SMASH_BOOL, bytes, MOST * sizeof(uint16_t), 2, shapes[i & 1]);
+        for (prune.ratio = 0.125; prune.ratio <= 1; prune.ratio *= 2) {
+            SMASH__TRY(smash_mask_make(&t->ctx, &prune, &w, &mask, NULL));
+            smash__note_tensor(t, &mask);
+        }
+        prune.ratio = 0.5;
+        prune.grain = smash_grain_axis(0);
+        mask.shape[1] = 1;
+        for (k = SMASH_METRIC_L1; k <= SMASH_METRIC_FPGM; k++) {
+            prune.metric = (smash_metric)k;
+            SMASH__TRY(smash__note_err(t, smash_mask_make(&t->ctx, &prune, &w, &mask, NULL)));
+            smash__note_tensor(t, &mask);
+        }
+    }
+    for (n = 1; n <= MOST; n = n < 131 ? n + 1 : n * 11 + 7)
+        for (bits = 2; bits <= 16; bits *= 2) {
+            smash_quant_desc desc = SMASH_ZERO;
+            smash_quant_stats stats = SMASH_ZERO;
+            desc.bits = bits;
+            desc.is_unsigned = (uint32_t)n & 1;
+            desc.scheme = n & 2 ? SMASH_AFFINE : SMASH_SYMMETRIC;
+            w = smash_tensor_view(SMASH_F32, data, MOST * sizeof *data, 1, &n);
+            other = smash_tensor_view(SMASH_F32, back, MOST * sizeof *back, 1, &n);
+            q = smash_tensor_view(smash_quant_dtype(&desc), bytes, MOST * sizeof(uint16_t), 1, &n);
+            scale = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, shapes[0]);
+            zero = smash_tensor_view(SMASH_I32, zeros, sizeof zeros, 1, shapes[0]);
+            SMASH__TRY(smash_quant_fit(&t->ctx, &desc, &w, &scale, &zero));
+            SMASH__TRY(smash_quantize(&t->ctx, &desc, &w, &scale, &zero, &q));
+            SMASH__TRY(smash_quant_measure(&t->ctx, &desc, &w, &scale, &zero, &q, &stats));
+            SMASH__TRY(smash_dequantize(&t->ctx, &desc, &q, &scale, &zero, &other));
+            smash__note_tensor(t, &q);
+            smash__note_tensor(t, &other);
+            smash__note(t, smash__bits64(stats.mse));
+            smash__note(t, smash__bits64(stats.snr_db));
+            smash__note(t, stats.saturated);
+        }
+    return SMASH_OK;
+}
+#endif
+
+#if !SMASH_NO_VALUE
+SMASH__FN smash_err smash__put_digest(void *user, const char *text, size_t bytes)
+{
+    smash_digest_add(&((smash__test *)user)->digest, text, bytes);
+    return SMASH_OK;
+}
+
+/* Numbers to text and back; a document of everything that JSON has, read and written again */
+SMASH__FN smash_err smash__test_value(smash__test *t)
+{
+    static const char *const documents[6] = {
+        "{\"a\":[1,-2.5e-3,1e400,0.1,\"\\ud83d\\ude00\\u0007\\n\"],\"b\":{},\"\":[null,true,false,[[[]]]],\"z\":18446744073709551615}",
+        "{'a': True, # comment\n 'b': [None, 1,], // more\n}", "{\"a\":1,\"a\":2}", "[1,2", "[\"\\ud800\"]", "[01]" };
+    size_t i;
+    for (i = 0; i < 500; i++) {
+        char text[SMASH_NUMBER_BYTES];
+        uint64_t r = smash_random(&t->rng);
+        double x = i & 1 ? (double)smash__float32((uint32_t)r & 0x7F7FFFFFu) : smash__float64(r), back = 0;
+        size_t n = smash_number_print(x, text);
+        smash_digest_add(&t->digest, text, n);
+        smash_number_parse(text, n, &back);
+        smash__note(t, smash__bits64(back));
+    }
+    for (i = 0; i < 6; i++) {
+        smash_arena_mark mark;
+        smash_arena arena;
+        smash_json_desc desc = SMASH_ZERO;
+        smash_json doc = SMASH_ZERO;
+        smash_diags diags = SMASH_ZERO;
+        const smash_diag *diag;
+        void *memory;
+        mark = smash_arena_get_mark(&t->ctx.scratch);
+        memory = smash__scratch(&t->ctx, 4096, 1);
+        if (!memory) return SMASH_ERR_NOMEM;
+        smash_arena_init(&arena, memory, 4096, NULL);
+        diags.arena = &arena;
+        desc.lenient = desc.unique_keys = 1;
+        SMASH__TRY(smash__note_err(t, smash_json_parse(&t->ctx, &desc, documents[i], smash__length(documents[i]), &arena, &diags, &doc)));
+        for (diag = diags.first; diag; diag = diag->next) {
+            smash_digest_add(&t->digest, diag->code, smash__length(diag->code));
+            smash__note(t, (uint64_t)diag->line << 32 | diag->column);
+        }
+        if (doc.root) {
+            smash_writer w = SMASH_ZERO;
+            w.put = smash__put_digest;
+            w.user = t;
+            w.indent = 2;
+            smash_write_value(&w, doc.root);
+        }
+        smash_arena_rewind(&t->ctx.scratch, mark);
+    }
+    return SMASH_OK;
+}
+#endif
+
+#if !SMASH_NO_SELECT
+SMASH__FN smash_err smash__test_select(smash__test *t)
+{
+    static const char *const patterns[9] = { "head\\..*", "layer\\.\\d+$", "(a|b)*c{2,3}", "[^x-z]+\\b", "fc1", "", "(?:a?){9}a{9}", "^\\w+\\.\\w+$", "a{2" };
+    static const char *const names[8] = { "head.out", "layer.12", "abaccc", "fc10", "xyz", "", "aaaaaaaaaaaa", "a{2" };
+    static const char *const globs[5] = { "*", "layer.*", "*.1?", "h*d.o*t", "[af]*" };
+    int i, j;
+    for (i = 0; i < 9; i++) {
+        smash_arena_mark mark = smash_arena_get_mark(&t->ctx.scratch);
+        smash_regex re = SMASH_ZERO;
+        smash_err err = smash_regex_compile(&t->ctx, patterns[i], smash__length(patterns[i]), &t->ctx.scratch, &re);
+        SMASH__TRY(smash__note_err(t, err));
+        for (j = 0; j < 8 && !err; j++) {
+            int matched = 0;
+            SMASH__TRY(smash_regex_match(&t->ctx, &re, names[j], smash__length(names[j]), &matched));
+            smash__note(t, (uint64_t)matched);
+        }
+        smash_arena_rewind(&t->ctx.scratch, mark);
+    }
+    for (i = 0; i < 5; i++)
+        for (j = 0; j < 8; j++) smash__note(t, (uint64_t)smash_glob_match(globs[i], names[j]));
+    return SMASH_OK;
+}
+#endif
+
+#if !SMASH_NO_ALGO
+/* A file in memory */
 typedef struct smash__buffer { unsigned char *data; size_t bytes, used; } smash__buffer;
 
 SMASH__FN int smash__buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
@@ -9370,269 +9854,141 @@ SMASH__FN int smash__buffer_write(void *user, uint64_t offset, const void *data,
     return 0;
 }
 
-/* Digests are taken over little-endian bytes. */
-SMASH__FN void smash__digest_u64(smash_digest *d, uint64_t x)
+/* A model through config, algorithms and writer: digests of the file, the masks, the report, and what is read back */
+SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_config *config, void *numbers, smash__buffer *file, smash__buffer *masks)
 {
-    unsigned char bytes[8];
-    int i;
-    for (i = 0; i < 8; i++) bytes[i] = (unsigned char)(x >> 8 * i & 0xFF);
-    smash_digest_add(d, bytes, 8);
-}
-
-SMASH__FN void smash__digest_f64(smash_digest *d, double x) { smash__digest_u64(d, smash__bits64(x)); }
-
-SMASH__FN void smash__digest_tensor(smash_digest *d, const smash_tensor *t)
-{
-    size_t n = 0, i;
-    int negative;
-    smash_tensor_count(t, &n);
-    for (i = 0; i < n; i++) {
-        double x;
-        if (smash__dtype(t->dtype)->kind & SMASH__FLOAT) { smash__load_f64(t, i, 1, &x); smash__digest_f64(d, x); }
-        else { uint64_t u = smash__get_int(t, i, &negative); smash__digest_u64(d, negative ? (uint64_t)0 - u : u); }
-    }
-}
-
-/* Normal-looking numbers with ties, both zeros, denormals and wide scales among them: k is a small integer, so that the
- * same bits come out of every compiler. */
-SMASH__FN void smash__test_numbers(uint64_t *rng, float *out, size_t n)
-{
-    static const float special[8] = { 0.0f, -0.0f, 1.0f, -1.0f, 1.40129846e-45f, -1.17549435e-38f, 0.5f, 2.0f };
-    size_t i;
-    for (i = 0; i < n; i++) {
-        uint64_t r = smash_random(rng);
-        int32_t k = (int32_t)(r & 0xFFFF) - 32768;
-        if (r >> 60 == 0) out[i] = special[r >> 32 & 7];
-        else out[i] = (float)k * smash__float32((127u - 18u + (uint32_t)(r >> 40 & 7)) << 23);      /* a power of two: exact */
-    }
-}
-
-enum { SMASH__TEST_ROWS = 24, SMASH__TEST_COLUMNS = 36, SMASH__TEST_COUNT = 864 };
-
-SMASH__FN void smash__test_core(smash_digest *d)
-{
-    uint64_t rng = 1;
-    int i;
-    for (i = 0; i < 2000; i++) {
-        uint64_t r = smash_random(&rng);
-        double x = (double)(int64_t)(r >> 11) * 1.1102230246251565e-16 * (double)((int64_t)1 << (i % 9)), y = i & 1 ? -x : x;
-        smash__digest_u64(d, (uint64_t)smash_round_half_even_f64(y * 16.0));
-        smash__digest_u64(d, (uint64_t)(int64_t)smash_round_half_away(smash__float32((uint32_t)r)));
-        smash__digest_f64(d, smash_exp(y));
-        smash__digest_f64(d, smash_log(x));
-        smash__digest_f64(d, smash_tanh(y));
-        smash__digest_f64(d, smash_sqrt(x));
-    }
-}
-
-SMASH__FN smash_err smash__test_tensor(smash_ctx *ctx, smash_digest *d, float *a, float *b)
-{
-    smash_tensor x, y;
-    smash_distance distance;
-    size_t count = SMASH__TEST_COUNT;
-    uint64_t rng = 2;
-    uint32_t h;
-    for (h = 0; h < 65536; h += 7) {
-        smash__digest_f64(d, smash__widen(smash_f16_to_f32((uint16_t)h)));          /* a plain cast loses the bits of a NaN on RISC-V */
-        smash__digest_u64(d, (uint64_t)smash_f32_to_f16(smash__float32(h << 16 | (h ^ 0x5A5Au))) << 16 | smash_f32_to_bf16(smash__float32(h << 15 | h)));
-    }
-    smash__test_numbers(&rng, a, count);
-    smash__test_numbers(&rng, b, count);
-    x = smash_tensor_view(SMASH_F32, a, count * sizeof *a, 1, &count);
-    y = smash_tensor_view(SMASH_F32, b, count * sizeof *b, 1, &count);
-    SMASH__TRY(smash_tensor_distance(ctx, &x, &y, &distance));
-    smash__digest_f64(d, distance.mse);
-    smash__digest_f64(d, distance.max_abs_error);
-    smash__digest_f64(d, distance.snr_db);
-    smash__digest_f64(d, distance.cosine);
-    return SMASH_OK;
-}
-
-/* Every granularity of a 24 x 36 matrix; the last asks for whole-tensor blocks. */
-enum { SMASH__TEST_GRAINS = 6 };
-SMASH__FN smash_grain smash__test_grain(int i)
-{
-    static const int32_t blocks[2][2] = { { 4, 4 }, { 3, -1 } };
-    if (i == 0) return smash_grain_element();
-    if (i < 3) return smash_grain_axis((uint32_t)i - 1);
-    return i < 5 ? smash_grain_block(blocks[i - 3], 2) : smash_grain_tensor();
-}
-
-SMASH__FN smash_err smash__test_mask(smash_ctx *ctx, smash_digest *d, float *a, unsigned char *mask)
-{
-    static const size_t shape[2] = { SMASH__TEST_ROWS, SMASH__TEST_COLUMNS };
-    static const double ratios[4] = { 0.1, 0.29, 0.5, 1.0 };
-    smash_tensor w = smash_tensor_view(SMASH_F32, a, SMASH__TEST_COUNT * sizeof *a, 2, shape), m;
-    uint64_t rng = 3;
-    int metric, g, r;
-    smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
-    for (metric = SMASH_METRIC_L1; metric <= SMASH_METRIC_FPGM; metric++)
-        for (g = 0; g < SMASH__TEST_GRAINS; g++)
-            for (r = 0; r < 4; r++) {
-                smash_mask_desc desc = SMASH_ZERO;
-                smash_grid grid;
-                if (metric == SMASH_METRIC_FPGM && g == 0) continue;     /* quadratic in 864 elements: slow on a microcontroller */
-                desc.metric = (smash_metric)metric;
-                desc.grain = smash__test_grain(g);
-                desc.ratio = ratios[r];
-                SMASH__TRY(smash_grid_make(ctx, &desc.grain, &w, &grid));
-                m = smash_tensor_view(SMASH_BOOL, mask, grid.blocks, 2, grid.count);
-                SMASH__TRY(smash_mask_make(ctx, &desc, &w, &m, NULL));
-                smash__digest_tensor(d, &m);
-            }
-    return SMASH_OK;
-}
-
-SMASH__FN smash_err smash__test_quant(smash_ctx *ctx, smash_digest *d, float *a, float *scales, int32_t *zeros, uint16_t *q)
-{
-    static const size_t shape[2] = { SMASH__TEST_ROWS, SMASH__TEST_COLUMNS };
-    smash_tensor w = smash_tensor_view(SMASH_F32, a, SMASH__TEST_COUNT * sizeof *a, 2, shape), scale, zero, out;
-    uint64_t rng = 4;
-    uint32_t bits, variant;
-    int g;
-    smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
-    for (bits = 2; bits <= 16; bits++)
-        for (variant = 0; variant < 4; variant++)
-            for (g = 0; g < SMASH__TEST_GRAINS; g++) {
-                smash_quant_desc desc = SMASH_ZERO;
-                smash_quant_stats stats;
-                smash_grid grid;
-                desc.bits = bits;
-                desc.is_unsigned = variant & 1;
-                desc.scheme = variant & 2 ? SMASH_AFFINE : SMASH_SYMMETRIC;
-                desc.grain = smash__test_grain(g);
-                SMASH__TRY(smash_grid_make(ctx, &desc.grain, &w, &grid));
-                scale = smash_tensor_view(SMASH_F32, scales, SMASH__TEST_COUNT * sizeof *scales, 2, grid.count);
-                zero = smash_tensor_view(SMASH_I32, zeros, SMASH__TEST_COUNT * sizeof *zeros, 2, grid.count);
-                out = smash_tensor_view(smash_quant_dtype(&desc), q, SMASH__TEST_COUNT * sizeof *q, 2, shape);
-                SMASH__TRY(smash_quant_fit(ctx, &desc, &w, &scale, &zero));
-                SMASH__TRY(smash_quantize(ctx, &desc, &w, &scale, &zero, &out));
-                SMASH__TRY(smash_quant_measure(ctx, &desc, &w, &scale, &zero, &out, &stats));
-                smash__digest_tensor(d, &scale);
-                smash__digest_tensor(d, &zero);
-                smash__digest_tensor(d, &out);
-                smash__digest_f64(d, stats.mse);
-                smash__digest_f64(d, stats.snr_db);
-                smash__digest_u64(d, stats.saturated);
-            }
-    return SMASH_OK;
-}
-
-SMASH__FN void smash__test_value(smash_digest *d)
-{
-    uint64_t rng = 5;
-    int i;
-    for (i = 0; i < 500; i++) {
-        char text[SMASH_NUMBER_BYTES];
-        double x = smash__float64(smash_random(&rng)), back = 0;
-        size_t n = smash_number_print(x, text);
-        smash_digest_add(d, text, n);
-        smash_number_parse(text, n, &back);
-        smash__digest_f64(d, back);
-    }
-}
-
-SMASH__FN smash_err smash__test_select(smash_ctx *ctx, smash_digest *d)
-{
-    static const char *const patterns[6] = { "head\\..*", "layer\\.\\d+$", "(a|b)*c{2,3}", "[^x-z]+\\b", "fc1", "" };
-    static const char *const names[6] = { "head.out", "layer.12", "abaccc", "fc10", "xyz", "" };
-    int i, j;
-    for (i = 0; i < 6; i++) {
-        smash_arena_mark mark = smash__scratch_mark(ctx);
-        smash_regex re;
-        SMASH__TRY(smash_regex_compile(ctx, patterns[i], smash__length(patterns[i]), &ctx->scratch, &re));
-        for (j = 0; j < 6; j++) {
-            int matched = 0;
-            SMASH__TRY(smash_regex_match(ctx, &re, names[j], smash__length(names[j]), &matched));
-            smash__digest_u64(d, (uint64_t)matched);
-        }
-        smash__scratch_rewind(ctx, mark);
-    }
-    return SMASH_OK;
-}
-
-/* A model of two layers through config, algorithms and writer: the digest is that of the file. */
-SMASH__FN smash_err smash__test_whole(smash_ctx *ctx, smash_digest *d, float *a, smash__buffer *file)
-{
-    static const char config_text[] = "{\"pruner\":\"l1_norm\",\"l1_norm_config_list\":[{\"op_types\":[\"Linear\"],\"sparse_ratio\":0.5}],"
-                                      "\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"a\"],\"quant_dtype\":\"int4\",\"granularity\":\"out_channel\"},"
-                                      "{\"op_names_re\":[\"b\"],\"quant_dtype\":\"uint8\",\"quant_scheme\":\"affine\"}]}";
-    static const size_t shape[2] = { SMASH__TEST_ROWS, SMASH__TEST_COLUMNS };
-    enum { ARENA_BYTES = 262144 };
-    smash_model model;
-    smash_config *config = (smash_config *)smash__scratch(ctx, 1, sizeof *config);
-    void *memory = smash__scratch(ctx, ARENA_BYTES, 1);
-    smash_arena arena;
+    static const char text[] =
+        "{\"pruner\":\"l1_norm\",\"l1_norm_config_list\":[{\"op_types\":[\"Linear\"],\"op_names_re\":[\"[a-d]\"],\"sparse_ratio\":0.5},"
+        "{\"op_names\":[\"n\"],\"target_names\":[\"weight\",\"bias\"],\"target_settings\":{\"weight\":{\"align\":{\"target_name\":\"weight\",\"module_name\":\"a\",\"dims\":[0]}}}}],"
+        "\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"a\"],\"quant_dtype\":\"int4\",\"granularity\":\"out_channel\"},"
+        "{\"op_names_re\":[\"[bc]\"],\"quant_dtype\":\"uint8\",\"quant_scheme\":\"affine\"},{\"op_names\":[\"d\"],\"quant_dtype\":\"uint2\",\"granularity\":[3,-1]}]}";
+    static const char *const names[4] = { "a.weight", "b.weight", "c.weight", "d.weight" };
+    static const size_t shape[2] = { 24, 35 };
+    smash_model model, read;
     smash_plan plan;
     smash_result result;
     smash_diags diags = SMASH_ZERO;
     smash_run_desc desc = SMASH_ZERO;
-    smash_io out = SMASH_ZERO;
-    smash_tensor t;
-    uint64_t rng = 6;
-    if (!config || !memory) return SMASH_ERR_NOMEM;
-    smash_arena_init(&arena, memory, ARENA_BYTES, NULL);
-    diags.arena = &arena;
-    smash__test_numbers(&rng, a, SMASH__TEST_COUNT);
-    smash_model_init(&model, &arena);
-    t = smash_tensor_view(SMASH_F32, a, SMASH__TEST_COUNT * sizeof *a, 2, shape);
-    t.flags = SMASH_TENSOR_CONST;
-    SMASH__TRY(smash_model_add(ctx, &model, "a.weight", &t, 0));
-    SMASH__TRY(smash_model_add(ctx, &model, "b.weight", &t, 0));
-    t = smash_tensor_view(SMASH_F32, a, SMASH__TEST_ROWS * sizeof *a, 1, shape);
-    t.flags = SMASH_TENSOR_CONST;
-    SMASH__TRY(smash_model_add(ctx, &model, "a.bias", &t, 0));
-    SMASH__TRY(smash_model_finish(ctx, &model));
-    smash_config_init(config, smash_builtins(), &arena, &diags);
-    SMASH__TRY(smash_config_load(ctx, config, config_text, sizeof config_text - 1, "selftest", NULL));
-    SMASH__TRY(smash_config_resolve(ctx, config, &model, &plan));
-    out.write = smash__buffer_write;
+    smash_io out = SMASH_ZERO, masks_out = SMASH_ZERO, in;
+    smash_writer w = SMASH_ZERO;
+    smash_tensor x;
+    const smash_diag *diag;
+    size_t i;
+    diags.arena = arena;
+    smash_model_init(&model, arena);
+    for (i = 0; i < 4; i++) {                                           /* f32, f64, f16, bf16 */
+        x = smash_tensor_view((smash_dtype)(SMASH_F32 + i), (char *)numbers + i * 24 * 35 * 8, 24 * 35 * 8, 2, shape);
+        smash__test_fill(t, &x, SMASH__COMMON);
+        x.flags = SMASH_TENSOR_CONST;
+        SMASH__TRY(smash_model_add(&t->ctx, &model, names[i], &x, 0));
+    }
+    x = smash_tensor_view(SMASH_F32, numbers, 24 * sizeof(float), 1, shape);
+    x.flags = SMASH_TENSOR_CONST;
+    SMASH__TRY(smash_model_add(&t->ctx, &model, "n.weight", &x, 0));
+    SMASH__TRY(smash_model_add(&t->ctx, &model, "n.bias", &x, 0));
+    SMASH__TRY(smash_model_finish(&t->ctx, &model));
+    smash_config_init(config, smash_builtins(), arena, &diags);
+    SMASH__TRY(smash_config_load(&t->ctx, config, text, sizeof text - 1, "selftest", NULL));
+    SMASH__TRY(smash_config_resolve(&t->ctx, config, &model, &plan));
+    out.write = masks_out.write = smash__buffer_write;
     out.user = file;
+    masks_out.user = masks;
     desc.out = &out;
-    file->used = 0;
-    SMASH__TRY(smash_run(ctx, &plan, &desc, &result));
-    smash_digest_add(d, file->data, file->used);
+    desc.masks = &masks_out;
+    SMASH__TRY(smash_run(&t->ctx, &plan, &desc, &result));
+    smash_digest_add(&t->digest, file->data, file->used);
+    smash_digest_add(&t->digest, masks->data, masks->used);
+    smash__note(t, result.nonzero);
+    for (diag = diags.first; diag; diag = diag->next) smash_digest_add(&t->digest, diag->code, smash__length(diag->code));
+    w.put = smash__put_digest;
+    w.user = t;
+    smash_report_rows(&w, &plan);
+    in = smash_io_memory(file->data, file->used);
+    SMASH__TRY(smash_safetensors_read(&t->ctx, NULL, &in, arena, NULL, &read));
+    for (i = 0; i < 4; i++) {
+        SMASH__TRY(smash_model_restore(&t->ctx, &read, names[i], arena, &x, NULL));
+        smash__note_tensor(t, &x);
+    }
     return SMASH_OK;
 }
 
+SMASH__FN smash_err smash__test_whole(smash__test *t)
+{
+    enum { ARENA_BYTES = 262144, FILE_BYTES = 65536, NUMBER_BYTES = 4 * 24 * 35 * 8 };
+    smash_config *config = (smash_config *)smash__scratch(&t->ctx, 1, sizeof *config);
+    void *memory = smash__scratch(&t->ctx, ARENA_BYTES, 1), *numbers = smash__scratch(&t->ctx, NUMBER_BYTES, 1);
+    smash__buffer file = SMASH_ZERO, masks = SMASH_ZERO;
+    smash_arena arena;
+    file.bytes = masks.bytes = FILE_BYTES;
+    file.data = (unsigned char *)smash__scratch(&t->ctx, FILE_BYTES, 1);
+    masks.data = (unsigned char *)smash__scratch(&t->ctx, FILE_BYTES, 1);
+    if (!config || !memory || !numbers || !file.data || !masks.data) return SMASH_ERR_NOMEM;
+    smash_arena_init(&arena, memory, ARENA_BYTES, NULL);
+    return smash__test_run(t, &arena, config, numbers, &file, &masks);
+}
+#endif
+
+/* ---- all of them ---- */
+
+typedef struct smash__section { const char *name; smash_err (*run)(smash__test *t); } smash__section;
+
 SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, const char *section, uint64_t digest), void *user)
 {
-    static const char *const names[] = { "core", "tensor", "mask", "quant", "value", "select", "model+io+config+algo" };
+    /* a NULL name: one digest over everything so far, under the name behind it */
+    static const smash__section sections[] = {
+        { "core", smash__test_core }, { "tensor", smash__test_tensor },
+#if !SMASH_NO_MASK
+        { "mask", smash__test_mask },
+#endif
+#if !SMASH_NO_QUANT
+        { "quant", smash__test_quant },
+#endif
+#if !SMASH_NO_MASK && !SMASH_NO_QUANT
+        { "layer0", NULL },
+#if !SMASH_ONLY_LAYER0
+        { "large", smash__test_large },
+#endif
+#endif
+#if !SMASH_NO_VALUE
+        { "value", smash__test_value },
+#endif
+#if !SMASH_NO_SELECT
+        { "select", smash__test_select },
+#endif
+#if !SMASH_NO_ALGO
+        { "model+io+config+algo", smash__test_whole }, { "all", NULL },
+#endif
+    };
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_digest all;
-    smash__buffer file;
-    float *a, *b;
-    int32_t *zeros;
-    int i;
+    smash__test *t;
+    smash_err err = SMASH_OK;
+    size_t i;
     if (!smash__ctx(ctx) || !line) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or line is missing");
-    file.bytes = 65536;
-    file.used = 0;
-    a = (float *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *a);
-    b = (float *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *b);
-    zeros = (int32_t *)smash__scratch(ctx, SMASH__TEST_COUNT, sizeof *zeros);
-    file.data = (unsigned char *)smash__scratch(ctx, file.bytes, 1);
-    if (!a || !b || !zeros || !file.data) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+    t = (smash__test *)smash__scratch(ctx, 1, sizeof *t);
+    if (!t) return SMASH_ERR_NOMEM;
     smash_digest_init(&all);
-    for (i = 0; i < (int)(sizeof names / sizeof *names); i++) {
-        smash_digest d;
-        smash_err err = SMASH_OK;
+    for (i = 0; i < sizeof sections / sizeof *sections && !err; i++) {
+        smash_arena_mark start = smash_arena_get_mark(&ctx->scratch);
         uint64_t digest;
-        smash_digest_init(&d);
-        if (i == 0)      smash__test_core(&d);
-        else if (i == 1) err = smash__test_tensor(ctx, &d, a, b);
-        else if (i == 2) err = smash__test_mask(ctx, &d, a, file.data);
-        else if (i == 3) err = smash__test_quant(ctx, &d, a, b, zeros, (uint16_t *)(void *)file.data);
-        else if (i == 4) smash__test_value(&d);
-        else if (i == 5) err = smash__test_select(ctx, &d);
-        else             err = smash__test_whole(ctx, &d, a, &file);
-        if (err) { smash__scratch_rewind(ctx, mark); return err; }
-        digest = smash_digest_end(&d);
+        if (!sections[i].run) { line(user, sections[i].name, smash_digest_end(&all)); continue; }
+        smash__probe(ctx, &t->ctx);
+        smash_digest_init(&t->digest);
+        t->rng = i;
+        err = sections[i].run(t);
+        smash_arena_rewind(&t->ctx.scratch, start);
+        ctx->scratch = t->ctx.scratch;
+        if (err) {
+            SMASH__FAIL(ctx, err, t->ctx.index, "%s: %s", sections[i].name, t->ctx.message);
+            ctx->need = t->ctx.need;
+            break;
+        }
+        digest = smash_digest_end(&t->digest);
+        line(user, sections[i].name, digest);
         smash__digest_u64(&all, digest);
-        line(user, names[i], digest);
     }
-    line(user, "all", smash_digest_end(&all));
     smash__scratch_rewind(ctx, mark);
-    return SMASH_OK;
+    return err;
 }
 #endif
 
