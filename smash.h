@@ -1173,8 +1173,17 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #error "smash.h gives the same bytes everywhere; -ffast-math (or -Ofast) breaks that. Compile this file without it."
 #endif
 
+/* x87 registers keep more bits than float and double have, so the bytes would differ. gcc -m32 uses them unless told
+ * otherwise: it is told so for this file. A CPU that has nothing else (-march=i486, pentium) is refused. */
+#undef SMASH__X87
 #if (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16) || (defined(_M_IX86_FP) && _M_IX86_FP < 2)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__i386__) && !defined(__i486__) && !defined(__i586__)
+#define SMASH__X87 1
+#else
 #error "This arithmetic (x87) keeps more bits than float and double have, so the bytes would differ. On 32-bit x86 add -msse2 -mfpmath=sse (MSVC: /arch:SSE2)."
+#endif
+#else
+#define SMASH__X87 0
 #endif
 
 #include <stdarg.h>
@@ -1185,6 +1194,11 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #if !SMASH_NO_STDIO
 #include <limits.h>
 #include <stdio.h>
+#endif
+
+#if SMASH__X87
+#pragma GCC push_options
+#pragma GCC target("sse2,fpmath=sse")
 #endif
 
 #ifdef __cplusplus
@@ -10014,6 +10028,10 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #ifdef __cplusplus
 }
 #endif
+#if SMASH__X87
+#pragma GCC pop_options
+#endif
+#undef SMASH__X87
 #endif /* SMASH_IMPLEMENTATION */
 
 /*
