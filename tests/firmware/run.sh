@@ -50,7 +50,7 @@ wasm() {
     need wasm-ld lld
     need node nodejs
     # shellcheck disable=SC2086
-    clang --target=wasm32 "$@" $flags ${OPT:--O2} ${EXTRA:-} $everything $here/main.c $here/mem.c -nostdlib \
+    clang --target=wasm32 "$@" $flags ${OPT:--O2} ${EXTRA:-} $everything $here/main.c $here/mem.c $here/wide.c -nostdlib \
         -Wl,--no-entry,--export=main,--allow-undefined -o "$dir/$target.wasm"
     timeout 60 node $here/wasm.mjs "$dir/$target.wasm"
 }

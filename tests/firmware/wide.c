@@ -1,7 +1,21 @@
-/* wide.c - 64-bit arithmetic that compilers for 32-bit CPUs leave to a library, for places that have none. The names
- * are the compilers'. Conversions to double add two exact halves, so they round once. */
+/* wide.c - arithmetic that compilers for small CPUs leave to a library, for places that have none. The names are the
+ * compilers'. Conversions to double add two exact halves, so they round once. */
 #include <stdint.h>
 
+#if defined(__wasm__)
+__extension__ typedef unsigned __int128 wide;
+wide __multi3(wide a, wide b);
+
+/* 128-bit product, which clang uses to see whether a 64-bit one overflows: halves of 32 bits. */
+wide __multi3(wide a, wide b)
+{
+    uint64_t al = (uint32_t)a, ah = (uint64_t)a >> 32, bl = (uint32_t)b, bh = (uint64_t)b >> 32;
+    uint64_t ll = al * bl, lh = al * bh, hl = ah * bl, middle = (ll >> 32) + (uint32_t)lh + (uint32_t)hl;
+    uint64_t high = ah * bh + (lh >> 32) + (hl >> 32) + (middle >> 32) + (uint64_t)(a >> 64) * (uint64_t)b + (uint64_t)a * (uint64_t)(b >> 64);
+    return (wide)high << 64 | (uint32_t)ll | middle << 32;
+}
+
+#else
 uint64_t __udivmoddi4(uint64_t a, uint64_t b, uint64_t *rest);
 uint64_t __udivdi3(uint64_t a, uint64_t b);
 uint64_t __umoddi3(uint64_t a, uint64_t b);
@@ -54,3 +68,4 @@ float __floatdisf(int64_t i)
     f = (float)__floatundidf(m);
     return i < 0 ? -f : f;
 }
+#endif
