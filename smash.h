@@ -54,6 +54,8 @@
        SMASH_NO_STDIO      no <stdio.h>
        SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 4,800 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
+       SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
+                           so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
        SMASH_NO_MASK _QUANT _VALUE _SELECT _MODEL _IO _CONFIG _ALGO    without that section and those that stand on it
        SMASH_NO_SELFTEST   without smash_selftest; SMASH_ONLY_LAYER0 leaves it out, too, unless this is set to 0
        SMASH_API           what stands before every declaration (default: extern)
@@ -112,6 +114,9 @@
 #ifndef SMASH_NO_SIMD
 #define SMASH_NO_SIMD 0       /* 1: scalar code only; the results are the same bytes */
 #endif
+#ifndef SMASH_NO_DOUBLE
+#define SMASH_NO_DOUBLE 0     /* 1: no double arithmetic and no F64 tensors: what is left of layer 0 is quantize, dequantize, masks applied */
+#endif
 #ifndef SMASH_NO_MASK
 #define SMASH_NO_MASK 0
 #endif
@@ -119,13 +124,13 @@
 #define SMASH_NO_QUANT 0
 #endif
 #ifndef SMASH_NO_VALUE
-#define SMASH_NO_VALUE SMASH_ONLY_LAYER0
+#define SMASH_NO_VALUE (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
 #endif
 #ifndef SMASH_NO_SELECT
-#define SMASH_NO_SELECT SMASH_ONLY_LAYER0
+#define SMASH_NO_SELECT (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
 #endif
 #ifndef SMASH_NO_MODEL
-#define SMASH_NO_MODEL SMASH_ONLY_LAYER0
+#define SMASH_NO_MODEL (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
 #endif
 #ifndef SMASH_NO_IO           /* io stands on value and model */
 #define SMASH_NO_IO (SMASH_NO_VALUE || SMASH_NO_MODEL)
@@ -138,7 +143,7 @@
 #endif
 
 #ifndef SMASH_NO_SELFTEST     /* the firmware build leaves it out unless you set it to 0 */
-#define SMASH_NO_SELFTEST SMASH_ONLY_LAYER0
+#define SMASH_NO_SELFTEST (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
 #endif
 
 #ifndef SMASH_API
@@ -220,7 +225,7 @@ typedef struct smash_ctx {
     smash_arena       scratch;                       /* temporaries: every call returns it to its mark */
     smash_parallel_fn parallel;                      /* may be NULL: then one thread. Results never change */
     void             *parallel_user;
-    uint32_t          no_simd;                       /* 1: scalar kernels, for tests. Results never change */
+    uint32_t          no_simd;                       /* 1: scalar kernels, 2: no AVX-512; for tests. Results never change */
     smash_err         err;                           /* first failure */
     char              message[SMASH_MESSAGE_BYTES];  /* what, where, and what to do; always terminated */
     const char       *where;                         /* the function of this file that noticed, often a private one */
@@ -281,6 +286,7 @@ SMASH_API int64_t smash_round_half_away_f64(double x);
 SMASH_API int smash_is_finite(float x);
 SMASH_API int smash_is_finite_f64(double x);
 
+#if !SMASH_NO_DOUBLE
 /* e^x, natural logarithm, hyperbolic tangent, square root, without libm.
  *   exact  same bits everywhere (no product can be contracted); sqrt is correctly rounded
  *   error  exp, log: < 1 ulp; tanh: < 3 ulp, against the exact value
@@ -289,6 +295,7 @@ SMASH_API double smash_exp(double x);
 SMASH_API double smash_log(double x);
 SMASH_API double smash_tanh(double x);
 SMASH_API double smash_sqrt(double x);
+#endif
 
 /* 64-bit digest of a byte stream; equals XXH64 with seed 0, so `xxh64sum` checks it.
  *   exact  same on every byte order and alignment, however the stream is cut
@@ -377,6 +384,7 @@ SMASH_API float    smash_bf16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_bf16(float x);
 SMASH_API uint16_t smash_f64_to_bf16(double x);
 
+#if !SMASH_NO_DOUBLE
 /* Convert every element: floats among each other (nearest even), integers and packed integers and bool
  * among each other (exact or an error), integers to floats (nearest even), floats to integers (only whole
  * numbers in range).
@@ -399,6 +407,7 @@ typedef struct smash_distance {
  *   exact  same bits everywhere: f32 differences, exact squares summed in double in a fixed order
  *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); out untouched */
 SMASH_API smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a, const smash_tensor *b, smash_distance *out);
+#endif
 
 /* The block shape that shares one decision: one mask bit, or one scale. */
 typedef enum smash_grain_kind {
@@ -475,6 +484,7 @@ typedef struct smash_mask_stats {
     double ratio;                   /* dropped / blocks */
 } smash_mask_stats;
 
+#if !SMASH_NO_DOUBLE
 /* Score every block; small = unimportant.
  *   w       in   f32 f64 f16 bf16, any shape, finite
  *   metric  out  f64, shape = grid of desc->grain on w
@@ -508,6 +518,7 @@ SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc,
 /* Scratch that smash_mask_make needs, to the byte if ctx->scratch starts at a multiple of 16 (up to 15 more if not);
  * enough for smash_mask_metric and _allocate, too. w->data may be NULL. fails  as they do, for desc and shape */
 SMASH_API smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes);
+#endif
 
 /* A mask that follows another one: a position goes only if everything it depends on is gone.
  *   src, src_grain  in   a mask and the granularity it was made with; src_shape  in  the tensor it masks
@@ -598,12 +609,14 @@ SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc,
 SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
                                      const smash_tensor *zero, const smash_tensor *x);
 
+#if !SMASH_NO_DOUBLE
 /* Distance of w from what q stands for, without materialising it. w, scale, zero and q as above.
  *   stats  out  mse, max_abs_error and snr_db as smash_tensor_distance gives them for w and dequantized q in f32
  *   needs  scratch: 64 bytes per 65,536 elements; O(n)        exact  as smash_tensor_distance
  *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need); stats untouched */
 SMASH_API smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats);
+#endif
 #endif
 
 #if !SMASH_NO_VALUE
@@ -1675,14 +1688,29 @@ SMASH__FN int64_t smash__round_bits(uint64_t bits, int half_away, int64_t limit)
     return bits >> 63 ? -q : q;
 }
 
-SMASH__DEF int32_t smash_round_half_even(float x)        { return (int32_t)smash__round_bits(smash__bits64((double)x), 0, INT32_MAX); }
-SMASH__DEF int32_t smash_round_half_away(float x)        { return (int32_t)smash__round_bits(smash__bits64((double)x), 1, INT32_MAX); }
+/* The bits of (double)x, in integers: a NaN keeps its payload and is quiet, which C leaves to the machine. */
+SMASH__FN uint64_t smash__widen_bits(float x)
+{
+    uint32_t u = smash__bits32(x), mantissa = u & 0x7FFFFFu, exponent = u >> 23 & 0xFF;
+    uint64_t sign = (uint64_t)(u >> 31) << 63;
+    if (exponent == 0xFF) return sign | (uint64_t)0x7FF << 52 | (mantissa ? (uint64_t)(mantissa | 0x400000u) << 29 : 0u);
+    if (!exponent) {                                                /* subnormal, or zero */
+        if (!mantissa) return sign;
+        for (exponent = 1; !(mantissa >> 23); exponent--) mantissa <<= 1;
+        mantissa &= 0x7FFFFFu;
+    }
+    return sign | (uint64_t)(uint32_t)(exponent + 1023u - 127u) << 52 | (uint64_t)mantissa << 29;
+}
+
+SMASH__DEF int32_t smash_round_half_even(float x)        { return (int32_t)smash__round_bits(smash__widen_bits(x), 0, INT32_MAX); }
+SMASH__DEF int32_t smash_round_half_away(float x)        { return (int32_t)smash__round_bits(smash__widen_bits(x), 1, INT32_MAX); }
 SMASH__DEF int64_t smash_round_half_even_f64(double x)   { return smash__round_bits(smash__bits64(x), 0, INT64_MAX); }
 SMASH__DEF int64_t smash_round_half_away_f64(double x)   { return smash__round_bits(smash__bits64(x), 1, INT64_MAX); }
 
 SMASH__DEF int smash_is_finite(float x)      { return (smash__bits32(x) & 0x7F800000u) != 0x7F800000u; }
 SMASH__DEF int smash_is_finite_f64(double x) { return (smash__bits64(x) >> 52 & 0x7FF) != 0x7FF; }
 
+#if !SMASH_NO_DOUBLE
 /* The sign and payload of a NaN that was computed differ between machines and compilers, so results have only this one. */
 SMASH__FN double smash__nan(void) { return smash__float64((uint64_t)0x7FF8 << 48); }
 SMASH__FN double smash__one_nan(double x) { return x != x ? smash__nan() : x; }
@@ -1818,6 +1846,7 @@ SMASH__DEF double smash_sqrt(double x)
     root = (root + 1) >> 1;                                          /* 54 bits to 53; a tie cannot happen */
     return smash__scale((double)root, exponent / 2 - 26);
 }
+#endif
 
 /* ---- digest and random ---- */
 
@@ -2018,7 +2047,8 @@ SMASH__FN const char *smash__shape_text(uint32_t ndim, const size_t *shape, char
 }
 
 #define SMASH__BIT(dtype) (1u << (unsigned)(dtype))
-#define SMASH__FLOATS (SMASH__BIT(SMASH_F32) | SMASH__BIT(SMASH_F64) | SMASH__BIT(SMASH_F16) | SMASH__BIT(SMASH_BF16))
+#define SMASH__IS_F64(dtype) (!SMASH_NO_DOUBLE && (dtype) == SMASH_F64)      /* a constant in the build without double: what it guards goes */
+#define SMASH__FLOATS (SMASH__BIT(SMASH_F32) | (SMASH_NO_DOUBLE ? 0u : SMASH__BIT(SMASH_F64)) | SMASH__BIT(SMASH_F16) | SMASH__BIT(SMASH_BF16))
 #define SMASH__PACKED_INTS (SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2))
 #define SMASH__INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | \
                      SMASH__BIT(SMASH_U32) | SMASH__BIT(SMASH_I64) | SMASH__BIT(SMASH_U64) | SMASH__BIT(SMASH_BOOL) | SMASH__PACKED_INTS)
@@ -2090,14 +2120,14 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 /* From SMASH__INLINE name_body(params): name(simd, args), which picks the copy for this machine. AVX-512 has FMA, so no
  * body may hold an a*b+c whose product is not exact: the copies must give the same bits. */
 #define SMASH__KERNEL(name, params, args) \
-    static SMASH__NOINLINE void name##_plain params { name##_body args; } \
-    static SMASH__NOINLINE SMASH__AVX2 void name##_avx2 params { name##_body args; } \
-    static SMASH__NOINLINE SMASH__AVX512 void name##_avx512 params { name##_body args; }
+    SMASH__FN SMASH__NOINLINE void name##_plain params { name##_body args; } \
+    SMASH__FN SMASH__NOINLINE SMASH__AVX2 void name##_avx2 params { name##_body args; } \
+    SMASH__FN SMASH__NOINLINE SMASH__AVX512 void name##_avx512 params { name##_body args; }
 #define SMASH__CALL(simd, name, args) \
     do { if ((simd) == 2) name##_avx512 args; else if ((simd) == 1) name##_avx2 args; else name##_plain args; } while (0)
 #else
 #define SMASH__SIMD 0
-#define SMASH__KERNEL(name, params, args) static SMASH__NOINLINE void name##_plain params { name##_body args; }
+#define SMASH__KERNEL(name, params, args) SMASH__FN SMASH__NOINLINE void name##_plain params { name##_body args; }
 #define SMASH__CALL(simd, name, args) do { (void)(simd); name##_plain args; } while (0)
 #endif
 
@@ -2105,8 +2135,9 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 SMASH__FN int smash__simd(const smash_ctx *ctx)
 {
 #if SMASH__SIMD
-    if (ctx && ctx->version == SMASH_VERSION && ctx->size == sizeof *ctx && ctx->no_simd) return 0;
-    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return 2;
+    uint32_t off = ctx && ctx->version == SMASH_VERSION && ctx->size == sizeof *ctx ? ctx->no_simd : 0;
+    if (off == 1) return 0;
+    if (off != 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return 2;
     return __builtin_cpu_supports("avx2") ? 1 : 0;
 #else
     (void)ctx;
@@ -2128,12 +2159,7 @@ SMASH__DEF float smash_f16_to_f32(uint16_t h)
 }
 
 /* float to double and back with the bits of a NaN kept (quiet), and too large numbers to Inf: C leaves both to the machine. */
-SMASH__FN double smash__widen(float x)
-{
-    uint32_t u = smash__bits32(x);
-    if ((u & 0x7FFFFFFFu) <= 0x7F800000u) return (double)x;
-    return smash__float64((uint64_t)(u >> 31) << 63 | (uint64_t)0xFFF << 51 | (uint64_t)(u & 0x7FFFFFu) << 29);
-}
+SMASH__FN double smash__widen(float x) { return (smash__bits32(x) & 0x7FFFFFFFu) <= 0x7F800000u ? (double)x : smash__float64(smash__widen_bits(x)); }
 
 SMASH__FN float smash__to_f32(double x)
 {
@@ -2144,10 +2170,10 @@ SMASH__FN float smash__to_f32(double x)
     return (float)x;
 }
 
-/* Round a double to a 16-bit float with this many mantissa bits and this exponent bias. */
-SMASH__FN uint32_t smash__narrow(double x, int mantissa, int bias)
+/* Round the bits of a double to a 16-bit float with this many mantissa bits and this exponent bias. */
+SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
 {
-    uint64_t bits = smash__bits64(x), m = bits & 0xFFFFFFFFFFFFFu;
+    uint64_t m = bits & 0xFFFFFFFFFFFFFu;
     int exponent = (int)(bits >> 52 & 0x7FF), shift = 52 - mantissa, e;
     uint32_t sign = (uint32_t)(bits >> 63), top = (uint32_t)(2 * bias + 1);
     uint32_t out;
@@ -2163,10 +2189,10 @@ SMASH__FN uint32_t smash__narrow(double x, int mantissa, int bias)
     return out | sign << 15;
 }
 
-SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(x, 10, 15); }
-SMASH__DEF uint16_t smash_f32_to_f16(float x)   { return (uint16_t)smash__narrow(smash__widen(x), 10, 15); }
-SMASH__DEF uint16_t smash_f64_to_bf16(double x) { return (uint16_t)smash__narrow(x, 7, 127); }
-SMASH__DEF uint16_t smash_f32_to_bf16(float x)  { return (uint16_t)smash__narrow(smash__widen(x), 7, 127); }
+SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(smash__bits64(x), 10, 15); }
+SMASH__DEF uint16_t smash_f32_to_f16(float x)   { return (uint16_t)smash__narrow(smash__widen_bits(x), 10, 15); }
+SMASH__DEF uint16_t smash_f64_to_bf16(double x) { return (uint16_t)smash__narrow(smash__bits64(x), 7, 127); }
+SMASH__DEF uint16_t smash_f32_to_bf16(float x)  { return (uint16_t)smash__narrow(smash__widen_bits(x), 7, 127); }
 SMASH__DEF float smash_bf16_to_f32(uint16_t h)
 {
     uint32_t bits = (uint32_t)h << 16;
@@ -2262,6 +2288,16 @@ SMASH__FN void smash__load_f32(const smash_tensor *t, size_t first, size_t n, fl
     }
 }
 
+/* n floats into a float tensor, rounded once */
+SMASH__FN void smash__store_f32(const smash_tensor *t, size_t first, size_t n, const float *x)
+{
+    size_t i;
+    if (SMASH__IS_F64(t->dtype))      for (i = 0; i < n; i++) ((double *)t->data)[first + i] = smash__widen(x[i]);
+    else if (t->dtype == SMASH_F16)   for (i = 0; i < n; i++) ((uint16_t *)t->data)[first + i] = smash_f32_to_f16(x[i]);
+    else if (t->dtype == SMASH_BF16)  for (i = 0; i < n; i++) ((uint16_t *)t->data)[first + i] = smash_f32_to_bf16(x[i]);
+    else smash__copy((float *)t->data + first, x, n * sizeof *x);
+}
+
 /* One double into a float tensor, rounded once */
 SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
 {
@@ -2275,6 +2311,7 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
 
 /* ---- conversion ---- */
 
+#if !SMASH_NO_DOUBLE
 SMASH__DEF smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst)
 {
     size_t n, i, j;
@@ -2321,6 +2358,7 @@ SMASH__DEF smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *sr
     }
     return SMASH_OK;
 }
+#endif
 
 /* ---- distance ---- */
 
@@ -2331,6 +2369,7 @@ typedef struct smash__lanes {
     uint32_t max[SMASH__DISTANCE_LANES], zeros_a[SMASH__DISTANCE_LANES], zeros_b[SMASH__DISTANCE_LANES];
 } smash__lanes;
 
+#if !SMASH_NO_DOUBLE
 /* Products of two floats are exact in double, so a fused multiply-add gives the same bits. */
 #define SMASH__DISTANCE_STEP(x, y) do { \
     float fx = (float)(x), fy = (float)(y), e = (float)((double)(x) - (double)(y)); \
@@ -2452,6 +2491,7 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     out->zeros_b = (size_t)total.zeros_b;
     return SMASH_OK;
 }
+#endif
 
 /* ---- granularity ---- */
 
@@ -2593,6 +2633,20 @@ SMASH__FN void smash__walk_next(smash__walk *w)
         w->at[i] = 0;
         w->block -= w->limit[i] / w->size[i] * w->stride[i];
     }
+}
+
+/* A walk in which runs of one number, each in a block of its own, are joined to rows. Returns 1 if so: number j of a
+ * run is then in block walk->block + j. */
+SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
+{
+    smash__walk_start(w, grid);
+    if (w->run > 1) return 0;
+    while (w->axes && w->size[w->axes - 1] == 1) {
+        w->axes--;
+        w->run *= w->limit[w->axes];
+        w->runs /= w->limit[w->axes];
+    }
+    return 1;
 }
 
 #if !SMASH_NO_MASK
@@ -2749,6 +2803,13 @@ SMASH__FN size_t smash__first_bad(const smash__keys *k)
     return i;
 }
 
+SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
+{
+    smash_grain element = smash_grain_element();
+    return smash_grid_make(ctx, grain && grain->kind != SMASH_GRAIN_DEFAULT ? grain : &element, t, grid);
+}
+
+#if !SMASH_NO_DOUBLE
 /* ---- selection: the key of a rank, without sorting ---- */
 
 typedef struct smash__rank {
@@ -3034,20 +3095,6 @@ SMASH__FN double smash__lane_sum(double *lanes, size_t n)
     return lanes[0];
 }
 
-/* A walk in which runs of one number, each in a block of its own, are joined to rows. Returns 1 if so: number j of a
- * run is then in block walk->block + j. */
-SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
-{
-    smash__walk_start(w, grid);
-    if (w->run > 1) return 0;
-    while (w->axes && w->size[w->axes - 1] == 1) {
-        w->axes--;
-        w->run *= w->limit[w->axes];
-        w->runs /= w->limit[w->axes];
-    }
-    return 1;
-}
-
 /* Work is shared by blocks, so that each sum is made by one thread, in memory order. A slab is one slice of the first
  * axis that has several blocks (one column, where runs are joined to rows); it lies in `visits` places of `runs` runs. */
 typedef struct smash__score {
@@ -3251,12 +3298,6 @@ SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_ten
 }
 
 /* ---- checks and scratch ---- */
-
-SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
-{
-    smash_grain element = smash_grain_element();
-    return smash_grid_make(ctx, grain && grain->kind != SMASH_GRAIN_DEFAULT ? grain : &element, t, grid);
-}
 
 SMASH__FN smash_err smash__mask_desc(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_desc *out)
 {
@@ -3465,6 +3506,7 @@ SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *des
     *bytes = plan.bytes;
     return SMASH_OK;
 }
+#endif
 
 /* ---- public: align, expand, apply ---- */
 
@@ -4029,9 +4071,14 @@ SMASH__FN smash_err smash__quant_nonfinite(smash_ctx *ctx, const smash_tensor *t
 {
     size_t i;
     for (i = 0; i + 1 < count; i++) {
-        double x;
-        smash__load_f64(t, i, 1, &x);
-        if (!(rounded ? smash_is_finite((float)x) : smash_is_finite_f64(x))) break;
+        float x;
+        if (SMASH__IS_F64(t->dtype)) {
+            double wide = ((const double *)t->data)[i];
+            if (!(rounded ? smash_is_finite((float)wide) : smash_is_finite_f64(wide))) break;
+            continue;
+        }
+        smash__load_f32(t, i, 1, &x);
+        if (!smash_is_finite(x)) break;
     }
     return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "element %z of %q is %s; clean the data before quantizing it", i, smash__name(t),
                        rounded && t->dtype == SMASH_F64 ? "NaN, Inf or beyond the range of F32" : "NaN or Inf");
@@ -4093,7 +4140,7 @@ SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n
             i = n / SMASH__TILE * SMASH__TILE;
         }
         for (; i < n; i++) smash__range_add(r, x[i]);
-    } else if (w->dtype == SMASH_F64) {
+    } else if (SMASH__IS_F64(w->dtype)) {
         const double *x = (const double *)w->data + first;
         for (; i < n; i++) smash__range_add(r, (float)x[i]);
     } else
@@ -4257,7 +4304,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
     int32_t q[SMASH__TILE];
     size_t i;
     smash__cursor_take(c, n, scale, q);
-    if (job->x->dtype == SMASH_F64) {                                /* the same in double */
+    if (SMASH__IS_F64(job->x->dtype)) {                              /* the same in double */
         const double *wide = (const double *)job->x->data + first;
         for (i = 0; i < n; i++) {
             double t = wide[i] / (double)scale[i];
@@ -4361,9 +4408,8 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_few(smash__cursor *c, size_t fi
 {
     float x[SMASH__TILE], scale[SMASH__TILE];
     int32_t zero[SMASH__TILE];
-    size_t i;
     smash__dequantize_next(c, first, n, scale, zero, x);
-    for (i = 0; i < n; i++) smash__set_float(c->job->x, first + i, (double)x[i]);
+    smash__store_f32(c->job->x, first, n, x);
 }
 
 SMASH__FN void smash__dequantize_part(void *arg, size_t part)
@@ -4396,6 +4442,7 @@ SMASH__DEF smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *de
 
 /* ---- measure ---- */
 
+#if !SMASH_NO_DOUBLE
 /* n numbers of one block, f32, into the lanes of smash_tensor_distance */
 SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
 {
@@ -4487,6 +4534,7 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     stats->zeros = (size_t)total.zeros_b;
     return SMASH_OK;
 }
+#endif
 #undef SMASH__QUANT_INTS
 #endif
 #if !SMASH_NO_VALUE
@@ -10018,6 +10066,7 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__DESC_OK
 #undef SMASH__BIT
 #undef SMASH__FLOATS
+#undef SMASH__IS_F64
 #undef SMASH__INTS
 #undef SMASH__PACKED_INTS
 #undef SMASH__KERNEL
