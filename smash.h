@@ -1810,7 +1810,8 @@ SMASH__DEF int smash_is_finite(float x)      { return (smash__bits32(x) & 0x7F80
 SMASH__DEF int smash_is_finite_f64(double x) { return (smash__bits64(x) >> 52 & 0x7FF) != 0x7FF; }
 
 #if !SMASH_NO_DOUBLE
-/* The sign and payload of a NaN that was computed differ between machines and compilers, so results have only this one. */
+/* The sign and payload of a NaN that was computed differ between machines and compilers, so results have only this one: as
+ * the last step, for even a comparison may become a min instruction that changes them (wasm). */
 SMASH__FN double smash__nan(void) { return smash__float64((uint64_t)0x7FF8 << 48); }
 SMASH__FN double smash__one_nan(double x) { return x != x ? smash__nan() : x; }
 
@@ -2565,6 +2566,7 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     smash__sums total = SMASH_ZERO;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t chunks, i;
+    double cosine;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &job.count));
     SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, NULL));
@@ -2582,10 +2584,11 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     out->mse = job.count ? smash__one_nan(total.error2 / (double)job.count) : 0;
     out->max_abs_error = smash__one_nan(total.max);
     out->snr_db = smash__snr_db(total.a2, total.error2);
-    out->cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0
-                : smash__one_nan(total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2)));
-    if (out->cosine > 1) out->cosine = 1;                           /* an ulp of rounding */
-    if (out->cosine < -1) out->cosine = -1;
+    cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0
+           : total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2));
+    if (cosine > 1) cosine = 1;                                     /* an ulp of rounding */
+    if (cosine < -1) cosine = -1;
+    out->cosine = smash__one_nan(cosine);
     out->zeros_a = (size_t)total.zeros_a;
     out->zeros_b = (size_t)total.zeros_b;
     return SMASH_OK;
