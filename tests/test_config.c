@@ -7,24 +7,13 @@ typedef struct golden_mask { const char *name; unsigned first, count; } golden_m
 typedef struct golden_case { const char *algorithm, *config; int error; unsigned first_mask, mask_count; const char *deviation; } golden_case;
 #include "golden/config_list_prune.h"
 
-/* A file in memory */
-typedef struct buffer { unsigned char data[65536]; size_t used; } buffer;
-static int buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
-{
-    buffer *b = (buffer *)user;
-    if (offset + bytes > sizeof b->data) return 1;
-    memcpy(b->data + offset, data, bytes);
-    if (offset + bytes > b->used) b->used = (size_t)(offset + bytes);
-    return 0;
-}
-
 static smash_ctx ctx;
 static smash_arena arena;
 static smash_diags diags;
 static smash_model model;
 static smash_config config;
 static smash_plan plan;
-static buffer model_file, mask_file;
+static test_buffer model_file, mask_file;
 
 static void start(void)
 {
@@ -74,7 +63,7 @@ static smash_err run_config(const char *text, const char *algorithm)
     smash_result result;
     if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
     if (err) return err;
-    out.write = masks.write = buffer_write;
+    out.write = masks.write = test_buffer_write;
     out.user = &model_file;
     masks.user = &mask_file;
     model_file.used = mask_file.used = 0;
@@ -258,7 +247,7 @@ static void test_shorthand_equals_standard(void)
     static const char standard[] = "[{'op_names': ['a', 'b', 'c', 'nb'], 'target_names': ['weight', 'bias'], 'target_settings': {'weight': {'sparse_ratio': 0.8, 'max_sparse_ratio': None,"
         " 'min_sparse_ratio': None, 'sparse_threshold': None, 'global_group_id': None, 'dependency_group_id': None, 'granularity': 'default', 'internal_metric_block': None,"
         " 'apply_method': 'mul'}, 'bias': {'align': {'target_name': 'weight', 'dims': [0]}, 'apply_method': 'mul'}}}]";
-    static buffer first;
+    static test_buffer first;
     start();
     golden_model();
     CHECK_ERR(&ctx, run_config("[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.8}]", "l1_norm"), SMASH_OK, "shorthand");
@@ -280,7 +269,7 @@ static void test_resolved(void)
     };
     size_t i;
     for (i = 0; i < COUNT_OF(configs); i++) {
-        static buffer first;
+        static test_buffer first;
         static char text[65536];
         start();
         golden_model();
