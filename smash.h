@@ -831,7 +831,7 @@ SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const ch
  * Types: the last part of the module's tensors decides: running_mean -> BatchNorm1d; else `weight` of rank 5, 4, 3
  * -> Conv3d, Conv2d, Conv1d; rank 2 -> Embedding if the module's last part contains "emb" or is wte or wpe, else
  * Linear; rank 1 -> LayerNorm; no weight -> "Module".
- *   needs  arena about 24 bytes a module plus names, 4 a parameter; scratch 8 bytes a parameter; O(n log n)
+ *   needs  arena about 28 bytes a module plus names, 4 a parameter, not ctx->scratch; scratch 8 bytes a parameter; O(n log n)
  *   fails  ARG NOMEM; FORMAT for two parameters of one name (index = the second); model untouched */
 SMASH_API smash_err smash_model_finish(smash_ctx *ctx, smash_model *model);
 
@@ -888,7 +888,7 @@ typedef struct smash_safetensors_desc {
 /* Read the header of a safetensors file into a model; the data stays where it is.
  *   io      in   must outlive the model               model  out  initialised here, in arena; finished
  *   diags   opt, io  the violated rule with its place
- *   needs   arena about 200 bytes a tensor plus the names, not ctx->scratch; scratch about 7 x the header, whatever it says at
+ *   needs   arena about 200 bytes a tensor plus names and metadata, not ctx->scratch; scratch about 7 x the header, whatever it says at
  *           most 16 x and 4 KB; O(header log tensors)
  *   exact   the rules of the reference implementation: header length, UTF-8, JSON object, dtype, shape and data_offsets,
  *           string metadata, sizes = shape x dtype, no hole, no overlap, no trailing byte. Stricter: no key twice, no other
@@ -916,7 +916,7 @@ typedef struct smash_layout {
 /* Lay out a file: tensors sorted by descending alignment, then by name, header padded to 8 with spaces, as the
  * reference writer does. Packed dtypes are stored as U8 and must be views of dtype U8 here.
  *   tensors  in   dtype, shape and name of each; data is not looked at     metadata  opt  string pairs, written in this order
- *   needs    arena: header and 16 bytes a tensor; scratch 8 bytes a tensor; O(n log n)
+ *   needs    arena: header and 16 bytes a tensor, not ctx->scratch; scratch 8 bytes a tensor (or metadata pair, if more); O(n log n)
  *   exact    same bytes for the same arguments
  *   fails    ARG (no name, a name or key twice, text that is no UTF-8; index) DTYPE SHAPE(bits left over) OVERFLOW
  *            LIMIT(header over 100,000,000 bytes) NOMEM; *out untouched */
@@ -1046,7 +1046,7 @@ typedef struct smash_config {
 } smash_config;
 
 /* An empty config. Findings go to diags.
- *   registry, arena, diags  in  must outlive the config         fails  never */
+ *   registry, arena, diags  in  must outlive the config; no arena of them is ctx->scratch         fails  never */
 SMASH_API void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags);
 
 /* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`.
@@ -1066,10 +1066,10 @@ SMASH_API const smash_algo *smash_config_active(const smash_config *config, smas
 SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
- *   model  io   types named by module_types are set                plan  out  in arena of the config
+ *   model  io   types named by module_types are set, if all is well; untouched else       plan  out  in arena of the config
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
- *   fails  ARG NOMEM; CONFIG with every mistake in diags
+ *   fails  ARG NOMEM; CONFIG with every mistake in diags; model and plan untouched
  *   from   NNI v3 config list; spec and deviations: an unknown op_name warns, ratios at both levels: target_settings win */
 SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan);
 #endif
@@ -1112,8 +1112,9 @@ typedef struct smash_result {
 
 /* Run every row of a plan: read, prune, quantize, write.
  *   plan    io   what came of each row is filled in            result  out
- *   needs   scratch at most about 2.5 times the largest tensor (less if the model is mapped and not pruned); plan->arena: the
- *           layout, anew for each run
+ *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
+ *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
+ *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; NONFINITE(index) naming module and target; RANGE DTYPE SHAPE only where the model
  *           changed since the plan was made. The model is never changed; what was
@@ -1125,7 +1126,7 @@ SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_
  *   name    in   full name before compression: "conv1.weight"
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
- *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
+ *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored parts and their names, 4 bytes a scale
  *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
  *           scale or zero point is none; *out untouched */
 SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored);
@@ -1498,6 +1499,7 @@ SMASH__DEF void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t by
         if (base && start > room) pad = start - room;
         ctx->need = bytes - (arena->allocator ? 0 : have);
         if (!smash__add(ctx->need, arena->allocator ? 0 : pad, &ctx->need)) ctx->need = SIZE_MAX;
+        if (!ctx->need) ctx->need = 1;                  /* an empty block that the allocator refused */
         SMASH__FAIL(ctx, SMASH_ERR_NOMEM, 0, "%z bytes more memory needed (%z asked for); give the arena a larger buffer or an allocator",
                     ctx->need, bytes);
     }
@@ -6467,7 +6469,8 @@ typedef struct smash__finish {
 SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *model, smash__finish *f)
 {
     const smash_param *params = model->params;
-    size_t n = model->param_count, i, m = 0;
+    size_t n = model->param_count, i, m = 0, bytes, name_bytes = 0;
+    char *names;
     f->param_by_name = (uint32_t *)smash_arena_array(ctx, model->arena, n, sizeof(uint32_t));
     f->order = f->param_by_name ? (uint32_t *)smash__scratch(ctx, n, sizeof(uint32_t)) : NULL;
     f->run = f->order ? (uint32_t *)smash__scratch(ctx, n, sizeof(uint32_t)) : NULL;
@@ -6481,13 +6484,14 @@ SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *mod
     }
     smash__sort(f->order, f->run, n, smash__order_param_modules, params);
     for (i = 0; i < n; i++) {
-        if (!i || smash__order_param_modules(params, f->order[i - 1], f->order[i])) m++;
+        if (!i || smash__order_param_modules(params, f->order[i - 1], f->order[i])) { m++; name_bytes += smash__module_bytes(&params[f->order[i]]) + 1; }
         f->run[f->order[i]] = (uint32_t)(m - 1);
     }
     f->module_count = m;
     f->modules = (smash_module *)smash_arena_array(ctx, model->arena, m, sizeof *f->modules);
     f->by_name = f->modules ? (uint32_t *)smash_arena_array(ctx, model->arena, m, sizeof(uint32_t)) : NULL;
-    if (!f->by_name) return SMASH_ERR_NOMEM;
+    names = f->by_name ? (char *)smash_arena_alloc(ctx, model->arena, name_bytes) : NULL;
+    if (!names) return SMASH_ERR_NOMEM;
     for (i = 0; i < m; i++) f->by_name[i] = (uint32_t)SMASH_NONE;
     for (i = m = 0; i < n; i++) {                       /* number the modules by their first parameter */
         smash_module *module = &f->modules[m];
@@ -6495,8 +6499,11 @@ SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *mod
         f->by_name[f->run[i]] = (uint32_t)m++;
         module->first = (uint32_t)i;
         module->inferred = 1;
-        module->name = smash__text_copy(ctx, model->arena, params[i].name, smash__module_bytes(&params[i]));
-        if (!module->name) return SMASH_ERR_NOMEM;
+        module->name = names;
+        bytes = smash__module_bytes(&params[i]);
+        smash__copy(names, params[i].name, bytes);
+        names[bytes] = '\0';
+        names += bytes + 1;
     }
     return SMASH_OK;
 }
@@ -6508,6 +6515,7 @@ SMASH__DEF smash_err smash_model_finish(smash_ctx *ctx, smash_model *model)
     smash_err err;
     size_t i;
     if (!model || !model->arena) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no model, or one without an arena; call smash_model_init first");
+    if (smash__ctx(ctx) && model->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a model must not be ctx->scratch, which every call empties");
     if (model->by_name) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the model is finished already");
     mark = smash_arena_get_mark(model->arena);
     smash__fill(&f, 0, sizeof f);
@@ -7969,10 +7977,18 @@ SMASH__FN smash_err smash__check_setting(smash_ctx *ctx, const smash_config *con
     return SMASH_OK;
 }
 
+SMASH__FN smash_err smash__config_usable(smash_ctx *ctx, const smash_config *config)
+{
+    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    if (smash__ctx(ctx) && (config->arena == &ctx->scratch || config->diags->arena == &ctx->scratch))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a config or its diags must not be ctx->scratch, which every call empties");
+    return SMASH_OK;
+}
+
 SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
 {
     size_t errors, i;
-    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
     for (i = 0; i < config->count; i++) SMASH__TRY(smash__check_setting(ctx, config, &config->settings[i]));
     for (i = 0; i < config->registry->count; i++) SMASH__TRY(smash__check_algo(ctx, config, &config->registry->algos[i]));     /* inactive ones may have entries, too */
@@ -8006,7 +8022,7 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
     smash_err err = SMASH_OK;
     uint32_t i;
     size_t errors;
-    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
     desc.lenient = desc.unique_keys = 1;
     desc.file = file;
@@ -8068,7 +8084,8 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     smash_err err;
     size_t equals = 0, bytes, errors;
     char *copy;
-    if (!config || !config->registry || !config->arena || !config->diags || !assignment) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised, or there is no text");
+    if (!assignment) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no text to set");
+    SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
     while (assignment[equals] && assignment[equals] != '=') equals++;
     if (!assignment[equals] || !equals) {
@@ -9203,6 +9220,7 @@ SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run
     smash__run run = SMASH_ZERO;
     size_t i, bytes;
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
+    if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
     run.plan = plan;
     run.desc = desc ? desc : &dry;
     for (i = 0; i < plan->model->param_count; i++) {

@@ -1,5 +1,5 @@
 /* test_algo.c - whole models through smash_run: what is in the file, the same bytes whatever the machine does, bounded
- * memory, failures that leave nothing behind, and the report. Expected numbers are computed here, in double. */
+ * memory, and the report. Expected numbers are computed here, in double. */
 #include "../smash.h"
 #include "test.h"
 #include <math.h>
@@ -252,32 +252,6 @@ static void test_nonfinite(void)
     }
 }
 
-/* Writes that fail one after the other, memory that runs out one allocation after the other */
-static void test_failures(void)
-{
-    smash_result result;
-    size_t n;
-    smash_err err = SMASH_ERR_IO;
-    for (n = 1; n < 200 && err; n++) {
-        start();
-        out.fail_at = n;
-        err = run(everything, &source_io, &result);
-        CHECK(err == SMASH_OK || err == SMASH_ERR_IO, "write %zu: %s", n, smash_err_name(err));
-    }
-    CHECK(err == SMASH_OK && n > 10, "%zu writes", n);
-    out.fail_at = 0;
-    err = SMASH_ERR_NOMEM;
-    for (n = 1; n < 3000 && err; n++) {
-        start();
-        test_alloc_calls = 0;
-        test_fail_at = n;
-        err = run(everything, &source_io, &result);
-        test_fail_at = 0;
-        CHECK(err == SMASH_OK || err == SMASH_ERR_NOMEM || diags.dropped, "allocation %zu: %s: %s", n, smash_err_name(err), ctx.message);
-    }
-    CHECK(err == SMASH_OK, "never enough memory");
-}
-
 /* Scratch is bounded by the largest tensor, not by the model: forty layers need what one needs. */
 static void test_bounded_memory(void)
 {
@@ -481,7 +455,6 @@ int main(void)
     test_contents();
     test_same_bytes();
     test_nonfinite();
-    test_failures();
     test_bounded_memory();
     test_report();
     test_second_pass();

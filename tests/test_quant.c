@@ -697,36 +697,6 @@ static void test_extremes(smash_ctx *ctx)
     }
 }
 
-static void test_scratch(smash_ctx *ctx)
-{
-    static const size_t sizes[] = { 1, 65536, 65537, 200000 };
-    size_t i, one = 1;
-    for (i = 0; i < COUNT_OF(sizes); i++) {
-        size_t n = sizes[i], need = (n + 65535) / 65536 * 64, k;
-        float *x = (float *)test_exact(n * sizeof *x), s = 1;
-        int8_t *ints = (int8_t *)test_exact(n);
-        void *buffer = test_exact(need);
-        smash_tensor w = test_view(SMASH_F32, x, 1, &n), q = test_view(SMASH_I8, ints, 1, &n), scale = test_view(SMASH_F32, &s, 1, &one);
-        smash_quant_stats stats = { 1, 2, 3, 4, 5 };
-        smash_ctx small;
-        for (k = 0; k < n; k++) x[k] = (float)(ints[k] = (int8_t)(k % 100));
-        smash_ctx_init(&small);
-        smash_arena_init(&small.scratch, buffer, need - 1, NULL);
-        CHECK_ERR(&small, smash_quant_measure(&small, NULL, &w, &scale, NULL, &q, &stats), SMASH_ERR_NOMEM, "%d numbers", (int)n);
-        CHECK(small.need == 1 && stats.mse == 1 && stats.zeros == 5, "%d numbers: need %d", (int)n, (int)small.need);
-        smash_arena_init(&small.scratch, buffer, need, NULL);
-        CHECK_ERR(&small, smash_quant_measure(&small, NULL, &w, &scale, NULL, &q, &stats), SMASH_OK, "%d numbers", (int)n);
-        CHECK(stats.mse == 0 && stats.max_abs_error == 0 && stats.saturated == 0 && stats.zeros == (n + 99) / 100, "%d numbers", (int)n);
-        CHECK(small.scratch.used == 0 && small.scratch.peak == need, "%d numbers: %d of %d", (int)n, (int)small.scratch.used, (int)small.scratch.peak);
-        CHECK(smash_quant_measure(NULL, NULL, &w, &scale, NULL, &q, &stats) == SMASH_ERR_NOMEM, "no ctx, no scratch");
-        test_fail_at = test_alloc_calls + 1;
-        CHECK_ERR(ctx, smash_quant_measure(ctx, NULL, &w, &scale, NULL, &q, &stats), SMASH_ERR_NOMEM, "failing allocator");
-        test_fail_at = 0;
-        CHECK(test_alloc_live == 0, "%d blocks are still out", (int)test_alloc_live);
-        free(buffer); free(ints); free(x);
-    }
-}
-
 int main(void)
 {
     smash_ctx ctx;
@@ -741,6 +711,5 @@ int main(void)
     test_no_zero(&ctx);
     test_nonfinite(&ctx);
     test_extremes(&ctx);
-    test_scratch(&ctx);
     return test_done();
 }

@@ -438,27 +438,6 @@ static void test_distance_special(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &x, &out), SMASH_OK, "empty");
     CHECK(out.count == 0 && out.mse == 0 && out.cosine == 1, "empty");
     CHECK(smash_tensor_distance(NULL, &x, &x, &out) == SMASH_OK, "empty needs no scratch");
-    for (i = 1; i < 4; i++) {                                       /* scratch: 64 bytes for each 65,536 */
-        size_t n = 65536 * i - 5, need = 64 * i;
-        float *a = (float *)test_exact(n * 4);
-        void *room = test_exact(need);
-        smash_ctx small;
-        memset(a, 0, n * 4);
-        x = test_view(SMASH_F32, a, 1, &n);
-        smash_ctx_init(&small);
-        smash_arena_init(&small.scratch, room, need - 1, NULL);
-        memset(&out, 0x77, sizeof out);
-        CHECK_ERR(&small, smash_tensor_distance(&small, &x, &x, &out), SMASH_ERR_NOMEM, "%d chunks", (int)i);
-        CHECK(small.need == 1 && ((unsigned char *)&out)[0] == 0x77, "%d chunks: need %d", (int)i, (int)small.need);
-        smash_arena_init(&small.scratch, room, need, NULL);
-        CHECK_ERR(&small, smash_tensor_distance(&small, &x, &x, &out), SMASH_OK, "%d chunks", (int)i);
-        CHECK(small.scratch.used == 0 && small.scratch.peak == need && out.zeros_a == n, "%d chunks: peak %d", (int)i, (int)small.scratch.peak);
-        test_fail_at = test_alloc_calls + 1;
-        CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &x, &out), SMASH_ERR_NOMEM, "failing allocator");
-        test_fail_at = 0;
-        CHECK(test_alloc_live == 0, "%d blocks are left", (int)test_alloc_live);
-        free(a); free(room);
-    }
 }
 
 /* ---- granularity ---- */
