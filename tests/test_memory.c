@@ -769,16 +769,16 @@ static void fit_buffers(const row *r, uint64_t clean, const size_t need[2])
 /* Reads and writes fail one after the other. */
 static void fail_files(const row *r, uint64_t clean)
 {
-    size_t i, n, calls;
+    size_t i, n, more;
     how = "failing callback";
     for (i = 0; i < COUNT_OF(files); i++)
-        for (n = 1, calls = n; n <= calls; n++) {
+        for (n = more = 1; more; n++) {
             smash_err err;
             begin(r, 0, 0, &test_allocator);
             files[i]->fail_at = n;
             err = attempt(r);
-            calls = files[i]->calls;
-            if (calls >= n) failed(r, err, SMASH_ERR_IO, clean, 1000 * i + n);
+            more = files[i]->calls >= n;
+            if (more) failed(r, err, SMASH_ERR_IO, clean, 1000 * i + n);
             end(r);
         }
 }
