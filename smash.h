@@ -915,7 +915,7 @@ SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const ch
  * -> Conv3d, Conv2d, Conv1d; rank 2 -> Embedding if the module's last part contains "emb" or is wte or wpe, else
  * Linear; rank 1 -> LayerNorm; no weight -> "Module".
  *   model  io
- *   needs  arena about 28 bytes a module plus names, 4 a parameter; scratch 8 bytes a parameter; O(n log n)
+ *   needs  arena about 28 bytes a module plus names, 4 a parameter, not ctx->scratch; scratch 8 bytes a parameter; O(n log n)
  *   exact  everywhere
  *   fails  ARG NOMEM; FORMAT for two parameters of one name (index = the second); model untouched */
 SMASH_API smash_err smash_model_finish(smash_ctx *ctx, smash_model *model);
@@ -981,7 +981,7 @@ typedef struct smash_safetensors_desc {
 /* Read the header of a safetensors file into a model; the data stays where it is.
  *   io      in   must outlive the model     arena  io  not ctx->scratch     model  out  initialised here, in arena; finished
  *   diags   opt, io  the violated rule with its place
- *   needs   arena about 200 bytes a tensor plus the names; scratch about 7 x the header, whatever it says at
+ *   needs   arena about 200 bytes a tensor plus names and metadata; scratch about 7 x the header, whatever it says at
  *           most 16 x and 4 KB; O(header log tensors)
  *   exact   the rules of the reference implementation: header length, UTF-8, JSON object, dtype, shape and data_offsets,
  *           string metadata, sizes = shape x dtype, no hole, no overlap, no trailing byte. Stricter: no key twice, no other
@@ -1012,7 +1012,7 @@ typedef struct smash_layout {
  * reference writer does. Packed dtypes are stored as U8 and must be views of dtype U8 here.
  *   tensors  in   count of them: dtype, shape and name; data is not looked at     metadata  opt, in  string pairs, written in this order
  *   arena    io   not ctx->scratch     out  out
- *   needs    arena: header and 16 bytes a tensor; scratch 8 bytes a tensor or pair; O(n log n)
+ *   needs    arena: header and 16 bytes a tensor; scratch 8 bytes a tensor (or metadata pair, if more); O(n log n)
  *   exact    same bytes for the same arguments
  *   fails    ARG (no name, a name or key twice, text that is no UTF-8; index) DTYPE SHAPE(bits left over) OVERFLOW
  *            LIMIT(header over 100,000,000 bytes) NOMEM(ctx->need); *out untouched */
@@ -1179,12 +1179,12 @@ SMASH_API const smash_algo *smash_config_active(const smash_config *config, smas
 SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
- *   config in     model  io  finished; types named by module_types are set, even if it fails     plan  out  in arena of the config
+ *   config in     model  io  finished; types named by module_types are set, if all is well; untouched else     plan  out  in arena of the config
  *   needs  arena: 1.5 to 2.5 KB a row (32 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
  *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
- *   fails  ARG NOMEM(ctx->need); CONFIG with every mistake in diags; *plan untouched
+ *   fails  ARG NOMEM(ctx->need); CONFIG with every mistake in diags; model and plan untouched
  *   from   NNI v3 config list; spec and deviations: an unknown op_name warns, ratios at both levels: target_settings win */
 SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan);
 #endif
@@ -1228,8 +1228,9 @@ typedef struct smash_result {
 
 /* Run every row of a plan: read, prune, quantize, write.
  *   plan    io   what came of each row is filled in            result  out
- *   needs   scratch at most about 2.5 times the largest tensor (less if the model is mapped and not pruned); plan->arena: the
- *           layout, anew for each run
+ *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
+ *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
+ *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; LIMIT for a header over 100,000,000 bytes; NONFINITE(index) naming module and target;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
@@ -1241,7 +1242,7 @@ SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_
  *   model   in   finished     name  in  full name before compression: "conv1.weight"     arena  io  not ctx->scratch
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
- *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored integers
+ *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored parts and their names, 4 bytes a scale
  *   exact   everywhere
  *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
  *           scale or zero point is none; *out untouched */
@@ -1575,6 +1576,14 @@ SMASH__FN void smash__probe(smash_ctx *ctx, smash_ctx *probe)
     smash_ctx_reset(probe);
 }
 
+/* ctx gets its scratch back, and the probe's failure if that is its own after all and the first one. */
+SMASH__FN void smash__probe_end(smash_ctx *ctx, const smash_ctx *probe, int failed)
+{
+    if (!smash__ctx(ctx)) return;
+    if (failed && ctx->err == SMASH_OK) *ctx = *probe;
+    else ctx->scratch = probe->scratch;
+}
+
 SMASH__DEF const char *smash_err_name(smash_err err)
 {
     switch (err) {
@@ -1652,6 +1661,7 @@ SMASH__DEF void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t by
         if (base && start > room) pad = start - room;
         ctx->need = bytes - (arena->allocator ? 0 : have);
         if (!smash__add(ctx->need, arena->allocator ? 0 : pad, &ctx->need)) ctx->need = SIZE_MAX;
+        if (!ctx->need) ctx->need = 1;                  /* an empty block that the allocator refused */
         SMASH__FAIL(ctx, SMASH_ERR_NOMEM, 0, "%z bytes more memory needed (%z asked for); give the arena a larger buffer or an allocator",
                     ctx->need, bytes);
     }
@@ -6664,7 +6674,8 @@ typedef struct smash__finish {
 SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *model, smash__finish *f)
 {
     const smash_param *params = model->params;
-    size_t n = model->param_count, i, m = 0;
+    size_t n = model->param_count, i, m = 0, bytes, name_bytes = 0;
+    char *names;
     f->param_by_name = (uint32_t *)smash_arena_array(ctx, model->arena, n, sizeof(uint32_t));
     f->order = f->param_by_name ? (uint32_t *)smash__scratch(ctx, n, sizeof(uint32_t)) : NULL;
     f->run = f->order ? (uint32_t *)smash__scratch(ctx, n, sizeof(uint32_t)) : NULL;
@@ -6678,13 +6689,14 @@ SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *mod
     }
     smash__sort(f->order, f->run, n, smash__order_param_modules, params);
     for (i = 0; i < n; i++) {
-        if (!i || smash__order_param_modules(params, f->order[i - 1], f->order[i])) m++;
+        if (!i || smash__order_param_modules(params, f->order[i - 1], f->order[i])) { m++; name_bytes += smash__module_bytes(&params[f->order[i]]) + 1; }
         f->run[f->order[i]] = (uint32_t)(m - 1);
     }
     f->module_count = m;
     f->modules = (smash_module *)smash_arena_array(ctx, model->arena, m, sizeof *f->modules);
     f->by_name = f->modules ? (uint32_t *)smash_arena_array(ctx, model->arena, m, sizeof(uint32_t)) : NULL;
-    if (!f->by_name) return SMASH_ERR_NOMEM;
+    names = f->by_name ? (char *)smash_arena_alloc(ctx, model->arena, name_bytes) : NULL;
+    if (!names) return SMASH_ERR_NOMEM;
     for (i = 0; i < m; i++) f->by_name[i] = (uint32_t)SMASH_NONE;
     for (i = m = 0; i < n; i++) {                       /* number the modules by their first parameter */
         smash_module *module = &f->modules[m];
@@ -6692,8 +6704,11 @@ SMASH__FN smash_err smash__finish_prepare(smash_ctx *ctx, const smash_model *mod
         f->by_name[f->run[i]] = (uint32_t)m++;
         module->first = (uint32_t)i;
         module->inferred = 1;
-        module->name = smash__text_copy(ctx, model->arena, params[i].name, smash__module_bytes(&params[i]));
-        if (!module->name) return SMASH_ERR_NOMEM;
+        module->name = names;
+        bytes = smash__module_bytes(&params[i]);
+        smash__copy(names, params[i].name, bytes);
+        names[bytes] = '\0';
+        names += bytes + 1;
     }
     return SMASH_OK;
 }
@@ -6705,6 +6720,7 @@ SMASH__DEF smash_err smash_model_finish(smash_ctx *ctx, smash_model *model)
     smash_err err;
     size_t i;
     if (!model || !model->arena) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no model, or one without an arena; call smash_model_init first");
+    if (smash__ctx(ctx) && model->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a model must not be ctx->scratch, which every call empties");
     if (model->by_name) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the model is finished already");
     mark = smash_arena_get_mark(model->arena);
     smash__fill(&f, 0, sizeof f);
@@ -7730,7 +7746,8 @@ SMASH__FN int smash__is_string_list(const smash_value *v)
     return 1;
 }
 
-SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *list)
+/* Checks add what they find to diags; what they return is NOMEM or OK. */
+SMASH__FN smash_err smash__check_patterns(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *list)
 {
     const smash_value *e = list + 1;
     uint32_t i;
@@ -7741,11 +7758,12 @@ SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config,
         smash_err err;
         smash__probe(ctx, &probe);
         err = smash_regex_compile(&probe, e->text, e->count, &probe.scratch, &re);
-        if (err) smash__say(config, SMASH_ERROR, err == SMASH_ERR_NOMEM ? "no_memory" : "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
-        if (err == SMASH_ERR_NOMEM) SMASH__FAIL(ctx, err, 0, "%s", probe.message);
-        if (smash__ctx(ctx)) ctx->scratch = probe.scratch;
+        smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
         smash__scratch_rewind(ctx, mark);
+        if (err == SMASH_ERR_NOMEM) return err;
+        if (err) smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
     }
+    return SMASH_OK;
 }
 
 SMASH__FN void smash__check_align(const smash_config *config, const smash_json *doc, const smash_value *v)
@@ -7775,37 +7793,37 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
 }
 
 /* The value of one key, as far as it can be judged without a model. null means unset and is always fine. */
-SMASH__FN void smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const smash_json *doc, const smash_value *v)
+SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const smash_json *doc, const smash_value *v)
 {
     char text[SMASH__VALUE_TEXT];
     uint32_t bits, is_unsigned;
     smash_grain grain;
     int good = 1;
-    if (v->type == SMASH_VALUE_NULL) return;
+    if (v->type == SMASH_VALUE_NULL) return SMASH_OK;
     switch (key->kind) {
     case SMASH_KEY_NAMES: good = smash__is_string_list(v); break;
     case SMASH_KEY_PATTERNS:
         good = smash__is_string_list(v);
-        if (good) smash__check_patterns(ctx, config, doc, v);
+        if (good) return smash__check_patterns(ctx, config, doc, v);
         break;
     case SMASH_KEY_NUMBER:
         if (v->type == SMASH_VALUE_NUMBER && !(v->number >= key->low && v->number <= key->high)) {
             smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q is %s; it must be %s", key->name, smash__value_text(v, text), key->legal);
-            return;
+            return SMASH_OK;
         }
         good = v->type == SMASH_VALUE_NUMBER;
         break;
     case SMASH_KEY_CHOICE:
         if (v->type == SMASH_VALUE_STRING && !smash__is_word(key->legal, v->text)) {
             smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", key->name, smash__value_text(v, text), key->legal);
-            return;
+            return SMASH_OK;
         }
         good = v->type == SMASH_VALUE_STRING;
         break;
     case SMASH_KEY_DTYPE:
         if (v->type == SMASH_VALUE_STRING && !smash__dtype_word(v->text, &bits, &is_unsigned)) {
             smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", key->name, smash__value_text(v, text), key->legal);
-            return;
+            return SMASH_OK;
         }
         good = v->type == SMASH_VALUE_STRING;
         break;
@@ -7813,7 +7831,7 @@ SMASH__FN void smash__check_value(smash_ctx *ctx, const smash_config *config, co
         if (smash__granularity(v, &grain)) break;
         smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, or block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1]",
                    key->name, smash__value_text(v, text), key->legal);
-        return;
+        return SMASH_OK;
     case SMASH_KEY_ALIGN:
         good = v->type == SMASH_VALUE_OBJECT;
         if (good) smash__check_align(config, doc, v);
@@ -7821,9 +7839,10 @@ SMASH__FN void smash__check_value(smash_ctx *ctx, const smash_config *config, co
     case SMASH_KEY_SETTINGS: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LATER:
         smash__say(config, SMASH_ERROR, "unsupported", doc, v, "%q (%s) is not done by this version of smash; remove it or set it to null", key->name, key->text);
-        return;
+        return SMASH_OK;
     }
     if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q is %s; it must be %s", key->name, smash__value_text(v, text), key->legal);
+    return SMASH_OK;
 }
 
 /* ---- the dictionary ---- */
@@ -7857,7 +7876,7 @@ SMASH__FN const char *smash__hyper(const smash_algo *algo, const char *key)
     return key + n + 1;
 }
 
-/* `<algorithm>_<key>` as text in the arena of the config, or "" */
+/* `<algorithm>_<key>` for a message, as text in the arena of the config, or "" */
 SMASH__FN const char *smash__full_key(const smash_config *config, const smash_algo *algo, const char *key)
 {
     const char *text = smash__join(NULL, config->arena, algo->name, "_", key);
@@ -7929,7 +7948,7 @@ SMASH__FN void smash__check_types(const smash_config *config, const smash_settin
     }
     for (i = 0, k = s->value + 1; i < s->value->count; i++, k = e + e->span) {
         e = k + 1;
-        if (e->type != SMASH_VALUE_STRING) smash__say(config, SMASH_ERROR, "wrong_type", s->doc, e, "the type of module %q must be a string such as \"Conv2d\"", k->text);
+        if (e->type != SMASH_VALUE_STRING || !e->text[0]) smash__say(config, SMASH_ERROR, "wrong_type", s->doc, e, "the type of module %q must be a string such as \"Conv2d\"", k->text);
     }
 }
 
@@ -7942,7 +7961,7 @@ typedef struct smash__entry {
     const smash_json   *doc;
     const smash_value  *value;
     uint32_t            number;
-    const char         *at;
+    const char         *at;                              /* for rows: set by smash_config_resolve */
     uint32_t            byte, line, column;
 } smash__entry;
 
@@ -7984,16 +8003,11 @@ SMASH__FN uint32_t smash__entry_count(const smash_config *config, const smash_al
 /* Where the entry stands, counted on from the entry before it, so that a long list takes linear time. */
 SMASH__FN void smash__entry_place(smash__entry *entry)
 {
-    char place[SMASH_MESSAGE_BYTES];
-    entry->at = "the command line";
     if (!entry->doc) return;
     for (; entry->byte < entry->value->at; entry->byte++) {
         entry->column++;
         if (entry->doc->text[entry->byte] == '\n') { entry->line++; entry->column = 1; }
     }
-    smash__format(place, sizeof place, "%s:%u:%u", entry->doc->file ? entry->doc->file : "config", entry->line, entry->column);
-    entry->at = smash__text_copy(NULL, entry->config->arena, place, smash__length(place));
-    if (!entry->at) entry->at = "";
 }
 
 SMASH__FN smash__entry smash__first_entry(const smash_config *config, const smash_algo *algo)
@@ -8002,7 +8016,6 @@ SMASH__FN smash__entry smash__first_entry(const smash_config *config, const smas
     smash__fill(&entry, 0, sizeof entry);
     entry.config = config;
     entry.algo = algo;
-    entry.at = "the shorthands";
     entry.line = entry.column = 1;
     entry.value = smash__config_list(config, algo, &entry.doc);
     if (!entry.value || entry.value->type != SMASH_VALUE_ARRAY || !entry.value->count) { entry.value = NULL; return entry; }
@@ -8031,7 +8044,7 @@ SMASH__FN const char *smash__modern(const char *key)
 }
 
 /* Keys and values of an object of settings: an entry, or one target's part of target_settings (inner). */
-SMASH__FN void smash__check_keys(smash_ctx *ctx, const smash__entry *entry, const smash_value *object, int inner)
+SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry, const smash_value *object, int inner)
 {
     const smash_config *config = entry->config;
     const smash_value *k, *v, *ratio = smash_value_get(object, "sparse_ratio"), *threshold = smash_value_get(object, "sparse_threshold");
@@ -8061,19 +8074,20 @@ SMASH__FN void smash__check_keys(smash_ctx *ctx, const smash__entry *entry, cons
             else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(k->text, names, n, near));
             continue;
         }
-        smash__check_value(ctx, config, key, entry->doc, v);
+        SMASH__TRY(smash__check_value(ctx, config, key, entry->doc, v));
         if (key->kind != SMASH_KEY_SETTINGS || v->type != SMASH_VALUE_OBJECT) continue;
         for (m = 0, t = v + 1; m < v->count; m++, t = inside + inside->span) {
             inside = t + 1;
             if (inside->type != SMASH_VALUE_OBJECT) smash__say(config, SMASH_ERROR, "wrong_type", entry->doc, inside, "the settings of target %q must be an object", t->text);
-            else smash__check_keys(ctx, entry, inside, 1);
+            else SMASH__TRY(smash__check_keys(ctx, entry, inside, 1));
         }
     }
     if (ratio && threshold && ratio->type == SMASH_VALUE_NUMBER && threshold->type == SMASH_VALUE_NUMBER)
         smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, threshold, "sparse_ratio and sparse_threshold exclude each other; remove one of them");
+    return SMASH_OK;
 }
 
-SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, const smash_algo *algo)
+SMASH__FN smash_err smash__check_algo(smash_ctx *ctx, const smash_config *config, const smash_algo *algo)
 {
     const smash_json *doc;
     const smash_value *list = smash__config_list(config, algo, &doc);
@@ -8090,7 +8104,7 @@ SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, con
     }
     if (list && list->type != SMASH_VALUE_ARRAY && list->type != SMASH_VALUE_NULL) {
         smash__say(config, SMASH_ERROR, "wrong_type", doc, list, "\"%s_config_list\" is %s; it must be a list of objects", algo->name, smash__value_text(list, text));
-        return;
+        return SMASH_OK;
     }
     entry = smash__first_entry(config, algo);
     for (i = 0; i < count && entry.value; i++) {
@@ -8100,13 +8114,14 @@ SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, con
             smash__say(config, SMASH_ERROR, "wrong_type", entry.doc, entry.value, "an entry of a config_list is an object; this is %s", smash__value_text(entry.value, text));
             continue;
         }
-        smash__check_keys(ctx, &entry, entry.value, 0);
+        SMASH__TRY(smash__check_keys(ctx, &entry, entry.value, 0));
         names = smash_value_get(entry.value, "op_names");
         patterns = smash_value_get(entry.value, "op_names_re");
         types = smash_value_get(entry.value, "op_types");
         if (!names && !patterns && !types)
             smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
     }
+    return SMASH_OK;
 }
 
 /* 1 if some unknown key is near this group's: then that mistake is the one to report. */
@@ -8119,46 +8134,53 @@ SMASH__FN int smash__misspelt(const smash_config *config, smash_group group)
 }
 
 /* One key of the dictionary: unknown, illegal, inactive, in this order. */
-SMASH__FN void smash__check_setting(smash_ctx *ctx, const smash_config *config, const smash_setting *s)
+SMASH__FN smash_err smash__check_setting(smash_ctx *ctx, const smash_config *config, const smash_setting *s)
 {
     smash_group group = smash_group_from_name(s->key);
     size_t i;
-    if (group) { smash__check_group(config, group, s); return; }
-    if (smash__equal(s->key, "module_types")) { smash__check_types(config, s); return; }
+    if (group) { smash__check_group(config, group, s); return SMASH_OK; }
+    if (smash__equal(s->key, "module_types")) { smash__check_types(config, s); return SMASH_OK; }
     if (smash__equal(s->key, "on_overlap")) {
         if (s->value->type != SMASH_VALUE_NULL && !smash_value_is(s->value, "first") && !smash_value_is(s->value, "last"))
             smash__say(config, SMASH_ERROR, "illegal_value", s->doc, s->value, "\"on_overlap\" says which entry wins when two name one target: \"first\" or \"last\"");
-        return;
+        return SMASH_OK;
     }
     if (smash__equal(s->key, "pack_sparse") || smash__equal(s->key, "compression")) {
         if (s->value->type != SMASH_VALUE_NULL && !(s->value->type == SMASH_VALUE_BOOL && s->value->number == 0))
             smash__say(config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q is not done by this version of smash; remove it", s->key);
-        return;
+        return SMASH_OK;
     }
     for (i = 0; i < config->registry->count; i++) {
         const smash_algo *algo = &config->registry->algos[i];
         const char *hyper = smash__hyper(algo, s->key);
         const smash_key *key = hyper ? smash__key(algo->group, hyper) : NULL;
         if (!hyper || (!smash__equal(hyper, "config_list") && (!key || key->common))) continue;
-        if (key) smash__check_value(ctx, config, key, s->doc, s->value);
+        if (key) SMASH__TRY(smash__check_value(ctx, config, key, s->doc, s->value));
         if (smash_config_active(config, algo->group) != algo && s->value->type != SMASH_VALUE_NULL && !smash__misspelt(config, algo->group))
             smash__say(config, SMASH_ERROR, "inactive_algorithm", s->doc, s->value, "%q belongs to %s, which is not active; set %s = %q first", s->key, algo->name,
                        smash_group_name(algo->group), algo->name);
-        return;
+        return SMASH_OK;
     }
     smash__unknown_key(config, s->doc, s->doc ? s->value - 1 : s->value, s->key);       /* in a document the key stands before its value */
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__config_usable(smash_ctx *ctx, const smash_config *config)
+{
+    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    if (smash__ctx(ctx) && (config->arena == &ctx->scratch || config->diags->arena == &ctx->scratch))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a config or its diags must not be ctx->scratch, which every call empties");
+    return SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
 {
     size_t errors, i;
-    int clean = smash__ctx(ctx) && ctx->err == SMASH_OK;
-    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
-    for (i = 0; i < config->count; i++) smash__check_setting(ctx, config, &config->settings[i]);
-    for (i = 0; i < config->registry->count; i++) smash__check_algo(ctx, config, &config->registry->algos[i]);     /* inactive ones may have entries, too */
+    for (i = 0; i < config->count; i++) SMASH__TRY(smash__check_setting(ctx, config, &config->settings[i]));
+    for (i = 0; i < config->registry->count; i++) SMASH__TRY(smash__check_algo(ctx, config, &config->registry->algos[i]));     /* inactive ones may have entries, too */
     if (config->diags->errors == errors) return SMASH_OK;
-    if (clean && smash__ctx(ctx) && ctx->err == SMASH_ERR_NOMEM) return SMASH_ERR_NOMEM;     /* a pattern found no memory: no mistake */
     return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
 }
 
@@ -8188,7 +8210,7 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
     smash_err err = SMASH_OK;
     uint32_t i;
     size_t errors;
-    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
     desc.lenient = desc.unique_keys = 1;
     desc.file = file;
@@ -8204,7 +8226,8 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
                        algorithm ? algorithm : "l1_norm_config_list", algorithm ? "" : ": the list}");
         } else {
             smash_value *name = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *name);
-            if (!name) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+            const char *key = name ? smash__join(ctx, config->arena, algo->name, "_", "config_list") : NULL;
+            if (!key) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
             smash__fill(name, 0, sizeof *name);
             name->type = SMASH_VALUE_STRING;
             name->span = 1;
@@ -8214,7 +8237,7 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
             s.value = name;
             s.doc = NULL;
             err = smash__put(ctx, next, s);
-            s.key = smash__full_key(config, algo, "config_list");
+            s.key = key;
             s.value = doc->root;
             s.doc = doc;
             if (!err) err = smash__put(ctx, next, s);
@@ -8249,7 +8272,8 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     smash_err err;
     size_t equals = 0, bytes, errors;
     char *copy;
-    if (!config || !config->registry || !config->arena || !config->diags || !assignment) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised, or there is no text");
+    if (!assignment) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no text to set");
+    SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
     while (assignment[equals] && assignment[equals] != '=') equals++;
     if (!assignment[equals] || !equals) {
@@ -8269,8 +8293,8 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     s.doc = NULL;
     smash__probe(ctx, &probe);
     err = smash_json_parse(&probe, &desc, copy + equals + 1, bytes - equals - 2, config->arena, NULL, doc);
-    ctx->scratch = probe.scratch;
-    if (err == SMASH_ERR_NOMEM) { ctx->need = probe.need; smash__scratch_rewind(ctx, mark); return SMASH__FAIL(ctx, err, 0, "%s", probe.message); }
+    smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
+    if (err == SMASH_ERR_NOMEM) { smash__scratch_rewind(ctx, mark); return err; }
     s.value = doc->root;
     if (err) {                                                           /* a plain word: l1_norm, out_channel */
         smash__fill(word, 0, sizeof *word);
@@ -8282,7 +8306,7 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     }
     *next = *config;
     err = smash__put(ctx, next, s);
-    if (!err) smash__check_setting(ctx, next, &s);
+    if (!err) err = smash__check_setting(ctx, next, &s);
     if (!err && config->diags->errors != errors) err = SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%q cannot be set", copy);
     if (!err) *config = *next;
     smash__scratch_rewind(ctx, mark);
@@ -8475,7 +8499,7 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     }
     row->align_row = (uint32_t)param;
     row->align_dim_count = dims ? dims->count : 1;
-    row->align_dims[0] = (int32_t)smash_type_out_axis(m->type);          /* the template's dims [0], right for ConvTranspose too */
+    row->align_dims[0] = (int32_t)smash_type_out_axis(r->types[row->module]);          /* the template's dims [0], right for ConvTranspose too */
     for (d = 0; dims && d < dims->count; d++) if (smash_value_i64(dims + 1 + d, &dim)) row->align_dims[d] = (int32_t)dim;     /* numbers: each spans one */
 }
 
@@ -8486,7 +8510,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     smash_grid grid;
     smash_ctx probe;
     mask->metric = entry->algo->metric;
-    if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &mask->grain)) { row->skip = 1; return; }
+    if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &mask->grain)) { row->skip = 1; return; }
     if (wish->ratio) mask->ratio = wish->ratio->number;
     if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
     if (wish->low) mask->min_ratio = wish->low->number;
@@ -8499,33 +8523,41 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     else if (!wish->ratio && !wish->threshold) smash__resolve_source(r, entry, row, wish);
 }
 
-SMASH__FN int smash__name_taken(const smash__resolve *r, uint32_t param, const char *suffix)
+/* Does the model have a tensor of a name that this one's parts will get? */
+SMASH__FN smash_err smash__name_taken(const smash__resolve *r, uint32_t param, int *taken)
 {
-    smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
-    const char *name = smash__join(NULL, r->plan->arena, r->model->params[param].name, suffix, "");
-    int taken = name && smash_model_find_param(r->model, name) >= 0;
-    smash_arena_rewind(r->plan->arena, mark);
-    return taken;
+    static const char *const suffixes[4] = { "_scale", "_zero_point", "_packed", "_shape" };
+    int i;
+    *taken = 0;
+    for (i = 0; i < 4; i++) {
+        smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
+        const char *name = smash__join(r->ctx, r->plan->arena, r->model->params[param].name, suffixes[i], "");
+        if (!name) return SMASH_ERR_NOMEM;
+        *taken |= smash_model_find_param(r->model, name) >= 0;
+        smash_arena_rewind(r->plan->arena, mark);
+    }
+    return SMASH_OK;
 }
 
-SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
+    int taken;
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
-    if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return; }
-    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return; }
-    if (!smash__resolve_grain(entry, wish, row->target, r->model->modules[row->module].type, &quant->grain)) { row->skip = 1; return; }
-    if (smash__name_taken(r, row->param, "_scale") || smash__name_taken(r, row->param, "_zero_point") || smash__name_taken(r, row->param, "_packed") ||
-        smash__name_taken(r, row->param, "_shape")) {
+    if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
+    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
+    if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &quant->grain)) { row->skip = 1; return SMASH_OK; }
+    SMASH__TRY(smash__name_taken(r, row->param, &taken));
+    if (taken) {
         smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed or _shape",
                    r->model->params[row->param].name, r->model->params[row->param].name);
         row->skip = 1;
-        return;
+        return SMASH_OK;
     }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
@@ -8533,6 +8565,7 @@ SMASH__FN void smash__resolve_quantizer(smash__resolve *r, const smash__entry *e
                    probe.message);
         row->skip = 1;
     }
+    return SMASH_OK;
 }
 
 SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, const smash_value *settings, int asked_by_name)
@@ -8572,14 +8605,14 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         row->skip = 1;
     }
     else if (entry->algo->group == SMASH_PRUNER) smash__resolve_pruner(r, entry, row, &wish);
-    else smash__resolve_quantizer(r, entry, row, &wish);
+    else return smash__resolve_quantizer(r, entry, row, &wish);
     return SMASH_OK;
 }
 
 SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry *entry, uint32_t module, smash_names targets, const smash_value *settings)
 {
     static const char *const template_targets[4] = { "weight", "bias", "_input_0", "_output_0" };
-    uint32_t has = smash__template_of(entry->algo->group, r->model->modules[module].type), i;
+    uint32_t has = smash__template_of(entry->algo->group, r->types[module]), i;
     for (i = 0; i < targets.count; i++) {
         const char *name = targets.items[i];
         if (smash__equal(name, "_input_")) name = "_input_0";
@@ -8619,6 +8652,16 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
             named = smash__equal(targets.items[j], v->text) || (smash__is_end(v->text) && smash__is_end(targets.items[j]) && v->text[1] == targets.items[j][1]);
         if (!named) smash__say(r->config, SMASH_WARNING, "unused_settings", entry->doc, v, "settings for target %q are not used: target_names does not name it", v->text);
     }
+}
+
+/* The place of an entry, as its rows show it */
+SMASH__FN const char *smash__entry_at(smash_ctx *ctx, const smash__entry *entry)
+{
+    char place[SMASH_MESSAGE_BYTES];
+    if (!entry->value) return "the shorthands";
+    if (!entry->doc) return "the command line";
+    smash__format(place, sizeof place, "%s:%u:%u", entry->doc->file ? entry->doc->file : "config", entry->line, entry->column);
+    return smash__text_copy(ctx, entry->config->arena, place, smash__length(place));
 }
 
 SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *entry)
@@ -8857,7 +8900,7 @@ SMASH__FN void smash__text_writer(smash_ctx *ctx, smash_arena *arena, smash_text
 }
 
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
-SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config)
+SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config, const char *const *types)
 {
     smash_text out, *texts;
     smash_writer w;
@@ -8884,7 +8927,9 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (!algo) continue;
-        smash_write_key(&w, smash__full_key(config, algo, "config_list"));
+        name = smash__join(ctx, plan->arena, algo->name, "_", "config_list");
+        if (!name) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+        smash_write_key(&w, name);
         smash_write_begin_array(&w);
         for (i = 0; i < plan->count; i += n) {
             n = smash__rows_of_module(plan, i);
@@ -8914,7 +8959,7 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
     if (w.err) return w.err;
     smash__text_writer(ctx, plan->arena, &out, &w);
     smash_write_begin_object(&w);
-    for (i = 0; i < plan->model->module_count; i++) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, plan->model->modules[i].type); }
+    for (i = 0; i < plan->model->module_count; i++) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, types[i]); }
     smash_write_end(&w);
     plan->types_text = out.data;
     if (w.err) return w.err;
@@ -8946,16 +8991,19 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
     return w.err;
 }
 
-SMASH__FN smash_err smash__apply_types(smash_ctx *ctx, const smash_config *config, smash_model *model)
+/* The types of all modules, those that module_types names among them; copies of these, ready to become the model's. */
+SMASH__FN smash_err smash__config_types(smash_ctx *ctx, const smash_config *config, const smash_model *model, const char **types)
 {
     const smash_setting *s = smash__setting(config, "module_types");
     const smash_value *k;
     uint32_t i;
+    size_t m;
+    for (m = 0; m < model->module_count; m++) types[m] = model->modules[m].type;
     if (!s || s->value->type != SMASH_VALUE_OBJECT) return SMASH_OK;
     for (i = 0, k = s->value + 1; i < s->value->count; i++, k = k + 1 + k[1].span) {
         ptrdiff_t module = smash_model_find_module(model, k->text);
         if (module < 0) smash__say(config, SMASH_WARNING, "unknown_module", s->doc, k, "the model has no module %q; its type is ignored", k->text);
-        else SMASH__TRY(smash_model_set_type(ctx, model, (size_t)module, k[1].text));
+        else if (!(types[module] = smash__text_copy(ctx, model->arena, k[1].text, k[1].count))) return SMASH_ERR_NOMEM;
     }
     return SMASH_OK;
 }
@@ -8972,7 +9020,6 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     SMASH__TRY(smash_config_check(ctx, config));
     errors = config->diags->errors;
     arena = config->arena;
-    SMASH__TRY(smash__apply_types(ctx, config, model));
     smash__fill(&r, 0, sizeof r);
     r.ctx = ctx;
     r.config = config;
@@ -8991,7 +9038,8 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.ends) return SMASH_ERR_NOMEM;
     for (i = 0; i < 2 * model->module_count; i++) r.ends[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
-    for (i = 0; i < model->module_count; i++) { r.names[i] = model->modules[i].name; r.types[i] = model->modules[i].type; }
+    for (i = 0; i < model->module_count; i++) r.names[i] = model->modules[i].name;
+    SMASH__TRY(smash__config_types(ctx, config, model, r.types));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         uint32_t e, count = algo ? smash__entry_count(config, algo) : 0;
@@ -9000,6 +9048,8 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
         if (count) entry = smash__first_entry(config, algo);
         for (e = 0; e < count; e++) {
             if (e) smash__next_entry(&entry);
+            entry.at = smash__entry_at(ctx, &entry);
+            if (!entry.at) return SMASH_ERR_NOMEM;
             SMASH__TRY(smash__resolve_entry(&r, &entry));
         }
     }
@@ -9007,7 +9057,9 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     SMASH__TRY(smash__sort_rows(&r));
     SMASH__TRY(smash__resolve_align(&r));
     if (config->diags->errors != errors) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config does not fit the model: %z mistakes", config->diags->errors - errors);
-    SMASH__TRY(smash__write_config(ctx, &made, config));
+    SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
+    for (i = 0; i < model->module_count; i++)
+        if (model->modules[i].type != r.types[i]) { model->modules[i].type = r.types[i]; model->modules[i].inferred = 0; }
     *plan = made;
     return SMASH_OK;
 }
@@ -9356,6 +9408,7 @@ SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run
     smash__run run = SMASH_ZERO;
     size_t i, bytes;
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
+    if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
     run.plan = plan;
     run.desc = desc ? desc : &dry;
     for (i = 0; i < plan->model->param_count; i++) {

@@ -33,16 +33,30 @@ static int test_done(void)
     return test_failed != 0 || test_passed == 0;
 }
 
-/* A malloc allocator that fails at call number test_fail_at (0 = never) and counts what is still out. */
-static size_t test_alloc_calls, test_alloc_live, test_fail_at;
+/* An allocator over malloc that fails at call number test_fail_at (0 = never), or at that one and all later ones. It counts
+ * the failures, what is still out, and the blocks that come back as another size than was asked for. */
+static size_t test_alloc_calls, test_alloc_live, test_alloc_failed, test_alloc_wrong, test_fail_at;
+static int test_fail_later;
+enum { TEST_ALLOC_HEAD = 16 };
 static void *test_alloc(void *user, size_t bytes, size_t align)
 {
+    unsigned char *p;
     (void)user; (void)align;
-    if (++test_alloc_calls == test_fail_at) return NULL;
+    test_alloc_calls++;
+    if (test_fail_at && (test_alloc_calls == test_fail_at || (test_fail_later && test_alloc_calls > test_fail_at))) { test_alloc_failed++; return NULL; }
+    p = (unsigned char *)malloc(bytes + TEST_ALLOC_HEAD);
+    if (!p) abort();
+    memcpy(p, &bytes, sizeof bytes);
     test_alloc_live++;
-    return malloc(bytes ? bytes : 1);
+    return p + TEST_ALLOC_HEAD;
 }
-static void test_release(void *user, void *p, size_t bytes) { (void)user; (void)bytes; test_alloc_live--; free(p); }
+static void test_release(void *user, void *p, size_t bytes)
+{
+    (void)user;
+    test_alloc_wrong += memcmp((unsigned char *)p - TEST_ALLOC_HEAD, &bytes, sizeof bytes) != 0;
+    test_alloc_live--;
+    free((unsigned char *)p - TEST_ALLOC_HEAD);
+}
 static const smash_allocator test_allocator = { test_alloc, NULL, test_release, NULL };
 
 /* A ctx with all the scratch it wants. */
@@ -51,5 +65,47 @@ static void test_ctx(smash_ctx *ctx)
     smash_ctx_init(ctx);
     smash_arena_init(&ctx->scratch, NULL, 0, &test_allocator);
     (void)test_done; (void)test_ctx;
+}
+
+/* A view whose capacity is what its shape takes. */
+static inline smash_tensor test_view(smash_dtype dtype, const void *data, uint32_t ndim, const size_t *shape)
+{
+    smash_tensor t = smash_tensor_view(dtype, data, 0, ndim, shape);
+    smash_tensor_bytes(&t, &t.bytes);
+    return t;
+}
+
+/* A buffer of exactly this many bytes, so that the sanitizer sees one byte over. */
+static inline void *test_exact(size_t bytes)
+{
+    void *p = malloc(bytes ? bytes : 1);
+    if (!p) abort();
+    memset(p, 0x5A, bytes);
+    return p;
+}
+
+/* A parallel_for that takes the last piece of work first. */
+static inline void test_backwards(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg)
+{
+    (void)user;
+    while (count) fn(arg, --count);
+}
+
+/* A file in memory, whose callbacks fail at call number fail_at (0 = never). */
+typedef struct test_buffer { unsigned char data[262144]; size_t used, calls, fail_at; } test_buffer;
+static inline int test_buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    test_buffer *f = (test_buffer *)user;
+    if (++f->calls == f->fail_at || offset + bytes > sizeof f->data) return 1;
+    memcpy(f->data + offset, data, bytes);
+    if (offset + bytes > f->used) f->used = (size_t)(offset + bytes);
+    return 0;
+}
+static inline int test_buffer_read(void *user, uint64_t offset, void *data, size_t bytes)
+{
+    test_buffer *f = (test_buffer *)user;
+    if (++f->calls == f->fail_at || offset + bytes > f->used) return 1;
+    memcpy(data, f->data + offset, bytes);
+    return 0;
 }
 #endif

@@ -1,32 +1,15 @@
 /* test_algo.c - whole models through smash_run: what is in the file, the same bytes whatever the machine does, bounded
- * memory, failures that leave nothing behind, and the report. Expected numbers are computed here, in double. */
+ * memory, and the report. Expected numbers are computed here, in double. */
 #include "../smash.h"
 #include "test.h"
 #include <math.h>
-
-typedef struct buffer { unsigned char data[262144]; size_t used; size_t writes, fail_at; } buffer;
-static int buffer_write(void *user, uint64_t offset, const void *data, size_t bytes)
-{
-    buffer *b = (buffer *)user;
-    if (++b->writes == b->fail_at || offset + bytes > sizeof b->data) return 1;
-    memcpy(b->data + offset, data, bytes);
-    if (offset + bytes > b->used) b->used = (size_t)(offset + bytes);
-    return 0;
-}
-static int buffer_read(void *user, uint64_t offset, void *data, size_t bytes)
-{
-    buffer *b = (buffer *)user;
-    if (offset + bytes > b->used) return 1;
-    memcpy(data, b->data + offset, bytes);
-    return 0;
-}
 
 static smash_ctx ctx;
 static smash_arena arena;
 static smash_diags diags;
 static smash_config config;
 static smash_plan plan;
-static buffer source, out, masks;
+static test_buffer source, out, masks;
 static smash_io source_io;
 
 /* A model file: conv [8,3,3,3] with bias, fc [10,40] without, bn, an embedding in f16, a bf16 and an f64 layer, an index buffer. */
@@ -43,8 +26,8 @@ static void make_source(void)
     uint64_t rng = 42;
     size_t i, k, n;
     smash_io io = SMASH_ZERO;
-    source.used = source.writes = source.fail_at = 0;
-    io.write = buffer_write;
+    source.used = source.calls = source.fail_at = 0;
+    io.write = test_buffer_write;
     io.user = &source;
     for (i = 0; i < COUNT_OF(tensors); i++) {
         views[i] = smash_tensor_view(tensors[i].dtype, NULL, 0, tensors[i].ndim, tensors[i].shape);
@@ -90,10 +73,10 @@ static smash_err run(const char *text, const smash_io *from, smash_result *resul
     if (!err) err = smash_config_load(&ctx, &config, text, strlen(text), "c.json", NULL);
     if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
     if (err) return err;
-    out_io.write = masks_io.write = buffer_write;
+    out_io.write = masks_io.write = test_buffer_write;
     out_io.user = &out;
     masks_io.user = &masks;
-    out.used = out.writes = masks.used = masks.writes = 0;
+    out.used = out.calls = masks.used = masks.calls = 0;
     desc.out = &out_io;
     desc.masks = &masks_io;
     return smash_run(&ctx, &plan, &desc, result);
@@ -224,7 +207,7 @@ static void reverse(void *user, size_t count, void (*fn)(void *arg, size_t index
 /* The same file: mapped or read, aligned or not, with and without SIMD, whatever order the threads take. */
 static void test_same_bytes(void)
 {
-    static buffer first, first_masks;
+    static test_buffer first, first_masks;
     static unsigned char shifted[sizeof source.data + 1];
     smash_result result, again;
     int way;
@@ -232,7 +215,7 @@ static void test_same_bytes(void)
         smash_io io;
         start();
         io = source_io;
-        if (way == 1) { io.map = NULL; io.read = buffer_read; io.user = &source; io.bytes = source.used; }
+        if (way == 1) { io.map = NULL; io.read = test_buffer_read; io.user = &source; io.bytes = source.used; }
         if (way == 2) { memcpy(shifted + 1, source.data, source.used); io = smash_io_memory(shifted + 1, source.used); }
         ctx.no_simd = way == 3;
         ctx.parallel = way == 4 ? reverse : NULL;
@@ -267,32 +250,6 @@ static void test_nonfinite(void)
         CHECK_ERR(&ctx, run(rows[i].config, &source_io, &result), SMASH_ERR_NONFINITE, "%s", rows[i].config);
         CHECK(ctx.index == rows[i].index && strstr(ctx.message, rows[i].tensor), "%s: index %zu, message %s", rows[i].config, ctx.index, ctx.message);
     }
-}
-
-/* Writes that fail one after the other, memory that runs out one allocation after the other */
-static void test_failures(void)
-{
-    smash_result result;
-    size_t n;
-    smash_err err = SMASH_ERR_IO;
-    for (n = 1; n < 200 && err; n++) {
-        start();
-        out.fail_at = n;
-        err = run(everything, &source_io, &result);
-        CHECK(err == SMASH_OK || err == SMASH_ERR_IO, "write %zu: %s", n, smash_err_name(err));
-    }
-    CHECK(err == SMASH_OK && n > 10, "%zu writes", n);
-    out.fail_at = 0;
-    err = SMASH_ERR_NOMEM;
-    for (n = 1; n < 3000 && err; n++) {
-        start();
-        test_alloc_calls = 0;
-        test_fail_at = n;
-        err = run(everything, &source_io, &result);
-        test_fail_at = 0;
-        CHECK(err == SMASH_OK || err == SMASH_ERR_NOMEM || diags.dropped, "allocation %zu: %s: %s", n, smash_err_name(err), ctx.message);
-    }
-    CHECK(err == SMASH_OK, "never enough memory");
 }
 
 /* Scratch is bounded by the largest tensor, not by the model: forty layers need what one needs. */
@@ -340,7 +297,7 @@ static void test_report(void)
     smash_io io;
     const smash_value *row;
     size_t i;
-    static buffer compressed;
+    static test_buffer compressed;
     start();
     CHECK_ERR(&ctx, run(everything, &source_io, &result), SMASH_OK, "%s", said());
     CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &dry), SMASH_OK, "dry run");
@@ -388,7 +345,7 @@ static void test_second_pass(void)
     static const char *const texts[2] = { "{\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"a\"],\"target_names\":[\"weight\"],\"quant_dtype\":\"uint4\",\"quant_scheme\":\"affine\"}]}",
                                           "{\"pruner\":\"level\",\"level_config_list\":[{\"op_names\":[\"b\"],\"target_names\":[\"weight\"],\"sparse_ratio\":0.5}]}" };
     static const size_t shape[2] = { 4, 4 };
-    static buffer passes[2];
+    static test_buffer passes[2];
     smash_model model, read;
     smash_result result;
     smash_tensor t, back;
@@ -414,7 +371,7 @@ static void test_second_pass(void)
         CHECK_ERR(&ctx, smash_config_load(&ctx, &config, texts[pass], strlen(texts[pass]), NULL, NULL), SMASH_OK, "pass %zu: %s", pass, said());
         CHECK_ERR(&ctx, smash_config_resolve(&ctx, &config, &model, &plan), SMASH_OK, "pass %zu: %s", pass, said());
         passes[pass].used = 0;
-        out_io.write = buffer_write;
+        out_io.write = test_buffer_write;
         out_io.user = &passes[pass];
         desc.out = &out_io;
         CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "pass %zu", pass);
@@ -500,7 +457,6 @@ int main(void)
     test_contents();
     test_same_bytes();
     test_nonfinite();
-    test_failures();
     test_bounded_memory();
     test_report();
     test_second_pass();

@@ -7,27 +7,6 @@ static double double_of(uint64_t bits) { double x; memcpy(&x, &bits, 8); return 
 static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
 static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 
-static smash_tensor view(smash_dtype dtype, const void *data, uint32_t ndim, const size_t *shape)
-{
-    smash_tensor t = smash_tensor_view(dtype, data, 0, ndim, shape);
-    smash_tensor_bytes(&t, &t.bytes);
-    return t;
-}
-
-static void *exact(size_t bytes)
-{
-    void *p = malloc(bytes ? bytes : 1);
-    if (!p) abort();
-    memset(p, 0x5A, bytes);
-    return p;
-}
-
-static void backwards(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg)
-{
-    (void)user;
-    while (count) fn(arg, --count);
-}
-
 /* ---- dtypes and views ---- */
 
 static void test_dtypes(void)
@@ -193,11 +172,11 @@ static void test_convert_whole(smash_ctx *ctx)
                     for (n = 1; n <= 9; n += 4)                     /* one number of interest at the end of n */
                     {
                         void *x, *y, *want;
-                        smash_tensor src = view(from, NULL, 1, &n), dst = view(to, NULL, 1, &n);
+                        smash_tensor src = test_view(from, NULL, 1, &n), dst = test_view(to, NULL, 1, &n);
                         smash_err err = to_float || holds(to, v) ? SMASH_OK : SMASH_ERR_RANGE;
-                        src.data = x = exact(src.bytes);
-                        dst.data = y = exact(dst.bytes);
-                        want = exact(dst.bytes);
+                        src.data = x = test_exact(src.bytes);
+                        dst.data = y = test_exact(dst.bytes);
+                        want = test_exact(dst.bytes);
                         ((uint8_t *)want)[dst.bytes - 1] = 0;
                         for (i = 0; i < n; i++) { put(from, x, i, i + 1 < n ? one : v); put(to, want, i, i + 1 < n ? one : v); }
                         CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), err, "%s to %s: %s%llu", smash_dtype_name(from), smash_dtype_name(to), v.negative ? "-" : "", (unsigned long long)v.magnitude);
@@ -248,7 +227,7 @@ static void test_convert_float(smash_ctx *ctx)
         for (k = 0; k < n; k += 13) {
             double x[40];
             uint64_t y[40];
-            smash_tensor src = view(SMASH_F64, x, 1, &n), dst = view(rows[i].to, y, 1, &n);
+            smash_tensor src = test_view(SMASH_F64, x, 1, &n), dst = test_view(rows[i].to, y, 1, &n);
             size_t j;
             for (j = 0; j < n; j++) x[j] = j == k ? double_of(rows[i].x) : 1;
             CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), rows[i].err, "row %d at %d", (int)i, (int)k);
@@ -260,11 +239,11 @@ static void test_convert_float(smash_ctx *ctx)
         float f = 0;
         double d = 0;
         uint64_t u = 0;
-        smash_tensor src = view(SMASH_U64, &wide[i].v, 1, &one), dst = view(SMASH_BF16, &b, 1, &one);
+        smash_tensor src = test_view(SMASH_U64, &wide[i].v, 1, &one), dst = test_view(SMASH_BF16, &b, 1, &one);
         CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), SMASH_OK, "row %d", (int)i);
-        dst = view(SMASH_F32, &f, 1, &one);
+        dst = test_view(SMASH_F32, &f, 1, &one);
         CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), SMASH_OK, "row %d", (int)i);
-        dst = view(SMASH_F64, &d, 1, &one);
+        dst = test_view(SMASH_F64, &d, 1, &one);
         CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), SMASH_OK, "row %d", (int)i);
         memcpy(&u, &d, 8);
         CHECK(b == wide[i].bf16 && bits_of(f) == wide[i].f32 && u == wide[i].f64, "row %d: %04X %08X %016llX", (int)i, b, (unsigned)bits_of(f), (unsigned long long)u);
@@ -272,7 +251,7 @@ static void test_convert_float(smash_ctx *ctx)
     for (i = 0; i < COUNT_OF(golden_halves); i++) {                 /* f64 to 16 bits: once, not through f32 */
         double x = double_of(golden_halves[i].x);
         uint16_t y = 0;
-        smash_tensor src = view(SMASH_F64, &x, 0, NULL), dst = view(SMASH_F16, &y, 0, NULL);
+        smash_tensor src = test_view(SMASH_F64, &x, 0, NULL), dst = test_view(SMASH_F16, &y, 0, NULL);
         CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), SMASH_OK, "%.17g", x);
         CHECK(y == golden_halves[i].f16, "f16 of %.17g", x);
         dst.dtype = SMASH_BF16;
@@ -283,7 +262,7 @@ static void test_convert_float(smash_ctx *ctx)
         double x[2];
         float y[2];
         size_t two = 2;
-        smash_tensor src = view(SMASH_F64, x, 1, &two), dst = view(SMASH_F32, y, 1, &two);
+        smash_tensor src = test_view(SMASH_F64, x, 1, &two), dst = test_view(SMASH_F32, y, 1, &two);
         x[0] = 1e300; x[1] = double_of(0x7FF0000000000001u);
         CHECK_ERR(ctx, smash_tensor_convert(ctx, &src, &dst), SMASH_OK, "overflow and NaN");
         CHECK(bits_of(y[0]) == 0x7F800000u && y[1] != y[1], "overflow is Inf, NaN stays NaN");
@@ -298,8 +277,8 @@ static void test_packed(smash_ctx *ctx)
         for (n = 0; n <= 70; n++) {
             unsigned bits = smash_dtype_bits(rows[r].dtype);
             int32_t x[70], y[70];
-            smash_tensor plain = view(SMASH_I32, x, 1, &n), packed = view(rows[r].dtype, NULL, 1, &n), back = view(SMASH_I32, y, 1, &n);
-            uint8_t *bytes = (uint8_t *)exact(packed.bytes);
+            smash_tensor plain = test_view(SMASH_I32, x, 1, &n), packed = test_view(rows[r].dtype, NULL, 1, &n), back = test_view(SMASH_I32, y, 1, &n);
+            uint8_t *bytes = (uint8_t *)test_exact(packed.bytes);
             packed.data = bytes;
             for (i = 0; i < n; i++) x[i] = rows[r].least + (int)((i * 5 + n) % (size_t)(rows[r].most - rows[r].least + 1));
             CHECK_ERR(ctx, smash_tensor_convert(ctx, &plain, &packed), SMASH_OK, "%s, %d", smash_dtype_name(rows[r].dtype), (int)n);
@@ -334,7 +313,7 @@ static void test_misuse(smash_ctx *ctx)
     for (r = 0; r < ROWS; r++) {
         double room[16];
         float *x = (float *)room, y[6];
-        smash_tensor src = view(SMASH_F32, x, 2, shape), dst = view(SMASH_F32, y, 2, shape);
+        smash_tensor src = test_view(SMASH_F32, x, 2, shape), dst = test_view(SMASH_F32, y, 2, shape);
         smash_distance out;
         size_t i;
         memset(room, 0, sizeof room);
@@ -352,10 +331,10 @@ static void test_misuse(smash_ctx *ctx)
         case SMALL: dst.bytes--; break;
         case SMALL_SRC: src.bytes--; break;
         case MISALIGNED: src.data = (char *)room + 2; break;
-        case SHAPE: dst = view(SMASH_F32, y, 2, turned); break;
-        case NDIM: dst = view(SMASH_F32, y, 1, shape); break;
+        case SHAPE: dst = test_view(SMASH_F32, y, 2, turned); break;
+        case NDIM: dst = test_view(SMASH_F32, y, 1, shape); break;
         case ALIAS: src.data = y; break;
-        case TOUCH: src = view(SMASH_U8, (uint8_t *)y + 23, 2, shape); src.bytes = 6; break;
+        case TOUCH: src = test_view(SMASH_U8, (uint8_t *)y + 23, 2, shape); src.bytes = 6; break;
         case OVERFLOW: src.shape[0] = SIZE_MAX / 2; break;
         default: break;
         }
@@ -368,7 +347,7 @@ static void test_misuse(smash_ctx *ctx)
     }
     {
         float x = 1;
-        smash_tensor t = view(SMASH_F32, &x, 0, NULL);
+        smash_tensor t = test_view(SMASH_F32, &x, 0, NULL);
         CHECK_ERR(ctx, smash_tensor_distance(ctx, &t, &t, NULL), SMASH_ERR_ARG, "no place");
     }
 }
@@ -385,10 +364,10 @@ static void test_distance(smash_ctx *ctx)
     for (s = 0; s < COUNT_OF(sizes); s++)
         for (d = 0; d < COUNT_OF(floats); d++) {
             size_t n = sizes[s], zeros_a = 0, zeros_b = 0;
-            float *a = (float *)exact(n * 4);
-            double *wide = (double *)exact(n * 8), error2 = 0, a2 = 0, b2 = 0, ab = 0, worst = 0;
-            void *b = exact(n * 8);
-            smash_tensor x = view(SMASH_F32, a, 1, &n), y = view(floats[d], b, 1, &n), w = view(SMASH_F64, wide, 1, &n);
+            float *a = (float *)test_exact(n * 4);
+            double *wide = (double *)test_exact(n * 8), error2 = 0, a2 = 0, b2 = 0, ab = 0, worst = 0;
+            void *b = test_exact(n * 8);
+            smash_tensor x = test_view(SMASH_F32, a, 1, &n), y = test_view(floats[d], b, 1, &n), w = test_view(SMASH_F64, wide, 1, &n);
             smash_distance out, first;
             for (i = 0; i < n; i++) {
                 int64_t r = (int64_t)(smash_random(&rng) >> 40);
@@ -407,7 +386,7 @@ static void test_distance(smash_ctx *ctx)
             for (run = 0; run < 4; run++) {
                 double cosine = a2 == 0 && b2 == 0 ? 1 : a2 == 0 || b2 == 0 ? 0 : ab / (smash_sqrt(a2) * smash_sqrt(b2)), tolerance = 1e-10 * (double)(n < 10 ? 10 : n) * 1e-3;
                 ctx->no_simd = (uint32_t)run & 1;
-                ctx->parallel = run & 2 ? backwards : NULL;
+                ctx->parallel = run & 2 ? test_backwards : NULL;
                 CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &y, &out), SMASH_OK, "%d", (int)n);
                 if (run == 0) first = out;
                 CHECK(!memcmp(&out, &first, sizeof out), "%d of %s, run %d: other bits", (int)n, smash_dtype_name(floats[d]), run);
@@ -436,8 +415,8 @@ static void test_distance_special(smash_ctx *ctx)
     smash_distance out;
     smash_tensor x, y;
     for (i = 0; i < COUNT_OF(rows); i++) {
-        x = view(SMASH_F32, rows[i].a, 1, &three);
-        y = view(SMASH_F32, rows[i].b, 1, &three);
+        x = test_view(SMASH_F32, rows[i].a, 1, &three);
+        y = test_view(SMASH_F32, rows[i].b, 1, &three);
         CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &y, &out), SMASH_OK, "row %d", (int)i);
         CHECK(out.mse == rows[i].mse && out.max_abs_error == rows[i].max && out.cosine == rows[i].cosine, "row %d: %g %g %g", (int)i, out.mse, out.max_abs_error, out.cosine);
         CHECK(rows[i].snr > 0 ? out.snr_db > 1e300 : rows[i].snr < 0 ? out.snr_db < -1e300 : out.snr_db < 1 && out.snr_db > -10, "row %d: snr %g", (int)i, out.snr_db);
@@ -447,39 +426,18 @@ static void test_distance_special(smash_ctx *ctx)
         size_t n = 20, k;
         for (k = 0; k < n; k++) a[k] = b[k] = (float)k;
         a[i] = float_of(0x7FC00000u);
-        x = view(SMASH_F32, a, 1, &n);
-        y = view(SMASH_F32, b, 1, &n);
+        x = test_view(SMASH_F32, a, 1, &n);
+        y = test_view(SMASH_F32, b, 1, &n);
         CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &y, &out), SMASH_OK, "NaN");
         CHECK(out.mse != out.mse && out.max_abs_error != out.max_abs_error && out.cosine != out.cosine, "NaN at %d: %g %g %g", (int)i, out.mse, out.max_abs_error, out.cosine);
         a[i] = float_of(0x7F800000u);
         CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &y, &out), SMASH_OK, "Inf");
         CHECK(out.mse > 1e300 && out.max_abs_error > 1e300, "Inf at %d", (int)i);
     }
-    x = view(SMASH_F32, NULL, 1, &none);
+    x = test_view(SMASH_F32, NULL, 1, &none);
     CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &x, &out), SMASH_OK, "empty");
     CHECK(out.count == 0 && out.mse == 0 && out.cosine == 1, "empty");
     CHECK(smash_tensor_distance(NULL, &x, &x, &out) == SMASH_OK, "empty needs no scratch");
-    for (i = 1; i < 4; i++) {                                       /* scratch: 64 bytes for each 65,536 */
-        size_t n = 65536 * i - 5, need = 64 * i;
-        float *a = (float *)exact(n * 4);
-        void *room = exact(need);
-        smash_ctx small;
-        memset(a, 0, n * 4);
-        x = view(SMASH_F32, a, 1, &n);
-        smash_ctx_init(&small);
-        smash_arena_init(&small.scratch, room, need - 1, NULL);
-        memset(&out, 0x77, sizeof out);
-        CHECK_ERR(&small, smash_tensor_distance(&small, &x, &x, &out), SMASH_ERR_NOMEM, "%d chunks", (int)i);
-        CHECK(small.need == 1 && ((unsigned char *)&out)[0] == 0x77, "%d chunks: need %d", (int)i, (int)small.need);
-        smash_arena_init(&small.scratch, room, need, NULL);
-        CHECK_ERR(&small, smash_tensor_distance(&small, &x, &x, &out), SMASH_OK, "%d chunks", (int)i);
-        CHECK(small.scratch.used == 0 && small.scratch.peak == need && out.zeros_a == n, "%d chunks: peak %d", (int)i, (int)small.scratch.peak);
-        test_fail_at = test_alloc_calls + 1;
-        CHECK_ERR(ctx, smash_tensor_distance(ctx, &x, &x, &out), SMASH_ERR_NOMEM, "failing allocator");
-        test_fail_at = 0;
-        CHECK(test_alloc_live == 0, "%d blocks are left", (int)test_alloc_live);
-        free(a); free(room);
-    }
 }
 
 /* ---- granularity ---- */

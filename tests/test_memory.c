@@ -1,0 +1,880 @@
+/* test_memory.c - every call that takes memory or a callback, with each allocation and each read and write failing in turn, with
+ * exactly the memory it needs, and with one byte less: the failure has a code and a size, nothing is left behind, no output is
+ * touched, and the call works as if nothing had happened once there is memory. One row a call; the loops are the same for all. */
+#include "../smash.h"
+#include "test.h"
+
+enum { ARENA_EXACT = 1, SCRATCH_EXACT = 2,   /* the documented size is what is needed; else it is enough */
+       KEEPS = 4,                            /* the arena keeps what a failed call took, until its owner rewinds it */
+       COPES = 8,                            /* can do without: a finding that finds no memory is counted and dropped */
+       LONG = 16 };                          /* takes long and allocates often: fails at some allocations only */
+typedef struct row {
+    const char *name;                        /* of the public call */
+    void      (*prepare)(int variant);       /* what is there before, from memory that never fails; may be NULL */
+    smash_err (*call)(int variant);          /* the call, once; its results go to note() */
+    int         variant;
+    unsigned    flags;
+} row;
+
+/* ---- what rows work with ---- */
+
+static smash_ctx ctx, *use;                  /* use: &ctx, or NULL */
+static smash_arena arena, given, notes, kept; /* arena is the one that fails; inputs and findings have memory; kept is for all rows */
+static size_t said_arena, said_scratch;      /* documented; SIZE_MAX: nothing is */
+static smash_digest seen;
+static test_buffer source, packed, file, masks, *const files[4] = { &source, &packed, &file, &masks };
+static float numbers[131100];
+static struct {
+    smash_distance distance; smash_mask_stats mask_stats; smash_quant_stats quant_stats; smash_json json; smash_regex regex; smash_model model;
+    smash_layout layout; smash_plan plan; smash_result result; smash_tensor tensor; smash_dtype dtype; int matched;
+    unsigned char selected[8], known[8]; double metric[1024]; unsigned char mask[1024];
+} out;                                       /* every plain output: a pattern before, and after a failure */
+
+static struct { const void *at; size_t bytes; void *copy; } watched[8];
+static size_t watched_count;
+static void watch(const void *at, size_t bytes)
+{
+    void *copy = malloc(bytes + 1);
+    if (!copy || watched_count == COUNT_OF(watched)) abort();
+    if (bytes) memcpy(copy, at, bytes);
+    watched[watched_count].at = at;
+    watched[watched_count].bytes = bytes;
+    watched[watched_count++].copy = copy;
+}
+
+static void note(const void *data, size_t bytes) { smash_digest_add(&seen, data, bytes); }
+static void note_number(double x) { note(&x, sizeof x); }
+static void note_text(const char *text) { note(text, strlen(text) + 1); }
+static size_t up16(size_t bytes) { return (bytes + 15) / 16 * 16; }
+
+/* ---- layer 0 ---- */
+
+static smash_err call_arena(int array)
+{
+    void *p = array ? smash_arena_array(use, &arena, 100, 24) : smash_arena_alloc(use, &arena, 1000);
+    said_arena = array ? 2400 : 1000;
+    said_scratch = 0;
+    if (!p) return use ? use->err : SMASH_ERR_NOMEM;
+    memset(p, 1, said_arena);
+    return SMASH_OK;
+}
+
+static smash_err call_distance(int count)
+{
+    size_t n = (size_t)count;
+    smash_tensor a = test_view(SMASH_F32, numbers, 1, &n), b = test_view(SMASH_F32, numbers + 1, 1, &n);
+    smash_err err = smash_tensor_distance(use, &a, &b, &out.distance);
+    said_scratch = (n + 65535) / 65536 * 64;
+    if (!err) note(&out.distance, sizeof out.distance);
+    return err;
+}
+
+static const size_t matrix[2] = { 24, 36 };
+enum { CELLS = 24 * 36 };
+typedef struct mask_case { smash_metric metric; smash_dtype dtype; int axis; double ratio; } mask_case;   /* axis -1: single elements */
+static const mask_case mask_cases[] = {
+    { SMASH_METRIC_L1, SMASH_F32, -1, 0.5 }, { SMASH_METRIC_L2, SMASH_F32, 0, 0.5 }, { SMASH_METRIC_FPGM, SMASH_F32, 0, 0.5 }, { SMASH_METRIC_FPGM, SMASH_F32, 1, 0.25 },
+    { SMASH_METRIC_FPGM, SMASH_F16, 0, 0.25 }, { SMASH_METRIC_FPGM, SMASH_F64, 0, 0.5 }, { SMASH_METRIC_FPGM, SMASH_F64, 1, 0.5 }, { SMASH_METRIC_L1, SMASH_F64, -1, 0.3 }
+};
+static smash_mask_desc mask_desc(const mask_case *c)
+{
+    smash_mask_desc d = SMASH_ZERO;
+    d.metric = c->metric;
+    d.ratio = c->ratio;
+    d.grain = c->axis < 0 ? smash_grain_element() : smash_grain_axis((uint32_t)c->axis);
+    return d;
+}
+static smash_tensor mask_weights(const mask_case *c)
+{
+    static double cells[CELLS];
+    smash_tensor from = test_view(SMASH_F32, numbers, 2, matrix), w = test_view(c->dtype, cells, 2, matrix);
+    if (smash_tensor_convert(NULL, &from, &w)) abort();
+    return w;
+}
+
+static smash_err call_metric(int variant)
+{
+    const mask_case *c = &mask_cases[variant];
+    smash_mask_desc d = mask_desc(c);
+    smash_tensor w = mask_weights(c), metric;
+    smash_grid grid;
+    smash_err err;
+    smash_grid_make(NULL, &d.grain, &w, &grid);
+    metric = test_view(SMASH_F64, out.metric, 2, grid.count);
+    err = smash_mask_metric(use, &d, &w, &metric);
+    said_scratch = c->metric != SMASH_METRIC_FPGM ? 0 : 64 * grid.blocks + (c->axis == 0 && c->dtype != SMASH_F16 ? 0 : CELLS * (c->dtype == SMASH_F64 ? 8 : 4));
+    if (!err) note(metric.data, metric.bytes);
+    return err;
+}
+
+static smash_err call_make(int variant)
+{
+    const mask_case *c = &mask_cases[variant];
+    smash_mask_desc d = mask_desc(c);
+    smash_tensor w = mask_weights(c), mask;
+    smash_grid grid;
+    smash_err err;
+    smash_grid_make(NULL, &d.grain, &w, &grid);
+    mask = test_view(SMASH_BOOL, out.mask, 2, grid.count);
+    smash_mask_bytes(NULL, &d, &w, &said_scratch);
+    err = smash_mask_make(use, &d, &w, &mask, &out.mask_stats);
+    if (!err) { note(out.mask, grid.blocks); note_number((double)out.mask_stats.dropped); }
+    return err;
+}
+
+static smash_err call_allocate(int variant)
+{
+    const mask_case *c = &mask_cases[variant];
+    smash_mask_desc d = mask_desc(c);
+    smash_tensor w = mask_weights(c), metric, mask;
+    static double scores[CELLS];
+    size_t shape[2], i;
+    smash_err err;
+    shape[0] = matrix[0];
+    shape[1] = c->axis < 0 ? matrix[1] : 1;
+    for (i = 0; i < CELLS; i++) scores[i] = (double)numbers[i] + 9;
+    metric = test_view(SMASH_F64, scores, 2, shape);
+    mask = test_view(SMASH_BOOL, out.mask, 2, shape);
+    smash_mask_bytes(NULL, &d, &w, &said_scratch);
+    err = smash_mask_allocate(use, &d, &metric, 32, &mask, &out.mask_stats);
+    if (!err) { note(out.mask, mask.bytes); note_number((double)out.mask_stats.dropped); }
+    return err;
+}
+
+static smash_err call_measure(int count)
+{
+    static int8_t ints[COUNT_OF(numbers)];
+    size_t n = (size_t)count, one = 1;
+    float step = 0.01f;
+    smash_tensor w = test_view(SMASH_F32, numbers, 1, &n), q = test_view(SMASH_I8, ints, 1, &n), scale = test_view(SMASH_F32, &step, 1, &one);
+    smash_err err = smash_quant_measure(use, NULL, &w, &scale, NULL, &q, &out.quant_stats);
+    said_scratch = (n + 65535) / 65536 * 64;
+    if (!err) { note_number(out.quant_stats.mse); note_number(out.quant_stats.snr_db); note_number((double)out.quant_stats.zeros); }
+    return err;
+}
+
+/* ---- value and select ---- */
+
+static smash_diags diags;
+static void prepare_diags(int variant)
+{
+    memset(&diags, 0, sizeof diags);
+    diags.arena = variant == 2 ? &arena : &notes;
+}
+
+/* variant 0: JSON as it is; 1: all that costs more, findings elsewhere; 2: findings in the same arena */
+static smash_err call_json(int variant)
+{
+    static const char strict[] = "{\"a\": [1, 2.5, true, null, \"x\\n\"], \"bb\": {\"c\": -1e3, \"d\": \"\\u00e9\"}, \"a2\": [[], {}]}";
+    static const char lax[] = "{'a': [1, 2, None, 'x',], # 1\n \"bb\": {\"c\": -1e3, 'd': True}, 'a2': [[], {},]}";
+    smash_json_desc desc = SMASH_ZERO;
+    const char *text = variant ? lax : strict;
+    size_t i;
+    smash_err err;
+    desc.lenient = desc.unique_keys = variant != 0;
+    err = smash_json_parse(use, &desc, text, strlen(text), &arena, variant ? &diags : NULL, &out.json);
+    if (err) return err;
+    said_scratch = 8 * 32 + (variant ? 8 * 3 : 0);                     /* 32 levels, 3 members */
+    said_arena = out.json.count * sizeof(smash_value);
+    for (i = 0; i < out.json.count; i++) {
+        const smash_value *v = &out.json.root[i];
+        note_number(v->type * 1e6 + v->count * 1e4 + v->span);
+        note_number(v->number);
+        if (v->type == SMASH_VALUE_STRING) { note(v->text, v->count + 1); said_arena += v->count + 1; }
+    }
+    if (variant == 2) said_arena = SIZE_MAX;
+    return SMASH_OK;
+}
+
+static smash_err call_diag(int variant)
+{
+    (void)variant;
+    smash_diag_add(&diags, SMASH_ERROR, "code", NULL, NULL, "a message");
+    note_number((double)diags.errors);
+    CHECK(diags.errors == 1 && (diags.first ? !strcmp(diags.first->message, "a message") : diags.dropped == 1), "%zu dropped", diags.dropped);
+    return SMASH_OK;
+}
+
+static smash_text text;
+static void prepare_text(int bytes)
+{
+    int i;
+    memset(&text, 0, sizeof text);
+    text.ctx = &ctx;
+    text.arena = &given;
+    for (i = 0; i < bytes; i++) smash_text_put(&text, "x", 1);
+    text.arena = &arena;
+    watch(&text, sizeof text);
+    if (bytes) watch(text.data, text.bytes + 1);
+}
+static smash_err call_text(int bytes)
+{
+    smash_err err;
+    text.ctx = use;
+    err = smash_text_put(&text, "0123456789", 10);
+    text.ctx = &ctx;
+    said_scratch = 0;
+    if (!err) { CHECK(text.bytes == (size_t)bytes + 10, "%zu bytes", text.bytes); note_text(text.data); }
+    return err;
+}
+
+static const char pattern[] = "^(?:[a-c]+|x{2,3})\\.(\\w*)$";
+static smash_regex regex;
+static void prepare_regex(int variant)
+{
+    (void)variant;
+    if (smash_regex_compile(&ctx, pattern, strlen(pattern), &given, &regex)) abort();
+}
+
+/* variant 1: the program goes into the scratch itself */
+static smash_err call_compile(int variant)
+{
+    smash_arena_mark mark = smash_arena_get_mark(&ctx.scratch);
+    smash_err err = smash_regex_compile(use, pattern, strlen(pattern), variant ? &ctx.scratch : &arena, &out.regex);
+    said_scratch = variant ? SIZE_MAX : 24 * 3;                          /* two groups and the pattern */
+    if (err) return err;
+    said_arena = variant ? 0 : 4 * (size_t)out.regex.count;
+    note(out.regex.code, 4 * (size_t)out.regex.count);
+    if (variant) smash_arena_rewind(&ctx.scratch, mark);
+    return SMASH_OK;
+}
+
+static smash_err call_match(int variant)
+{
+    smash_err err = smash_regex_match(use, &regex, "abca.w_9", 8, &out.matched);
+    (void)variant;
+    said_scratch = 9 * (size_t)regex.states;
+    if (!err) { CHECK(out.matched == 1, "matched %d", out.matched); note_number(out.matched); }
+    return err;
+}
+
+/* variant: how many modules there are */
+static smash_err call_select(int variant)
+{
+    static const char *const names[] = { "abca.w", "b.w", "xx.", "head", "tail" }, *const types[] = { "Linear", "Linear", "Conv2d", "Linear", "Conv2d" };
+    static const char *const named[] = { "head", "nobody" }, *const like[] = { pattern }, *const unlike[] = { "b\\." };
+    smash_select_desc desc = SMASH_ZERO;
+    smash_err err;
+    desc.op_names.items = named;
+    desc.op_names.count = 2;
+    desc.op_names_re.items = like;
+    desc.op_names_re.count = 1;
+    desc.exclude_op_names_re.items = unlike;
+    desc.exclude_op_names_re.count = 1;
+    err = smash_select(use, &desc, names, types, (size_t)variant, out.selected, out.known);
+    said_scratch = up16((size_t)variant) + up16(4 * (size_t)regex.count) + (variant ? 9 * (size_t)regex.states : 24 * 3);
+    if (!err) { note(out.selected, (size_t)variant); note(out.known, 2); }
+    return err;
+}
+
+/* ---- model and io ---- */
+
+static const struct { const char *name; smash_dtype dtype; uint32_t ndim; size_t shape[4]; } tensors[] = {
+    { "conv.weight", SMASH_F32, 4, { 8, 3, 3, 3 } }, { "conv.bias", SMASH_F32, 1, { 8 } }, { "fc.weight", SMASH_F32, 2, { 10, 40 } },
+    { "emb.weight", SMASH_F16, 2, { 16, 5 } }, { "old.weight", SMASH_I8, 2, { 4, 6 } }, { "old.weight_scale", SMASH_F32, 2, { 1, 1 } }
+};
+enum { TENSORS = 6, MODULES = 4, FC = 2 };
+static const smash_meta metadata[] = { { "format", "pt" }, { "smash.module_types", "{\"conv\":\"Conv2d\",\"fc\":\"Linear\"}" }, { "smash.quant_dtypes", "{\"old.weight\":\"int8\"}" } };
+static smash_tensor views[TENSORS];
+static smash_model model;
+static smash_layout layout;
+
+static smash_io io_of(test_buffer *f)
+{
+    smash_io io = SMASH_ZERO;
+    io.read = test_buffer_read;
+    io.write = test_buffer_write;
+    io.bytes = f->used;
+    io.user = f;
+    return io;
+}
+
+static void watch_model(void)
+{
+    model.arena = &arena;
+    watch(&model, sizeof model);
+    watch(model.params, model.param_count * sizeof *model.params);
+    watch(model.modules, model.module_count * sizeof *model.modules);
+}
+
+static void add_params(int params)
+{
+    int i;
+    smash_model_init(&model, &given);
+    for (i = 0; i < params; i++) {
+        char name[32];
+        snprintf(name, sizeof name, i % 2 ? "m%d.bias" : "m%d.weight", i / 2);
+        smash_model_add(&ctx, &model, name, &views[i % TENSORS], 0);
+    }
+}
+static void prepare_model(int params)
+{
+    add_params(params);
+    watch_model();
+}
+
+static void note_model(const smash_model *m)
+{
+    size_t i;
+    for (i = 0; i < m->param_count; i++) {
+        const smash_param *p = &m->params[i];
+        note_text(p->name);
+        note_text(p->target);
+        note_number(p->module + p->next * 1e3 + (double)p->offset * 1e6 + p->meant * 1e12);
+        note(p->tensor.shape, p->tensor.ndim * sizeof *p->tensor.shape);
+    }
+    for (i = 0; i < m->module_count; i++) { note_text(m->modules[i].name); note_text(m->modules[i].type); note_number(m->modules[i].inferred); note_number(m->by_name[i]); }
+    for (i = 0; i < m->metadata_count; i++) { note_text(m->metadata[i].key); note_text(m->metadata[i].value); }
+}
+
+static smash_err call_add(int params)
+{
+    smash_err err = smash_model_add(use, &model, "block.7.ffn.weight", &views[0], 77);
+    said_scratch = 0;
+    if (!err) { CHECK(model.param_count == (size_t)params + 1, "%zu parameters", model.param_count); note_model(&model); }
+    return err;
+}
+
+static smash_err call_finish(int params)
+{
+    smash_err err = smash_model_finish(use, &model);
+    size_t i;
+    if (err) return err;
+    said_scratch = 8 * (size_t)params + 15;
+    said_arena = 4 * (size_t)params + 3 * 15;
+    for (i = 0; i < model.module_count; i++) said_arena += 28 + strlen(model.modules[i].name) + 1;
+    note_model(&model);
+    return SMASH_OK;
+}
+
+static void prepare_type(int variant)
+{
+    (void)variant;
+    add_params(5);
+    smash_model_finish(&ctx, &model);
+    watch_model();
+}
+static smash_err call_type(int variant)
+{
+    smash_err err = smash_model_set_type(use, &model, 1, "ConvTranspose2d");
+    (void)variant;
+    said_scratch = 0;
+    if (!err) note_model(&model);
+    return err;
+}
+
+/* variant 0: through callbacks; 1: mapped; 2: mapped at an odd address */
+static unsigned char shifted[sizeof source.data + 1];
+static smash_io source_io(int variant)
+{
+    if (variant == 0) return io_of(&source);
+    memcpy(shifted + 1, source.data, source.used);
+    return variant == 1 ? smash_io_memory(source.data, source.used) : smash_io_memory(shifted + 1, source.used);
+}
+
+static smash_io from;
+static smash_err call_read(int variant)
+{
+    size_t header = (size_t)(layout.header_bytes - 8), i;
+    smash_err err;
+    from = source_io(variant);
+    err = smash_safetensors_read(use, NULL, &from, &arena, &diags, &out.model);
+    if (err) return err;
+    said_scratch = 16 * header + 4096;
+    said_arena = 200 * TENSORS;
+    for (i = 0; i < TENSORS; i++) said_arena += 2 * up16(strlen(tensors[i].name) + 1);
+    for (i = 0; i < COUNT_OF(metadata); i++) said_arena += 2 * sizeof(char *) + up16(strlen(metadata[i].key) + 1) + up16(strlen(metadata[i].value) + 1);
+    note_model(&out.model);
+    return SMASH_OK;
+}
+
+static void read_model(smash_io io)
+{
+    from = io;
+    if (smash_safetensors_read(&ctx, NULL, &from, &given, NULL, &model)) abort();
+}
+static void prepare_source(int variant)
+{
+    read_model(source_io(variant));
+    watch_model();
+    watch(source.data, source.used);
+}
+static smash_err call_load(int variant)
+{
+    smash_err err = smash_model_load(use, &model, (size_t)smash_model_find_param(&model, "fc.weight"), &arena, &out.tensor);
+    said_scratch = 0;
+    said_arena = variant == 1 ? 0 : views[FC].bytes;
+    if (!err) note(out.tensor.data, views[FC].bytes);
+    return err;
+}
+
+static smash_err call_layout(int variant)
+{
+    smash_err err = smash_safetensors_layout(use, views, TENSORS, metadata, COUNT_OF(metadata), &arena, &out.layout);
+    (void)variant;
+    if (err) return err;
+    said_scratch = 8 * TENSORS + 15;
+    said_arena = out.layout.header_bytes + 16 * TENSORS + 2 * 15;
+    note(out.layout.header, out.layout.header_bytes);
+    note(out.layout.offsets, TENSORS * sizeof *out.layout.offsets);
+    return SMASH_OK;
+}
+
+/* variant -1: the header; else a tensor */
+static smash_err call_write(int variant)
+{
+    smash_io io = io_of(&file);
+    smash_err err = variant < 0 ? smash_safetensors_begin(use, &layout, &io) : smash_safetensors_put(use, &layout, &io, (size_t)variant, &views[variant]);
+    said_arena = said_scratch = 0;
+    if (!err) note(file.data, file.used);
+    return err;
+}
+
+/* ---- config and algo ---- */
+
+static const char dictionary[] = "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, # lenient\n"
+    " {\"op_names_re\": [\"f[a-c]+\", \"no(body)*\"], \"exclude_op_names_re\": [\"(x|y)*z\"], \"sparse_ratio\": 0.3, \"granularity\": [1, 1]}],"
+    " \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"},"
+    " {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\", \"granularity\": [1, 8]},"
+    " {\"op_names\": [\"emb\"], \"quant_dtype\": \"uint2\", \"quant_scheme\": \"affine\"}], \"module_types\": {\"emb\": \"Linear\", \"fc\": \"Linear\", \"gone\": \"Linear\"}}";
+static const char list[] = "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"exclude_op_names_re\": [\"a(b|c)\"]}]";
+static smash_config config;
+static smash_plan plan;
+
+/* variant 2: findings in the arena that fails */
+static void prepare_config(int variant)
+{
+    prepare_diags(variant);
+    smash_config_init(&config, smash_builtins(), &arena, &diags);
+    watch(&config, sizeof config);
+}
+static void note_config(void)
+{
+    size_t i;
+    for (i = 0; i < config.count; i++) { note_text(config.settings[i].key); note_number(config.settings[i].value->type); }
+}
+static smash_err call_config(int variant)
+{
+    const char *t = variant ? list : dictionary;
+    smash_err err = smash_config_load(use, &config, t, strlen(t), "c.json", variant ? "level" : NULL);
+    if (!err) note_config();
+    return err;
+}
+
+static void prepare_loaded(int variant)
+{
+    prepare_diags(0);
+    smash_config_init(&config, smash_builtins(), &given, &diags);
+    if (smash_config_load(&ctx, &config, dictionary, strlen(dictionary), "c.json", NULL)) abort();
+    config.arena = &arena;
+    watch(&config, sizeof config);
+    (void)variant;
+}
+static smash_err call_set(int variant)
+{
+    smash_err err = smash_config_set_text(use, &config, variant ? "ptq_quant_scheme=affine" : "l2_norm_config_list=[{\"op_names_re\": [\"a(b|c)\"], \"sparse_ratio\": 0.1}]");
+    if (!err) note_config();
+    return err;
+}
+static smash_err call_check(int variant) { (void)variant; return smash_config_check(use, &config); }
+
+static void prepare_resolve(int variant)
+{
+    prepare_loaded(0);
+    prepare_source(variant);
+}
+static smash_err call_resolve(int variant)
+{
+    size_t i;
+    smash_err err = smash_config_resolve(use, &config, &model, &out.plan);
+    (void)variant;
+    if (err) return err;
+    note_text(out.plan.config_text);
+    note_text(out.plan.types_text);
+    note_text(out.plan.dtypes_text);
+    for (i = 0; i < out.plan.count; i++) { note_text(out.plan.rows[i].algo->name); note_text(out.plan.rows[i].target); note_number(out.plan.rows[i].module); }
+    note_model(&model);
+    return SMASH_OK;
+}
+
+static void prepare_run(int variant)
+{
+    prepare_loaded(0);
+    read_model(source_io(variant));
+    config.arena = &given;
+    if (smash_config_resolve(&ctx, &config, &model, &plan)) abort();
+    config.arena = plan.arena = &arena;
+    watch_model();
+    watch(source.data, source.used);
+}
+static smash_err call_run(int variant)
+{
+    smash_io to = io_of(&file), masks_to = io_of(&masks);
+    smash_run_desc desc = SMASH_ZERO;
+    smash_mask_desc level = SMASH_ZERO;
+    smash_err err;
+    size_t i, mask_bytes;
+    (void)variant;
+    level.ratio = 0.3;
+    smash_mask_bytes(NULL, &level, &views[FC], &mask_bytes);
+    desc.out = &to;
+    desc.masks = &masks_to;
+    err = smash_run(use, &plan, &desc, &out.result);
+    if (err) return err;
+    said_scratch = views[FC].bytes + 200 + 400 + 400 + 50 * 12 + up16(mask_bytes);      /* fc: int4, blocks of 1 and 8 */
+    note(file.data, file.used);
+    note(masks.data, masks.used);
+    note_number((double)out.result.nonzero);
+    for (i = 0; i < plan.count; i++) { note_number(plan.rows[i].quant_stats.mse); note_number((double)plan.rows[i].mask_stats.dropped); }
+    return SMASH_OK;
+}
+
+static void prepare_packed(int variant)
+{
+    (void)variant;
+    read_model(io_of(&packed));
+    watch_model();
+}
+static smash_err call_restore(int variant)
+{
+    size_t n, stored, i;
+    smash_err err = smash_model_restore(use, &model, tensors[variant].name, &arena, &out.tensor, &out.dtype);
+    static const char *const parts[] = { "", "_packed", "_shape", "_scale", "_zero_point" };
+    if (err) return err;
+    smash_tensor_count(&out.tensor, &n);
+    said_arena = 4 * n;
+    for (i = stored = 0; i < COUNT_OF(parts); i++) {
+        char name[64];
+        ptrdiff_t p;
+        size_t bytes = 0;
+        snprintf(name, sizeof name, "%s%s", tensors[variant].name, parts[i]);
+        p = smash_model_find_param(&model, name);
+        if (p >= 0) smash_tensor_bytes(&model.params[p].tensor, &bytes);
+        stored += up16(bytes) + up16(strlen(name) + 1);
+        if (i == 3) stored += up16(bytes);                               /* zero points as I32 */
+    }
+    said_scratch = stored;
+    note(out.tensor.data, 4 * n);
+    note_number(out.dtype);
+    return SMASH_OK;
+}
+
+static void line(void *user, const char *section, uint64_t digest)
+{
+    (void)user;
+    note_text(section);
+    note(&digest, sizeof digest);
+}
+static smash_err call_selftest(int variant)
+{
+    (void)variant;
+    said_scratch = 4 << 20;
+    return smash_selftest(use, line, NULL);
+}
+
+static const row rows[] = {
+    { "smash_arena_alloc", NULL, call_arena, 0, ARENA_EXACT },
+    { "smash_arena_array", NULL, call_arena, 1, ARENA_EXACT },
+    { "smash_tensor_distance", NULL, call_distance, 1, SCRATCH_EXACT },
+    { "smash_tensor_distance", NULL, call_distance, 131073, SCRATCH_EXACT },
+    { "smash_mask_metric", NULL, call_metric, 1, SCRATCH_EXACT },
+    { "smash_mask_metric", NULL, call_metric, 2, SCRATCH_EXACT },
+    { "smash_mask_metric", NULL, call_metric, 3, SCRATCH_EXACT },
+    { "smash_mask_metric", NULL, call_metric, 4, SCRATCH_EXACT },
+    { "smash_mask_metric", NULL, call_metric, 5, SCRATCH_EXACT },
+    { "smash_mask_metric", NULL, call_metric, 6, SCRATCH_EXACT },
+    { "smash_mask_allocate", NULL, call_allocate, 0, 0 },
+    { "smash_mask_allocate", NULL, call_allocate, 1, 0 },
+    { "smash_mask_allocate", NULL, call_allocate, 2, 0 },
+    { "smash_mask_make", NULL, call_make, 0, SCRATCH_EXACT },
+    { "smash_mask_make", NULL, call_make, 1, SCRATCH_EXACT },
+    { "smash_mask_make", NULL, call_make, 2, SCRATCH_EXACT },
+    { "smash_mask_make", NULL, call_make, 3, SCRATCH_EXACT },
+    { "smash_mask_make", NULL, call_make, 4, SCRATCH_EXACT },
+    { "smash_mask_make", NULL, call_make, 7, SCRATCH_EXACT },
+    { "smash_quant_measure", NULL, call_measure, 1, SCRATCH_EXACT },
+    { "smash_quant_measure", NULL, call_measure, 131073, SCRATCH_EXACT },
+    { "smash_json_parse", NULL, call_json, 0, ARENA_EXACT | SCRATCH_EXACT },
+    { "smash_json_parse", prepare_diags, call_json, 1, ARENA_EXACT | SCRATCH_EXACT },
+    { "smash_json_parse", prepare_diags, call_json, 2, KEEPS | COPES },
+    { "smash_diag_add", prepare_diags, call_diag, 2, KEEPS | COPES },
+    { "smash_text_put", prepare_text, call_text, 0, 0 },
+    { "smash_text_put", prepare_text, call_text, 250, 0 },
+    { "smash_regex_compile", NULL, call_compile, 0, ARENA_EXACT | SCRATCH_EXACT },
+    { "smash_regex_compile", NULL, call_compile, 1, 0 },
+    { "smash_regex_match", prepare_regex, call_match, 0, SCRATCH_EXACT },
+    { "smash_select", prepare_regex, call_select, 5, SCRATCH_EXACT },
+    { "smash_select", prepare_regex, call_select, 0, SCRATCH_EXACT },
+    { "smash_model_add", prepare_model, call_add, 0, 0 },
+    { "smash_model_add", prepare_model, call_add, 16, 0 },
+    { "smash_model_finish", prepare_model, call_finish, 7, 0 },
+    { "smash_model_finish", prepare_model, call_finish, 3000, 0 },
+    { "smash_model_set_type", prepare_type, call_type, 0, 0 },
+    { "smash_safetensors_read", prepare_diags, call_read, 0, 0 },
+    { "smash_safetensors_read", prepare_diags, call_read, 1, 0 },
+    { "smash_model_load", prepare_source, call_load, 0, ARENA_EXACT },
+    { "smash_model_load", prepare_source, call_load, 1, ARENA_EXACT },
+    { "smash_model_load", prepare_source, call_load, 2, ARENA_EXACT },
+    { "smash_safetensors_layout", NULL, call_layout, 0, 0 },
+    { "smash_safetensors_begin", NULL, call_write, -1, 0 },
+    { "smash_safetensors_put", NULL, call_write, FC, 0 },
+    { "smash_config_load", prepare_config, call_config, 0, KEEPS },
+    { "smash_config_load", prepare_config, call_config, 1, KEEPS },
+    { "smash_config_load", prepare_config, call_config, 2, KEEPS | COPES },
+    { "smash_config_set_text", prepare_loaded, call_set, 0, KEEPS },
+    { "smash_config_set_text", prepare_loaded, call_set, 1, KEEPS },
+    { "smash_config_check", prepare_loaded, call_check, 0, 0 },
+    { "smash_config_resolve", prepare_resolve, call_resolve, 0, KEEPS },
+    { "smash_run", prepare_run, call_run, 0, KEEPS },
+    { "smash_run", prepare_run, call_run, 1, KEEPS },
+    { "smash_model_restore", prepare_packed, call_restore, 0, ARENA_EXACT },
+    { "smash_model_restore", prepare_packed, call_restore, 1, ARENA_EXACT },
+    { "smash_model_restore", prepare_packed, call_restore, 2, ARENA_EXACT },
+    { "smash_model_restore", prepare_packed, call_restore, 3, ARENA_EXACT },
+    { "smash_model_restore", prepare_packed, call_restore, 4, ARENA_EXACT },
+    { "smash_selftest", NULL, call_selftest, 0, LONG },
+};
+
+/* ---- what is done to all of them ---- */
+
+static void *lent[2];                        /* buffers of arena and scratch: of the exact size, so that a byte over is seen */
+static const char *how;                      /* for messages */
+
+static void begin(const row *r, size_t arena_bytes, size_t scratch_bytes, const smash_allocator *allocator)
+{
+    size_t i;
+    test_fail_at = 0;
+    for (i = 0; i < COUNT_OF(files); i++) files[i]->fail_at = 0;
+    memset(&out, 0x5A, sizeof out);
+    watch(&out, sizeof out);
+    test_ctx(&ctx);
+    use = &ctx;
+    said_arena = said_scratch = SIZE_MAX;
+    if (r->prepare) r->prepare(r->variant);
+    smash_arena_release(&ctx.scratch);
+    lent[0] = malloc(arena_bytes ? arena_bytes : 1);
+    lent[1] = malloc(scratch_bytes ? scratch_bytes : 1);
+    smash_arena_init(&arena, lent[0], arena_bytes, allocator);
+    smash_arena_init(&ctx.scratch, lent[1], scratch_bytes, allocator);
+    for (i = 0; i < COUNT_OF(files); i++) files[i]->calls = 0;
+    file.used = masks.used = 0;
+    test_alloc_calls = test_alloc_failed = 0;
+}
+
+static smash_err attempt(const row *r)
+{
+    smash_ctx_reset(&ctx);
+    smash_digest_init(&seen);
+    return r->call(r->variant);
+}
+
+static void end(const row *r)
+{
+    test_fail_at = 0;
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+    smash_arena_release(&given);
+    smash_arena_release(&notes);
+    CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%s %d, %s: %zu blocks leaked, %zu came back as another size", r->name, r->variant, how, test_alloc_live, test_alloc_wrong);
+    free(lent[0]);
+    free(lent[1]);
+    while (watched_count) free(watched[--watched_count].copy);
+}
+
+/* After a failure: the code, the size, and nothing else is different. Then there is memory, and the call works. */
+static void failed(const row *r, smash_err err, smash_err want, uint64_t clean, size_t n)
+{
+    size_t i, touched = 0;
+    CHECK(err == want || (!err && (r->flags & COPES)), "%s %d, %s, number %zu: %s (%s)", r->name, r->variant, how, n, smash_err_name(err), ctx.message);
+    for (i = 0; i < watched_count && err; i++) touched += memcmp(watched[i].at, watched[i].copy, watched[i].bytes) != 0;
+    CHECK(!touched, "%s %d, %s, number %zu: %zu outputs touched", r->name, r->variant, how, n, touched);
+    CHECK(!ctx.scratch.block && !ctx.scratch.used && !ctx.scratch.outside, "%s %d, %s, number %zu: %zu bytes of scratch kept", r->name, r->variant, how, n, ctx.scratch.used);
+    if (use && err) CHECK(ctx.err == err && (err != SMASH_ERR_NOMEM || ctx.need > 0), "%s %d, %s, number %zu: ctx has %s, need %zu", r->name, r->variant, how, n, smash_err_name(ctx.err), ctx.need);
+    if (err && !(r->flags & KEEPS)) CHECK(!arena.block && !arena.used, "%s %d, %s, number %zu: %zu bytes of the arena kept", r->name, r->variant, how, n, arena.used);
+    if (!err) return;
+    test_fail_at = 0;
+    use = &ctx;
+    arena.allocator = ctx.scratch.allocator = &test_allocator;
+    for (i = 0; i < COUNT_OF(files); i++) files[i]->fail_at = 0;
+    file.used = masks.used = 0;
+    err = attempt(r);
+    CHECK(!err && smash_digest_end(&seen) == clean, "%s %d, after %s, number %zu: %s (%s), or another result", r->name, r->variant, how, n, smash_err_name(err), ctx.message);
+}
+
+/* Allocation n fails, or n and all later ones, with buffers that hold less and less of what is needed, so that each
+ * allocation comes to ask the allocator. */
+static void fail_allocations(const row *r, uint64_t clean, const size_t need[2])
+{
+    const size_t sizes = r->flags & LONG ? 1 : 16;
+    size_t size, n, step, more;
+    how = "failing allocation";
+    for (size = 0; size < 2 * sizes; size++) {
+        size_t bytes[2] = { 0, 0 };
+        bytes[size % 2] = need[size % 2] * (size / 2) / sizes;
+        for (test_fail_later = 0; test_fail_later < 2; test_fail_later++)
+            for (n = 1, step = 1, more = 1; more; n += step) {
+                smash_err err;
+                begin(r, bytes[0], bytes[1], &test_allocator);
+                test_fail_at = n;
+                err = attempt(r);
+                step = r->flags & LONG ? 1 + test_alloc_calls / 4 : 1;
+                test_fail_at = 0;
+                more = test_alloc_failed;
+                if (more) failed(r, err, SMASH_ERR_NOMEM, clean, n);
+                else CHECK(!err && smash_digest_end(&seen) == clean, "%s %d, no failing allocation: %s (%s), or another result", r->name, r->variant, smash_err_name(err), ctx.message);
+                end(r);
+            }
+    }
+}
+
+/* Two buffers and no allocator. Exactly the need is enough; one byte less in one of them is one byte too few; and who starts
+ * with nothing and adds ctx->need after every NOMEM ends at the exact need. */
+static void fit_buffers(const row *r, uint64_t clean, const size_t need[2])
+{
+    size_t which, rounds;
+    smash_err err;
+    how = "exact buffers";
+    begin(r, need[0], need[1], NULL);
+    err = attempt(r);
+    CHECK(!err && smash_digest_end(&seen) == clean, "%s %d: %s (%s) with %zu and %zu bytes", r->name, r->variant, smash_err_name(err), ctx.message, need[0], need[1]);
+    CHECK(arena.peak == need[0] && ctx.scratch.peak == need[1], "%s %d: peaks %zu and %zu", r->name, r->variant, arena.peak, ctx.scratch.peak);
+    end(r);
+    for (which = 0; which < 2; which++) {
+        size_t room[2];
+        room[0] = need[0];
+        room[1] = need[1];
+        how = which ? "scratch one byte short" : "arena one byte short";
+        if (need[which]) {
+            room[which]--;
+            begin(r, room[0], room[1], NULL);
+            err = attempt(r);
+            if (!(r->flags & COPES)) CHECK(ctx.need == 1, "%s %d, %s: need %zu", r->name, r->variant, how, ctx.need);
+            failed(r, err, SMASH_ERR_NOMEM, clean, 1);
+            end(r);
+        }
+        how = which ? "growing scratch" : "growing arena";
+        room[which] = 0;
+        for (rounds = 0; rounds < 100; rounds++) {
+            begin(r, room[0], room[1], NULL);
+            err = attempt(r);
+            if (err) { room[which] += ctx.need; failed(r, err, SMASH_ERR_NOMEM, clean, rounds); }
+            end(r);
+            if (!err) break;
+        }
+        if (getenv("TEST_VERBOSE")) printf("%s %d, %s: %zu rounds\n", r->name, r->variant, how, rounds);
+        if (!(r->flags & COPES)) CHECK(!err && room[which] == need[which], "%s %d, %s: %zu bytes after %zu rounds, %zu needed", r->name, r->variant, how, room[which], rounds, need[which]);
+    }
+}
+
+/* Reads and writes fail one after the other. */
+static void fail_files(const row *r, uint64_t clean)
+{
+    size_t i, n, more;
+    how = "failing callback";
+    for (i = 0; i < COUNT_OF(files); i++)
+        for (n = more = 1; more; n++) {
+            smash_err err;
+            begin(r, 0, 0, &test_allocator);
+            files[i]->fail_at = n;
+            err = attempt(r);
+            more = files[i]->calls >= n;
+            if (more) failed(r, err, SMASH_ERR_IO, clean, 1000 * i + n);
+            end(r);
+        }
+}
+
+static void test_row(const row *r)
+{
+    enum { PLENTY = 4 << 20 };
+    size_t need[2];
+    uint64_t clean;
+    smash_err err;
+    how = "plenty";
+    begin(r, PLENTY, PLENTY, NULL);
+    err = attempt(r);
+    CHECK(!err, "%s %d: %s (%s)", r->name, r->variant, smash_err_name(err), ctx.message);
+    clean = smash_digest_end(&seen);
+    need[0] = arena.peak;
+    need[1] = ctx.scratch.peak;
+    if (getenv("TEST_VERBOSE")) printf("%s %d: arena %zu (%zu said), scratch %zu (%zu said)\n", r->name, r->variant, need[0], said_arena, need[1], said_scratch);
+    CHECK(r->flags & ARENA_EXACT ? need[0] == said_arena : need[0] <= said_arena, "%s %d: takes %zu bytes of arena, %zu are documented", r->name, r->variant, need[0], said_arena);
+    CHECK(r->flags & SCRATCH_EXACT ? need[1] == said_scratch : need[1] <= said_scratch, "%s %d: takes %zu bytes of scratch, %zu are documented", r->name, r->variant, need[1], said_scratch);
+    end(r);
+    fail_allocations(r, clean, need);
+    fit_buffers(r, clean, need);
+    fail_files(r, clean);
+    how = "no ctx";
+    begin(r, PLENTY, PLENTY, NULL);
+    use = NULL;
+    err = attempt(r);
+    if (err) failed(r, err, err == SMASH_ERR_ARG ? err : SMASH_ERR_NOMEM, clean, 0);
+    CHECK(err || need[1] == 0, "%s %d works without a ctx, and needs scratch", r->name, r->variant);
+    end(r);
+}
+
+/* Every function whose comment in smash.h speaks of NOMEM or IO has a row. */
+static void test_complete(void)
+{
+    static char s[1 << 19];
+    FILE *header = fopen("smash.h", "rb");
+    size_t bytes = header ? fread(s, 1, sizeof s - 1, header) : 0, found = 0, i;
+    char *p, *comment, *end_of_comment;
+    CHECK(bytes > 100000, "smash.h cannot be read; run the tests from the root of the repository");
+    if (header) fclose(header);
+    s[bytes] = '\0';
+    p = strstr(s, ">>impl\n");
+    if (p) *p = '\0';
+    for (p = s; (comment = strstr(p, "\n/* ")) != NULL && (end_of_comment = strstr(comment, "*/\n")) != NULL; p = end_of_comment) {
+        char *open = strchr(end_of_comment, '('), *name = open;
+        *end_of_comment = '\0';
+        if (strncmp(end_of_comment + 3, "SMASH_API", 9) || strstr(comment, "fails  never") || (!strstr(comment, "NOMEM") && !strstr(comment, " IO"))) { *end_of_comment++ = '*'; continue; }
+        end_of_comment++;
+        *open = '\0';
+        while (name[-1] == '_' || (name[-1] >= 'a' && name[-1] <= 'z') || (name[-1] >= '0' && name[-1] <= '9')) name--;
+        for (i = 0; i < COUNT_OF(rows) && strcmp(rows[i].name, name); i++) { }
+        CHECK(i < COUNT_OF(rows), "%s has no row", name);
+        found++;
+        *open = '(';
+    }
+    CHECK(found > 20, "%zu functions", found);
+}
+
+/* The files the rows read: one of floats, and what becomes of it */
+static void make_files(void)
+{
+    uint64_t rng = 42;
+    smash_io io = io_of(&source);
+    size_t i;
+    static const row run = { "smash_run", prepare_run, call_run, 1, 0 };
+    for (i = 0; i < COUNT_OF(numbers); i++) numbers[i] = (float)((int32_t)(smash_random(&rng) >> 44) - 524288) / 262144.0f;
+    for (i = 0; i < TENSORS; i++) {
+        smash_tensor x = test_view(SMASH_F32, numbers, tensors[i].ndim, tensors[i].shape);
+        views[i] = test_view(tensors[i].dtype, NULL, tensors[i].ndim, tensors[i].shape);
+        views[i].name = tensors[i].name;
+        views[i].data = calloc(views[i].bytes, 1);
+        if (tensors[i].dtype != SMASH_I8) CHECK_ERR(&ctx, smash_tensor_convert(&ctx, &x, &views[i]), SMASH_OK, "%s", tensors[i].name);
+    }
+    *(float *)views[TENSORS - 1].data = 0.5f;
+    CHECK_ERR(&ctx, smash_safetensors_layout(&ctx, views, TENSORS, metadata, COUNT_OF(metadata), &kept, &layout), SMASH_OK, "layout");
+    CHECK_ERR(&ctx, smash_safetensors_begin(&ctx, &layout, &io), SMASH_OK, "begin");
+    for (i = 0; i < TENSORS; i++) CHECK_ERR(&ctx, smash_safetensors_put(&ctx, &layout, &io, i, &views[i]), SMASH_OK, "%s", tensors[i].name);
+    begin(&run, 0, 0, &test_allocator);
+    CHECK(attempt(&run) == SMASH_OK, "%s", ctx.message);
+    packed = file;
+    end(&run);
+}
+
+int main(void)
+{
+    size_t i;
+    test_ctx(&ctx);
+    smash_arena_init(&given, NULL, 0, &test_allocator);
+    smash_arena_init(&notes, NULL, 0, smash_allocator_libc());
+    smash_arena_init(&kept, NULL, 0, smash_allocator_libc());
+    make_files();
+    for (i = 0; i < COUNT_OF(rows); i++) test_row(&rows[i]);
+    for (i = 0; i < TENSORS; i++) free(views[i].data);
+    smash_arena_release(&kept);
+    test_complete();
+    return test_done();
+}
