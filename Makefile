@@ -2,6 +2,7 @@
 # make demo       compress a small real model and count what it still gets right
 # make test       everything that needs only a C compiler and make
 # make check      the wide ring: compilers, warnings, sanitizers, symbols
+# make fuzz T=json [SECONDS=60]     look for inputs that break a promise; T is json, regex, safetensors, config or paths
 # make bench      speeds beside what the memory of this machine allows
 # make install    to PREFIX
 
@@ -17,6 +18,7 @@ COMPILE = $(CC) $(STD) $(CFLAGS) -I.
 TOOL_PARTS = tools/files.h tools/pool.h tools/stored.h tools/table.h
 
 TESTS    = $(patsubst tests/%.c,build/tests/%,$(wildcard tests/test_*.c))
+FUZZ     = $(patsubst tests/fuzz/fuzz_%.c,build/tests/test_fuzz_%,$(filter-out %_main.c,$(wildcard tests/fuzz/fuzz_*.c)))
 EXAMPLES = $(patsubst examples/%.c,build/examples/%,$(wildcard examples/[0-9]*.c))
 
 all: smash
@@ -33,8 +35,8 @@ build/digits: examples/digits.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build
 	$(COMPILE) examples/digits.c -o $@ $(LDFLAGS)
 
-test: smash build/digits $(TESTS) $(EXAMPLES)
-	@sh tests/run.sh $(TESTS) $(EXAMPLES)
+test: smash build/digits $(TESTS) $(FUZZ) $(EXAMPLES)
+	@sh tests/run.sh $(TESTS) $(FUZZ) $(EXAMPLES)
 
 build/smash_impl.o: tests/smash_impl.c smash.h
 	@mkdir -p build
@@ -43,6 +45,28 @@ build/smash_impl.o: tests/smash_impl.c smash.h
 build/tests/%: tests/%.c tests/test.h $(wildcard tests/golden/*.h tests/golden/*.inc) build/smash_impl.o smash.h
 	@mkdir -p build/tests
 	$(COMPILE) $< build/smash_impl.o -o $@ $(LDFLAGS) $(THREADS)
+
+build/tests/test_fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/fuzz_main.c build/smash_impl.o smash.h
+	@mkdir -p build/tests
+	$(COMPILE) -DFUZZ_CORPUS='"tests/fuzz/corpus/$*"' $< tests/fuzz/fuzz_main.c build/smash_impl.o -o $@ $(LDFLAGS)
+
+# What libFuzzer finds new stays in build/fuzz/corpus-T; an input that breaks something in build/fuzz, as T-crash-...
+SECONDS = 60
+SANE    = -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+fuzz:
+	@[ -f tests/fuzz/fuzz_$(T).c ] || { echo 'make fuzz T=json|regex|safetensors|config|paths [SECONDS=60]'; exit 2; }
+	@command -v clang >/dev/null || { echo 'make fuzz needs clang, which brings libFuzzer'; exit 2; }
+	@$(MAKE) --no-print-directory build/fuzz/$(T)
+	@mkdir -p build/fuzz/corpus-$(T)
+	build/fuzz/$(T) -max_total_time=$(SECONDS) -max_len=2048 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=build/fuzz/$(T)- \
+	    $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(T).dict)) build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
+
+build/fuzz/smash.o: tests/smash_impl.c smash.h
+	@mkdir -p build/fuzz
+	clang $(STD) $(SANE) -I. -c tests/smash_impl.c -o $@
+
+build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/fuzz/smash.o
+	clang $(STD) $(SANE) -fsanitize=fuzzer -I. $< build/fuzz/smash.o -o $@
 
 build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build/examples
@@ -66,4 +90,4 @@ install: smash
 clean:
 	rm -rf build smash
 
-.PHONY: all demo test check bench install clean
+.PHONY: all demo test check fuzz bench install clean

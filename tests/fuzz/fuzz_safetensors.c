@@ -1,0 +1,158 @@
+/* Safetensors: the tensors of an accepted file tile its data and are as large as their shapes say, however the file is
+ * read; written anew, it reads back the same. The input is the file. */
+#include "fuzz.h"
+
+typedef struct memory { unsigned char *data; size_t bytes; } memory;
+
+static int memory_read(void *user, uint64_t offset, void *data, size_t bytes)
+{
+    const memory *m = (const memory *)user;
+    FUZZ_CHECK(offset <= m->bytes && bytes <= m->bytes - offset, "reads %lu bytes at %lu of %lu", (unsigned long)bytes, (unsigned long)offset, (unsigned long)m->bytes);
+    if (bytes) memcpy(data, m->data + offset, bytes);
+    return 0;
+}
+
+static int memory_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    memory *m = (memory *)user;
+    FUZZ_CHECK(offset <= m->bytes && bytes <= m->bytes - offset, "writes %lu bytes at %lu of %lu", (unsigned long)bytes, (unsigned long)offset, (unsigned long)m->bytes);
+    if (bytes) memcpy(m->data + offset, data, bytes);
+    return 0;
+}
+
+static int same_text(const char *a, const char *b) { return !strcmp(a, b); }
+
+/* One model is the other, numbers and all; in any order of tensors, since a writer sorts them. */
+static void check_same(smash_ctx *ctx, smash_arena *arena, const smash_model *a, const smash_model *b, int reordered)
+{
+    size_t i, bytes;
+    FUZZ_CHECK(a->param_count == b->param_count && a->module_count == b->module_count && a->metadata_count == b->metadata_count,
+               "%lu and %lu tensors", (unsigned long)a->param_count, (unsigned long)b->param_count);
+    for (i = 0; i < a->metadata_count; i++)
+        FUZZ_CHECK(same_text(a->metadata[i].key, b->metadata[i].key) && same_text(a->metadata[i].value, b->metadata[i].value), "metadata %s", a->metadata[i].key);
+    for (i = 0; i < a->param_count; i++) {
+        const smash_param *p = a->params + i;
+        ptrdiff_t k = smash_model_find_param(b, p->name);
+        smash_tensor x, y;
+        FUZZ_CHECK(k >= 0 && (reordered || k == (ptrdiff_t)i), "%s is at %ld", p->name, (long)k);
+        FUZZ_CHECK(!smash_model_load(ctx, a, i, arena, &x) && !smash_model_load(ctx, b, (size_t)k, arena, &y), "%s: %s", p->name, ctx->message);
+        FUZZ_CHECK(x.dtype == y.dtype && x.ndim == y.ndim && !memcmp(x.shape, y.shape, sizeof x.shape), "%s: dtype or shape", p->name);
+        FUZZ_CHECK(p->meant == b->params[k].meant, "%s: meant", p->name);
+        FUZZ_CHECK(!smash_tensor_bytes(&x, &bytes) && bytes <= x.bytes && bytes <= y.bytes && !memcmp(x.data, y.data, bytes), "%s: its numbers", p->name);
+    }
+    for (i = 0; i < a->module_count; i++) {
+        ptrdiff_t k = smash_model_find_module(b, a->modules[i].name);
+        FUZZ_CHECK(k >= 0 && same_text(a->modules[i].type, b->modules[k].type) && a->modules[i].inferred == b->modules[k].inferred, "module %s", a->modules[i].name);
+    }
+}
+
+static void check_layout(const smash_model *model, size_t bytes, int allow_trailing)
+{
+    uint64_t at = 0, size;
+    size_t i, count;
+    for (i = 0; i < model->param_count; i++) {
+        const smash_param *p = model->params + i;
+        FUZZ_CHECK(!smash_tensor_bytes(&p->tensor, &count) && !smash_tensor_count(&p->tensor, &count), "%s: its size", p->name);
+        size = (uint64_t)count * smash_dtype_bits(p->tensor.dtype);
+        FUZZ_CHECK(size % 8 == 0 && p->offset <= bytes && size / 8 <= bytes - p->offset, "%s lies outside", p->name);
+        FUZZ_CHECK(!i || p->offset == at, "%s begins at %lu, not %lu", p->name, (unsigned long)p->offset, (unsigned long)at);
+        at = p->offset + size / 8;
+        FUZZ_CHECK(p->name[0] && p->module < model->module_count && smash_model_find_param(model, p->name) == (ptrdiff_t)i, "%s is not found", p->name);
+    }
+    FUZZ_CHECK(allow_trailing || !model->param_count || at == bytes, "the last tensor ends at %lu of %lu", (unsigned long)at, (unsigned long)bytes);
+}
+
+/* Write the model to exactly as many bytes as the layout says. */
+static memory rewrite(smash_ctx *ctx, smash_arena *arena, const smash_model *model)
+{
+    smash_tensor *tensors = (smash_tensor *)malloc((model->param_count + 1) * sizeof *tensors);
+    smash_layout layout;
+    smash_io io = SMASH_ZERO;
+    memory out;
+    size_t i;
+    FUZZ_CHECK(tensors, "no memory");
+    for (i = 0; i < model->param_count; i++) {
+        FUZZ_CHECK(!smash_model_load(ctx, model, i, arena, &tensors[i]), "%s", ctx->message);
+        tensors[i].name = model->params[i].name;
+    }
+    FUZZ_CHECK(!smash_safetensors_layout(ctx, tensors, model->param_count, model->metadata, model->metadata_count, arena, &layout), "%s", ctx->message);
+    out.bytes = (size_t)layout.bytes;
+    out.data = (unsigned char *)calloc(out.bytes, 1);
+    FUZZ_CHECK(out.data, "no memory");
+    io.write = memory_write;
+    io.user = &out;
+    FUZZ_CHECK(!smash_safetensors_begin(ctx, &layout, &io), "%s", ctx->message);
+    for (i = model->param_count; i > 0; i--) FUZZ_CHECK(!smash_safetensors_put(ctx, &layout, &io, i - 1, &tensors[i - 1]), "%s", ctx->message);
+    free(tensors);
+    return out;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+    smash_ctx ctx;
+    smash_arena arena;
+    smash_diags diags = SMASH_ZERO;
+    smash_safetensors_desc desc = SMASH_ZERO;
+    smash_model model, called, back, untouched;
+    smash_io map, calls = SMASH_ZERO, io;
+    memory file, first, second;
+    smash_err err, also;
+    uint32_t trailing;
+    fuzz_begin(&ctx, &arena);
+    memset(&untouched, 0x5A, sizeof untouched);
+    file.data = (unsigned char *)fuzz_copy(data, bytes);
+    file.bytes = bytes;
+    map = smash_io_memory(file.data, bytes);
+    calls.read = memory_read;
+    calls.bytes = bytes;
+    calls.user = &file;
+    for (trailing = 0; trailing < 2; trailing++) {
+        desc.allow_trailing = trailing;
+        memset(&diags, 0, sizeof diags);
+        diags.arena = &arena;
+        memcpy(&model, &untouched, sizeof model);
+        smash_ctx_reset(&ctx);
+        err = smash_safetensors_read(&ctx, &desc, &map, &arena, &diags, &model);
+        FUZZ_CHECK(err == ctx.err && (err == SMASH_OK) == (diags.errors == 0), "%s with %lu errors", smash_err_name(err), (unsigned long)diags.errors);
+        smash_ctx_reset(&ctx);
+        also = smash_safetensors_read(&ctx, &desc, &calls, &arena, NULL, &called);
+        FUZZ_CHECK(err == also, "mapped it is %s, read %s", smash_err_name(err), smash_err_name(also));
+        if (err) {
+            FUZZ_CHECK(err == SMASH_ERR_FORMAT || err == SMASH_ERR_LIMIT, "%s %s", smash_err_name(err), ctx.message);
+            FUZZ_CHECK(!memcmp(&model, &untouched, sizeof model) && ctx.message[0], "a refused file was written");
+            continue;
+        }
+        check_layout(&model, bytes, (int)trailing);
+        check_same(&ctx, &arena, &model, &called, 0);
+        first = rewrite(&ctx, &arena, &model);
+        io = smash_io_memory(first.data, first.bytes);
+        FUZZ_CHECK(!smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &back), "our own file: %s", ctx.message);
+        check_same(&ctx, &arena, &model, &back, 1);
+        second = rewrite(&ctx, &arena, &back);
+        FUZZ_CHECK(first.bytes == second.bytes && !memcmp(first.data, second.data, first.bytes), "written twice, two files");
+        {
+            size_t i;
+            for (i = 0; i < model.param_count; i++) {           /* whatever it says of its parts */
+                smash_tensor t;
+                smash_dtype stored;
+                const char *name = model.params[i].name;
+                char plain[64];
+                size_t n = strlen(name);
+                smash_ctx_reset(&ctx);
+                err = smash_model_restore(&ctx, &model, name, &arena, &t, &stored);
+                FUZZ_CHECK(err == ctx.err, "%s", ctx.message);
+                if (n < 8 || n - 7 >= sizeof plain || strcmp(name + n - 7, "_packed")) continue;
+                memcpy(plain, name, n - 7);
+                plain[n - 7] = '\0';
+                smash_ctx_reset(&ctx);
+                err = smash_model_restore(&ctx, &model, plain, &arena, &t, &stored);
+                FUZZ_CHECK(err == ctx.err, "%s", ctx.message);
+            }
+        }
+        free(first.data);
+        free(second.data);
+    }
+    fuzz_end(&ctx, &arena);
+    free(file.data);
+    return 0;
+}
