@@ -7797,7 +7797,7 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
 SMASH__FN void smash__check_group(const smash_config *config, smash_group group, const smash_setting *s)
 {
     const smash_algo *algo;
-    const char *names[SMASH__NEAR_MAX];
+    const char *names[SMASH__NEAR_MAX] = SMASH_ZERO;
     char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
     size_t n = 0, used = 0, i;
     if (s->value->type == SMASH_VALUE_NULL) return;
