@@ -1330,7 +1330,7 @@ extern "C" {
 #define SMASH__NOINLINE __attribute__((noinline))
 #define SMASH__RESTRICT __restrict__
 #elif defined(_MSC_VER)
-#define SMASH__FN static
+#define SMASH__FN static inline             /* so that nothing warns where a build has no use for it */
 #define SMASH__INLINE static __forceinline
 #define SMASH__NOINLINE __declspec(noinline)
 #define SMASH__RESTRICT __restrict
@@ -2772,7 +2772,7 @@ SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
  * does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
 enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
 
-#if SMASH__SIMD
+#if SMASH__SIMD && !defined(__NVCC__)                  /* nvcc does not know the pragma */
 #define SMASH__UNROLL _Pragma("GCC unroll 16")          /* keeps the lanes in registers at -O2, too */
 #else
 #define SMASH__UNROLL
@@ -7915,7 +7915,7 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
 SMASH__FN void smash__check_group(const smash_config *config, smash_group group, const smash_setting *s)
 {
     const smash_algo *algo;
-    const char *names[SMASH__NEAR_MAX];
+    const char *names[SMASH__NEAR_MAX] = SMASH_ZERO;
     char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
     size_t n = 0, used = 0, i;
     if (s->value->type == SMASH_VALUE_NULL) return;
