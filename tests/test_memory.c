@@ -827,7 +827,7 @@ static void test_complete(void)
     for (p = s; (comment = strstr(p, "\n/* ")) != NULL && (end_of_comment = strstr(comment, "*/\n")) != NULL; p = end_of_comment) {
         char *open = strchr(end_of_comment, '('), *name = open;
         *end_of_comment = '\0';
-        if (strncmp(end_of_comment + 3, "SMASH_API", 9) || strstr(comment, "fails  never") || (!strstr(comment, "NOMEM") && !strstr(comment, " IO"))) { *end_of_comment++ = '*'; continue; }
+        if (strncmp(end_of_comment + 3, "SMASH_API", 9) || strstr(comment, "fails never") || (!strstr(comment, "NOMEM") && !strstr(comment, " IO"))) { *end_of_comment++ = '*'; continue; }
         end_of_comment++;
         *open = '\0';
         while (name[-1] == '_' || (name[-1] >= 'a' && name[-1] <= 'z') || (name[-1] >= '0' && name[-1] <= '9')) name--;
