@@ -57,7 +57,7 @@ digest_of() { need "$1"; links "$@"; "$@" -I. tests/selftest.c -o "$tmp/selftest
 
 # target NAME OPT: a board or a foreign CPU; those without the upper layers end with the line layer0
 target() {
-    OPT=$2 sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
+    OUT=$tmp OPT=$2 sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
     status=$?
     if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
     grep -v '^#' "$tmp/said" >"$tmp/digests"
@@ -151,10 +151,12 @@ section_digests() {
     step "clang -m32 -mno-sse2 is refused" refuse clang -m32 -mno-sse2
     for board in m0 m3 m4f m7 m33 m55; do
         for o in -Os "-O3 -ffp-contract=fast"; do step "Cortex-$board $o" target $board "$o"; done
+        [ $board = m0 ] || step "Cortex-$board all sections" target $board-full -O2
     done
-    for cpu in aarch64 riscv64 ppc64 wasm; do
+    for cpu in aarch64 riscv64 ppc64; do
         for o in -O0 "-O3 -ffp-contract=fast"; do step "$cpu $o" target $cpu "$o"; done
     done
+    for cpu in armhf ppc mips i386 wasm wasm-simd; do step "$cpu" target $cpu "-O2 -ffp-contract=fast"; done
 }
 
 section_memory() {

@@ -5,10 +5,11 @@
 # Exit status: 0 done, 1 failed, 2 no such target, 77 a tool is missing.
 #   OPT=-O3      how to optimise (boards: -Os, others: -O2)
 #   EXTRA=...    more flags for the compiler
+#   OUT=...      the folder of what is built, build/firmware if not set
 set -eu
 target=${1:-}
 here=tests/firmware
-dir=build/firmware
+dir=${OUT:-build/firmware}
 flags="-std=c99 -ffreestanding -fno-builtin -Wall -Wextra -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1"
 everything=-DSCRATCH_BYTES=4194304
 mkdir -p "$dir"
