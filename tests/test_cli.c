@@ -9,7 +9,7 @@ int main(void) { CHECK(1, "the rows need sh"); return test_done(); }
 #include <sys/wait.h>
 
 #ifndef SMASH_COMMAND
-#define SMASH_COMMAND "./smash"
+#define SMASH_COMMAND "./smash"       /* or with words in front: "valgrind -q --error-exitcode=9 ./smash" */
 #endif
 #define DIR "build/cli"
 #define START "S='" SMASH_COMMAND "'; D='" DIR "'; M=$D/m.safetensors; "
@@ -255,6 +255,7 @@ int main(void)
 
     make_files();
     for (i = 0; i < COUNT_OF(rows); i++) {
+        if (strstr(SMASH_COMMAND, "valgrind") && (strstr(rows[i].command, "TMPDIR=") || strstr(rows[i].command, "ulimit"))) continue;   /* starve valgrind itself */
         sprintf(line, START "( %.1500s ) >" DIR "/stdout 2>" DIR "/stderr </dev/null", rows[i].command);
         status = system(line);
         status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
