@@ -57,7 +57,8 @@ void boot(void)
     leave((uint32_t)main());
 }
 
-/* Stack top, reset, NMI, and the faults. Nothing here enables an interrupt, so the table ends there. */
-__attribute__((section(".vectors"), used)) static void (*const vectors[16])(void) = {
-    (void (*)(void))lk_stack_top, boot, fault, fault, fault, fault, fault, fault, 0, 0, 0, fault, fault, 0, fault, fault
+/* What the CPU reads at reset: the stack, where to begin, and what to do about faults. Nothing here enables an interrupt,
+ * so the table ends there. */
+__attribute__((section(".vectors"), used)) static const struct { uint32_t *stack; void (*handlers[15])(void); } vectors = {
+    lk_stack_top, { boot, fault, fault, fault, fault, fault, fault, 0, 0, 0, fault, fault, 0, fault, fault }
 };
