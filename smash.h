@@ -1236,24 +1236,36 @@ SMASH__FN void smash__fill(void *dst, unsigned char byte, size_t bytes)
 
 SMASH__FN int smash__same(const void *a, const void *b, size_t bytes)
 {
+#if SMASH_NO_STDLIB
     const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
     size_t i;
     for (i = 0; i < bytes; i++) if (x[i] != y[i]) return 0;
     return 1;
+#else
+    return !bytes || memcmp(a, b, bytes) == 0;
+#endif
 }
 
 SMASH__FN size_t smash__length(const char *text)
 {
+#if SMASH_NO_STDLIB
     size_t n = 0;
     while (text[n]) n++;
     return n;
+#else
+    return strlen(text);
+#endif
 }
 
-/* strcmp on unsigned bytes */
+/* strcmp: by unsigned bytes */
 SMASH__FN int smash__order(const char *a, const char *b)
 {
+#if SMASH_NO_STDLIB
     while (*a && *a == *b) { a++; b++; }
     return (int)(unsigned char)*a - (int)(unsigned char)*b;
+#else
+    return strcmp(a, b);
+#endif
 }
 
 SMASH__FN int smash__equal(const char *a, const char *b) { return smash__order(a, b) == 0; }
@@ -1321,7 +1333,8 @@ SMASH__FN void smash__format_char(char *out, size_t size, size_t *n, char c)
 }
 
 /* %s text, %q quoted text, %i int, %u uint32_t, %z size_t, %v uint64_t, %%; cut to size, always terminated.
- * Returns the length it would have had. No numbers with a fraction: they need the value section. */
+ * Returns the length it would have had, or, if a %s or %q did not fit, some length of at least size: a message costs no more
+ * than its own length, however long the names in it. No numbers with a fraction: they need the value section. */
 SMASH__FN size_t smash__vformat(char *out, size_t size, const char *format, va_list args)
 {
     size_t n = 0;
@@ -1331,7 +1344,7 @@ SMASH__FN size_t smash__vformat(char *out, size_t size, const char *format, va_l
             const char *s = va_arg(args, const char *);
             if (!s) s = "(none)";
             if (kind == 'q') smash__format_char(out, size, &n, '"');
-            for (; *s; s++) smash__format_char(out, size, &n, (unsigned char)*s < 32 || *s == 127 ? '?' : *s);
+            for (; *s && n < size; s++) smash__format_char(out, size, &n, (unsigned char)*s < 32 || *s == 127 ? '?' : *s);
             if (kind == 'q') smash__format_char(out, size, &n, '"');
         } else if (kind == 'i' || kind == 'u' || kind == 'z' || kind == 'v') {
             char digits[20];
@@ -4790,10 +4803,25 @@ SMASH__FN size_t smash__utf8_write(uint32_t c, char out[4])
 
 typedef struct smash__place { size_t at, start; uint32_t line; } smash__place;   /* start: first byte of the line; line from 0 */
 
-/* Move a place on to `at`. */
+/* Move a place on to `at`. Eight bytes at a step: each of many messages far down in a long text counts its lines. */
 SMASH__FN void smash__place_move(smash__place *place, const char *text, size_t at)
 {
-    for (; place->at < at; place->at++) if (text[place->at] == '\n') { place->line++; place->start = place->at + 1; }
+    const uint64_t ones = 0x0101010101010101u, low = ones * 0x7F;
+    size_t i = place->at, last = at, k;                         /* last: the last eight with a line feed in them */
+    uint32_t lines = 0;
+    for (; i < at && at - i >= 8; i += 8) {
+        uint64_t word;
+        smash__copy(&word, text + i, 8);
+        word ^= ones * '\n';
+        word = ~(((word & low) + low) | word | low) >> 7;       /* 1 in the bytes that are 0 now */
+        if (!word) continue;
+        last = i;
+        lines += (uint32_t)(word * ones >> 56);                 /* adds the bytes up */
+    }
+    for (k = last; k < at && k < last + 8; k++) if (text[k] == '\n') place->start = k + 1;
+    for (; i < at; i++) if (text[i] == '\n') { lines++; place->start = i + 1; }
+    place->line += lines;
+    place->at = at;
 }
 
 SMASH__FN int smash__diag_full(const smash_diags *diags)
@@ -5671,9 +5699,9 @@ SMASH__FN smash_err smash__re_repeat(smash__re *re, uint32_t item, int is_group,
     end = body + copies * length + (copies > min ? copies - min - (min == 0) : 0) + endless;
     if (end > SMASH__RE_MAX) return smash__re_limit(re);
     if (!min) smash__re_link(re, item, SMASH__RE_SPLIT, end);       /* each copy that may be missing can jump to the end */
-    for (k = 1; k < copies; k++) {
+    for (k = 1; k < copies && re->code; k++) {
         if (k >= min) smash__re_link(re, at++, SMASH__RE_SPLIT, end);
-        if (re->code) smash__copy(re->code + at, re->code + body, length * sizeof *re->code);
+        smash__copy(re->code + at, re->code + body, length * sizeof *re->code);
         at += length;
     }
     if (endless) smash__re_link(re, at, SMASH__RE_SPLIT, at - length);
@@ -6056,45 +6084,49 @@ SMASH__FN smash_err smash__re_parse(smash__re *re)
     return smash__re_put(re, SMASH__RE_MATCH, 0);
 }
 
+/* One pass over the pattern: without code it checks and measures, in time linear in bytes whatever the counts in it. The groups
+ * are given back at once, since the program may be taken from ctx->scratch, too. */
+SMASH__FN smash_err smash__re_pass(smash__re *re, smash_ctx *ctx, const char *pattern, size_t bytes, uint32_t *code, uint32_t pool)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t groups = 1, i;
+    smash_err err;
+    smash__fill(re, 0, sizeof *re);
+    re->ctx = ctx;
+    re->text = (const unsigned char *)pattern;
+    re->bytes = bytes;
+    re->code = code;
+    re->pool = pool;
+    for (i = 0; i < bytes; i++) groups += pattern[i] == '(' && groups <= SMASH__RE_MAX / 2;         /* each takes two states */
+    re->groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re->groups);
+    err = re->groups ? smash__re_parse(re) : SMASH_ERR_NOMEM;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
 /* ---- public ---- */
 
 SMASH__DEF smash_err smash_regex_compile(smash_ctx *ctx, const char *pattern, size_t bytes, smash_arena *arena, smash_regex *out)
 {
     smash__re re;
-    smash_arena_mark mark, start;
-    size_t groups = 1, i;
-    uint32_t states, s;
+    smash_arena_mark start;
+    uint32_t *code, states, s;
     smash_err err;
     if (!arena || !out || (!pattern && bytes))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "smash_regex_compile needs a pattern, an arena and a result");
-    smash__fill(&re, 0, sizeof re);
-    re.ctx = ctx;
-    re.text = (const unsigned char *)pattern;
-    re.bytes = bytes;
-    for (i = 0; i < bytes; i++) groups += pattern[i] == '(' && groups <= SMASH__RE_MAX / 2;         /* each takes two states */
-    /* arena may be ctx->scratch itself: the groups are given back before the program is taken from it */
-    mark = smash__scratch_mark(ctx);
-    re.groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re.groups);
-    if (!re.groups) return SMASH_ERR_NOMEM;
-    err = smash__re_parse(&re);
-    smash__scratch_rewind(ctx, mark);
+    err = smash__re_pass(&re, ctx, pattern, bytes, NULL, 0);
     if (err) return err;
     start = smash_arena_get_mark(arena);
     states = re.states;
-    re.code = (uint32_t *)smash_arena_array(ctx, arena, (size_t)states + re.pool, sizeof *re.code);
-    if (!re.code) return SMASH_ERR_NOMEM;
-    mark = smash__scratch_mark(ctx);
-    re.groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re.groups);
-    if (!re.groups) { smash_arena_rewind(arena, start); return SMASH_ERR_NOMEM; }
-    re.pool = states;
-    err = smash__re_parse(&re);
-    smash__scratch_rewind(ctx, mark);
+    code = (uint32_t *)smash_arena_array(ctx, arena, (size_t)states + re.pool, sizeof *code);
+    if (!code) return SMASH_ERR_NOMEM;
+    err = smash__re_pass(&re, ctx, pattern, bytes, code, states);
     if (err) { smash_arena_rewind(arena, start); return err; }
     for (s = 0; s < states; s++) {
-        uint32_t op = re.code[s] & 7;
-        if (op == SMASH__RE_SPLIT || op == SMASH__RE_JUMP) re.code[s] = op | ((re.code[s] >> 3) + s - SMASH__RE_HERE) << 3;
+        uint32_t op = code[s] & 7;
+        if (op == SMASH__RE_SPLIT || op == SMASH__RE_JUMP) code[s] = op | ((code[s] >> 3) + s - SMASH__RE_HERE) << 3;
     }
-    out->code = re.code;
+    out->code = code;
     out->count = re.pool;
     out->states = states;
     return SMASH_OK;
@@ -7438,15 +7470,16 @@ enum { SMASH__SAY_BYTES = 512, SMASH__NEAR_MAX = 128 };
 SMASH__FN void smash__say(const smash_config *config, smash_severity severity, const char *code, const smash_json *doc, const smash_value *v, const char *format, ...)
 {
     char text[SMASH__SAY_BYTES];
-#if !SMASH_NO_MESSAGES
-    va_list args;
-    va_start(args, format);
-    smash__vformat(text, sizeof text, format, args);
-    va_end(args);
-#else
-    (void)format;
     text[0] = '\0';
+#if !SMASH_NO_MESSAGES
+    if (!smash__diag_full(config->diags)) {                              /* else it is only counted */
+        va_list args;
+        va_start(args, format);
+        smash__vformat(text, sizeof text, format, args);
+        va_end(args);
+    }
 #endif
+    (void)format;
     smash_diag_add(config->diags, severity, code, doc, v, text);
 }
 
@@ -7463,9 +7496,9 @@ SMASH__FN const char *smash__value_text(const smash_value *v, char out[SMASH__VA
 }
 
 /* `; did you mean "x"?` or nothing */
-SMASH__FN const char *smash__did_you_mean(const char *word, const char *const *names, size_t count, char out[SMASH__SHAPE_TEXT * 2])
+SMASH__FN const char *smash__did_you_mean(const smash_config *config, const char *word, const char *const *names, size_t count, char out[SMASH__SHAPE_TEXT * 2])
 {
-    const char *near = smash_nearest(word, names, count);
+    const char *near = smash__diag_full(config->diags) ? NULL : smash_nearest(word, names, count);
     out[0] = '\0';
     if (near) smash__format(out, SMASH__SHAPE_TEXT * 2, "; did you mean %q?", near);
     return out;
@@ -7547,16 +7580,14 @@ SMASH__FN void smash__check_patterns(smash_ctx *ctx, const smash_config *config,
     const smash_value *e = list + 1;
     uint32_t i;
     for (i = 0; i < list->count; i++, e += e->span) {
-        smash_arena_mark mark = smash__scratch_mark(ctx);
-        smash_regex re;
+        smash__re re;
         smash_ctx probe;
         smash_err err;
         smash__probe(ctx, &probe);
-        err = smash_regex_compile(&probe, e->text, e->count, &probe.scratch, &re);
+        err = smash__re_pass(&re, &probe, e->text, e->count, NULL, 0);       /* not written out: {m,n} may make much of a few bytes */
         if (err) smash__say(config, SMASH_ERROR, err == SMASH_ERR_NOMEM ? "no_memory" : "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
         if (err == SMASH_ERR_NOMEM) SMASH__FAIL(ctx, err, 0, "%s", probe.message);
-        if (smash__ctx(ctx)) ctx->scratch = probe.scratch;
-        smash__scratch_rewind(ctx, mark);
+        if (smash__ctx(ctx)) ctx->scratch = probe.scratch;               /* its peak */
     }
 }
 
@@ -7580,7 +7611,7 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
             for (j = 0; good && j < e->count; j++, d += d->span) good = smash_value_i64(d, &dim) && dim >= -SMASH_MAX_DIMS && dim < SMASH_MAX_DIMS;
             if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "\"dims\" of \"align\" is a list of dims, such as [0]");
         } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "\"align\" has no key %q%s; it has module_name, target_name and dims", k->text,
-                          smash__did_you_mean(k->text, known, 3, near));
+                          smash__did_you_mean(config, k->text, known, 3, near));
     }
     if (!smash_value_get(v, "target_name")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"target_name\": the target whose mask it follows");
     if (!smash_value_get(v, "dims")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"dims\": the dims of that target that it follows, such as [0]");
@@ -7664,9 +7695,9 @@ SMASH__DEF const smash_algo *smash_config_active(const smash_config *config, sma
 /* The part of key behind `algo_`, or NULL */
 SMASH__FN const char *smash__hyper(const smash_algo *algo, const char *key)
 {
-    size_t n = smash__length(algo->name);
-    if (smash__length(key) <= n + 1 || !smash__same(key, algo->name, n) || key[n] != '_') return NULL;
-    return key + n + 1;
+    size_t n = 0;
+    while (algo->name[n] && key[n] == algo->name[n]) n++;
+    return !algo->name[n] && key[n] == '_' && key[n + 1] ? key + n + 1 : NULL;
 }
 
 /* `<algorithm>_<key>` as text in the arena of the config, or "" */
@@ -7700,7 +7731,7 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
         key_of_target = 1;
     }
     if (key_of_target) smash__format(near, sizeof near, "; did you mean %q?", names[0]);
-    else smash__did_you_mean(key, names, n, near);
+    else smash__did_you_mean(config, key, names, n, near);
     smash_arena_rewind(config->arena, mark);
     smash__say(config, SMASH_ERROR, "unknown_key", doc, place, "there is no key %q%s", key, near);
 }
@@ -7728,7 +7759,7 @@ SMASH__FN void smash__check_group(const smash_config *config, smash_group group,
     if (algo && algo->group == group) return;
     if (algo) smash__say(config, SMASH_ERROR, "wrong_group", s->doc, s->value, "%q is a %s, not a %s", s->value->text, smash_group_name(algo->group), s->key);
     else smash__say(config, SMASH_ERROR, "unknown_algorithm", s->doc, s->value, "there is no %s %q%s; legal: %s", s->key, s->value->text,
-                    smash__did_you_mean(s->value->text, names, n, near), n ? legal : "null (this version has none in this group)");
+                    smash__did_you_mean(config, s->value->text, names, n, near), n ? legal : "null (this version has none in this group)");
 }
 
 SMASH__FN void smash__check_types(const smash_config *config, const smash_setting *s)
@@ -7870,7 +7901,7 @@ SMASH__FN void smash__check_keys(smash_ctx *ctx, const smash__entry *entry, cons
             else if (other < SMASH_GROUP_COUNT)
                 smash__say(config, SMASH_ERROR, "wrong_group", entry->doc, k, "%q is a key of a %s; %s is a %s", k->text, smash_group_name((smash_group)other),
                            entry->algo->name, smash_group_name(entry->algo->group));
-            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(k->text, names, n, near));
+            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(config, k->text, names, n, near));
             continue;
         }
         smash__check_value(ctx, config, key, entry->doc, v);
@@ -7907,7 +7938,7 @@ SMASH__FN void smash__check_algo(smash_ctx *ctx, const smash_config *config, con
     entry = smash__first_entry(config, algo);
     for (i = 0; i < count && entry.value; i++) {
         const smash_value *names, *patterns, *types;
-        if (i) smash__next_entry(&entry);
+        if (i) entry.value += entry.value->span;
         if (entry.value->type != SMASH_VALUE_OBJECT) {
             smash__say(config, SMASH_ERROR, "wrong_type", entry.doc, entry.value, "an entry of a config_list is an object; this is %s", smash__value_text(entry.value, text));
             continue;
@@ -7981,8 +8012,11 @@ SMASH__FN smash_err smash__put(smash_ctx *ctx, smash_config *config, smash_setti
     const smash_algo *before = group ? smash_config_active(config, group) : NULL;
     size_t i, n = 0;
     int forget = before && !smash_value_is(s.value, before->name);
-    for (i = 0; i < config->count; i++)
-        if (!smash__equal(config->settings[i].key, s.key) && !(forget && smash__hyper(before, config->settings[i].key))) config->settings[n++] = config->settings[i];
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *old = &config->settings[i];
+        const int same = !(s.doc && old->doc == s.doc) && smash__equal(old->key, s.key);         /* one document has no key twice */
+        if (!same && !(forget && smash__hyper(before, old->key))) config->settings[n++] = *old;
+    }
     config->count = n;
     if (s.value->type == SMASH_VALUE_NULL) return SMASH_OK;
     if (n == SMASH_CONFIG_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, n, "a config holds at most %i keys", SMASH_CONFIG_MAX);
@@ -8367,7 +8401,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
             size_t n = 0;
             uint32_t p;
             for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
-            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(target, names, n, near));
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(r->config, target, names, n, near));
             return SMASH_OK;
         }
     }
@@ -8413,7 +8447,7 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
     for (i = 0; i < select->op_names.count; i++) {
         if (r->known[i]) continue;
         near[0] = '\0';                                                  /* looking for near names takes time: a few times will do */
-        if (guesses++ < 8) smash__did_you_mean(select->op_names.items[i], r->names, r->model->module_count, near);
+        if (guesses++ < 8) smash__did_you_mean(r->config, select->op_names.items[i], r->names, r->model->module_count, near);
         smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], near);
     }
     for (i = 0; i < count && i < 32; i++) names[i] = templates[i].type;
@@ -8422,7 +8456,7 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
         int present = 0;
         for (j = 0; j < r->model->module_count && !present; j++) present = smash__equal(r->types[j], type);
         if (present || smash__template_of(SMASH_PRUNER, type) || smash__template_of(SMASH_QUANTIZER, type)) continue;
-        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(type, names, smash__min(count, 32), near));
+        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, smash__min(count, 32), near));
     }
     if (!settings || !targets.count) return;
     for (i = 0, v = settings + 1; i < settings->count; i++, v = v + 1 + v[1].span) {
