@@ -3650,9 +3650,8 @@ SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, flo
     else                              s = hi / steps - lo / steps;   /* the width is beyond float, the step is not */
     if (!(s > least)) s = least;
     if (levels->affine) {
-        z = levels->qmin - smash_round_half_even(lo / s);
-        if (z < levels->qmin) z = levels->qmin;
-        if (z > levels->qmax) z = levels->qmax;
+        const int32_t down = smash_round_half_even(lo / s);          /* beside a NaN, which is found later, lo / s may be -Inf */
+        z = down < levels->qmin - levels->qmax ? levels->qmax : levels->qmin - down;
     }
     reach = (float)(levels->qmax - z > z - levels->qmin ? levels->qmax - z : z - levels->qmin);
     if (!smash_is_finite(reach * s)) s = smash__float32(smash__bits32(s) - 1);      /* near FLT_MAX: the ends must read back as numbers */
