@@ -68,8 +68,9 @@
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
    TRUST    smash_json_parse, smash_safetensors_read, smash_regex_compile, smash_glob_match and smash_config_load take bytes from
-   strangers: every length, offset, count and depth is checked, time is linear in the input. All others trust their caller's
-   pointers and check shapes, sizes, dtypes and alignment.
+   strangers: every length, offset, count and depth is checked, and time is linear in the input, but for n log n where names
+   are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text. smash_config_resolve takes entries x
+   modules. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
 
    SMASH.H DOES NOT run networks, train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
@@ -1052,6 +1053,7 @@ SMASH_API void smash_config_init(smash_config *config, const smash_registry *reg
 /* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`.
  *   text       in   bytes long; must outlive the config     file  opt  name for messages
  *   algorithm  opt  needed for a bare list
+ *   exact  linear in bytes, as smash_json_parse; patterns are checked, and written out only by smash_config_resolve
  *   fails  ARG NOMEM LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
 SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
 
@@ -2161,7 +2163,7 @@ SMASH__FN uint64_t smash__get_int(const smash_tensor *t, size_t i, int *negative
         if ((smash__dtype(t->dtype)->kind & SMASH__SIGNED) && u >= half) v -= (int64_t)(2 * half);
     } }
     *negative = v < 0;
-    return v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
+    return v < 0 ? (uint64_t)-(v + 1) + 1 : (uint64_t)v;
 }
 
 /* 0 if the dtype cannot hold it */
@@ -2520,7 +2522,8 @@ SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
     uint32_t i = w->axes;
     w->first = run * w->run;
     w->block = 0;
-    while (i--) {
+    while (i) {
+        i--;
         w->at[i] = run % w->limit[i];
         run /= w->limit[i];
         w->inside[i] = w->at[i] % w->size[i];
@@ -2538,8 +2541,8 @@ SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
     if (axis) w->run *= grid->block[axis - 1];                                     /* ... and so does the block of the next one */
     w->axes = axis;
     w->runs = 1;
-    for (i = axis; i--; ) {
-        int last = i == axis - 1;
+    for (i = axis; i > 0;) {
+        int last = i-- == axis;
         w->limit[i] = last ? grid->count[i] : grid->count[i] * grid->block[i];
         w->size[i] = last ? 1 : grid->block[i];
         w->stride[i] = stride;
@@ -2553,7 +2556,8 @@ SMASH__FN void smash__walk_next(smash__walk *w)
 {
     uint32_t i = w->axes;
     w->first += w->run;
-    while (i--) {
+    while (i) {
+        i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
         if (++w->at[i] < w->limit[i]) return;
         w->at[i] = 0;
@@ -3439,8 +3443,10 @@ SMASH__FN size_t smash__block_at(const smash_grid *grid, size_t at)
 {
     size_t block = 0, stride = 1;
     uint32_t axis = grid->ndim;
-    while (axis--) {
-        size_t dim = grid->count[axis] * grid->block[axis];
+    while (axis) {
+        size_t dim;
+        axis--;
+        dim = grid->count[axis] * grid->block[axis];
         block += at % dim / grid->block[axis] * stride;
         at /= dim;
         stride *= grid->count[axis];
@@ -3968,7 +3974,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     }
     for (i = 0; i < job->grid.blocks; i++) {
         uint32_t bits = smash__bits32(job->scale[i]);
-        if (bits - 1u >= 0x7F7FFFFFu)
+        if (!bits || bits > 0x7F7FFFFFu)                             /* with the sign in front, all that is below 0, too */
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is not a finite number above 0", i, smash__name(scale));
         if (job->zero && (job->zero[i] < job->levels.qmin || job->zero[i] > job->levels.qmax))
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is %i, outside the grid %i..%i", i, smash__name(zero), (int)job->zero[i],
@@ -5500,7 +5506,7 @@ SMASH__DEF void smash_write_i64(smash_writer *w, int64_t value)
     char text[21];
     text[0] = '-';
     if (value >= 0) smash_write_u64(w, (uint64_t)value);
-    else smash__write_scalar(w, text, 1 + smash__digits((uint64_t)0 - (uint64_t)value, text + 1));
+    else smash__write_scalar(w, text, 1 + smash__digits((uint64_t)-(value + 1) + 1, text + 1));
 }
 
 SMASH__DEF void smash_write_u64(smash_writer *w, uint64_t value)
@@ -5812,8 +5818,8 @@ SMASH__FN int smash__re_digits(smash__re *re, uint32_t base, int most, uint32_t 
 {
     int n = 0;
     for (; n < most; n++, re->at++) {
-        uint32_t c = smash__re_peek(re), digit = c - '0';
-        if (digit > 9) digit = (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : base;
+        uint32_t c = smash__re_peek(re), digit = c >= '0' && c <= '9' ? c - '0' : base;
+        if (digit == base) digit = (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : base;
         if (digit >= base) break;
         *value = *value * base + digit;
     }
@@ -6900,13 +6906,13 @@ SMASH__FN smash_err smash__st_header(smash__st *st, const smash_safetensors_desc
     }
     if (smash__io_read(io, 0, length, sizeof length)) return SMASH__FAIL(st->ctx, SMASH_ERR_IO, 0, "reading the 8 bytes at the start of the file failed");
     n = smash__read64(length);
-    st->data_at = SMASH__ST_LENGTH + n;
     if (n > io->bytes - SMASH__ST_LENGTH)
         SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_header_length", NULL, 0, "the header is said to have %v bytes, the file has %v behind the length: "
                       "it was cut off, or is no safetensors file", n, io->bytes - SMASH__ST_LENGTH);
     else if (n > limit)
         SMASH__ST_BAD(st, SMASH_ERR_LIMIT, "st_header_length", NULL, 0, "the header has %v bytes; at most %v are read", n, limit);
     if (st->err) return st->err;
+    st->data_at = SMASH__ST_LENGTH + n;
     st->data_bytes = io->bytes - st->data_at;
     *bytes = (size_t)n;
     copy = (char *)smash__scratch(st->ctx, (size_t)n, 1);
@@ -9148,9 +9154,10 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
     }
-    for (i = n; i--; ) {                                                 /* backwards: sources stand before those that follow them */
-        const smash_row *row = smash__row_of(plan, plan->prune, plan->order[i]);
-        if (needed[plan->order[i]] && row && row->align_row != (uint32_t)SMASH_NONE) needed[plan->rows[row->align_row].param] = 1;
+    for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
+        const uint32_t param = plan->order[i - 1];
+        const smash_row *row = smash__row_of(plan, plan->prune, param);
+        if (needed[param] && row && row->align_row != (uint32_t)SMASH_NONE) needed[plan->rows[row->align_row].param] = 1;
     }
     for (i = 0; i < n; i++) if (needed[plan->order[i]]) SMASH__TRY(smash__process(ctx, run, plan->order[i], 0));
     return SMASH_OK;
