@@ -76,8 +76,9 @@
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
    TRUST    smash_json_parse, smash_safetensors_read, smash_regex_compile, smash_glob_match and smash_config_load take bytes from
-   strangers: every length, offset, count and depth is checked, time is linear in the input. All others trust their caller's
-   pointers and check shapes, sizes, dtypes and alignment.
+   strangers: every length, offset, count and depth is checked, and time is linear in the input, but for n log n where names
+   are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text. smash_config_resolve takes entries x
+   modules. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
 
    SMASH.H DOES NOT run networks, train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
@@ -1158,7 +1159,7 @@ SMASH_API void smash_config_init(smash_config *config, const smash_registry *reg
  *   text       in   bytes long; must outlive the config     file  opt, in  name for messages; must outlive the config
  *   algorithm  opt, in  needed for a bare list
  *   needs      arena: as smash_json_parse (kept even if it fails); scratch: a smash_config, and what parsing or the largest pattern needs
- *   exact      everywhere
+ *   exact      everywhere; linear in bytes, as smash_json_parse; patterns are checked, and written out only by smash_config_resolve
  *   fails      ARG NOMEM(ctx->need) LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
 SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
 
@@ -1382,24 +1383,36 @@ SMASH__FN void smash__fill(void *dst, unsigned char byte, size_t bytes)
 
 SMASH__FN int smash__same(const void *a, const void *b, size_t bytes)
 {
+#if SMASH_NO_STDLIB
     const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
     size_t i;
     for (i = 0; i < bytes; i++) if (x[i] != y[i]) return 0;
     return 1;
+#else
+    return !bytes || memcmp(a, b, bytes) == 0;
+#endif
 }
 
 SMASH__FN size_t smash__length(const char *text)
 {
+#if SMASH_NO_STDLIB
     size_t n = 0;
     while (text[n]) n++;
     return n;
+#else
+    return strlen(text);
+#endif
 }
 
-/* strcmp on unsigned bytes */
+/* strcmp: by unsigned bytes */
 SMASH__FN int smash__order(const char *a, const char *b)
 {
+#if SMASH_NO_STDLIB
     while (*a && *a == *b) { a++; b++; }
     return (int)(unsigned char)*a - (int)(unsigned char)*b;
+#else
+    return strcmp(a, b);
+#endif
 }
 
 SMASH__FN int smash__equal(const char *a, const char *b) { return smash__order(a, b) == 0; }
@@ -1467,7 +1480,8 @@ SMASH__FN void smash__format_char(char *out, size_t size, size_t *n, char c)
 }
 
 /* %s text, %q quoted text, %i int, %u uint32_t, %z size_t, %v uint64_t, %%; cut to size, always terminated.
- * Returns the length it would have had. No numbers with a fraction: they need the value section. */
+ * Returns the length it would have had, or, if a %s or %q did not fit, some length of at least size: a message costs no more
+ * than its own length, however long the names in it. No numbers with a fraction: they need the value section. */
 SMASH__FN size_t smash__vformat(char *out, size_t size, const char *format, va_list args)
 {
     size_t n = 0;
@@ -1477,7 +1491,7 @@ SMASH__FN size_t smash__vformat(char *out, size_t size, const char *format, va_l
             const char *s = va_arg(args, const char *);
             if (!s) s = "(none)";
             if (kind == 'q') smash__format_char(out, size, &n, '"');
-            for (; *s; s++) smash__format_char(out, size, &n, (unsigned char)*s < 32 || *s == 127 ? '?' : *s);
+            for (; *s && n < size; s++) smash__format_char(out, size, &n, (unsigned char)*s < 32 || *s == 127 ? '?' : *s);
             if (kind == 'q') smash__format_char(out, size, &n, '"');
         } else if (kind == 'i' || kind == 'u' || kind == 'z' || kind == 'v') {
             char digits[20];
@@ -2330,7 +2344,7 @@ SMASH__FN uint64_t smash__get_int(const smash_tensor *t, size_t i, int *negative
         if ((smash__dtype(t->dtype)->kind & SMASH__SIGNED) && u >= half) v -= (int64_t)(2 * half);
     } }
     *negative = v < 0;
-    return v < 0 ? (uint64_t)0 - (uint64_t)v : (uint64_t)v;
+    return v < 0 ? (uint64_t)-(v + 1) + 1 : (uint64_t)v;
 }
 
 /* 0 if the dtype cannot hold it */
@@ -2706,7 +2720,8 @@ SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
     uint32_t i = w->axes;
     w->first = run * w->run;
     w->block = 0;
-    while (i--) {
+    while (i) {
+        i--;
         w->at[i] = run % w->limit[i];
         run /= w->limit[i];
         w->inside[i] = w->at[i] % w->size[i];
@@ -2724,8 +2739,8 @@ SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
     if (axis) w->run *= grid->block[axis - 1];                                     /* ... and so does the block of the next one */
     w->axes = axis;
     w->runs = 1;
-    for (i = axis; i--; ) {
-        int last = i == axis - 1;
+    for (i = axis; i > 0;) {
+        int last = i-- == axis;
         w->limit[i] = last ? grid->count[i] : grid->count[i] * grid->block[i];
         w->size[i] = last ? 1 : grid->block[i];
         w->stride[i] = stride;
@@ -2739,7 +2754,8 @@ SMASH__FN void smash__walk_next(smash__walk *w)
 {
     uint32_t i = w->axes;
     w->first += w->run;
-    while (i--) {
+    while (i) {
+        i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
         if (++w->at[i] < w->limit[i]) return;
         w->at[i] = 0;
@@ -3627,8 +3643,10 @@ SMASH__FN size_t smash__block_at(const smash_grid *grid, size_t at)
 {
     size_t block = 0, stride = 1;
     uint32_t axis = grid->ndim;
-    while (axis--) {
-        size_t dim = grid->count[axis] * grid->block[axis];
+    while (axis) {
+        size_t dim;
+        axis--;
+        dim = grid->count[axis] * grid->block[axis];
         block += at % dim / grid->block[axis] * stride;
         at /= dim;
         stride *= grid->count[axis];
@@ -3838,9 +3856,8 @@ SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, flo
     else                              s = hi / steps - lo / steps;   /* the width is beyond float, the step is not */
     if (!(s > least)) s = least;
     if (levels->affine) {
-        z = levels->qmin - smash_round_half_even(lo / s);
-        if (z < levels->qmin) z = levels->qmin;
-        if (z > levels->qmax) z = levels->qmax;
+        const int32_t down = smash_round_half_even(lo / s);          /* beside a NaN, which is found later, lo / s may be -Inf */
+        z = down < levels->qmin - levels->qmax ? levels->qmax : levels->qmin - down;
     }
     reach = (float)(levels->qmax - z > z - levels->qmin ? levels->qmax - z : z - levels->qmin);
     if (!smash_is_finite(reach * s)) s = smash__float32(smash__bits32(s) - 1);      /* near FLT_MAX: the ends must read back as numbers */
@@ -4157,7 +4174,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     }
     for (i = 0; i < job->grid.blocks; i++) {
         uint32_t bits = smash__bits32(job->scale[i]);
-        if (bits - 1u >= 0x7F7FFFFFu)
+        if (!bits || bits > 0x7F7FFFFFu)                             /* with the sign in front, all that is below 0, too */
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is not a finite number above 0", i, smash__name(scale));
         if (job->zero && (job->zero[i] < job->levels.qmin || job->zero[i] > job->levels.qmax))
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is %i, outside the grid %i..%i", i, smash__name(zero), (int)job->zero[i],
@@ -4997,10 +5014,25 @@ SMASH__FN size_t smash__utf8_write(uint32_t c, char out[4])
 
 typedef struct smash__place { size_t at, start; uint32_t line; } smash__place;   /* start: first byte of the line; line from 0 */
 
-/* Move a place on to `at`. */
+/* Move a place on to `at`. Eight bytes at a step: each of many messages far down in a long text counts its lines. */
 SMASH__FN void smash__place_move(smash__place *place, const char *text, size_t at)
 {
-    for (; place->at < at; place->at++) if (text[place->at] == '\n') { place->line++; place->start = place->at + 1; }
+    const uint64_t ones = 0x0101010101010101u, low = ones * 0x7F;
+    size_t i = place->at, last = at, k;                         /* last: the last eight with a line feed in them */
+    uint32_t lines = 0;
+    for (; i < at && at - i >= 8; i += 8) {
+        uint64_t word;
+        smash__copy(&word, text + i, 8);
+        word ^= ones * '\n';
+        word = ~(((word & low) + low) | word | low) >> 7;       /* 1 in the bytes that are 0 now */
+        if (!word) continue;
+        last = i;
+        lines += (uint32_t)(word * ones >> 56);                 /* adds the bytes up */
+    }
+    for (k = last; k < at && k < last + 8; k++) if (text[k] == '\n') place->start = k + 1;
+    for (; i < at; i++) if (text[i] == '\n') { lines++; place->start = i + 1; }
+    place->line += lines;
+    place->at = at;
 }
 
 SMASH__FN int smash__diag_full(const smash_diags *diags)
@@ -5680,7 +5712,7 @@ SMASH__DEF void smash_write_i64(smash_writer *w, int64_t value)
     char text[21];
     text[0] = '-';
     if (value >= 0) smash_write_u64(w, (uint64_t)value);
-    else smash__write_scalar(w, text, 1 + smash__digits((uint64_t)0 - (uint64_t)value, text + 1));
+    else smash__write_scalar(w, text, 1 + smash__digits((uint64_t)-(value + 1) + 1, text + 1));
 }
 
 SMASH__DEF void smash_write_u64(smash_writer *w, uint64_t value)
@@ -5878,9 +5910,9 @@ SMASH__FN smash_err smash__re_repeat(smash__re *re, uint32_t item, int is_group,
     end = body + copies * length + (copies > min ? copies - min - (min == 0) : 0) + endless;
     if (end > SMASH__RE_MAX) return smash__re_limit(re);
     if (!min) smash__re_link(re, item, SMASH__RE_SPLIT, end);       /* each copy that may be missing can jump to the end */
-    for (k = 1; k < copies; k++) {
+    for (k = 1; k < copies && re->code; k++) {
         if (k >= min) smash__re_link(re, at++, SMASH__RE_SPLIT, end);
-        if (re->code) smash__copy(re->code + at, re->code + body, length * sizeof *re->code);
+        smash__copy(re->code + at, re->code + body, length * sizeof *re->code);
         at += length;
     }
     if (endless) smash__re_link(re, at, SMASH__RE_SPLIT, at - length);
@@ -5992,8 +6024,8 @@ SMASH__FN int smash__re_digits(smash__re *re, uint32_t base, int most, uint32_t 
 {
     int n = 0;
     for (; n < most; n++, re->at++) {
-        uint32_t c = smash__re_peek(re), digit = c - '0';
-        if (digit > 9) digit = (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : base;
+        uint32_t c = smash__re_peek(re), digit = c >= '0' && c <= '9' ? c - '0' : base;
+        if (digit == base) digit = (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : base;
         if (digit >= base) break;
         *value = *value * base + digit;
     }
@@ -6263,45 +6295,49 @@ SMASH__FN smash_err smash__re_parse(smash__re *re)
     return smash__re_put(re, SMASH__RE_MATCH, 0);
 }
 
+/* One pass over the pattern: without code it checks and measures, in time linear in bytes whatever the counts in it. The groups
+ * are given back at once, since the program may be taken from ctx->scratch, too. */
+SMASH__FN smash_err smash__re_pass(smash__re *re, smash_ctx *ctx, const char *pattern, size_t bytes, uint32_t *code, uint32_t pool)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t groups = 1, i;
+    smash_err err;
+    smash__fill(re, 0, sizeof *re);
+    re->ctx = ctx;
+    re->text = (const unsigned char *)pattern;
+    re->bytes = bytes;
+    re->code = code;
+    re->pool = pool;
+    for (i = 0; i < bytes; i++) groups += pattern[i] == '(' && groups <= SMASH__RE_MAX / 2;         /* each takes two states */
+    re->groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re->groups);
+    err = re->groups ? smash__re_parse(re) : SMASH_ERR_NOMEM;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
 /* ---- public ---- */
 
 SMASH__DEF smash_err smash_regex_compile(smash_ctx *ctx, const char *pattern, size_t bytes, smash_arena *arena, smash_regex *out)
 {
     smash__re re;
-    smash_arena_mark mark, start;
-    size_t groups = 1, i;
-    uint32_t states, s;
+    smash_arena_mark start;
+    uint32_t *code, states, s;
     smash_err err;
     if (!arena || !out || (!pattern && bytes))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "smash_regex_compile needs a pattern, an arena and a result");
-    smash__fill(&re, 0, sizeof re);
-    re.ctx = ctx;
-    re.text = (const unsigned char *)pattern;
-    re.bytes = bytes;
-    for (i = 0; i < bytes; i++) groups += pattern[i] == '(' && groups <= SMASH__RE_MAX / 2;         /* each takes two states */
-    /* arena may be ctx->scratch itself: the groups are given back before the program is taken from it */
-    mark = smash__scratch_mark(ctx);
-    re.groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re.groups);
-    if (!re.groups) return SMASH_ERR_NOMEM;
-    err = smash__re_parse(&re);
-    smash__scratch_rewind(ctx, mark);
+    err = smash__re_pass(&re, ctx, pattern, bytes, NULL, 0);
     if (err) return err;
     start = smash_arena_get_mark(arena);
     states = re.states;
-    re.code = (uint32_t *)smash_arena_array(ctx, arena, (size_t)states + re.pool, sizeof *re.code);
-    if (!re.code) return SMASH_ERR_NOMEM;
-    mark = smash__scratch_mark(ctx);
-    re.groups = (smash__re_group *)smash__scratch(ctx, groups, sizeof *re.groups);
-    if (!re.groups) { smash_arena_rewind(arena, start); return SMASH_ERR_NOMEM; }
-    re.pool = states;
-    err = smash__re_parse(&re);
-    smash__scratch_rewind(ctx, mark);
+    code = (uint32_t *)smash_arena_array(ctx, arena, (size_t)states + re.pool, sizeof *code);
+    if (!code) return SMASH_ERR_NOMEM;
+    err = smash__re_pass(&re, ctx, pattern, bytes, code, states);
     if (err) { smash_arena_rewind(arena, start); return err; }
     for (s = 0; s < states; s++) {
-        uint32_t op = re.code[s] & 7;
-        if (op == SMASH__RE_SPLIT || op == SMASH__RE_JUMP) re.code[s] = op | ((re.code[s] >> 3) + s - SMASH__RE_HERE) << 3;
+        uint32_t op = code[s] & 7;
+        if (op == SMASH__RE_SPLIT || op == SMASH__RE_JUMP) code[s] = op | ((code[s] >> 3) + s - SMASH__RE_HERE) << 3;
     }
-    out->code = re.code;
+    out->code = code;
     out->count = re.pool;
     out->states = states;
     return SMASH_OK;
@@ -7082,13 +7118,13 @@ SMASH__FN smash_err smash__st_header(smash__st *st, const smash_safetensors_desc
     }
     if (smash__io_read(io, 0, length, sizeof length)) return SMASH__FAIL(st->ctx, SMASH_ERR_IO, 0, "reading the 8 bytes at the start of the file failed");
     n = smash__read64(length);
-    st->data_at = SMASH__ST_LENGTH + n;
     if (n > io->bytes - SMASH__ST_LENGTH)
         SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_header_length", NULL, 0, "the header is said to have %v bytes, the file has %v behind the length: "
                       "it was cut off, or is no safetensors file", n, io->bytes - SMASH__ST_LENGTH);
     else if (n > limit)
         SMASH__ST_BAD(st, SMASH_ERR_LIMIT, "st_header_length", NULL, 0, "the header has %v bytes; at most %v are read", n, limit);
     if (st->err) return st->err;
+    st->data_at = SMASH__ST_LENGTH + n;
     st->data_bytes = io->bytes - st->data_at;
     *bytes = (size_t)n;
     copy = (char *)smash__scratch(st->ctx, (size_t)n, 1);
@@ -7651,15 +7687,16 @@ enum { SMASH__SAY_BYTES = 512, SMASH__NEAR_MAX = 128 };
 SMASH__FN void smash__say(const smash_config *config, smash_severity severity, const char *code, const smash_json *doc, const smash_value *v, const char *format, ...)
 {
     char text[SMASH__SAY_BYTES];
-#if !SMASH_NO_MESSAGES
-    va_list args;
-    va_start(args, format);
-    smash__vformat(text, sizeof text, format, args);
-    va_end(args);
-#else
-    (void)format;
     text[0] = '\0';
+#if !SMASH_NO_MESSAGES
+    if (!smash__diag_full(config->diags)) {                              /* else it is only counted */
+        va_list args;
+        va_start(args, format);
+        smash__vformat(text, sizeof text, format, args);
+        va_end(args);
+    }
 #endif
+    (void)format;
     smash_diag_add(config->diags, severity, code, doc, v, text);
 }
 
@@ -7676,9 +7713,9 @@ SMASH__FN const char *smash__value_text(const smash_value *v, char out[SMASH__VA
 }
 
 /* `; did you mean "x"?` or nothing */
-SMASH__FN const char *smash__did_you_mean(const char *word, const char *const *names, size_t count, char out[SMASH__SHAPE_TEXT * 2])
+SMASH__FN const char *smash__did_you_mean(const smash_config *config, const char *word, const char *const *names, size_t count, char out[SMASH__SHAPE_TEXT * 2])
 {
-    const char *near = smash_nearest(word, names, count);
+    const char *near = smash__diag_full(config->diags) ? NULL : smash_nearest(word, names, count);
     out[0] = '\0';
     if (near) smash__format(out, SMASH__SHAPE_TEXT * 2, "; did you mean %q?", near);
     return out;
@@ -7752,14 +7789,12 @@ SMASH__FN smash_err smash__check_patterns(smash_ctx *ctx, const smash_config *co
     const smash_value *e = list + 1;
     uint32_t i;
     for (i = 0; i < list->count; i++, e += e->span) {
-        smash_arena_mark mark = smash__scratch_mark(ctx);
-        smash_regex re;
+        smash__re re;
         smash_ctx probe;
         smash_err err;
         smash__probe(ctx, &probe);
-        err = smash_regex_compile(&probe, e->text, e->count, &probe.scratch, &re);
+        err = smash__re_pass(&re, &probe, e->text, e->count, NULL, 0);       /* not written out: {m,n} may make much of a few bytes */
         smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
-        smash__scratch_rewind(ctx, mark);
         if (err == SMASH_ERR_NOMEM) return err;
         if (err) smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
     }
@@ -7786,7 +7821,7 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
             for (j = 0; good && j < e->count; j++, d += d->span) good = smash_value_i64(d, &dim) && dim >= -SMASH_MAX_DIMS && dim < SMASH_MAX_DIMS;
             if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "\"dims\" of \"align\" is a list of dims, such as [0]");
         } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "\"align\" has no key %q%s; it has module_name, target_name and dims", k->text,
-                          smash__did_you_mean(k->text, known, 3, near));
+                          smash__did_you_mean(config, k->text, known, 3, near));
     }
     if (!smash_value_get(v, "target_name")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"target_name\": the target whose mask it follows");
     if (!smash_value_get(v, "dims")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"dims\": the dims of that target that it follows, such as [0]");
@@ -7871,9 +7906,9 @@ SMASH__DEF const smash_algo *smash_config_active(const smash_config *config, sma
 /* The part of key behind `algo_`, or NULL */
 SMASH__FN const char *smash__hyper(const smash_algo *algo, const char *key)
 {
-    size_t n = smash__length(algo->name);
-    if (smash__length(key) <= n + 1 || !smash__same(key, algo->name, n) || key[n] != '_') return NULL;
-    return key + n + 1;
+    size_t n = 0;
+    while (algo->name[n] && key[n] == algo->name[n]) n++;
+    return !algo->name[n] && key[n] == '_' && key[n + 1] ? key + n + 1 : NULL;
 }
 
 /* `<algorithm>_<key>` for a message, as text in the arena of the config, or "" */
@@ -7907,7 +7942,7 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
         key_of_target = 1;
     }
     if (key_of_target) smash__format(near, sizeof near, "; did you mean %q?", names[0]);
-    else smash__did_you_mean(key, names, n, near);
+    else smash__did_you_mean(config, key, names, n, near);
     smash_arena_rewind(config->arena, mark);
     smash__say(config, SMASH_ERROR, "unknown_key", doc, place, "there is no key %q%s", key, near);
 }
@@ -7935,7 +7970,7 @@ SMASH__FN void smash__check_group(const smash_config *config, smash_group group,
     if (algo && algo->group == group) return;
     if (algo) smash__say(config, SMASH_ERROR, "wrong_group", s->doc, s->value, "%q is a %s, not a %s", s->value->text, smash_group_name(algo->group), s->key);
     else smash__say(config, SMASH_ERROR, "unknown_algorithm", s->doc, s->value, "there is no %s %q%s; legal: %s", s->key, s->value->text,
-                    smash__did_you_mean(s->value->text, names, n, near), n ? legal : "null (this version has none in this group)");
+                    smash__did_you_mean(config, s->value->text, names, n, near), n ? legal : "null (this version has none in this group)");
 }
 
 SMASH__FN void smash__check_types(const smash_config *config, const smash_setting *s)
@@ -8071,7 +8106,7 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
             else if (other < SMASH_GROUP_COUNT)
                 smash__say(config, SMASH_ERROR, "wrong_group", entry->doc, k, "%q is a key of a %s; %s is a %s", k->text, smash_group_name((smash_group)other),
                            entry->algo->name, smash_group_name(entry->algo->group));
-            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(k->text, names, n, near));
+            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(config, k->text, names, n, near));
             continue;
         }
         SMASH__TRY(smash__check_value(ctx, config, key, entry->doc, v));
@@ -8109,7 +8144,7 @@ SMASH__FN smash_err smash__check_algo(smash_ctx *ctx, const smash_config *config
     entry = smash__first_entry(config, algo);
     for (i = 0; i < count && entry.value; i++) {
         const smash_value *names, *patterns, *types;
-        if (i) smash__next_entry(&entry);
+        if (i) entry.value += entry.value->span;
         if (entry.value->type != SMASH_VALUE_OBJECT) {
             smash__say(config, SMASH_ERROR, "wrong_type", entry.doc, entry.value, "an entry of a config_list is an object; this is %s", smash__value_text(entry.value, text));
             continue;
@@ -8191,8 +8226,11 @@ SMASH__FN smash_err smash__put(smash_ctx *ctx, smash_config *config, smash_setti
     const smash_algo *before = group ? smash_config_active(config, group) : NULL;
     size_t i, n = 0;
     int forget = before && !smash_value_is(s.value, before->name);
-    for (i = 0; i < config->count; i++)
-        if (!smash__equal(config->settings[i].key, s.key) && !(forget && smash__hyper(before, config->settings[i].key))) config->settings[n++] = config->settings[i];
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *old = &config->settings[i];
+        const int same = !(s.doc && old->doc == s.doc) && smash__equal(old->key, s.key);         /* one document has no key twice */
+        if (!same && !(forget && smash__hyper(before, old->key))) config->settings[n++] = *old;
+    }
     config->count = n;
     if (s.value->type == SMASH_VALUE_NULL) return SMASH_OK;
     if (n == SMASH_CONFIG_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, n, "a config holds at most %i keys", SMASH_CONFIG_MAX);
@@ -8588,7 +8626,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
             size_t n = 0;
             uint32_t p;
             for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
-            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(target, names, n, near));
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(r->config, target, names, n, near));
             return SMASH_OK;
         }
     }
@@ -8634,7 +8672,7 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
     for (i = 0; i < select->op_names.count; i++) {
         if (r->known[i]) continue;
         near[0] = '\0';                                                  /* looking for near names takes time: a few times will do */
-        if (guesses++ < 8) smash__did_you_mean(select->op_names.items[i], r->names, r->model->module_count, near);
+        if (guesses++ < 8) smash__did_you_mean(r->config, select->op_names.items[i], r->names, r->model->module_count, near);
         smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], near);
     }
     for (i = 0; i < count && i < 32; i++) names[i] = templates[i].type;
@@ -8643,7 +8681,7 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
         int present = 0;
         for (j = 0; j < r->model->module_count && !present; j++) present = smash__equal(r->types[j], type);
         if (present || smash__template_of(SMASH_PRUNER, type) || smash__template_of(SMASH_QUANTIZER, type)) continue;
-        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(type, names, smash__min(count, 32), near));
+        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, smash__min(count, 32), near));
     }
     if (!settings || !targets.count) return;
     for (i = 0, v = settings + 1; i < settings->count; i++, v = v + 1 + v[1].span) {
@@ -9355,9 +9393,10 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
     }
-    for (i = n; i--; ) {                                                 /* backwards: sources stand before those that follow them */
-        const smash_row *row = smash__row_of(plan, plan->prune, plan->order[i]);
-        if (needed[plan->order[i]] && row && row->align_row != (uint32_t)SMASH_NONE) needed[plan->rows[row->align_row].param] = 1;
+    for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
+        const uint32_t param = plan->order[i - 1];
+        const smash_row *row = smash__row_of(plan, plan->prune, param);
+        if (needed[param] && row && row->align_row != (uint32_t)SMASH_NONE) needed[plan->rows[row->align_row].param] = 1;
     }
     for (i = 0; i < n; i++) if (needed[plan->order[i]]) SMASH__TRY(smash__process(ctx, run, plan->order[i], 0));
     return SMASH_OK;

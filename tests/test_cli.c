@@ -11,7 +11,9 @@ int main(void) { CHECK(1, "the rows need sh"); return test_done(); }
 #ifndef SMASH_COMMAND
 #define SMASH_COMMAND "./smash"       /* or with words in front: "valgrind -q --error-exitcode=9 ./smash" */
 #endif
-#define DIR "build/cli"
+#ifndef DIR
+#define DIR "build/cli"               /* one for each of those that run side by side */
+#endif
 #define START "S='" SMASH_COMMAND "'; D='" DIR "'; M=$D/m.safetensors; "
 
 /* ---- files ---- */

@@ -654,6 +654,18 @@ static void test_nonfinite(smash_ctx *ctx)
             }
     ctx->no_simd = 0;
     ctx->parallel = NULL;
+    {   /* beside a NaN the range makes no sense, and nothing may be computed from it that overflows */
+        size_t two = 2;
+        float x[2] = { -1e30f, 0 }, s;
+        int32_t z;
+        smash_tensor w = test_view(SMASH_F32, x, 1, &two), scale = test_view(SMASH_F32, &s, 1, &one), zero = test_view(SMASH_I32, &z, 1, &one);
+        smash_quant_desc affine = SMASH_ZERO;
+        affine.scheme = SMASH_AFFINE;
+        for (v = 0; v < COUNT_OF(values); v++) {
+            x[1] = float_of(values[v]);
+            CHECK_ERR(ctx, smash_quant_fit(ctx, &affine, &w, &scale, &zero), SMASH_ERR_NONFINITE, "value %d", (int)v);
+        }
+    }
     {   /* f64 beyond f32: no scale can be found, but a given scale clips it */
         static const double x[3] = { 1, -1e300, 2 };
         size_t three = 3;

@@ -631,6 +631,19 @@ static void test_diags(void)
             CHECK(line == places[i].line && column == places[i].column, "at %u: %u:%u", places[i].at, line, column);
         }
     }
+    {   /* eight bytes at a step find what one at a step finds: line feeds alone, in a row, and bytes that look like one */
+        static const char text[] = "ab\n\n\n\n\n\n\n\n\n\v\x8A\t\nabcdefghijklmnopqrstuvwxyz\n1234567\n12345678\n\x0B\n\x0B\n\x0A\x0B\xFF\x0Bx";
+        smash_json plain = SMASH_ZERO;
+        uint32_t at, line = 1, column = 1, got_line, got_column;
+        plain.text = text;
+        plain.bytes = sizeof text - 1;
+        for (at = 0; at <= plain.bytes; at++) {
+            smash_json_place(&plain, at, &got_line, &got_column);
+            CHECK(got_line == line && got_column == column, "at %u: %u:%u, not %u:%u", at, got_line, got_column, line, column);
+            column++;
+            if (text[at] == '\n') { line++; column = 1; }
+        }
+    }
     {
         smash_diags none = SMASH_ZERO;                          /* no arena: counted only */
         smash_diag_add(&none, SMASH_ERROR, "c", NULL, NULL, "m");

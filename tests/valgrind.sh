@@ -2,7 +2,7 @@
 # The tests and every command line of test_cli under valgrind: no invalid access, no number from nowhere, nothing left behind.
 # Not test_mask, test_quant, test_value and test_io: their brute force takes minutes here, and the sanitizers see it. About 90 seconds.
 set -eu
-dir=build/valgrind
+dir=${OUT:-build/valgrind}
 watch="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all"
 mkdir -p "$dir"
 cc -std=c99 -g -O1 -I. -c tests/smash_impl.c -o "$dir/smash_impl.o"
@@ -11,7 +11,7 @@ for name in test_core test_tensor test_select test_model test_config test_algo t
     cc -std=c99 -g -O1 -I. "tests/$name.c" "$dir/smash_impl.o" -o "$dir/$name" -pthread
     $watch "$dir/$name"
 done
-cc -std=c99 -g -O1 -I. -DSMASH_COMMAND="\"$watch $dir/smash\"" tests/test_cli.c "$dir/smash_impl.o" -o "$dir/test_cli" -pthread
+cc -std=c99 -g -O1 -I. -DSMASH_COMMAND="\"$watch $dir/smash\"" -DDIR="\"$dir/cli\"" tests/test_cli.c "$dir/smash_impl.o" -o "$dir/test_cli" -pthread
 "$dir/test_cli"
 m=examples/models/digits.safetensors
 for line in "selftest" "selftest --threads 3" "algorithms" "inspect $m" "compress $m -c examples/digits_compress.json -o $dir/digits.safetensors" "diff $m $dir/digits.safetensors"; do

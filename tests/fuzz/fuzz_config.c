@@ -206,12 +206,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     FUZZ_CHECK(diags.errors == errors, "resolved with errors");
 
     err = run(&ctx, &plan, &out);
-    if (!err) check_report(&ctx, &arena, &plan);
+    if (err) out.bytes = 0;                                     /* a NaN: what was written is no file */
+    else check_report(&ctx, &arena, &plan);
     smash_ctx_reset(&ctx);
     smash_config_init(&config, smash_builtins(), &arena, &diags);
     FUZZ_CHECK(!smash_config_load(&ctx, &config, plan.config_text, strlen(plan.config_text), "resolved", NULL)
                && !smash_config_resolve(&ctx, &config, &model, &again), "resolved: %s: %s: %s", plan.config_text, ctx.message, diags.last ? diags.last->message : "");
     FUZZ_CHECK(!strcmp(plan.config_text, again.config_text), "resolved, it reads\n%s\nand then\n%s", plan.config_text, again.config_text);
+    if (out.bytes) {                                            /* and means the same */
+        growing twin = { NULL, 0 };
+        FUZZ_CHECK(!run(&ctx, &again, &twin) && twin.bytes == out.bytes && !memcmp(twin.data, out.data, twin.bytes), "the resolved config makes another file: %s", plan.config_text);
+        free(twin.data);
+    }
 done:
     fuzz_end(&ctx, &arena);
     free(out.data);

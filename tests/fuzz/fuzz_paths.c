@@ -138,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     for (i = 0; i < ndim; i++) {
         shape[i] = take(&s) % 70;
         if (shape[i] == 69) shape[i] = 257 + take(&s) * 517;    /* past the chunks of 65,536 numbers */
-        if (n * shape[i] > 300000) shape[i] = 300000 / n;
+        if (n * shape[i] > 140000) shape[i] = 140000 / n;
         n *= shape[i];
     }
     how = take(&s);
@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     target = take(&s);
 
     if (!smash_grid_make(NULL, &prune.grain, &w.t[0], &grid)) {
-        if (grid.blocks > 500 && prune.metric == SMASH_METRIC_FPGM) prune.metric = SMASH_METRIC_L2;
+        if (grid.blocks * n > 2000000 && prune.metric == SMASH_METRIC_FPGM) prune.metric = SMASH_METRIC_L2;
         mask = make(SMASH_BOOL, ndim, grid.count, NULL, shift);
         metric = make(SMASH_F64, ndim, grid.count, NULL, 0);
         SAME("mask_metric", smash_mask_metric(&ways[k], &prune, &w.t[k], &metric.t[k]), &metric, good);
