@@ -58,7 +58,7 @@ fuzz:
 	@command -v clang >/dev/null || { echo 'make fuzz needs clang, which brings libFuzzer'; exit 2; }
 	@$(MAKE) --no-print-directory build/fuzz/$(T)
 	@mkdir -p build/fuzz/corpus-$(T)
-	build/fuzz/$(T) -max_total_time=$(SECONDS) -max_len=2048 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=build/fuzz/$(T)- \
+	build/fuzz/$(T) -max_total_time=$(SECONDS) -max_len=2048 -timeout=25 -rss_limit_mb=1024 -artifact_prefix=build/fuzz/$(T)- \
 	    $(patsubst %,-dict=%,$(wildcard tests/fuzz/$(T).dict)) build/fuzz/corpus-$(T) tests/fuzz/corpus/$(T)
 
 build/fuzz/smash.o: tests/smash_impl.c smash.h
