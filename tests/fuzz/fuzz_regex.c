@@ -112,6 +112,15 @@ static int holds(const reference *r, uint32_t kind, size_t at)
     }
 }
 
+/* Over (?#...), which is nothing, not even between an item and its * */
+static void skip_comments(reference *r)
+{
+    while (r->end - r->p > 2 && r->p[0] == '(' && r->p[1] == '?' && r->p[2] == '#') {
+        for (r->p += 3; *r->p != ')'; r->p++) if (*r->p == '\\') r->p++;
+        r->p++;
+    }
+}
+
 static uint64_t ends_of_atom(reference *r, uint64_t from)
 {
     const uint32_t c = *r->p++, *start = r->p;
@@ -123,11 +132,6 @@ static uint64_t ends_of_atom(reference *r, uint64_t from)
         const uint32_t i = r->i, m = r->m, s = r->s;
         if (ahead(r, '?')) {
             r->p++;
-            if (ahead(r, '#')) {
-                for (r->p++; *r->p != ')'; r->p++) if (*r->p == '\\') r->p++;
-                r->p++;
-                return from;
-            }
             if (ahead(r, 'P')) while (*r->p++ != '>') { }
             else {
                 uint32_t on = 1;
@@ -191,11 +195,12 @@ static int counts(reference *r, int *min, int *max)
 
 static uint64_t ends_of_sequence(reference *r, uint64_t from)
 {
-    while (r->p < r->end && *r->p != '|' && *r->p != ')') {
+    for (skip_comments(r); r->p < r->end && *r->p != '|' && *r->p != ')'; skip_comments(r)) {
         const uint32_t *item = r->p, *behind, i = r->i, m = r->m, s = r->s;
         uint64_t now = from, before, all;
         int min = 1, max = 1, k, again = 1;
         from = ends_of_atom(r, now);
+        skip_comments(r);
         behind = r->p;
         if (ahead(r, '*') || ahead(r, '+') || ahead(r, '?')) {
             min = *r->p == '+';
