@@ -1814,15 +1814,16 @@ SMASH__FN int64_t smash__round_bits(uint64_t bits, int half_away, int64_t limit)
 /* The bits of (double)x, in integers: a NaN keeps its payload and is quiet, which C leaves to the machine. */
 SMASH__FN uint64_t smash__widen_bits(float x)
 {
-    uint32_t u = smash__bits32(x), mantissa = u & 0x7FFFFFu, exponent = u >> 23 & 0xFF;
+    uint32_t u = smash__bits32(x), mantissa = u & 0x7FFFFFu;
     uint64_t sign = (uint64_t)(u >> 31) << 63;
+    int exponent = (int)(u >> 23 & 0xFF);
     if (exponent == 0xFF) return sign | (uint64_t)0x7FF << 52 | (mantissa ? (uint64_t)(mantissa | 0x400000u) << 29 : 0u);
     if (!exponent) {                                                /* subnormal, or zero */
         if (!mantissa) return sign;
         for (exponent = 1; !(mantissa >> 23); exponent--) mantissa <<= 1;
         mantissa &= 0x7FFFFFu;
     }
-    return sign | (uint64_t)(uint32_t)(exponent + 1023u - 127u) << 52 | (uint64_t)mantissa << 29;
+    return sign | (uint64_t)(exponent + 1023 - 127) << 52 | (uint64_t)mantissa << 29;
 }
 
 SMASH__DEF int32_t smash_round_half_even(float x)        { return (int32_t)smash__round_bits(smash__widen_bits(x), 0, INT32_MAX); }

@@ -82,6 +82,10 @@ suite() {
 
 valgrind_tests() { need valgrind; OUT=$tmp sh tests/valgrind.sh; }
 
+fuzz() { need clang; links clang -fsanitize=fuzzer-no-link,address; make -s fuzz T="$1" SECONDS=30; }
+
+linear() { cc -std=c99 -O2 tests/fuzz/linear.c -o "$tmp/linear" && "$tmp/linear"; }
+
 # other COMPILER FLAGS...: one that names its output in its own way
 other() { need "$1"; "$@"; }
 
@@ -174,10 +178,16 @@ section_digests() {
 section_memory() {
     step valgrind valgrind_tests
     step "clang memory" suite clang -std=c99 -g -O1 -fsanitize=memory -fno-sanitize-recover=all -fno-omit-frame-pointer
+    step "clang integer" suite clang -std=c99 -g -O1 -fsanitize=integer -fno-sanitize=unsigned-shift-base -fno-sanitize-recover=all -fsanitize-ignorelist=tests/fuzz/wraps.txt
     for cc in gcc clang; do step "$cc address, undefined, leak" suite $cc -std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer; done
 }
 
-section_fuzz() { :; }
+section_fuzz() {
+    # what the five targets share is built before they start side by side
+    if command -v clang >/dev/null 2>&1; then make -s build/fuzz/smash.o >/dev/null 2>&1; fi
+    for name in json regex safetensors config paths; do step "$name, 30 s" fuzz $name; done
+    step "10 MB hostile inputs in linear time" linear
+}
 
 section_sizes() { step "code, stack and symbols" sh tools/size.sh --check; }
 

@@ -25,7 +25,7 @@ integer='memcpy|memset|__aeabi_(u?idiv(mod)?|u?ldivmod|l(mul|lsl|lsr|asr))|__gnu
 single="$integer|__aeabi_(f(add|sub|mul|div|cmp(eq|ge|gt|le|lt|un))|f2u?[il]z|u?[il]2f)"
 double="$single|__aeabi_(d(add|sub|mul|div|cmp(eq|ge|gt|le|lt|un))|d2u?[il]z|u?[il]2d|d2f|f2d)"
 # The same for the whole library on a machine with an operating system; __cpu_model is the compiler's own check of the CPU.
-hosted='malloc|realloc|free|memcpy|memset|memmove|memcmp|strlen|fread|fwrite|fseek|ftell|__cpu_model|_GLOBAL_OFFSET_TABLE_'
+hosted='malloc|realloc|free|memcpy|memset|memmove|memcmp|strcmp|strlen|fread|fwrite|fseek|ftell|__cpu_model|_GLOBAL_OFFSET_TABLE_'
 
 # symbols NM OBJECT ALLOWED WHAT: asks for nothing else, and offers nothing but smash_
 symbols() {
