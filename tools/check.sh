@@ -2,7 +2,7 @@
 # The wide ring: the same bytes from every compiler, CPU, core and byte order, no warning anywhere, memory and undefined
 # behaviour watched, readers fuzzed, sizes and documents held to what they say.
 #
-#   sh tools/check.sh [--strict] [SECTION...]     sections: warnings digests memory fuzz sizes docs; none named: all
+#   sh tools/check.sh [--strict] [SECTION...]     sections: memory fuzz digests warnings sizes docs; none named: all
 #
 # Run it from the root of the repository, after make (`make check` does both). A step whose tool is missing is skipped, and
 # that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
@@ -78,6 +78,10 @@ suite() {
         "$@" -I. -DSMASH_COMMAND="\"$command\"" -DDIR="\"$tmp/cli\"" "$source" $implementation -o "$tmp/test" -pthread || return 1
         "$tmp/test" >"$tmp/said" 2>&1 || { echo "$source:"; head -n 40 "$tmp/said"; return 1; }
     done
+    for name in json regex safetensors config paths; do
+        "$@" -I. tests/fuzz/fuzz_$name.c tests/fuzz/fuzz_main.c "$tmp/impl.o" -o "$tmp/test" || return 1
+        "$tmp/test" tests/fuzz/corpus/$name >"$tmp/said" 2>&1 || { echo "corpus of $name:"; head -n 40 "$tmp/said"; return 1; }
+    done
 }
 
 valgrind_tests() { need valgrind; OUT=$tmp sh tests/valgrind.sh; }
@@ -102,6 +106,7 @@ section_warnings() {
     for cc in gcc clang; do
         for o in -O0 -O2 -O3; do step "$cc $o" compile $cc -std=c99 $o $warnings $c_only -c tests/smash_impl.c; done
         for tool in smash bench; do step "$cc tools/$tool.c" compile $cc -std=c99 -O2 $warnings -pthread tools/$tool.c; done
+        for source in tests/fuzz/*.c tests/firmware/main.c tests/firmware/mem.c; do step "$cc $source" compile $cc -std=c99 -O0 $warnings -I. -c "$source"; done
     done
     for cxx in g++ clang++; do
         for o in -O0 -O2; do step "$cxx $o" compile $cxx -x c++ -std=c++17 $o $warnings -c tests/smash_impl.c; done
@@ -228,7 +233,7 @@ fi
 
 strict=0
 if [ "${1-}" = --strict ]; then strict=1; shift; fi
-[ $# -gt 0 ] || set -- warnings digests memory fuzz sizes docs
+[ $# -gt 0 ] || set -- memory fuzz digests warnings sizes docs
 rm -rf "$dir"
 mkdir -p "$dir/steps" "$dir/work"
 count=0 begun=$(date +%s)
