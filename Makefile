@@ -1,7 +1,7 @@
 # make            the command, ./smash
 # make demo       compress a small real model and count what it still gets right
 # make test       everything that needs only a C compiler and make
-# make check      the wide ring: compilers, warnings, sanitizers, symbols
+# make check      the wide ring: the same bytes everywhere, warnings, memory, fuzzing, sizes, documents
 # make fuzz T=json [SECONDS=60]     look for inputs that break a promise; T is json, regex, safetensors, config or paths
 # make bench      speeds beside what the memory of this machine allows
 # make install    to PREFIX
@@ -72,7 +72,7 @@ build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build/examples
 	$(COMPILE) $< -o $@ $(LDFLAGS)
 
-check: smash
+check: smash build/digits
 	@sh tools/check.sh
 
 bench: build/bench

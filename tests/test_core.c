@@ -315,7 +315,7 @@ static void test_math(void)
             if (error > worst) worst = error;
             CHECK(error < tables[t].bound, "%s(%.17g) = %.17g, exact is %.17g: %.3f ulp", tables[t].name, x, y, want, error);
         }
-        if (getenv("SMASH_TEST_VERBOSE")) printf("%s: %.4f ulp\n", tables[t].name, worst);
+        if (getenv("TEST_VERBOSE")) printf("%s: %.4f ulp\n", tables[t].name, worst);
     }
     for (i = 0; i < COUNT_OF(edges); i++)
         CHECK(bits_of(tables[edges[i].f].f(double_of(edges[i].x))) == edges[i].y, "%s, edge %d: %.17g", tables[edges[i].f].name, (int)i, tables[edges[i].f].f(double_of(edges[i].x)));

@@ -819,33 +819,6 @@ static void test_row(const row *r)
     end(r);
 }
 
-/* Every function whose comment in smash.h speaks of NOMEM or IO has a row. */
-static void test_complete(void)
-{
-    static char s[1 << 19];
-    FILE *header = fopen("smash.h", "rb");
-    size_t bytes = header ? fread(s, 1, sizeof s - 1, header) : 0, found = 0, i;
-    char *p, *comment, *end_of_comment;
-    CHECK(bytes > 100000, "smash.h cannot be read; run the tests from the root of the repository");
-    if (header) fclose(header);
-    s[bytes] = '\0';
-    p = strstr(s, ">>impl\n");
-    if (p) *p = '\0';
-    for (p = s; (comment = strstr(p, "\n/* ")) != NULL && (end_of_comment = strstr(comment, "*/\n")) != NULL; p = end_of_comment) {
-        char *open = strchr(end_of_comment, '('), *name = open;
-        *end_of_comment = '\0';
-        if (strncmp(end_of_comment + 3, "SMASH_API", 9) || strstr(comment, "fails never") || (!strstr(comment, "NOMEM") && !strstr(comment, " IO"))) { *end_of_comment++ = '*'; continue; }
-        end_of_comment++;
-        *open = '\0';
-        while (name[-1] == '_' || (name[-1] >= 'a' && name[-1] <= 'z') || (name[-1] >= '0' && name[-1] <= '9')) name--;
-        for (i = 0; i < COUNT_OF(rows) && strcmp(rows[i].name, name); i++) { }
-        CHECK(i < COUNT_OF(rows), "%s has no row", name);
-        found++;
-        *open = '(';
-    }
-    CHECK(found > 20, "%zu functions", found);
-}
-
 /* The files the rows read: one of floats, and what becomes of it */
 static void make_files(void)
 {
@@ -882,6 +855,5 @@ int main(void)
     for (i = 0; i < COUNT_OF(rows); i++) test_row(&rows[i]);
     for (i = 0; i < TENSORS; i++) free(views[i].data);
     smash_arena_release(&kept);
-    test_complete();
     return test_done();
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# The tests and every command line of test_cli under valgrind: no invalid access, no number from nowhere, nothing left behind.
+# Tests and the command lines of test_cli under valgrind: no invalid access, no number from nowhere, nothing left behind.
 # Not the tests whose brute force takes minutes here: the sanitizers see those.
 set -eu
 dir=${OUT:-build/valgrind}
-watch="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all"
+watch="valgrind -q --log-file=$dir/log.%p --error-exitcode=9 --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all"
+rm -rf "$dir"
 mkdir -p "$dir"
 cc -std=c99 -g -O1 -I. -c tests/smash_impl.c -o "$dir/smash_impl.o"
 cc -std=c99 -g -O1 tools/smash.c -o "$dir/smash" -pthread
@@ -18,4 +19,5 @@ for line in "selftest" "selftest --threads 3" "algorithms" "inspect $m" "compres
     # shellcheck disable=SC2086
     $watch "$dir/smash" $line >/dev/null
 done
+if cat "$dir"/log.* | grep .; then exit 1; fi          # in the middle of a pipe, the exit status would be lost
 echo "valgrind: nothing found"

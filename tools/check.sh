@@ -4,13 +4,14 @@
 #
 #   sh tools/check.sh [--strict] [SECTION...]     sections: memory fuzz digests warnings sizes docs; none named: all
 #
-# Run it from the root of the repository, after make (`make check` does both). A step whose tool is missing is skipped, and
+# Run it from the root of the repository, after `make smash build/digits` (`make check` does both). A step whose tool is missing is skipped, and
 # that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
 # a step that failed is shown; logs and programs stay in build/check.
 set -u
 dir=build/check
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-qual -Wcast-align -Wundef -Wformat=2 -Werror"
 c_only="-Wmissing-prototypes"
+fuzzed=$(for f in tests/fuzz/fuzz_*.c; do f=${f#tests/fuzz/fuzz_}; f=${f%.c}; [ "$f" = main ] || echo "$f"; done)
 
 # ---- what a step may be: each is a shell function, runs in its own process, is silent if all is well, ends 0, 1 or 77 ----
 
@@ -55,30 +56,41 @@ digest() {
 # digest_of COMPILER FLAGS...: the same from the small program
 digest_of() { need "$1"; links "$@"; "$@" -I. tests/selftest.c -o "$tmp/selftest" && same "$("$tmp/selftest" 2>&1)"; }
 
-# target NAME OPT: a board or a foreign CPU; those without the upper layers end with the line layer0
+# float_digest COMPILER FLAGS...: the build without double agrees on the one section it has
+float_digest() {
+    need "$1"
+    "$@" -DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0 -I. tests/selftest.c -o "$tmp/selftest" || return 1
+    [ "$("$tmp/selftest")" = "$(grep '^float ' tests/golden/selftest.txt)" ] || { "$tmp/selftest"; echo "differs"; return 1; }
+}
+
+# target NAME OPT: a board or a foreign CPU; boards without -full end with the line layer0, those with -float have only that line
 target() {
     OUT=$tmp OPT=$2 sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
     status=$?
     if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
     grep -v '^#' "$tmp/said" >"$tmp/digests"
-    n=$(wc -l <"$tmp/digests")
-    if [ "$n" -lt 5 ] || ! head -n "$n" tests/golden/selftest.txt | cmp -s - "$tmp/digests"; then cat "$tmp/said"; return 1; fi
+    case $1 in
+    *-float)                    grep '^float ' tests/golden/selftest.txt ;;
+    m0 | m3 | m4f | m7 | m33 | m55) sed '/^layer0 /q' tests/golden/selftest.txt ;;
+    *)                          cat tests/golden/selftest.txt ;;
+    esac | cmp -s - "$tmp/digests" || { cat "$tmp/said"; return 1; }
 }
 
 # suite COMPILER FLAGS...: every test program, every example and the command under these flags
 suite() {
     need "$1"; links "$@"
-    # MemorySanitizer of clang 14 does not know that stat() writes, so the command itself goes without
-    case $* in *sanitize=memory*) command=./smash ;; *) command=$tmp/smash; "$@" tools/smash.c -o "$command" -pthread || return 1 ;; esac
+    # MemorySanitizer of clang 14 does not know that stat() writes, so the command goes without it
+    case $* in *sanitize=memory*) command= ;; *) command=$tmp/smash; "$@" tools/smash.c -o "$command" -pthread || return 1 ;; esac
     "$@" -I. -c tests/smash_impl.c -o "$tmp/impl.o" || return 1
     export ASAN_OPTIONS=detect_leaks=1
     for source in tests/test_*.c examples/[0-9]*.c; do
+        [ "$command" ] || [ $source != tests/test_cli.c ] || continue
         implementation=; case $source in tests/*) implementation=$tmp/impl.o ;; esac
         # shellcheck disable=SC2086
         "$@" -I. -DSMASH_COMMAND="\"$command\"" -DDIR="\"$tmp/cli\"" "$source" $implementation -o "$tmp/test" -pthread || return 1
         "$tmp/test" >"$tmp/said" 2>&1 || { echo "$source:"; head -n 40 "$tmp/said"; return 1; }
     done
-    for name in json regex safetensors config paths; do
+    for name in $fuzzed; do
         "$@" -I. tests/fuzz/fuzz_$name.c tests/fuzz/fuzz_main.c "$tmp/impl.o" -o "$tmp/test" || return 1
         "$tmp/test" tests/fuzz/corpus/$name >"$tmp/said" 2>&1 || { echo "corpus of $name:"; head -n 40 "$tmp/said"; return 1; }
     done
@@ -115,8 +127,8 @@ section_warnings() {
     step tcc compile tcc -Wall -Werror -c tests/smash_impl.c
     step musl-gcc compile musl-gcc -std=c99 -O2 $warnings -c tests/smash_impl.c
     step "gcc -m32" compile gcc -m32 -msse2 -mfpmath=sse -std=c99 -O2 $warnings $c_only -c tests/smash_impl.c
-    step "clang-cl /W4, x86-64" other clang-cl-14 /W4 /WX --target=x86_64-pc-windows-msvc /U__clang__ -Xclang -ffreestanding -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1 /c tests/smash_impl.c "/Fo$dir/clang-cl.obj"
-    step "clang-cl /W4, x86, C++" other clang-cl-14 /W4 /WX /TP /arch:SSE2 --target=i686-pc-windows-msvc /U__clang__ -Xclang -ffreestanding -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1 /c tests/smash_impl.c "/Fo$dir/clang-cl32.obj"
+    step "clang-cl /W4, x86-64" other clang --driver-mode=cl /W4 /WX --target=x86_64-pc-windows-msvc /U__clang__ -Xclang -ffreestanding -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1 /c tests/smash_impl.c "/Fo$dir/clang-cl.obj"
+    step "clang-cl /W4, x86, C++" other clang --driver-mode=cl /W4 /WX /TP /arch:SSE2 --target=i686-pc-windows-msvc /U__clang__ -Xclang -ffreestanding -DSMASH_NO_STDLIB=1 -DSMASH_NO_STDIO=1 /c tests/smash_impl.c "/Fo$dir/clang-cl32.obj"
     step "mingw tools/smash.c" compile x86_64-w64-mingw32-gcc -std=c99 -O2 $warnings tools/smash.c
     for one in smash_impl.c compile/two_tu_a.c compile/static_twice_a.c; do
         step "nvcc $one" compile nvcc -x cu -I. -Werror all-warnings -Xcompiler -Wall,-Wextra,-Wconversion,-Wsign-conversion,-Wshadow,-Wcast-qual,-Wformat=2 -c tests/$one
@@ -127,7 +139,7 @@ section_warnings() {
                 "SMASH_NO_CONFIG smash_config_|smash_run" "SMASH_NO_ALGO smash_run|smash_builtins" "SMASH_NO_SELFTEST smash_selftest" \
                 "SMASH_NO_DOUBLE smash_exp|smash_mask_make|smash_quant_measure|smash_json_" "SMASH_ONLY_LAYER0 smash_json_|smash_regex_|smash_model_" \
                 "SMASH_NO_STDLIB malloc|realloc|smash_allocator_libc" "SMASH_NO_STDIO fopen|fread|smash_io_file" "SMASH_NO_MESSAGES smash__vformat" \
-                "SMASH_NO_SIMD smash__.*_avx" "SMASH_STATIC smash__none"; do
+                "SMASH_NO_SIMD smash__.*_avx" "SMASH_STATIC T smash_"; do
         macro=${gate%% *}
         step "gcc $macro" gate "$macro" "${gate#* }" gcc -std=c99 -O0 -ffreestanding $warnings $c_only
         step "clang++ $macro" gate "$macro" "${gate#* }" clang++ -x c++ -std=c++17 -O0 -ffreestanding $warnings
@@ -163,15 +175,17 @@ section_digests() {
         step "clang++ $flags" digest_of clang++ -x c++ -std=c++17 $flags
     done
     step tcc digest "1 2 7" tcc
+    step "SMASH_NO_DOUBLE" float_digest gcc -std=c99 -O2
     step "musl-gcc -static" digest "1 2 7" musl-gcc -std=c99 -O2 -static
     for flags in "-O0" "-O2 -mfpmath=387" "-O3 -march=native -mfpmath=387 -std=gnu11 -ffp-contract=fast" "-O2 -mno-sse"; do step "gcc -m32 $flags (x87)" digest "1 7" gcc -m32 $flags; done
     step "g++ -m32 -O2 -mfpmath=387 (x87)" digest_of g++ -x c++ -m32 -O2 -mfpmath=387
     for cc in gcc clang; do step "$cc -m32 -msse2" digest "1 7" $cc -m32 -O2 -msse2 -mfpmath=sse; done
     for cc in gcc clang; do for flags in -ffast-math -Ofast; do step "$cc $flags is refused" refuse $cc $flags; done; done
-    step "gcc -m32 -march=pentium is refused" refuse gcc -m32 -march=pentium
+    for cpu in i386 pentium athlon; do step "gcc -m32 -march=$cpu is refused" refuse gcc -m32 -march=$cpu; done
     step "clang -m32 -mno-sse2 is refused" refuse clang -m32 -mno-sse2
     for board in m0 m3 m4f m7 m33 m55; do
         for o in -Os "-O3 -ffp-contract=fast"; do step "Cortex-$board $o" target $board "$o"; done
+        step "Cortex-$board SMASH_NO_DOUBLE" target $board-float -Os
         [ $board = m0 ] || step "Cortex-$board all sections" target $board-full -O2
     done
     for cpu in aarch64 riscv64 ppc64; do
@@ -190,7 +204,7 @@ section_memory() {
 section_fuzz() {
     # what the five targets share is built before they start side by side
     if command -v clang >/dev/null 2>&1; then make -s build/fuzz/smash.o >/dev/null 2>&1; fi
-    for name in json regex safetensors config paths; do step "$name, 30 s" fuzz $name; done
+    for name in $fuzzed; do step "$name, 30 s" fuzz $name; done
     step "10 MB hostile inputs in linear time" linear
 }
 

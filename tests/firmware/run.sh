@@ -1,7 +1,8 @@
 #!/bin/sh
 # The self test on another machine: `sh tests/firmware/run.sh TARGET`, from the root of the repository. Prints what
 # `smash selftest` prints, then lines that start with # and say what it took. m0 .. m55 run layer 0 in 8 KiB of scratch and
-# 4 KiB of stack; m3-full .. m55-full and all others run everything in 4 MiB.
+# 4 KiB of stack, m0-float .. m55-float what SMASH_NO_DOUBLE leaves of it; m3-full .. m55-full and all others run everything
+# in 4 MiB.
 # Exit status: 0 done, 1 failed, 2 no such target, 77 a tool is missing.
 #   OPT=-O3      how to optimise (boards: -Os, others: -O2)
 #   EXTRA=...    more flags for the compiler
@@ -24,12 +25,15 @@ board() {
     need arm-none-eabi-gcc gcc-arm-none-eabi
     need qemu-system-arm qemu-system-arm
     size="-DSMASH_ONLY_LAYER0=1 -DSMASH_NO_SELFTEST=0" stack_bytes=4K
-    case $target in *-full) size=$everything ram=$big ram_bytes=8M stack_bytes=64K ;; esac
+    case $target in
+    *-full)  size=$everything ram=$big ram_bytes=8M stack_bytes=64K ;;
+    *-float) size="-DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0" ;;
+    esac
     # shellcheck disable=SC2086
     arm-none-eabi-gcc -mthumb "$@" $flags ${OPT:--Os} ${EXTRA:-} $size -ffunction-sections -fdata-sections -fno-tree-loop-distribute-patterns \
         $here/main.c $here/boot.c $here/mem.c -nostartfiles -nostdlib -Wl,--gc-sections -Wl,--defsym=code_origin=$code,--defsym=code_bytes=256K \
         -Wl,--defsym=ram_origin=$ram,--defsym=ram_bytes=$ram_bytes,--defsym=stack_bytes=$stack_bytes -T $here/board.ld -lgcc -o "$dir/$target.elf"
-    timeout 60 qemu-system-arm -M "$machine" -nographic -monitor none -serial none -chardev stdio,id=out \
+    timeout 300 qemu-system-arm -M "$machine" -nographic -monitor none -serial none -chardev stdio,id=out \
         -semihosting-config enable=on,target=native,chardev=out -kernel "$dir/$target.elf" </dev/null
     arm-none-eabi-size "$dir/$target.elf" | awk 'NR == 2 {print "# code " $1 " bytes, data " $2 " bytes"}'
 }
@@ -43,7 +47,7 @@ linux() {
     # shellcheck disable=SC2086
     clang --target="$triple" "$@" $flags ${OPT:--O2} ${EXTRA:-} $everything -fno-pic -fno-stack-protector \
         $here/main.c $here/linux.c $here/mem.c -nostdlib -static -fuse-ld=lld -o "$dir/$target"
-    timeout 60 "qemu-$cpu-static" "$dir/$target" </dev/null
+    timeout 300 "qemu-$cpu-static" "$dir/$target" </dev/null
 }
 
 wasm() {
@@ -53,18 +57,18 @@ wasm() {
     # shellcheck disable=SC2086
     clang --target=wasm32 "$@" $flags ${OPT:--O2} ${EXTRA:-} $everything $here/main.c $here/mem.c $here/wide.c -nostdlib \
         -Wl,--no-entry,--export=main,--allow-undefined -o "$dir/$target.wasm"
-    timeout 60 node $here/wasm.mjs "$dir/$target.wasm"
+    timeout 300 node $here/wasm.mjs "$dir/$target.wasm"
 }
 
 case $target in
-m0)             ram_bytes=16K                                   # all that a micro:bit has
+m0 | m0-float)  ram_bytes=16K                                   # all that a micro:bit has
                 board microbit 0x20000000 none -mcpu=cortex-m0 ;;
-m3 | m3-full)   board mps2-an385 0x20000000 0x21000000 -mcpu=cortex-m3 ;;
-m4f | m4f-full) board mps2-an386 0x20000000 0x21000000 -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 ;;
-m7 | m7-full)   board mps2-an500 0x20000000 0x60000000 -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 ;;
-m33 | m33-full) code=0x10000000                                 # the secure side of its memory
+m3 | m3-full | m3-float) board mps2-an385 0x20000000 0x21000000 -mcpu=cortex-m3 ;;
+m4f | m4f-full | m4f-float) board mps2-an386 0x20000000 0x21000000 -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 ;;
+m7 | m7-full | m7-float) board mps2-an500 0x20000000 0x60000000 -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 ;;
+m33 | m33-full | m33-float) code=0x10000000                                 # the secure side of its memory
                 board mps2-an505 0x38000000 0x80000000 -mcpu=cortex-m33 -mfloat-abi=hard -mfpu=fpv5-sp-d16 ;;
-m55 | m55-full) board mps3-an547 0x20000000 0x60000000 -mcpu=cortex-m55 -mfloat-abi=hard ;;
+m55 | m55-full | m55-float) board mps3-an547 0x20000000 0x60000000 -mcpu=cortex-m55 -mfloat-abi=hard ;;
 aarch64)        linux aarch64 aarch64-linux-gnu ;;
 armhf)          need arm-none-eabi-gcc gcc-arm-none-eabi        # for its 64-bit arithmetic
                 linux arm armv7-linux-gnueabihf -mcpu=cortex-a7 -mfpu=neon-vfpv4 \
@@ -76,7 +80,7 @@ mips)           linux mips mips-linux-gnu -mips32r2 $here/wide.c ;;
 i386)           linux i386 i386-linux-gnu -msse2 -mfpmath=sse -DSMASH_NO_SIMD=1 $here/wide.c ;;
 wasm)           wasm ;;
 wasm-simd)      wasm -msimd128 ;;
-*)              echo "no target \"$target\": m0 m3 m4f m7 m33 m55 m3-full m4f-full m7-full m33-full m55-full"
+*)              echo "no target \"$target\": m0 m3 m4f m7 m33 m55 m3-full m4f-full m7-full m33-full m55-full, m0-float .. m55-float"
                 echo "aarch64 armhf riscv64 ppc64 ppc mips i386 wasm wasm-simd"
                 exit 2 ;;
 esac

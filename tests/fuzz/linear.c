@@ -1,5 +1,5 @@
-/* Hostile inputs of 10 MB for every call that takes bytes from strangers: none may take more than a second, nor much more
- * than ten times what 1 MB of it takes. Prints a table; 1 if a promise is broken. Measures, so it is no part of `make test`:
+/* Hostile inputs of 10 MB for every call that takes bytes from strangers: none may take more than a second, and ten times
+ * the bytes no more than 25 times as long. Prints a table; 1 if a promise is broken. Measures, so it is no part of `make test`:
  *   cc -std=c99 -O2 tests/fuzz/linear.c -o linear && ./linear */
 #define SMASH_IMPLEMENTATION
 #include "../../smash.h"
