@@ -9701,7 +9701,7 @@ SMASH__FN smash_err smash__note_err(smash__test *t, smash_err err)
 
 /* ---- inputs ---- */
 
-/* Kinds of numbers: common ones; few different ones, so that scores tie, with both zeros; denormals; any finite bits;
+/* Kinds of numbers: around 1, with all bits of the mantissa; few different ones, so that scores tie, with both zeros; denormals; any finite bits;
  * any bits. Integers: below 8, below 2, any. */
 enum { SMASH__COMMON = 0, SMASH__TIES = 1, SMASH__DENORMAL = 2, SMASH__FINITE = 3, SMASH__ANY = 4 };
 
@@ -9710,18 +9710,19 @@ SMASH__FN SMASH__NOINLINE void smash__test_fill(smash__test *t, const smash_tens
     smash_tensor raw = smash__raw(x);
     unsigned bits = smash_dtype_bits(x->dtype), mantissa = x->dtype == SMASH_F64 ? 52 : x->dtype == SMASH_F32 ? 23 : x->dtype == SMASH_F16 ? 10 : 7;
     int is_float = smash__dtype(x->dtype)->kind & SMASH__FLOAT;
-    uint64_t all = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1, top = (uint64_t)1 << (bits - 1), infinity = (all ^ top) >> mantissa << mantissa;
+    uint64_t all = bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1, top = (uint64_t)1 << (bits - 1), one = (uint64_t)1 << mantissa, infinity = (all ^ top) / one * one;
     size_t n = 0, i;
     smash_tensor_count(x, &n);
     for (i = 0; i < n; i++) {
         uint64_t r = smash_random(&t->rng), u = smash_random(&t->rng) & all;
-        if (is_float && kind <= SMASH__TIES) {                          /* a 16-bit integer times one of 8 powers of two; a half of -4..3 */
-            float f = kind ? (float)((int)(r & 7) - 4) * 0.5f : (float)((int32_t)(r & 0xFFFF) - 32768) * smash__float32((109u + (uint32_t)(r >> 40 & 7)) << 23);
+        if (is_float && kind == SMASH__TIES) {                          /* halves from -2 to 1.5 */
+            float f = (float)((int)(r & 7) - 4) * 0.5f;
             smash__store_f32(x, i, 1, &f);
-            if (kind && f == 0 && r >> 63) smash__set_int(&raw, i, top, 0);     /* -0 */
+            if (f == 0 && r >> 63) smash__set_int(&raw, i, top, 0);             /* -0 */
             continue;
         }
-        if (is_float && kind == SMASH__DENORMAL) u &= top | (((uint64_t)1 << mantissa) - 1);
+        if (is_float && kind == SMASH__COMMON) u = (u & (top | one - 1)) | ((infinity >> 1 & infinity) / one - (r & 7)) * one;
+        else if (is_float && kind == SMASH__DENORMAL) u &= top | (one - 1);
         else if (is_float && kind == SMASH__FINITE) u &= (u & infinity) == infinity ? ~infinity | infinity >> 1 : all;
         else if (!is_float && kind == SMASH__COMMON) u &= 7;
         else if (!is_float && kind == SMASH__TIES) u &= 1;

@@ -18,8 +18,10 @@ static int test_passed, test_failed;
 /* The call must return this code; on failure prints what came instead and the message in ctx. */
 #define CHECK_ERR(ctx, call, want, ...) do { \
     smash_err test_got; \
+    smash_arena_mark test_mark = smash_arena_get_mark(&(ctx)->scratch); \
     smash_ctx_reset(ctx); \
     test_got = (call); \
+    if (test_got && test_mark.block == (ctx)->scratch.block && test_mark.used != (ctx)->scratch.used) { test_failed++; printf("%s:%d: FAILED %s keeps scratch\n", __FILE__, __LINE__, #call); } \
     if (test_got == (want)) test_passed++; \
     else { test_failed++; printf("%s:%d: FAILED %s: got %s, want %s (%s): ", __FILE__, __LINE__, #call, smash_err_name(test_got), \
                                  smash_err_name(want), (ctx)->message); printf(__VA_ARGS__); printf("\n"); fflush(stdout); } \

@@ -263,8 +263,7 @@ static void test_resolved(void)
 {
     static const char *const configs[] = {
         "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_granularity\": \"out_channel\"}",
-        "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"back\", -1]},"
-        " {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": [1]}}}]}",
+        "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"back\", -1]}, {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": [1]}}}]}",
         "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
     };
     size_t i;

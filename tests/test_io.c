@@ -119,6 +119,20 @@ static void test_verdicts(void)
     CHECK(test_alloc_live == 0, "%zu blocks leaked", test_alloc_live);
 }
 
+/* A dim that size_t cannot hold, in a tensor without numbers: refused where size_t has 32 bits */
+static void test_wide_dim(void)
+{
+    size_t bytes = make_file("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,0],\"data_offsets\":[0,0]}}", 0);
+    smash_io io = smash_io_memory(made, bytes);
+    smash_ctx ctx;
+    smash_arena arena;
+    smash_model model;
+    test_ctx(&ctx);
+    smash_arena_init(&arena, NULL, 0, &test_allocator);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &model), sizeof(size_t) > 4 ? SMASH_OK : SMASH_ERR_LIMIT, "2^32 x 0");
+    smash_arena_release(&arena);
+}
+
 /* Every prefix of a good file, and every single byte of one changed: an answer, and nothing out of bounds or kept. */
 static void test_damage(void)
 {
@@ -728,6 +742,7 @@ static void test_stdio(void)
 int main(void)
 {
     test_verdicts();
+    test_wide_dim();
     test_damage();
     test_contents();
     test_module_types();

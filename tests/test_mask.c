@@ -859,6 +859,20 @@ static void test_nonfinite(void)
 }
 
 /* Scratch of exactly the size that was asked for is enough, one byte less is refused. */
+/* A tensor that fits the address space, whose scratch does not */
+static void test_scratch_overflow(void)
+{
+    const size_t many = SIZE_MAX / 8;
+    smash_tensor w = smash_tensor_view(SMASH_F32, NULL, 0, 1, &many);
+    smash_mask_desc d = SMASH_ZERO;
+    smash_ctx ctx;
+    size_t bytes = 77;
+    smash_ctx_init(&ctx);
+    d.metric = SMASH_METRIC_FPGM;
+    CHECK_ERR(&ctx, smash_mask_bytes(&ctx, &d, &w, &bytes), SMASH_ERR_OVERFLOW, "64 bytes a block");
+    CHECK(bytes == 77, "bytes were set");
+}
+
 static void test_scratch(void)
 {
     static const struct { size_t shape[2]; int32_t block[2]; } rows[] = {
@@ -953,6 +967,7 @@ int main(void)
     test_align();
     test_errors();
     test_nonfinite();
+    test_scratch_overflow();
     test_scratch();
     test_defaults();
     return test_done();

@@ -63,6 +63,14 @@ float_digest() {
     [ "$("$tmp/selftest")" = "$(grep '^float ' tests/golden/selftest.txt)" ] || { "$tmp/selftest"; echo "differs"; return 1; }
 }
 
+# fused: with contraction on, only the kernels whose products are exact may use the fused multiply-add
+fused() {
+    need gcc; need objdump
+    [ "$(uname -m)" = x86_64 ] || { echo "this machine has no x86-64 compiler"; exit 77; }
+    gcc -std=gnu11 -O2 -mfma -ffp-contract=fast -I. -c tests/smash_impl.c -o "$tmp/fused.o" || return 1
+    ! objdump -d "$tmp/fused.o" | awk '/^[0-9a-f]+ <.*>:/ {f = $2}  /vfn?m(add|sub)/ {print f}' | sort -u | grep -vE 'smash__(distance_(f32|few)|lanes_(distance|square)|rows_square)'
+}
+
 # target NAME OPT: a board or a foreign CPU; boards without -full end with the line layer0, those with -float have only that line
 target() {
     OUT=$tmp OPT=$2 sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
@@ -118,6 +126,7 @@ section_warnings() {
     for cc in gcc clang; do
         for o in -O0 -O2 -O3; do step "$cc $o" compile $cc -std=c99 $o $warnings $c_only -c tests/smash_impl.c; done
         for tool in smash bench; do step "$cc tools/$tool.c" compile $cc -std=c99 -O2 $warnings -pthread tools/$tool.c; done
+        for source in tests/test_*.c; do step "$cc $source" compile $cc -std=c99 -O0 -Wall -Wextra -Werror -I. -c "$source"; done
         for source in tests/fuzz/*.c tests/firmware/main.c tests/firmware/mem.c; do step "$cc $source" compile $cc -std=c99 -O0 $warnings -I. -c "$source"; done
     done
     for cxx in g++ clang++; do
@@ -176,6 +185,7 @@ section_digests() {
         step "clang++ $flags" digest_of clang++ -x c++ -std=c++17 $flags
     done
     step tcc digest "1 2 7" tcc
+    step "no inexact product is fused" fused
     step "SMASH_NO_DOUBLE" float_digest gcc -std=c99 -O2
     step "musl-gcc -static" digest "1 2 7" musl-gcc -std=c99 -O2 -static
     for flags in "-O0" "-O2 -mfpmath=387" "-O3 -march=native -mfpmath=387 -std=gnu11 -ffp-contract=fast" "-O2 -mno-sse"; do step "gcc -m32 $flags (x87)" digest "1 7" gcc -m32 $flags; done
@@ -199,6 +209,7 @@ section_memory() {
     step valgrind valgrind_tests
     step "clang memory" suite clang -std=c99 -g -O1 -fsanitize=memory -fno-sanitize-recover=all -fno-omit-frame-pointer
     step "clang integer" suite clang -std=c99 -g -O1 -fsanitize=integer -fno-sanitize=unsigned-shift-base -fno-sanitize-recover=all -fsanitize-ignorelist=tests/fuzz/wraps.txt
+    step "gcc -m32: 32-bit sizes" suite gcc -m32 -msse2 -mfpmath=sse -std=c99 -O1
     for cc in gcc clang; do step "$cc address, undefined, leak" suite $cc -std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer; done
 }
 

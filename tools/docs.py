@@ -198,6 +198,9 @@ def check_commands(path, line, text):
 def check_blocks(path, folder):
     text = read(path)
     blocks = [(m.group(1), m.group(2), line_of(text, m.start())) for m in re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M)]
+    fences = [line_of(text, m.start()) for m in re.finditer(r"^\s*```", text, re.M)]
+    if len(fences) != 2 * len(blocks):
+        fail(path, fences[0], f"{len(fences)} lines with ``` and {len(blocks)} blocks: one of them is mistyped, and would not be checked")
     for i, (kind, body, line) in enumerate(blocks):
         if kind == "c":
             behind = blocks[i + 1] if i + 1 < len(blocks) else ("", "", 0)

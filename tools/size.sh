@@ -122,8 +122,13 @@ cat "$dir/sizes.txt"
 
 if command -v gcc >/dev/null 2>&1; then
     for option in -fbuiltin -fno-builtin; do
-        gcc -std=c99 -O2 $option -fno-stack-protector -U_FORTIFY_SOURCE -fstack-usage -I. -c tests/smash_impl.c -o "$dir/host.o" || fail "gcc -O2 $option does not compile"
+        gcc -std=c99 -O2 $option -fno-pic -fno-pie -fno-stack-protector -U_FORTIFY_SOURCE -fstack-usage -I. -c tests/smash_impl.c -o "$dir/host.o" || fail "gcc -O2 $option does not compile"
         symbols nm "$dir/host.o" "$hosted" "the whole library (gcc -O2 $option)"
+    done
+    written=$(size -A "$dir/host.o" | awk '$1 ~ /^\.(data|bss|tdata|tbss)/ {n += $2} END {print n + 0}')
+    [ "$written" -eq 0 ] || fail "the whole library has $written bytes that can be written to"
+    for name in malloc realloc free; do
+        [ "$(grep -cE "[^a-z_]$name\(" smash.h)" -eq 1 ] || fail "smash.h calls $name in more places than smash_allocator_libc()"
     done
     here=$(frame "$dir/host.su" 2048 "the whole library (gcc -O2)")
     printf '\nall sections, %s -O2: largest stack frame %s bytes, in %s\n' "$(gcc -dumpmachine)" "${here%% *}" "${here#* }"

@@ -142,6 +142,7 @@ static const hostile lenient[] = {
 
 static const hostile headers[] = {
     { "tensors", "{", "\"#.weight\":" EMPTY_TENSOR ",", "\"z\":" EMPTY_TENSOR "}" },
+    { "tensors, not in order", "{", "\"b#\":" EMPTY_TENSOR ",\"a#\":" EMPTY_TENSOR ",", "\"z\":" EMPTY_TENSOR "}" },
     { "tensors of one module", "{", "\"m.#\":" EMPTY_TENSOR ",", "\"z\":" EMPTY_TENSOR "}" },
     { "names of many parts", "{", "\"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.#\":" EMPTY_TENSOR ",", "\"z\":" EMPTY_TENSOR "}" },
     { "long names", "{", "\"~~~~~~~~~~#\":" EMPTY_TENSOR ",", "\"z\":" EMPTY_TENSOR "}" },
