@@ -9721,7 +9721,7 @@ SMASH__FN SMASH__NOINLINE void smash__test_fill(smash__test *t, const smash_tens
             if (f == 0 && r >> 63) smash__set_int(&raw, i, top, 0);             /* -0 */
             continue;
         }
-        if (is_float && kind == SMASH__COMMON) u = (u & (top | one - 1)) | ((infinity >> 1 & infinity) / one - (r & 7)) * one;
+        if (is_float && kind == SMASH__COMMON) u = (u & (top | (one - 1))) | ((infinity >> 1 & infinity) / one - (r & 7)) * one;
         else if (is_float && kind == SMASH__DENORMAL) u &= top | (one - 1);
         else if (is_float && kind == SMASH__FINITE) u &= (u & infinity) == infinity ? ~infinity | infinity >> 1 : all;
         else if (!is_float && kind == SMASH__COMMON) u &= 7;

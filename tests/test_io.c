@@ -55,9 +55,14 @@ static const char one_tensor[] = "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data
 
 /* ---- reading: the verdict of the reference, how ever the file comes ---- */
 
+/* Rows with a dim that size_t cannot hold where it has 32 bits: there this limit comes first. */
+static int too_wide(size_t row) { return sizeof(size_t) == 4 && (strstr(st_cases[row].name, "overflow") || strstr(st_cases[row].name, "wraps")); }
+static int accepted_here(size_t row) { return st_cases[row].accepted && !st_cases[row].stricter && !too_wide(row); }
+static const char *code_here(size_t row) { return too_wide(row) ? "st_limit" : st_cases[row].code; }
+
 static void check_verdict(size_t row, const smash_io *io, const char *how)
 {
-    const int good = st_cases[row].accepted && !st_cases[row].stricter;
+    const int good = accepted_here(row);
     smash_ctx ctx;
     smash_arena arena, notes;
     smash_diags diags = SMASH_ZERO;
@@ -77,9 +82,9 @@ static void check_verdict(size_t row, const smash_io *io, const char *how)
         CHECK(diags.errors == 0 && diags.warnings == 0, "%s, %s", st_cases[row].name, how);
         CHECK(model.file_bytes == st_cases[row].bytes && model.io == io, "%s, %s", st_cases[row].name, how);
     } else {
-        CHECK(err == (strcmp(st_cases[row].code, "st_limit") ? SMASH_ERR_FORMAT : SMASH_ERR_LIMIT), "%s, %s: %s", st_cases[row].name, how, smash_err_name(err));
+        CHECK(err == (strcmp(code_here(row), "st_limit") ? SMASH_ERR_FORMAT : SMASH_ERR_LIMIT), "%s, %s: %s", st_cases[row].name, how, smash_err_name(err));
         CHECK(ctx.err == err && ctx.message[0] && ctx.index <= st_cases[row].bytes, "%s, %s: %s, byte %zu", st_cases[row].name, how, ctx.message, ctx.index);
-        CHECK(diags.errors && diags.first && !strcmp(diags.first->code, st_cases[row].code) && !strcmp(diags.first->file, "file")
+        CHECK(diags.errors && diags.first && !strcmp(diags.first->code, code_here(row)) && !strcmp(diags.first->file, "file")
               && diags.first->message[0], "%s, %s: want %s, got %s", st_cases[row].name, how, st_cases[row].code, diags.first ? diags.first->code : "none");
         CHECK(!memcmp(&model, &before, sizeof model), "%s, %s: model touched", st_cases[row].name, how);
         CHECK(arena.used == 0 && !arena.block, "%s, %s: arena not rewound", st_cases[row].name, how);
@@ -108,7 +113,7 @@ static void test_verdicts(void)
         test_ctx(&ctx);
         smash_arena_init(&arena, NULL, 0, &test_allocator);
         err = smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &model);
-        CHECK((err == SMASH_OK) == (st_cases[i].accepted && !st_cases[i].stricter), "%s, no diags: %s", st_cases[i].name, ctx.message);
+        CHECK((err == SMASH_OK) == accepted_here(i), "%s, no diags: %s", st_cases[i].name, ctx.message);
         smash_arena_release(&arena);
         free(odd);
         free(file.data);
