@@ -104,7 +104,7 @@ suite() {
     done
 }
 
-valgrind_tests() { need valgrind; OUT=$tmp sh tests/valgrind.sh; }
+valgrind_tests() { need valgrind; OUT=$tmp/valgrind sh tests/valgrind.sh; }
 
 fuzz() { need clang; links clang -fsanitize=fuzzer-no-link,address; make -s fuzz T="$1" SECONDS=30; }
 
