@@ -258,7 +258,7 @@ int main(void)
     make_files();
     for (i = 0; i < COUNT_OF(rows); i++) {
         if (strstr(SMASH_COMMAND, "valgrind") && (strstr(rows[i].command, "TMPDIR=") || strstr(rows[i].command, "ulimit"))) continue;   /* starve valgrind itself */
-        sprintf(line, START "( %.1500s ) >" DIR "/stdout 2>" DIR "/stderr </dev/null", rows[i].command);
+        snprintf(line, sizeof line, "%s( %s ) >%s/stdout 2>%s/stderr </dev/null", START, rows[i].command, DIR, DIR);
         status = system(line);
         status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         out = read_file(DIR "/stdout", &bytes);
