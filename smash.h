@@ -7741,6 +7741,22 @@ SMASH__FN int smash__is_word(const char *words, const char *word)
     return 0;
 }
 
+/* The same for a value that should have been one of the words of a list */
+SMASH__FN const char *smash__did_you_mean_word(const smash_config *config, const smash_value *v, const char *words, char out[SMASH__SHAPE_TEXT * 2])
+{
+    char copy[SMASH__SHAPE_TEXT];
+    const char *names[8] = SMASH_ZERO;
+    size_t count = 0, i, n = smash__length(words);
+    out[0] = '\0';
+    if (v->type != SMASH_VALUE_STRING || n >= sizeof copy) return out;
+    smash__copy(copy, words, n + 1);
+    for (i = 0; i < n && count < 8; i++) {
+        if (copy[i] != ' ' && (i == 0 || copy[i - 1] == '\0')) names[count++] = copy + i;
+        if (copy[i] == ' ') copy[i] = '\0';
+    }
+    return smash__did_you_mean(config, v->text, names, count, out);
+}
+
 /* ---- values of keys ---- */
 
 /* A list of block sizes. 0 if it is none: whole numbers, -1 or at least 1, at most SMASH_MAX_DIMS of them. */
@@ -7834,9 +7850,10 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
 }
 
 /* The value of one key, as far as it can be judged without a model. null means unset and is always fine. */
-SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const smash_json *doc, const smash_value *v)
+/* name: the key as it was written, with its algorithm in front or without */
+SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
 {
-    char text[SMASH__VALUE_TEXT];
+    char text[SMASH__VALUE_TEXT], near[SMASH__SHAPE_TEXT * 2];
     uint32_t bits, is_unsigned;
     smash_grain grain;
     int good = 1;
@@ -7849,29 +7866,30 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         break;
     case SMASH_KEY_NUMBER:
         if (v->type == SMASH_VALUE_NUMBER && !(v->number >= key->low && v->number <= key->high)) {
-            smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q is %s; it must be %s", key->name, smash__value_text(v, text), key->legal);
+            smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q is %s; it must be %s", name, smash__value_text(v, text), key->legal);
             return SMASH_OK;
         }
         good = v->type == SMASH_VALUE_NUMBER;
         break;
     case SMASH_KEY_CHOICE:
         if (v->type == SMASH_VALUE_STRING && !smash__is_word(key->legal, v->text)) {
-            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", key->name, smash__value_text(v, text), key->legal);
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s%s", name, smash__value_text(v, text), key->legal,
+                       smash__did_you_mean_word(config, v, key->legal, near));
             return SMASH_OK;
         }
         good = v->type == SMASH_VALUE_STRING;
         break;
     case SMASH_KEY_DTYPE:
         if (v->type == SMASH_VALUE_STRING && !smash__dtype_word(v->text, &bits, &is_unsigned)) {
-            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", key->name, smash__value_text(v, text), key->legal);
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", name, smash__value_text(v, text), key->legal);
             return SMASH_OK;
         }
         good = v->type == SMASH_VALUE_STRING;
         break;
     case SMASH_KEY_GRANULARITY:
         if (smash__granularity(v, &grain)) break;
-        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, or block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1]",
-                   key->name, smash__value_text(v, text), key->legal);
+        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, or block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1]%s",
+                   name, smash__value_text(v, text), key->legal, smash__did_you_mean_word(config, v, key->legal, near));
         return SMASH_OK;
     case SMASH_KEY_ALIGN:
         good = v->type == SMASH_VALUE_OBJECT;
@@ -7879,10 +7897,10 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         break;
     case SMASH_KEY_SETTINGS: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LATER:
-        smash__say(config, SMASH_ERROR, "unsupported", doc, v, "%q (%s) is not done by this version of smash; remove it or set it to null", key->name, key->text);
+        smash__say(config, SMASH_ERROR, "unsupported", doc, v, "%q (%s) is not done by this version of smash; remove it or set it to null", name, key->text);
         return SMASH_OK;
     }
-    if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q is %s; it must be %s", key->name, smash__value_text(v, text), key->legal);
+    if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q is %s; it must be %s", name, smash__value_text(v, text), key->legal);
     return SMASH_OK;
 }
 
@@ -7975,8 +7993,8 @@ SMASH__FN void smash__check_group(const smash_config *config, smash_group group,
     algo = smash_registry_find(config->registry, s->value->text);
     if (algo && algo->group == group) return;
     if (algo) smash__say(config, SMASH_ERROR, "wrong_group", s->doc, s->value, "%q is a %s, not a %s", s->value->text, smash_group_name(algo->group), s->key);
-    else smash__say(config, SMASH_ERROR, "unknown_algorithm", s->doc, s->value, "there is no %s %q%s; legal: %s", s->key, s->value->text,
-                    smash__did_you_mean(config, s->value->text, names, n, near), n ? legal : "null (this version has none in this group)");
+    else smash__say(config, SMASH_ERROR, "unknown_algorithm", s->doc, s->value, "there is no %s %q; legal: %s%s", s->key, s->value->text,
+                    n ? legal : "null (this version has none in this group)", smash__did_you_mean(config, s->value->text, names, n, near));
 }
 
 SMASH__FN void smash__check_types(const smash_config *config, const smash_setting *s)
@@ -8115,7 +8133,7 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
             else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(config, k->text, names, n, near));
             continue;
         }
-        SMASH__TRY(smash__check_value(ctx, config, key, entry->doc, v));
+        SMASH__TRY(smash__check_value(ctx, config, key, k->text, entry->doc, v));
         if (key->kind != SMASH_KEY_SETTINGS || v->type != SMASH_VALUE_OBJECT) continue;
         for (m = 0, t = v + 1; m < v->count; m++, t = inside + inside->span) {
             inside = t + 1;
@@ -8196,7 +8214,7 @@ SMASH__FN smash_err smash__check_setting(smash_ctx *ctx, const smash_config *con
         const char *hyper = smash__hyper(algo, s->key);
         const smash_key *key = hyper ? smash__key(algo->group, hyper) : NULL;
         if (!hyper || (!smash__equal(hyper, "config_list") && (!key || key->common))) continue;
-        if (key) SMASH__TRY(smash__check_value(ctx, config, key, s->doc, s->value));
+        if (key) SMASH__TRY(smash__check_value(ctx, config, key, s->key, s->doc, s->value));
         if (smash_config_active(config, algo->group) != algo && s->value->type != SMASH_VALUE_NULL && !smash__misspelt(config, algo->group))
             smash__say(config, SMASH_ERROR, "inactive_algorithm", s->doc, s->value, "%q belongs to %s, which is not active; set %s = %q first", s->key, algo->name,
                        smash_group_name(algo->group), algo->name);

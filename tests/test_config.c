@@ -116,6 +116,9 @@ static void test_mistakes(void)
     static const struct { const char *text, *algorithm, *code, *piece; unsigned line, column; } rows[] = {
         { "{\"prunr\": \"l1_norm\"}", NULL, "unknown_key", "did you mean \"pruner\"", 1, 2 },
         { "{\"pruner\": \"l1norm\"}", NULL, "unknown_algorithm", "did you mean \"l1_norm\"", 1, 12 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_granularity\": \"out_chanel\"}", NULL, "illegal_value", "\"l1_norm_granularity\" is \"out_chanel\"; legal: default out_channel", 1, 46 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_granularity\": \"out_chanel\"}", NULL, "illegal_value", "did you mean \"out_channel\"?", 1, 46 },
+        { "[{\"op_types\": [\"Linear\"], \"quant_scheme\": \"afine\"}]", "ptq", "illegal_value", "\"quant_scheme\" is \"afine\"; legal: symmetric affine; did you mean \"affine\"?", 1, 43 },
         { "{\"pruner\": 3}", NULL, "wrong_type", "must be the name of an algorithm", 1, 12 },
         { "{\"pruner\": \"ptq\"}", NULL, "wrong_group", "is a quantizer", 1, 12 },
         { "{\"cacher\": \"deepcache\"}", NULL, "unknown_algorithm", "none in this group", 1, 12 },

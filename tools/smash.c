@@ -390,7 +390,7 @@ static const char *note_text(app *a, notes *n, const char *note)
 
 static void compress_table(app *a, job *j)
 {
-    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">SNR dB", ">saturated", "<note", NULL };
+    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", "<note", NULL };
     const smash_plan *plan = &j->plan;
     report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, plan->count ? plan->count : 1, sizeof(report_line));
     notes said;
