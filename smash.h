@@ -1097,10 +1097,29 @@ typedef struct smash_algo {
 } smash_algo;
 enum { SMASH_ON_CPU = 1, SMASH_ON_CUDA = 2 };
 
-/* The algorithms a config may name. The caller owns it; smash_builtins() is one that is ready. Find returns NULL if there is
- * no such name.
+/* The algorithms a config may name: pointers to descriptors, in room of the caller. smash_builtins() is one that is ready, and
+ * full. */
+typedef struct smash_registry {
+    const smash_algo *const *algos;    /* count of them */
+    size_t                   count, capacity;
+    const smash_algo       **room;     /* the same place, to write to; NULL: nothing can be added */
+} smash_registry;
+
+/* An empty registry over room for so many algorithms.
+ *   registry  out     algos  out  capacity pointers; must outlive the registry
+ *   needs nothing; exact everywhere; fails never */
+SMASH_API void smash_registry_init(smash_registry *registry, const smash_algo **algos, size_t capacity);
+
+/* Add an algorithm, at any time: configs look names up when they are used.
+ *   registry  io     algo  in  not copied; must outlive the registry
+ *   needs   O(algorithms x keys of a group)
+ *   exact   everywhere
+ *   fails   ARG for a descriptor without name, group, summary or apply, a name that is not snake_case, a name that is taken, or one
+ *           whose <algorithm>_<key> would be a key of another algorithm, too; LIMIT when the room is full; registry untouched */
+SMASH_API smash_err smash_register(smash_ctx *ctx, smash_registry *registry, const smash_algo *algo);
+
+/* The algorithm of that name, or NULL.
  *   registry  opt, in     name  in     needs nothing, O(count); exact everywhere; fails never */
-typedef struct smash_registry { const smash_algo *algos; size_t count; } smash_registry;
 SMASH_API const smash_algo *smash_registry_find(const smash_registry *registry, const char *name);
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
@@ -1204,6 +1223,10 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
 /* level, l1_norm, l2_norm, fpgm, ptq. Static.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_registry *smash_builtins(void);
+
+/* Add every algorithm of smash_builtins().
+ *   registry  io     needs, exact as smash_register     fails  as smash_register: ARG LIMIT; those before the failure stay */
+SMASH_API smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *registry);
 
 /* One tensor on its way through the algorithms. */
 typedef struct smash_work {
@@ -7679,11 +7702,63 @@ SMASH__FN uint32_t smash__template_of(smash_group group, const char *type)
     return 0;
 }
 
+SMASH__DEF void smash_registry_init(smash_registry *registry, const smash_algo **algos, size_t capacity)
+{
+    registry->algos = registry->room = algos;
+    registry->count = 0;
+    registry->capacity = algos ? capacity : 0;
+}
+
 SMASH__DEF const smash_algo *smash_registry_find(const smash_registry *registry, const char *name)
 {
     size_t i;
-    for (i = 0; registry && i < registry->count; i++) if (smash__equal(registry->algos[i].name, name)) return &registry->algos[i];
+    for (i = 0; registry && i < registry->count; i++) if (smash__equal(registry->algos[i]->name, name)) return registry->algos[i];
     return NULL;
+}
+
+/* 1 if a_key is the same text as b_key: l1 with norm_x and l1_norm with x */
+SMASH__FN int smash__same_full_key(const char *a, const char *a_key, const char *b, const char *b_key)
+{
+    size_t i, n = smash__length(a), m = smash__length(b), end = n + smash__length(a_key);
+    if (end != m + smash__length(b_key)) return 0;
+    for (i = 0; i <= end; i++) {
+        char x = i < n ? a[i] : i == n ? '_' : a_key[i - n - 1], y = i < m ? b[i] : i == m ? '_' : b_key[i - m - 1];
+        if (x != y) return 0;
+    }
+    return 1;
+}
+
+/* Key number i of an algorithm's own, config_list first; NULL behind the last */
+SMASH__FN const char *smash__own_key(const smash_algo *algo, size_t i)
+{
+    size_t count, k;
+    const smash_key *keys = smash_config_keys(&count);
+    if (i == 0) return "config_list";
+    for (k = 0; k < count; k++) if (!keys[k].common && (keys[k].groups >> algo->group & 1) && --i == 0) return keys[k].name;
+    return NULL;
+}
+
+SMASH__DEF smash_err smash_register(smash_ctx *ctx, smash_registry *registry, const smash_algo *algo)
+{
+    size_t i, a, b;
+    const char *p, *mine, *other;
+    if (!registry || (registry->count && !registry->algos)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the registry was not initialised");
+    if (!algo || !algo->name || !algo->name[0] || !algo->summary || !algo->apply || (unsigned)algo->group - 1u >= SMASH_GROUP_COUNT - 1u)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the algorithm %q lacks name, group, summary or apply", algo ? algo->name : NULL);
+    for (p = algo->name; *p; p++)
+        if (!((*p >= 'a' && *p <= 'z') || (p > algo->name && ((*p >= '0' && *p <= '9') || (*p == '_' && p[1] && p[1] != '_')))))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)(p - algo->name), "the algorithm name %q is not snake_case: a letter, then a-z, 0-9 and single _", algo->name);
+    if (smash_group_from_name(algo->name) || smash_registry_find(registry, algo->name))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the name %q is taken", algo->name);
+    for (i = 0; i < registry->count; i++)
+        for (a = 0; (mine = smash__own_key(algo, a)) != NULL; a++)
+            for (b = 0; (other = smash__own_key(registry->algos[i], b)) != NULL; b++)
+                if (smash__same_full_key(algo->name, mine, registry->algos[i]->name, other))
+                    return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "%s_%s would be a key of %s as well as of %s; rename the algorithm", algo->name, mine, algo->name, registry->algos[i]->name);
+    if (registry->count >= registry->capacity)
+        return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, registry->count, "the registry has room for %z algorithms; give it more to add %q", registry->capacity, algo->name);
+    registry->room[registry->count++] = algo;
+    return SMASH_OK;
 }
 
 /* ---- messages ---- */
@@ -7953,13 +8028,13 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
     smash_arena_mark mark = smash_arena_get_mark(config->arena);
     for (; n < sizeof plain / sizeof *plain; n++) names[n] = plain[n];
     for (i = 0; i < config->registry->count; i++) {
-        const smash_algo *algo = &config->registry->algos[i];
+        const smash_algo *algo = config->registry->algos[i];
         if (n < SMASH__NEAR_MAX) names[n++] = smash__full_key(config, algo, "config_list");
         for (k = 0; k < count && n < SMASH__NEAR_MAX; k++)
             if (!keys[k].common && (keys[k].groups >> algo->group & 1)) names[n++] = smash__full_key(config, algo, keys[k].name);
     }
     for (i = 0; i < config->registry->count; i++) {                      /* sparse_ratio alone: which algorithm's? */
-        const smash_algo *algo = &config->registry->algos[i];
+        const smash_algo *algo = config->registry->algos[i];
         const smash_key *known = smash__key(algo->group, key);
         if (smash_config_active(config, algo->group) != algo || !known || known->common) continue;
         names[0] = smash__full_key(config, algo, key);
@@ -7980,7 +8055,7 @@ SMASH__FN void smash__check_group(const smash_config *config, smash_group group,
     if (s->value->type == SMASH_VALUE_NULL) return;
     legal[0] = '\0';
     for (i = 0; i < config->registry->count && n < SMASH__NEAR_MAX; i++) {
-        algo = &config->registry->algos[i];
+        algo = config->registry->algos[i];
         if (algo->group != group) continue;
         if (used < sizeof legal) used += smash__format(legal + used, sizeof legal - used, n ? ", %s" : "%s", algo->name);
         names[n++] = algo->name;
@@ -8210,7 +8285,7 @@ SMASH__FN smash_err smash__check_setting(smash_ctx *ctx, const smash_config *con
         return SMASH_OK;
     }
     for (i = 0; i < config->registry->count; i++) {
-        const smash_algo *algo = &config->registry->algos[i];
+        const smash_algo *algo = config->registry->algos[i];
         const char *hyper = smash__hyper(algo, s->key);
         const smash_key *key = hyper ? smash__key(algo->group, hyper) : NULL;
         if (!hyper || (!smash__equal(hyper, "config_list") && (!key || key->common))) continue;
@@ -8238,7 +8313,7 @@ SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *conf
     SMASH__TRY(smash__config_usable(ctx, config));
     errors = config->diags->errors;
     for (i = 0; i < config->count; i++) SMASH__TRY(smash__check_setting(ctx, config, &config->settings[i]));
-    for (i = 0; i < config->registry->count; i++) SMASH__TRY(smash__check_algo(ctx, config, &config->registry->algos[i]));     /* inactive ones may have entries, too */
+    for (i = 0; i < config->registry->count; i++) SMASH__TRY(smash__check_algo(ctx, config, config->registry->algos[i]));     /* inactive ones may have entries, too */
     if (config->diags->errors == errors) return SMASH_OK;
     return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
 }
@@ -9258,8 +9333,17 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum", "Jacob et al. 2018, arXiv:1712.05877", all,
           SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, SMASH_ON_CPU, smash__apply_quantizer }
     };
-    static const smash_registry registry = { algos, sizeof algos / sizeof *algos };
+    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4] };
+    static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
+}
+
+SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *registry)
+{
+    const smash_registry *all = smash_builtins();
+    size_t i;
+    for (i = 0; i < all->count; i++) SMASH__TRY(smash_register(ctx, registry, all->algos[i]));
+    return SMASH_OK;
 }
 
 /* ---- running a plan ---- */

@@ -374,6 +374,77 @@ static void test_untouched(void)
     CHECK_ERR(&ctx, smash_config_check(&ctx, &config), SMASH_ERR_ARG, "diags in the scratch");
 }
 
+/* An algorithm of the user's: rows of smallest L1 norm go, under another name */
+static smash_err apply_mine(smash_ctx *c, smash_work *work) { return smash_registry_find(smash_builtins(), "l1_norm")->apply(c, work); }
+
+static void test_register(void)
+{
+    static const char *const types[] = { "Conv2d", "Linear", NULL };
+    static const smash_algo good = { "my_rows", SMASH_PRUNER, "drop rows", "here", types, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, SMASH_ON_CPU, apply_mine };
+    static const struct { const char *name; int group, no_summary, no_apply; smash_err want; const char *piece; } rows[] = {
+        { "fast", SMASH_PRUNER, 0, 0, SMASH_OK, "" },
+        { NULL, SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "lacks name" },
+        { "", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "lacks name" },
+        { "fast", SMASH_GROUP_NONE, 0, 0, SMASH_ERR_ARG, "group" },
+        { "fast", SMASH_GROUP_COUNT, 0, 0, SMASH_ERR_ARG, "group" },
+        { "fast", SMASH_PRUNER, 1, 0, SMASH_ERR_ARG, "summary" },
+        { "fast", SMASH_PRUNER, 0, 1, SMASH_ERR_ARG, "apply" },
+        { "level", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "\"level\" is taken" },
+        { "ptq", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "is taken" },
+        { "pruner", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "is taken" },
+        { "Fast", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "snake_case" },
+        { "2fast", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "snake_case" },
+        { "fast_", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "snake_case" },
+        { "fa__st", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "snake_case" },
+        { "fa-st", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "snake_case" },
+        { "level_min", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "level_min_sparse_ratio would be a key of level_min as well as of level" },
+        { "level_min", SMASH_QUANTIZER, 0, 0, SMASH_OK, "" }
+    };
+    const smash_algo *room[7];
+    smash_registry registry;
+    static test_buffer built_in;
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_algo algo = good;
+        size_t before;
+        algo.name = rows[i].name;
+        algo.group = (smash_group)rows[i].group;
+        if (rows[i].no_summary) algo.summary = NULL;
+        if (rows[i].no_apply) algo.apply = NULL;
+        smash_registry_init(&registry, room, COUNT_OF(room));
+        CHECK_ERR(&ctx, smash_register_builtins(&ctx, &registry), SMASH_OK, "builtins");
+        before = registry.count;
+        CHECK_ERR(&ctx, smash_register(&ctx, &registry, &algo), rows[i].want, "row %d", (int)i);
+        CHECK(strstr(ctx.message, rows[i].piece) && registry.count == before + (rows[i].want == SMASH_OK), "row %d: %s", (int)i, ctx.message);
+    }
+    /* a config knows it from then on, and it gives what the algorithm behind it gives */
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config("{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5}]}", NULL), SMASH_OK, "%s", first_message());
+    built_in = mask_file;
+    start();
+    golden_model();
+    smash_registry_init(&registry, room, 6);
+    CHECK_ERR(&ctx, smash_register_builtins(&ctx, &registry), SMASH_OK, "builtins");
+    smash_config_init(&config, &registry, &arena, &diags);
+    CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, "pruner=my_rows"), SMASH_ERR_CONFIG, "not there yet");
+    CHECK(has_code("unknown_algorithm") && strstr(first_message(), "legal: level, l1_norm, l2_norm, fpgm"), "%s", first_message());
+    CHECK_ERR(&ctx, smash_register(&ctx, &registry, &good), SMASH_OK, "late");
+    CHECK(smash_registry_find(&registry, "my_rows") == &good, "not found");
+    memset(&diags, 0, sizeof diags);
+    diags.arena = &arena;
+    CHECK_ERR(&ctx, run_config("{\"pruner\": \"my_rows\", \"my_rows_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5}]}", NULL), SMASH_OK, "%s", first_message());
+    CHECK(mask_file.used > 0 && mask_file.used == built_in.used && !memcmp(mask_file.data, built_in.data, built_in.used), "other masks than l1_norm");
+    {
+        smash_algo another = good, builtins_are_full = good;
+        smash_registry all = *smash_builtins();
+        another.name = "another";
+        CHECK_ERR(&ctx, smash_register(&ctx, &registry, &another), SMASH_ERR_LIMIT, "full");
+        CHECK(registry.count == 6, "count %zu", registry.count);
+        CHECK_ERR(&ctx, smash_register(&ctx, &all, &builtins_are_full), SMASH_ERR_LIMIT, "nothing is added to the builtins");
+    }
+}
+
 int main(void)
 {
     test_ctx(&ctx);
@@ -388,6 +459,7 @@ int main(void)
     test_set_text();
     test_align_chain();
     test_untouched();
+    test_register();
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0, "%zu blocks leaked", test_alloc_live);

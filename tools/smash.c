@@ -951,7 +951,7 @@ static int run_algorithms(app *a)
     if (a->arg_count > 0 && (only = smash_registry_find(registry, a->args[0])) == NULL) {
         const char *near = NULL;
         if ((names = (const char **)smash_arena_array(&a->ctx, &a->arena, registry->count, sizeof(*names))) != NULL) {
-            for (i = 0; i < registry->count; i++) names[i] = registry->algos[i].name;
+            for (i = 0; i < registry->count; i++) names[i] = registry->algos[i]->name;
             near = smash_nearest(a->args[0], names, registry->count);
         }
         return fail(a, BAD_USAGE, "there is no algorithm %s%s%s; `smash algorithms` lists them all", a->args[0], near ? "; the nearest name is " : "", near ? near : "");
@@ -961,7 +961,7 @@ static int run_algorithms(app *a)
         w.flat = 4;
         smash_write_key(&w, "algorithms");
         smash_write_begin_array(&w);
-        for (i = 0; i < registry->count; i++) if (!only || only == &registry->algos[i]) algorithm_json(a, &w, &registry->algos[i]);
+        for (i = 0; i < registry->count; i++) if (!only || only == registry->algos[i]) algorithm_json(a, &w, registry->algos[i]);
         smash_write_end(&w);
         return json_print(a, &text, &w);
     }
@@ -969,7 +969,7 @@ static int run_algorithms(app *a)
     table_begin(&t, &a->ctx, &a->arena, a->results, heads);
     for (g = SMASH_GROUP_NONE + 1; g < SMASH_GROUP_COUNT; g++) {
         for (i = 0; i < registry->count; i++) {
-            const smash_algo *algo = &registry->algos[i];
+            const smash_algo *algo = registry->algos[i];
             if ((size_t)algo->group != g) continue;
             table_cell(&t, smash_group_name(algo->group));
             table_cell(&t, algo->name);

@@ -70,7 +70,7 @@ static void make_model(smash_ctx *ctx, smash_arena *arena, const uint8_t *letter
 static smash_err load(smash_ctx *ctx, smash_config *config, const uint8_t *letters, size_t count, const char *text, size_t bytes)
 {
     const smash_registry *algos = smash_builtins();
-    const char *algorithm = count && letters[0] >= '0' && letters[0] < '0' + (int)algos->count ? algos->algos[letters[0] - '0'].name : NULL;
+    const char *algorithm = count && letters[0] >= '0' && letters[0] < '0' + (int)algos->count ? algos->algos[letters[0] - '0']->name : NULL;
     smash_err err = SMASH_OK;
     if (count && letters[0] == '=') {
         char *lines = fuzz_text(text, bytes), *line, *end;
