@@ -7743,7 +7743,7 @@ SMASH__DEF smash_err smash_register(smash_ctx *ctx, smash_registry *registry, co
     size_t i, a, b;
     const char *p, *mine, *other;
     if (!registry || (registry->count && !registry->algos)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the registry was not initialised");
-    if (!algo || !algo->name || !algo->name[0] || !algo->summary || !algo->apply || (unsigned)algo->group - 1u >= SMASH_GROUP_COUNT - 1u)
+    if (!algo || !algo->name || !algo->name[0] || !algo->summary || !algo->apply || algo->group == SMASH_GROUP_NONE || (unsigned)algo->group >= SMASH_GROUP_COUNT)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the algorithm %q lacks name, group, summary or apply", algo ? algo->name : NULL);
     for (p = algo->name; *p; p++)
         if (!((*p >= 'a' && *p <= 'z') || (p > algo->name && ((*p >= '0' && *p <= '9') || (*p == '_' && p[1] && p[1] != '_')))))
