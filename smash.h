@@ -8022,16 +8022,14 @@ SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *
     static const char *const plain[] = { "pruner", "quantizer", "distiller", "recoverer", "cacher", "compiler", "batcher", "module_types", "on_overlap" };
     const char *names[SMASH__NEAR_MAX];
     char near[SMASH__SHAPE_TEXT * 2];
-    size_t n = 0, i, k, count;
+    const char *own;
+    size_t n = 0, i, k;
     int key_of_target = 0;
-    const smash_key *keys = smash_config_keys(&count);
     smash_arena_mark mark = smash_arena_get_mark(config->arena);
     for (; n < sizeof plain / sizeof *plain; n++) names[n] = plain[n];
     for (i = 0; i < config->registry->count; i++) {
         const smash_algo *algo = config->registry->algos[i];
-        if (n < SMASH__NEAR_MAX) names[n++] = smash__full_key(config, algo, "config_list");
-        for (k = 0; k < count && n < SMASH__NEAR_MAX; k++)
-            if (!keys[k].common && (keys[k].groups >> algo->group & 1)) names[n++] = smash__full_key(config, algo, keys[k].name);
+        for (k = 0; n < SMASH__NEAR_MAX && (own = smash__own_key(algo, k)) != NULL; k++) names[n++] = smash__full_key(config, algo, own);
     }
     for (i = 0; i < config->registry->count; i++) {                      /* sparse_ratio alone: which algorithm's? */
         const smash_algo *algo = config->registry->algos[i];

@@ -2,13 +2,14 @@
 # The wide ring: the same bytes from every compiler, CPU, core and byte order, no warning anywhere, memory and undefined
 # behaviour watched, readers fuzzed, sizes and documents held to what they say.
 #
-#   sh tools/check.sh [--strict] [SECTION...]     sections: memory fuzz digests warnings sizes docs; none named: all
+#   sh tools/check.sh [--strict] [SECTION...]     no section named: all
 #
-# Run it from the root of the repository, after `make smash build/digits` (`make check` does both). A step whose tool is missing is skipped, and
-# that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
+# Run it from the root of the repository, after `make smash build/digits` (`make check` does both). A step whose tool is
+# missing is skipped, and that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
 # a step that failed is shown; logs and programs stay in build/check.
 set -u
 dir=build/check
+sections="memory fuzz digests warnings sizes docs"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wdouble-promotion -Wcast-qual -Wcast-align -Wundef -Wformat=2 -Werror"
 c_only="-Wmissing-prototypes"
 fuzzed=$(for f in tests/fuzz/fuzz_*.c; do f=${f#tests/fuzz/fuzz_}; f=${f%.c}; [ "$f" = main ] || echo "$f"; done)
@@ -43,24 +44,31 @@ gate() {
 # program COMPILER FLAGS...: links and runs
 program() { need "$1"; "$@" -o "$tmp/program" -pthread && "$tmp/program"; }
 
-same() { [ "$1" = "$(cat tests/golden/selftest.txt)" ] || { echo "$1"; echo "differs from tests/golden/selftest.txt"; return 1; }; }
+# golden PART: what a build must print: the line float, the lines up to layer0, or all
+golden() {
+    case $1 in
+    float)  grep '^float ' tests/golden/selftest.txt ;;
+    layer0) sed '/^layer0 /q' tests/golden/selftest.txt ;;
+    all)    cat tests/golden/selftest.txt ;;
+    esac
+}
+
+# same PART TEXT
+same() { [ "$2" = "$(golden "$1")" ] || { echo "$2"; echo "differs from tests/golden/selftest.txt"; return 1; }; }
 
 # digest THREADS COMPILER FLAGS...: the command says the digests of tests/golden/selftest.txt
 digest() {
     threads=$1; shift
     need "$1"; links "$@"
     "$@" -I. tools/smash.c -o "$tmp/smash" -pthread || return 1
-    for n in $threads; do same "$("$tmp/smash" selftest --threads "$n" 2>&1)" || { echo "threads: $n"; return 1; }; done
+    for n in $threads; do same all "$("$tmp/smash" selftest --threads "$n" 2>&1)" || { echo "threads: $n"; return 1; }; done
 }
 
-# digest_of COMPILER FLAGS...: the same from the small program
-digest_of() { need "$1"; links "$@"; "$@" -I. tests/selftest.c -o "$tmp/selftest" && same "$("$tmp/selftest" 2>&1)"; }
-
-# float_digest COMPILER FLAGS...: the build without double agrees on the one section it has
-float_digest() {
-    need "$1"
-    "$@" -DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0 -I. tests/selftest.c -o "$tmp/selftest" || return 1
-    [ "$("$tmp/selftest")" = "$(grep '^float ' tests/golden/selftest.txt)" ] || { "$tmp/selftest"; echo "differs"; return 1; }
+# digest_of PART COMPILER FLAGS...: the same from the small program
+digest_of() {
+    part=$1; shift
+    need "$1"; links "$@"
+    "$@" -I. tests/selftest.c -o "$tmp/selftest" && same "$part" "$("$tmp/selftest" 2>&1)"
 }
 
 # fused: with contraction on, only the kernels whose products are exact may use the fused multiply-add
@@ -76,12 +84,8 @@ target() {
     OUT=$tmp OPT=$2 sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
     status=$?
     if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
-    grep -v '^#' "$tmp/said" >"$tmp/digests"
-    case $1 in
-    *-float)                    grep '^float ' tests/golden/selftest.txt ;;
-    m0 | m3 | m4f | m7 | m33 | m55) sed '/^layer0 /q' tests/golden/selftest.txt ;;
-    *)                          cat tests/golden/selftest.txt ;;
-    esac | cmp -s - "$tmp/digests" || { cat "$tmp/said"; return 1; }
+    case $1 in *-float) part=float ;; m0 | m3 | m4f | m7 | m33 | m55) part=layer0 ;; *) part=all ;; esac
+    same $part "$(grep -v '^#' "$tmp/said")"
 }
 
 # suite COMPILER FLAGS...: every test program, every example and the command under these flags
@@ -181,15 +185,15 @@ section_digests() {
         done
     done
     for flags in "-O0" "-O2" "-O3 -march=native -ffp-contract=fast"; do
-        step "g++ $flags" digest_of g++ -x c++ -std=c++17 $flags
-        step "clang++ $flags" digest_of clang++ -x c++ -std=c++17 $flags
+        step "g++ $flags" digest_of all g++ -x c++ -std=c++17 $flags
+        step "clang++ $flags" digest_of all clang++ -x c++ -std=c++17 $flags
     done
     step tcc digest "1 2 7" tcc
     step "no inexact product is fused" fused
-    step "SMASH_NO_DOUBLE" float_digest gcc -std=c99 -O2
+    step "SMASH_NO_DOUBLE" digest_of float gcc -std=c99 -O2 -DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0
     step "musl-gcc -static" digest "1 2 7" musl-gcc -std=c99 -O2 -static
     for flags in "-O0" "-O2 -mfpmath=387" "-O3 -march=native -mfpmath=387 -std=gnu11 -ffp-contract=fast" "-O2 -mno-sse"; do step "gcc -m32 $flags (x87)" digest "1 7" gcc -m32 $flags; done
-    step "g++ -m32 -O2 -mfpmath=387 (x87)" digest_of g++ -x c++ -m32 -O2 -mfpmath=387
+    step "g++ -m32 -O2 -mfpmath=387 (x87)" digest_of all g++ -x c++ -m32 -O2 -mfpmath=387
     for cc in gcc clang; do step "$cc -m32 -msse2" digest "1 7" $cc -m32 -O2 -msse2 -mfpmath=sse; done
     for cc in gcc clang; do for flags in -ffast-math -Ofast; do step "$cc $flags is refused" refuse $cc $flags; done; done
     for cpu in i386 pentium athlon; do step "gcc -m32 -march=$cpu is refused" refuse gcc -m32 -march=$cpu; done
@@ -259,9 +263,10 @@ fi
 
 strict=0
 if [ "${1-}" = --strict ]; then strict=1; shift; fi
-[ $# -gt 0 ] || set -- memory fuzz digests warnings sizes docs
+# shellcheck disable=SC2086
+[ $# -gt 0 ] || set -- $sections
 for section in "$@"; do
-    case " memory fuzz digests warnings sizes docs " in *" $section "*) ;; *) echo "no section \"$section\": memory fuzz digests warnings sizes docs"; exit 2 ;; esac
+    case " $sections " in *" $section "*) ;; *) echo "no section \"$section\": $sections"; exit 2 ;; esac
 done
 rm -rf "$dir"
 mkdir -p "$dir/steps" "$dir/work"
