@@ -3,6 +3,7 @@
 # make test       everything that needs only a C compiler and make
 # make check      the wide ring: the same bytes everywhere, warnings, memory, fuzzing, sizes, documents
 # make fuzz T=json [SECONDS=60]     look for inputs that break a promise; T is json, regex, safetensors, config or paths
+# make docs       the table of algorithms in README.md, from the algorithms themselves
 # make bench      speeds beside what the memory of this machine allows
 # make install    to PREFIX
 
@@ -42,9 +43,11 @@ build/smash_impl.o: tests/smash_impl.c smash.h
 	@mkdir -p build
 	$(COMPILE) -c tests/smash_impl.c -o $@
 
-build/tests/%: tests/%.c tests/test.h $(wildcard tests/golden/*.h tests/golden/*.inc) build/smash_impl.o smash.h
+build/tests/%: tests/%.c $(wildcard tests/*.h tests/golden/*.h tests/golden/*.inc) build/smash_impl.o smash.h
 	@mkdir -p build/tests
 	$(COMPILE) $< build/smash_impl.o -o $@ $(LDFLAGS) $(THREADS)
+
+build/tests/test_algorithms: examples/06_algorithm.c
 
 build/tests/test_fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/fuzz_main.c build/smash_impl.o smash.h
 	@mkdir -p build/tests
@@ -75,6 +78,9 @@ build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
 check: smash build/digits
 	@sh tools/check.sh
 
+docs: smash
+	@python3 tools/docs.py --write
+
 bench: build/bench
 	build/bench
 
@@ -90,4 +96,4 @@ install: smash
 clean:
 	rm -rf build smash
 
-.PHONY: all demo test check fuzz bench install clean
+.PHONY: all demo test check fuzz docs bench install clean

@@ -42,8 +42,8 @@
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
        >>io        safetensors through callbacks or from memory
-       >>config    config files: keys, checks, one row per target
-       >>algo      the algorithms, running them, the report
+       >>config    the config dictionary, the registry of algorithms, one row per target
+       >>algo      the algorithms, smash(), saving and loading, the report
        >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
    The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
@@ -77,10 +77,10 @@
    THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
-   TRUST    smash_json_parse, smash_safetensors_read, smash_regex_compile and _match, smash_glob_match, smash_config_load and
-   _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
+   TRUST    smash_json_parse, smash_safetensors_read, smash_load, smash_regex_compile and _match, smash_glob_match, smash_config_load
+   and _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
    for n log n where names are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text.
-   smash_config_resolve takes entries x modules. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
+   smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
 
    SMASH.H DOES NOT run networks, train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
@@ -98,6 +98,7 @@
 #define SMASH_VERSION_PATCH 0
 #define SMASH_VERSION (SMASH_VERSION_MAJOR * 10000 + SMASH_VERSION_MINOR * 100 + SMASH_VERSION_PATCH)
 #define SMASH_VERSION_TEXT "0.1.0"
+#define SMASH_FORMAT_VERSION 1      /* of the files that are written: models, configs, reports */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -251,6 +252,10 @@ SMASH_API void smash_ctx_init_version(smash_ctx *ctx, uint32_t version, size_t s
 /* Forget the failure; keep memory, threads and flags.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API void smash_ctx_reset(smash_ctx *ctx);
+
+/* For callbacks of yours: leave a sentence and return err. Only the first failure is kept.
+ *   message  opt, in  copied, as much as fits     needs nothing; exact everywhere; fails  with err */
+SMASH_API smash_err smash_ctx_fail(smash_ctx *ctx, smash_err err, const char *message);
 
 /* "SMASH_ERR_SHAPE" for SMASH_ERR_SHAPE; "SMASH_ERR_?" for a number that is no code. Static text.
  *   needs nothing; exact everywhere; fails never */
@@ -992,7 +997,8 @@ typedef struct smash_safetensors_desc {
  *           string metadata, sizes = shape x dtype, no hole, no overlap, no trailing byte. Stricter: no key twice, no other
  *           key in an entry, no empty name, no \0 in a text, at most SMASH_MAX_DIMS dims (LIMIT). Parameters come in the
  *           order of their data. metadata smash.module_types gives the types, else they are inferred
- *   fails   ARG FORMAT(byte) LIMIT NOMEM IO; *model untouched
+ *   fails   ARG FORMAT(byte) LIMIT NOMEM IO; VERSION for a smash.format_version in the metadata that is newer than this smash; *model
+ *           untouched
  *   from    github.com/huggingface/safetensors */
 SMASH_API smash_err smash_safetensors_read(smash_ctx *ctx, const smash_safetensors_desc *desc, const smash_io *io, smash_arena *arena,
                                            smash_diags *diags, smash_model *model);
@@ -1036,11 +1042,11 @@ SMASH_API smash_err smash_safetensors_put(smash_ctx *ctx, const smash_layout *la
 #if !SMASH_NO_CONFIG
 /*==================================================================================================
  * MARK: - Config                                                                          >>config
- * From a JSON file to one row per compressed tensor. The one idea: one table of keys says what each key
- * may hold, and parsing, checking, messages, `smash algorithms` and the resolved config all read it.
+ * What to do to a model, as a dictionary, and the algorithms it may name. The one idea: a row of a table says
+ * what a key may hold, and setting, checking, messages, printing, saving and `smash algorithms` read that row.
  *================================================================================================*/
 
-/* In the order in which they are applied to a model. */
+/* In the order in which they are applied to a model. At most one algorithm of each is active. */
 typedef enum smash_group {
     SMASH_GROUP_NONE = 0,
     SMASH_PRUNER = 1, SMASH_DISTILLER = 2, SMASH_QUANTIZER = 3, SMASH_RECOVERER = 4,
@@ -1053,7 +1059,9 @@ typedef enum smash_group {
 SMASH_API const char *smash_group_name(smash_group group);
 SMASH_API smash_group smash_group_from_name(const char *name);
 
-/* What a key of a config_list entry holds. */
+/* ---- keys ---- */
+
+/* What a key holds. A word in a table means true, false, null or a number if it reads like one, else a string. */
 typedef enum smash_key_kind {
     SMASH_KEY_NAMES = 1,        /* list of strings */
     SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
@@ -1063,39 +1071,120 @@ typedef enum smash_key_kind {
     SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
     SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
     SMASH_KEY_SETTINGS = 8,     /* target_settings */
-    SMASH_KEY_LATER = 9         /* understood; refused by this version unless null */
+    SMASH_KEY_LATER = 9,        /* understood; refused by this version unless null or false */
+    SMASH_KEY_INTEGER = 10,     /* whole number in low..high */
+    SMASH_KEY_ORDINAL = 11,     /* one of the words in legal, which stand in order */
+    SMASH_KEY_BOOLEAN = 12,     /* true or false */
+    SMASH_KEY_CONSTANT = 13,    /* the default and nothing else */
+    SMASH_KEY_LIST = 14,        /* config_list */
+    SMASH_KEY_GLOBS = 15,       /* list of globs over module names */
+    SMASH_KEY_ALGORITHM = 16,   /* name of an algorithm of the group that the key names, or null */
+    SMASH_KEY_TYPES = 17,       /* {"module": "type"} */
+    SMASH_KEY_DEVICE = 18       /* cpu, cuda, cuda:N */
 } smash_key_kind;
 
+/* One key of a table: a hyperparameter, a key of a config_list entry, or one of the dictionary itself. */
 typedef struct smash_key {
     const char    *name;
     smash_key_kind kind;
-    uint32_t       groups;      /* bit per smash_group that knows it */
-    uint32_t       common;      /* 1: selects modules and targets; 0: sets a target, so it may stand in target_settings
-                                   and as the hyperparameter <algorithm>_<name> */
-    double         low, high;   /* NUMBER: inclusive */
-    const char    *legal;       /* CHOICE, GRANULARITY: words separated by blanks; else text for messages */
-    const char    *fallback;    /* default, as JSON text */
+    const char    *legal;       /* CHOICE, ORDINAL, GRANULARITY: words separated by blanks; else text for messages; may be NULL */
+    const char    *fallback;    /* default: a word, or a JSON list */
     const char    *text;        /* one line of help */
+    double         low, high;   /* NUMBER, INTEGER: inclusive */
+    uint32_t       log;         /* NUMBER, INTEGER: 1: a search spreads over the logarithm */
+    uint32_t       groups;      /* entries only: bit per smash_group that knows it */
+    uint32_t       selects;     /* entries only: 1: selects modules and targets; 0: sets a target, so it may stand in
+                                   target_settings, and as the hyperparameter <algorithm>_<name> */
 } smash_key;
 
-/* The table. Static, in the order in which help prints it.
+/* Rows for the hyperparameters of an algorithm of yours, such as SMASH_HYPER_CHOICE("backend", "fast small", "fast", "which kernel").
+ * Values are taken as Python compares them: 64.0 is the integer 64, true is 1, and 1 is true where true is legal. */
+#define SMASH_HYPER_CHOICE(name, words, fallback, text)          { name, SMASH_KEY_CHOICE, words, fallback, text, 0, 0, 0, 0, 0 }
+#define SMASH_HYPER_ORDINAL(name, words, fallback, text)         { name, SMASH_KEY_ORDINAL, words, fallback, text, 0, 0, 0, 0, 0 }
+#define SMASH_HYPER_INTEGER(name, low, high, fallback, text)     { name, SMASH_KEY_INTEGER, NULL, fallback, text, low, high, 0, 0, 0 }
+#define SMASH_HYPER_NUMBER(name, low, high, fallback, text)      { name, SMASH_KEY_NUMBER, NULL, fallback, text, low, high, 0, 0, 0 }
+#define SMASH_HYPER_LOG_NUMBER(name, low, high, fallback, text)  { name, SMASH_KEY_NUMBER, NULL, fallback, text, low, high, 1, 0, 0 }
+#define SMASH_HYPER_BOOLEAN(name, fallback, text)                { name, SMASH_KEY_BOOLEAN, NULL, fallback, text, 0, 0, 0, 0, 0 }
+#define SMASH_HYPER_CONSTANT(name, value, text)                  { name, SMASH_KEY_CONSTANT, NULL, value, text, 0, 0, 0, 0, 0 }
+#define SMASH_HYPER_NAMES(name, fallback, text)                  { name, SMASH_KEY_NAMES, NULL, fallback, text, 0, 0, 0, 0, 0 }
+#define SMASH_HYPER_GLOBS(name, fallback, text)                  { name, SMASH_KEY_GLOBS, NULL, fallback, text, 0, 0, 0, 0, 0 }
+
+/* The keys of a config_list entry. Static, in the order in which help prints them.
  *   count  opt, out     needs nothing; exact everywhere; fails never */
 SMASH_API const smash_key *smash_config_keys(size_t *count);
 
-/* One algorithm. Everything the library knows of it is here; there is no second list. */
-struct smash_work;
-typedef struct smash_algo {
-    const char        *name;
-    smash_group        group;
-    const char        *summary;            /* one line */
-    const char        *reference;          /* paper or system */
-    const char *const *default_types;      /* NULL-terminated; what the shorthands without a config_list apply to */
-    smash_metric       metric;             /* pruners */
-    smash_grain_kind   default_grain;      /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
-    uint32_t           runs_on;            /* SMASH_ON_CPU | SMASH_ON_CUDA */
-    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
-} smash_algo;
+/* ---- algorithms ---- */
+
+/* What smash_save writes when this algorithm has run, and what smash_load does then. */
+typedef enum smash_save_mode {
+    SMASH_SAVE_DEFAULT = 0,        /* cacher: REAPPLY; compiler, batcher: BEFORE_APPLY; the others: NONE */
+    SMASH_SAVE_NONE = 1,           /* nothing special: the file holds what the algorithm did */
+    SMASH_SAVE_BEFORE_APPLY = 2,   /* quick to do again, and cannot be stored: the file holds the model as it was before */
+    SMASH_SAVE_REAPPLY = 3         /* quick to do again, and leaves the parameters alone: job->state is all it makes */
+} smash_save_mode;
+
 enum { SMASH_ON_CPU = 1, SMASH_ON_CUDA = 2 };
+enum { SMASH_NEEDS_TOKENIZER = 1, SMASH_NEEDS_PROCESSOR = 2, SMASH_NEEDS_DATA = 4 };
+
+struct smash_algo;
+struct smash_config;
+struct smash_work;
+
+/* What the callbacks of an algorithm see. */
+typedef struct smash_job {
+    const struct smash_algo   *algo;
+    const struct smash_config *config;
+    smash_model               *model;    /* apply: a copy to change, see smash(); check_model and hook: to look at */
+    smash_arena               *arena;    /* apply: lives as long as the result; else NULL: ctx->scratch is all there is */
+    void                      *state;    /* apply: what it leaves for the run time; to be found in the result */
+} smash_job;
+
+/* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners and quantizers only. */
+typedef struct smash_targets {
+    const char *const *default_types;    /* NULL-terminated; what the shorthands without a config_list apply to */
+    smash_metric       metric;           /* pruners */
+    smash_grain_kind   default_grain;    /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
+    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+} smash_targets;
+
+/* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
+ * left out. A callback that does not return 0 refuses; it says why with smash_ctx_fail. */
+typedef struct smash_algo {
+    const char          *name;           /* snake_case */
+    smash_group          group;
+    const char          *summary;        /* one line */
+    const char          *description;    /* opt: a paragraph */
+    const char *const   *references;     /* opt: papers and links, NULL-terminated */
+    const char *const   *aliases;        /* opt: its names elsewhere, NULL-terminated */
+    const char *const   *compatible;     /* opt: algorithms of other groups that may be active with it, NULL-terminated. It is enough
+                                            if one of the two lists the other, and polite if both do: see smash_registry_check */
+    uint32_t             needs;          /* SMASH_NEEDS_... */
+    uint32_t             runs_on;        /* SMASH_ON_...; 0 = the CPU */
+    smash_save_mode      save;
+    uint32_t             on_modules;     /* 1: has the keys include and exclude, see smash_job_takes; targets bring them, too */
+    const smash_key     *keys;           /* opt: its hyperparameters, key_count of them */
+    size_t               key_count;
+    const smash_targets *targets;        /* either this, which brings config_list and its shorthands, or apply */
+    smash_err          (*check_config)(smash_ctx *ctx, const smash_job *job);   /* opt: rules between keys. Asked when a file has been loaded,
+                                                                                  by smash_config_check and smash(), not at each set */
+    smash_err          (*check_model)(smash_ctx *ctx, const smash_job *job);    /* opt: does it fit this model? */
+    smash_err          (*hook)(smash_ctx *ctx, const smash_job *job);           /* opt: after all checks, before anything is applied */
+    smash_err          (*apply)(smash_ctx *ctx, smash_job *job);                /* on the whole model, see smash() */
+    void                *user;
+} smash_algo;
+
+/* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list and the shorthands,
+ * then include and exclude. Static, or the algorithm's.
+ *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
+SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
+
+/* What save means for this algorithm: never SMASH_SAVE_DEFAULT.
+ *   algo  in     needs nothing; exact everywhere; fails never */
+SMASH_API smash_save_mode smash_algo_save(const smash_algo *algo);
+
+/* 1 if both may be active at once: they are of different groups, and one of them lists the other.
+ *   a, b  in     needs nothing, O(names listed); exact everywhere; fails never */
+SMASH_API int smash_algo_fits(const smash_algo *a, const smash_algo *b);
 
 /* The algorithms a config may name: pointers to descriptors, in room of the caller. smash_builtins() is one that is ready, and
  * full. */
@@ -1112,15 +1201,181 @@ SMASH_API void smash_registry_init(smash_registry *registry, const smash_algo **
 
 /* Add an algorithm, at any time: configs look names up when they are used.
  *   registry  io     algo  in  not copied; must outlive the registry
- *   needs   O(algorithms x keys of a group)
+ *   needs   O(algorithms x keys^2)
  *   exact   everywhere
- *   fails   ARG for a descriptor without name, group, summary or apply, a name that is not snake_case, a name that is taken, or one
- *           whose <algorithm>_<key> would be a key of another algorithm, too; LIMIT when the room is full; registry untouched */
+ *   fails   ARG, saying what is wrong: name, group or summary is missing; neither targets nor apply, or both; targets in a group that is
+ *           neither pruner nor quantizer; a name, alias or key that is not snake_case; a name or alias that is taken; a key that is there twice, of a kind that
+ *           is not for hyperparameters, or whose default is not legal; a <algorithm>_<key> that is a key already. LIMIT when the
+ *           room is full. registry untouched */
 SMASH_API smash_err smash_register(smash_ctx *ctx, smash_registry *registry, const smash_algo *algo);
 
-/* The algorithm of that name, or NULL.
- *   registry  opt, in     name  in     needs nothing, O(count); exact everywhere; fails never */
+/* The algorithm of that name, or one with such an alias, or NULL. Aliases are found in all spellings: L1Filter, l1-filter, L1FilterPruner.
+ *   registry, name  opt, in     needs nothing, O(names); exact everywhere; fails never */
 SMASH_API const smash_algo *smash_registry_find(const smash_registry *registry, const char *name);
+
+/* Algorithms of NNI, Auptimizer and Pruna that have no entry of their own here: the name of the one to take instead, "" if there is
+ * none yet; NULL for any other name. Those that are only called otherwise are aliases.
+ *   name  opt, in     needs nothing; exact everywhere; fails never */
+SMASH_API const char *smash_algo_instead(const char *name);
+
+/* Are the lists of compatible algorithms in order? Warns of a pair that only one side lists, of a name that is not registered, and of
+ * one in the same group. None of it does harm: one side is enough.
+ *   registry  in     diags  io  gets registry_one_sided, registry_unknown_name, registry_same_group     found  opt, out  how many
+ *   needs   diags->arena: the findings; O(names listed x algorithms); exact everywhere; fails ARG; *found untouched */
+SMASH_API smash_err smash_registry_check(smash_ctx *ctx, const smash_registry *registry, smash_diags *diags, size_t *found);
+
+/* ---- components ---- */
+
+/* What some algorithms need beside a model. Callbacks return 0 or an error. The name is for messages and may be NULL. A tensor to be
+ * filled comes with room, data and bytes; the callback sets dtype and shape, and answers SHAPE if there is too little. */
+typedef struct smash_tokenizer {
+    const char *name;
+    /* text, bytes long, to ids: at most capacity of them are written, *count is how many there are */
+    smash_err (*encode)(void *user, const char *text, size_t bytes, int32_t *ids, size_t capacity, size_t *count);
+    void       *user;
+} smash_tokenizer;
+
+typedef struct smash_processor {
+    const char *name;
+    smash_err (*process)(void *user, const smash_tensor *raw, smash_tensor *input);   /* from what a sensor gives to what the model takes */
+    void       *user;
+} smash_processor;
+
+typedef enum smash_split { SMASH_SPLIT_TRAIN = 0, SMASH_SPLIT_VALIDATION = 1, SMASH_SPLIT_TEST = 2, SMASH_SPLIT_COUNT = 3 } smash_split;
+typedef struct smash_data {
+    const char *name;
+    uint64_t    count[SMASH_SPLIT_COUNT];                                             /* samples */
+    smash_err (*sample)(void *user, smash_split split, uint64_t index, smash_tensor *input, smash_tensor *target);
+    void       *user;
+} smash_data;
+
+/* ---- the dictionary ---- */
+
+/* One key and its value. */
+typedef struct smash_setting {
+    const char        *name;      /* in full: "hqq_weight_bits" */
+    const smash_key   *key;       /* what it may hold; NULL: unknown, kept from a file of another version */
+    const smash_algo  *algo;      /* whose hyperparameter it is; NULL: a key of the dictionary itself */
+    const smash_value *value;     /* never NULL; of type NULL for a group without algorithm */
+    const smash_json  *doc;       /* the file that says so, for messages; NULL: a default, or set by a call */
+    uint32_t           is_default;
+} smash_setting;
+
+/* settings[0 .. count) is all of the dictionary, in this order: groups by name (batcher, cacher ...); hyperparameters of the active
+ * algorithms by full name; batch_size, device, module_types, on_overlap; unknown keys of files. */
+enum { SMASH_CONFIG_MAX = 256 };   /* keys in one config */
+typedef struct smash_config {
+    const smash_registry  *registry;
+    smash_arena           *arena;
+    smash_diags           *diags;
+    const smash_tokenizer *tokenizer;         /* see smash_config_add_tokenizer */
+    const smash_processor *processor;
+    const smash_data      *data;
+    uint32_t               defer_components;  /* 1: only smash() asks for the components an algorithm needs, activating it does not */
+    smash_setting          settings[SMASH_CONFIG_MAX];
+    size_t                 count;
+} smash_config;
+
+/* A config in which no algorithm is active. Findings go to diags, those of refused sets, too; zero it and set its arena again to forget them.
+ *   config  out     registry, arena, diags  in  must outlive the config; neither arena may be ctx->scratch
+ *   needs nothing; exact everywhere; fails never */
+SMASH_API void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags);
+
+/* Set a key. To name an algorithm for its group activates it: its hyperparameters are there then, with their defaults, and those of the
+ * algorithm before are forgotten. The same name again changes nothing. null for a group deactivates.
+ *   config  io     key  in     value  opt, in  copied; NULL is null
+ *   needs   arena: the value; names and defaults of the keys of an algorithm that is activated. None of it is given back before the
+ *           arena is (smash_config_copy takes along only what is in use); scratch: a smash_config (20 KB), and what the largest pattern needs
+ *   exact   everywhere
+ *   fails   ARG NOMEM(ctx->need) LIMIT(keys); CONFIG, the first of: the key is unknown, its value illegal, its algorithm inactive, the
+ *           algorithm not compatible with an active one, or without a component it needs. The sentence, in diags and in ctx, says what
+ *           is legal, which name is near, or what to set first. config unchanged on all
+ *   from    Pruna 0.2, SmashConfig */
+SMASH_API smash_err smash_config_set(smash_ctx *ctx, smash_config *config, const char *key, const smash_value *value);
+
+/* The same from a word, a number, 0 or 1, or "key=value", where the value is JSON, or else a plain word.
+ *   config  io     key, assignment  in     word  opt, in  NULL is null. All copied
+ *   needs, exact  as smash_config_set; from text also its copy in arena     fails  as smash_config_set: ARG NOMEM LIMIT CONFIG */
+SMASH_API smash_err smash_config_set_word(smash_ctx *ctx, smash_config *config, const char *key, const char *word);
+SMASH_API smash_err smash_config_set_number(smash_ctx *ctx, smash_config *config, const char *key, double number);
+SMASH_API smash_err smash_config_set_bool(smash_ctx *ctx, smash_config *config, const char *key, int yes);
+SMASH_API smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment);
+
+/* Back to the default: a group to no algorithm; an unknown key goes.
+ *   config  io     key  in     needs, exact  as smash_config_set     fails  as smash_config_set: ARG NOMEM LIMIT CONFIG */
+SMASH_API smash_err smash_config_unset(smash_ctx *ctx, smash_config *config, const char *key);
+
+/* The value of a key; for a group without algorithm one of type NULL.
+ *   config, key  in     needs nothing, O(keys); for the nearest name of an unknown key scratch, if there is some; exact everywhere
+ *   fails  returns NULL: ARG NOTFOUND (no such key, or its algorithm is not active) in ctx */
+SMASH_API const smash_value *smash_config_get(smash_ctx *ctx, const smash_config *config, const char *key);
+
+/* The algorithm active in a group, or NULL.
+ *   config  in     needs nothing, O(keys + algorithms); exact everywhere; fails never */
+SMASH_API const smash_algo *smash_config_active(const smash_config *config, smash_group group);
+
+/* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`. Groups come first, whatever the
+ * order in the file. One that says "format_version" was written by a program, perhaps by another version of this one: what it leaves out
+ * has its default, and unknown keys are kept, with a warning. In any other file they are errors. Components are not asked for here.
+ *   config     io   initialised; what it holds already stays, keys of the file win
+ *   text       in   bytes long; must outlive the config     file  opt, in  name for messages; must outlive the config
+ *   algorithm  opt, in  needed for a bare list
+ *   needs      arena: as smash_json_parse and smash_config_set (kept even if it fails); scratch: a smash_config (20 KB), and what parsing or
+ *              the largest pattern needs
+ *   exact      everywhere; linear in bytes, as smash_json_parse; patterns are checked, and written out only by smash_config_resolve
+ *   fails      ARG NOMEM(ctx->need) LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
+SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
+
+/* Write the dictionary as a JSON object that smash_config_load reads: format_version, smash_version, then settings[0 .. count). The
+ * components are not in it.
+ *   config  in     w  io  see smash_writer
+ *   needs nothing, O(bytes); exact everywhere; fails in w->err: ARG, or what its put returned */
+SMASH_API void smash_config_save(const smash_config *config, smash_writer *w);
+
+/* Print it for people, as SmashConfig prints itself: groups that have an algorithm and hyperparameters, one a line.
+ *   config  in     put  in  gets the text piece by piece, as in smash_writer     user  opt, io  for put
+ *   needs nothing, O(bytes); exact everywhere; fails ARG LIMIT (64 levels), or what put returned */
+SMASH_API smash_err smash_config_print(const smash_config *config, smash_err (*put)(void *user, const char *text, size_t bytes), void *user);
+
+/* 1 if both hold the same keys and values, however they came about. Components do not matter.
+ *   a, b  in     needs nothing, O(values), in objects also their order counts; exact everywhere; fails never */
+SMASH_API int smash_config_equal(const smash_config *a, const smash_config *b);
+
+/* A copy that shares only registry and components with the original, so that each may go its way on a thread of its own. It does not
+ * know the places in files any more.
+ *   from  in     arena, diags  in  of the copy; must outlive it     to  out
+ *   needs  arena: names and values, 48 bytes a value; exact everywhere; fails ARG NOMEM(ctx->need); *to untouched */
+SMASH_API smash_err smash_config_copy(smash_ctx *ctx, const smash_config *from, smash_arena *arena, smash_diags *diags, smash_config *to);
+
+/* As smash_config_init, but batch_size, device and the components stay.
+ *   config  io     needs nothing; exact everywhere; fails never */
+SMASH_API void smash_config_flush(smash_config *config);
+
+/* Give the config a component, or, with NULL, take it away.
+ *   config  io     tokenizer, processor, data  opt, in  not copied; must outlive the config
+ *   needs nothing; exact everywhere; fails ARG (its callback is missing); config unchanged */
+SMASH_API smash_err smash_config_add_tokenizer(smash_ctx *ctx, smash_config *config, const smash_tokenizer *tokenizer);
+SMASH_API smash_err smash_config_add_processor(smash_ctx *ctx, smash_config *config, const smash_processor *processor);
+SMASH_API smash_err smash_config_add_data(smash_ctx *ctx, smash_config *config, const smash_data *data);
+#define smash_config_add_dataset smash_config_add_data
+
+/* Check all that can be checked without a model, rules between keys included, components not.
+ *   config  in     needs scratch for the largest pattern, arena for findings
+ *   exact everywhere; fails ARG NOMEM(ctx->need); CONFIG with every mistake in diags */
+SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
+
+/* For the callbacks of an algorithm: the value of a key of its own by its short name ("backend"), else of a group or another key of
+ * the dictionary itself; NULL if there is none. A word is a STRING, for smash_value_is; a number is ->number, a whole one also for
+ * smash_value_i64; a boolean is ->number != 0.
+ *   job, name  in     needs nothing, O(keys); exact everywhere; fails never */
+SMASH_API const smash_value *smash_job_value(const smash_job *job, const char *name);
+
+/* 1 if include and exclude of the algorithm let this module pass: some glob of include matches its name, none of exclude.
+ *   job  in  of an algorithm that has these keys     module  in  name     needs nothing; exact everywhere; fails never
+ *   from  Pruna 0.3, target modules; Python fnmatch */
+SMASH_API int smash_job_takes(const smash_job *job, const char *module);
+
+/* ---- over a model ---- */
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
@@ -1160,47 +1415,9 @@ typedef struct smash_plan {
     const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
     const char        *types_text;         /* {"module": "type", ...} */
     const char        *dtypes_text;        /* {"conv1.weight": "int4", ...}: what the stored integers are */
+    const char        *dictionary_text;    /* the config as it was given, less what is default */
+    const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
 } smash_plan;
-
-typedef struct smash_setting { const char *key; const smash_value *value; const smash_json *doc; } smash_setting;
-enum { SMASH_CONFIG_MAX = 256 };   /* keys in one config */
-typedef struct smash_config {
-    const smash_registry *registry;
-    smash_arena          *arena;
-    smash_diags          *diags;
-    smash_setting         settings[SMASH_CONFIG_MAX];
-    size_t                count;
-} smash_config;
-
-/* An empty config. Findings go to diags.
- *   config  out     registry, arena, diags  in  must outlive the config; neither arena may be ctx->scratch
- *   needs nothing; exact everywhere; fails never */
-SMASH_API void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags);
-
-/* Read a config file: a JSON object is the dictionary, a bare list is the config_list of `algorithm`.
- *   config     io   initialised; what it holds already stays, keys of the file win
- *   text       in   bytes long; must outlive the config     file  opt, in  name for messages; must outlive the config
- *   algorithm  opt, in  needed for a bare list
- *   needs      arena: as smash_json_parse (kept even if it fails); scratch: a smash_config, and what parsing or the largest pattern needs
- *   exact      everywhere; linear in bytes, as smash_json_parse; patterns are checked, and written out only by smash_config_resolve
- *   fails      ARG NOMEM(ctx->need) LIMIT; SYNTAX with the place in diags; CONFIG with every mistake in diags; config unchanged on all */
-SMASH_API smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm);
-
-/* Set one key from "key=value"; the value is JSON, or else a plain word. null takes the key out.
- *   config  io     assignment  in  copied
- *   needs   arena: the text and its values; scratch: a smash_config, and what parsing or the largest pattern needs
- *   exact   everywhere
- *   fails   ARG NOMEM(ctx->need) LIMIT; CONFIG with the mistake in diags; config unchanged */
-SMASH_API smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment);
-
-/* The algorithm active in a group, or NULL.
- *   config  in     needs nothing, O(keys + algorithms); exact everywhere; fails never */
-SMASH_API const smash_algo *smash_config_active(const smash_config *config, smash_group group);
-
-/* Check all that can be checked without a model.
- *   config  in     needs scratch for the largest pattern, arena for findings
- *   exact everywhere; fails ARG NOMEM(ctx->need); CONFIG with every mistake in diags */
-SMASH_API smash_err smash_config_check(smash_ctx *ctx, const smash_config *config);
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
  *   config in     model  io  finished; types named by module_types are set, if all is well; untouched else     plan  out  in arena of the config
@@ -1216,8 +1433,8 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
 #if !SMASH_NO_ALGO
 /*==================================================================================================
  * MARK: - Algo                                                                              >>algo
- * The algorithms and the one function that runs them. The one idea: tensors stream. Each is read once, goes
- * through every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
+ * The algorithms, and smash(), which runs them. The one idea: tensors stream. Each is read once, goes through
+ * every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
  *================================================================================================*/
 
 /* level, l1_norm, l2_norm, fpgm, ptq. Static.
@@ -1238,6 +1455,84 @@ typedef struct smash_work {
     smash_tensor quantized;      /* quantizer: integers, data NULL before */
 } smash_work;
 
+/* One algorithm that ran. */
+typedef struct smash_step {
+    const smash_algo *algo;
+    const smash_plan *plan;      /* its rows are in here, if it has targets; else NULL */
+    void             *state;     /* what its apply left for the run time */
+    uint32_t          reapply;   /* 1: smash_load runs it again, the file does not hold what it did */
+} smash_step;
+
+typedef struct smash_result {
+    uint64_t    bytes;           /* of the file written (or that would be) */
+    size_t      parameters;      /* numbers of the model after compression, scales not counted; 0 from smash_load */
+    size_t      nonzero;         /* of them not zero when read back; 0 from smash_load */
+    uint64_t    mask_bytes;      /* of the mask file */
+    /* from smash() and smash_load(); smash_run() leaves all of it zero */
+    smash_model  model;          /* after all steps, as a reader of the file would find it */
+    smash_model  stored;         /* what smash_save writes: the model before the first step that cannot be stored */
+    smash_layout layout;         /* of that file */
+    smash_step   steps[SMASH_GROUP_COUNT];
+    uint32_t     step_count;
+} smash_result;
+
+typedef struct smash_desc {
+    uint32_t        zero_begin;
+    uint32_t        experimental;   /* 1: do not ask for components, nor whether an algorithm fits the model */
+    smash_arena    *arena;          /* opt: where the result lives; NULL: where the model (smash_load: the config) does; not ctx->scratch */
+    const smash_io *masks;          /* opt: smash(): BOOL tensors named as their targets, 1 = keep; nothing if no pruner has targets */
+    void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt; from 0 again where an algorithm without
+                                                                                            targets stands between two with */
+    void           *progress_user;
+    uint32_t        zero_end;
+} smash_desc;
+
+/* Make a model smaller as a config says. First everything is checked: the config; for each active algorithm, in order of group, whether
+ * it runs on the config's device and the model's, finds tokenizer, processor and data, and fits the model; the config_lists against the model; then the hooks run.
+ * Nothing is applied before all of that is well. Then, in order of group, algorithms with targets are run tensor by tensor, and those without get a smash_job:
+ *   - job->model is a copy of the model's arrays over the same numbers. apply may change params[i].tensor and types, or put another
+ *     finished model there; new names and numbers belong in job->arena, and numbers come from smash_job_edit, which makes a copy
+ *   - with SMASH_SAVE_REAPPLY the parameters must stay as they are
+ *   model   in   finished; never changed. It, its arena and its numbers must outlive the result, and so must the config's arena
+ *   config  in   never changed, but for findings in its diags
+ *   result  out  in the arena of desc, of which a failed call keeps what it took
+ *   needs   arena: the file that smash_save would write, the plan (see smash_config_resolve), 200 bytes a parameter, and what the
+ *           algorithms take; scratch: as smash_run
+ *   exact   same result on every target and thread count, if those of the algorithms are
+ *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; NONFINITE LIMIT RANGE DTYPE SHAPE
+ *           as smash_run; what a hook or an apply returned. *result untouched
+ *   from    Pruna 0.2, smash() */
+SMASH_API smash_err smash(smash_ctx *ctx, const smash_model *model, const smash_config *config, const smash_desc *desc, smash_result *result);
+
+/* The checks of smash() that need the model, for callers of smash_run: devices, and, unless experimental, components and check_model.
+ *   model, config  in     needs scratch as the callbacks do; O(algorithms + parameters); exact everywhere
+ *   fails  ARG NOMEM(ctx->need); CONFIG with all that is wrong in the config's diags */
+SMASH_API smash_err smash_check(smash_ctx *ctx, const smash_model *model, const smash_config *config, int experimental);
+
+/* Write the result of smash() or smash_load() as a safetensors file that any reader opens, and smash_load() brings back to what it is.
+ *   result  in     io  io  with write
+ *   needs   scratch: the largest tensor, unless it is mapped or in memory; O(bytes)
+ *   exact   same bytes for the same result; those of a file that was loaded are the bytes of that file, if smash wrote it
+ *   fails   ARG IO NOMEM(ctx->need); SHAPE DTYPE OVERFLOW only where the result was changed; the file is then unspecified */
+SMASH_API smash_err smash_save(smash_ctx *ctx, const smash_result *result, const smash_io *io);
+
+/* Read such a file: the model, the config it was made with, and the algorithms that must run again, which do. A safetensors file of
+ * another make is a model without config.
+ *   io      in   must outlive the result
+ *   config  io   initialised; gets the dictionary of the file. Its registry must have the algorithms, and its components must be
+ *                there for those that run again     result  out  in the arena of desc
+ *   needs   arena, scratch: as smash_safetensors_read, smash_config_load and smash()
+ *   exact   as smash()
+ *   fails   as smash_safetensors_read: ARG FORMAT(byte) LIMIT NOMEM(ctx->need) IO; VERSION for a file of a newer format; as
+ *           smash_config_load and smash(): CONFIG SYNTAX OVERFLOW NONFINITE RANGE DTYPE SHAPE; config and *result untouched */
+SMASH_API smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_desc *desc, smash_config *config, smash_result *result);
+
+/* For an apply: the numbers of a parameter, to be changed. They are copied into job->arena once, and job->model has the copy from then on.
+ *   job  io     param  in  index into job->model->params     view  out  not SMASH_TENSOR_CONST
+ *   needs  arena: the tensor's bytes, the first time; O(bytes); exact everywhere
+ *   fails  ARG OVERFLOW NOMEM(ctx->need) IO; *view and the model untouched */
+SMASH_API smash_err smash_job_edit(smash_ctx *ctx, smash_job *job, size_t param, smash_tensor *view);
+
 typedef struct smash_run_desc {
     uint32_t        zero_begin;
     const smash_io *out;         /* the compressed model; NULL: dry run, everything but the writing */
@@ -1247,20 +1542,15 @@ typedef struct smash_run_desc {
     uint32_t        zero_end;
 } smash_run_desc;
 
-typedef struct smash_result {
-    uint64_t bytes;              /* of the file written (or that would be) */
-    size_t   parameters;         /* numbers of the model after compression */
-    size_t   nonzero;            /* of them not zero when read back */
-    uint64_t mask_bytes;         /* of the mask file */
-} smash_result;
-
-/* Run every row of a plan: read, prune, quantize, write.
+/* Run every row of a plan: read, prune, quantize, write. The way of smash() for models larger than memory, where all algorithms have
+ * targets; what smash() asks first, smash_config_resolve and smash_check ask here.
  *   plan    io   what came of each row is filled in            result  out
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
- *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; LIMIT for a header over 100,000,000 bytes; NONFINITE(index) naming module and target;
+ *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
+ *           bytes; NONFINITE(index) naming module and target;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
@@ -1607,6 +1897,11 @@ SMASH__DEF void smash_ctx_reset(smash_ctx *ctx)
     ctx->message[0] = '\0';
     ctx->where = NULL;
     ctx->index = ctx->need = 0;
+}
+
+SMASH__DEF smash_err smash_ctx_fail(smash_ctx *ctx, smash_err err, const char *message)
+{
+    return err ? SMASH__FAIL(ctx, err, 0, "%s", message) : SMASH_OK;
 }
 
 /* A ctx for a call whose failure is to become a finding: it borrows the scratch of ctx, whose own failure stays as it is. */
@@ -5762,7 +6057,8 @@ SMASH__DEF void smash_write_text(smash_writer *w, const char *text)
     else if (smash__write_item(w, 0)) smash__write_string(w, text, smash__length(text));
 }
 
-SMASH__DEF void smash_write_value(smash_writer *w, const smash_value *v)
+/* exact: numbers as they were written, so that no digit is lost; else as the shortest text for their value */
+SMASH__FN void smash__write_tree(smash_writer *w, const smash_value *v, int exact)
 {
     uint32_t ends[SMASH_WRITER_DEPTH], i, span = v ? v->span : 0;
     int open = 0;
@@ -5774,7 +6070,7 @@ SMASH__DEF void smash_write_value(smash_writer *w, const smash_value *v)
         switch (x->type) {
         case SMASH_VALUE_NULL:   smash_write_null(w); break;
         case SMASH_VALUE_BOOL:   smash_write_bool(w, x->number != 0); break;
-        case SMASH_VALUE_NUMBER: smash__write_scalar(w, x->text, x->count); break;      /* as it was written: no digit is lost */
+        case SMASH_VALUE_NUMBER: if (exact) smash__write_scalar(w, x->text, x->count); else smash_write_number(w, x->number); break;
         case SMASH_VALUE_STRING: if (smash__write_item(w, 0)) smash__write_string(w, x->text, x->count); break;
         case SMASH_VALUE_ARRAY:
         case SMASH_VALUE_OBJECT:
@@ -5785,6 +6081,8 @@ SMASH__DEF void smash_write_value(smash_writer *w, const smash_value *v)
     }
     for (; open; open--) smash_write_end(w);
 }
+
+SMASH__DEF void smash_write_value(smash_writer *w, const smash_value *v) { smash__write_tree(w, v, 1); }
 
 SMASH__DEF smash_err smash_text_put(void *text, const char *data, size_t bytes)
 {
@@ -6997,6 +7295,19 @@ SMASH__FN int smash__st_enough(const smash__st *st) { return st->err && (!st->di
 /* A terminated text: JSON strings may hold a 0, our names may not. */
 SMASH__FN int smash__st_is_text(const smash_value *v) { return v->type == SMASH_VALUE_STRING && smash__length(v->text) == v->count; }
 
+/* A file of a later smash may mean something else by what it says. */
+SMASH__FN void smash__st_version(smash__st *st, const smash_value *v)
+{
+    double version = 0;
+    size_t digits = 0;
+    while (v->text[digits] >= '0' && v->text[digits] <= '9') digits++;
+    if (!digits || v->text[digits] || smash_number_parse(v->text, digits, &version) != digits)
+        SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_version", v, 0, "__metadata__: smash.format_version is %q; it must be a whole number", v->text);
+    else if (version > SMASH_FORMAT_VERSION)
+        SMASH__ST_BAD(st, SMASH_ERR_VERSION, "st_version", v, 0, "the file has smash.format_version %s, and smash " SMASH_VERSION_TEXT " reads versions up to %i; use a newer smash",
+                      v->text, SMASH_FORMAT_VERSION);
+}
+
 SMASH__FN void smash__st_metadata(smash__st *st, const smash_value *v)
 {
     const smash_value *key = v + 1;
@@ -7012,6 +7323,7 @@ SMASH__FN void smash__st_metadata(smash__st *st, const smash_value *v)
             SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_metadata", key + 1, 0, "__metadata__: %q is %s; only strings are legal", key->text, smash_value_kind(key[1].type));
         else if (!smash__st_is_text(key) || !smash__st_is_text(key + 1))
             SMASH__ST_BAD(st, SMASH_ERR_FORMAT, "st_metadata", key, 0, "__metadata__: %q or its value holds a zero byte", key->text);
+        else if (smash_value_is(key, "smash.format_version")) smash__st_version(st, key + 1);
     }
 }
 
@@ -7634,36 +7946,60 @@ SMASH__DEF smash_group smash_group_from_name(const char *name)
     return SMASH_GROUP_NONE;
 }
 
+/* Keys of a config_list entry */
 SMASH__DEF const smash_key *smash_config_keys(size_t *count)
 {
     static const smash_key keys[] = {
-        { "op_names", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module names", "[]", "modules by full name" },
-        { "op_names_re", SMASH_KEY_PATTERNS, SMASH__BOTH, 1, 0, 0, "a list of regular expressions", "[]", "modules whose name starts with a match" },
-        { "op_types", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module types", "[]", "only modules of these types; alone: all of them" },
-        { "exclude_op_names", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module names", "[]", "not these modules" },
-        { "exclude_op_names_re", SMASH_KEY_PATTERNS, SMASH__BOTH, 1, 0, 0, "a list of regular expressions", "[]", "not modules whose name starts with a match" },
-        { "exclude_op_types", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of module types", "[]", "not modules of these types" },
-        { "target_names", SMASH_KEY_NAMES, SMASH__BOTH, 1, 0, 0, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has" },
-        { "target_settings", SMASH_KEY_SETTINGS, SMASH__BOTH, 1, 0, 0, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own" },
-        { "sparse_ratio", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, 0, 1, "a number from 0 to 1", "null", "share of the blocks that goes" },
-        { "sparse_threshold", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, -1.7976931348623157e308, 1.7976931348623157e308, "a number", "null",
-          "blocks whose metric is below this go; not together with sparse_ratio" },
-        { "min_sparse_ratio", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, 0, 0.99999999999999989, "a number from 0 up to, but not, 1", "null", "at least this share goes" },
-        { "max_sparse_ratio", SMASH_KEY_NUMBER, SMASH__PRUNERS, 0, 4.9406564584124654e-324, 1, "a number above 0, up to 1", "null", "at most this share goes; wins over min_sparse_ratio" },
-        { "global_group_id", SMASH_KEY_LATER, SMASH__PRUNERS, 0, 0, 0, "null", "null", "one sparsity for several targets together" },
-        { "dependency_group_id", SMASH_KEY_LATER, SMASH__PRUNERS, 0, 0, 0, "null", "null", "the same positions in several targets" },
-        { "internal_metric_block", SMASH_KEY_LATER, SMASH__PRUNERS, 0, 0, 0, "null", "null", "equal shares in each part of a target" },
-        { "align", SMASH_KEY_ALIGN, SMASH__PRUNERS, 0, 0, 0, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}",
-          "{\"target_name\":\"weight\",\"dims\":[0]} for a bias", "follow the mask of another target instead of making one" },
-        { "quant_dtype", SMASH_KEY_DTYPE, SMASH__QUANTIZERS, 0, 0, 0, "int2 to int16 or uint2 to uint16", "\"int8\"", "the integers to quantize to" },
-        { "quant_scheme", SMASH_KEY_CHOICE, SMASH__QUANTIZERS, 0, 0, 0, "symmetric affine", "\"symmetric\"", "grid centred on 0, or spanning minimum to maximum" },
-        { "fuse_names", SMASH_KEY_LATER, SMASH__QUANTIZERS, 0, 0, 0, "null", "null", "modules folded into one before quantization" },
-        { "granularity", SMASH_KEY_GRANULARITY, SMASH__BOTH, 0, 0, 0, "default out_channel in_channel per_channel", "\"default\"",
-          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4]; -1 = whole axis" },
-        { "apply_method", SMASH_KEY_CHOICE, SMASH__PRUNERS, 0, 0, 0, "mul", "\"mul\"", "how a mask is applied" },
-        { "apply_method", SMASH_KEY_CHOICE, SMASH__QUANTIZERS, 0, 0, 0, "clamp_round", "\"clamp_round\"", "how numbers meet the grid" }
+        { "op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "modules by full name", 0, 0, 0, SMASH__BOTH, 1 },
+        { "op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "modules whose name starts with a match", 0, 0, 0, SMASH__BOTH, 1 },
+        { "op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "only modules of these types; alone: all of them", 0, 0, 0, SMASH__BOTH, 1 },
+        { "exclude_op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "not these modules", 0, 0, 0, SMASH__BOTH, 1 },
+        { "exclude_op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "not modules whose name starts with a match", 0, 0, 0, SMASH__BOTH, 1 },
+        { "exclude_op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "not modules of these types", 0, 0, 0, SMASH__BOTH, 1 },
+        { "target_names", SMASH_KEY_NAMES, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has", 0, 0, 0, SMASH__BOTH, 1 },
+        { "target_settings", SMASH_KEY_SETTINGS, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own", 0, 0, 0, SMASH__BOTH, 1 },
+        { "sparse_ratio", SMASH_KEY_NUMBER, "a number from 0 to 1", "null", "share of the blocks that goes", 0, 1, 0, SMASH__PRUNERS, 0 },
+        { "sparse_threshold", SMASH_KEY_NUMBER, "a number", "null", "blocks whose metric is below this go; not together with sparse_ratio",
+          -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
+        { "min_sparse_ratio", SMASH_KEY_NUMBER, "a number from 0 up to, but not, 1", "null", "at least this share goes", 0, 0.99999999999999989, 0, SMASH__PRUNERS, 0 },
+        { "max_sparse_ratio", SMASH_KEY_NUMBER, "a number above 0, up to 1", "null", "at most this share goes; wins over min_sparse_ratio", 4.9406564584124654e-324, 1, 0,
+          SMASH__PRUNERS, 0 },
+        { "global_group_id", SMASH_KEY_LATER, "null", "null", "one sparsity for several targets together", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "dependency_group_id", SMASH_KEY_LATER, "null", "null", "the same positions in several targets", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "internal_metric_block", SMASH_KEY_LATER, "null", "null", "equal shares in each part of a target", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
+          "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint2 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
+          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4]; -1 = whole axis", 0, 0, 0, SMASH__BOTH, 0 },
+        { "apply_method", SMASH_KEY_CHOICE, "mul", "mul", "how a mask is applied", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
+    return keys;
+}
+
+/* Keys of the dictionary that are no hyperparameters, in their order */
+SMASH__FN const smash_key *smash__plain_keys(size_t *count)
+{
+    static const smash_key keys[] = {
+        { "batcher", SMASH_KEY_ALGORITHM, NULL, "null", "processes several inputs together", 0, 0, 0, 0, 0 },
+        { "cacher", SMASH_KEY_ALGORITHM, NULL, "null", "keeps intermediate results for later", 0, 0, 0, 0, 0 },
+        { "compiler", SMASH_KEY_ALGORITHM, NULL, "null", "prepares the model for certain hardware", 0, 0, 0, 0, 0 },
+        { "distiller", SMASH_KEY_ALGORITHM, NULL, "null", "trains a smaller model to do what a larger one does", 0, 0, 0, 0, 0 },
+        { "pruner", SMASH_KEY_ALGORITHM, NULL, "null", "removes what matters least", 0, 0, 0, 0, 0 },
+        { "quantizer", SMASH_KEY_ALGORITHM, NULL, "null", "stores numbers in fewer bits", 0, 0, 0, 0, 0 },
+        { "recoverer", SMASH_KEY_ALGORITHM, NULL, "null", "restores what compression cost", 0, 0, 0, 0, 0 },
+        { "batch_size", SMASH_KEY_INTEGER, "a whole number from 1 on", "1", "samples at a time", 1, 2147483647, 0, 0, 0 },
+        { "device", SMASH_KEY_DEVICE, "\"cpu\", \"cuda\" or \"cuda:N\"", "cpu", "where the algorithms run", 0, 0, 0, 0, 0 },
+        { "module_types", SMASH_KEY_TYPES, "an object {\"module\": \"type\"}", "null", "types of modules, where they are inferred wrongly", 0, 0, 0, 0, 0 },
+        { "on_overlap", SMASH_KEY_CHOICE, "first last", "first", "which entry wins when two of a config_list name one target", 0, 0, 0, 0, 0 },
+        { "pack_sparse", SMASH_KEY_LATER, "null", "null", "store sparse tensors without their zeros", 0, 0, 0, 0, 0 },
+        { "compression", SMASH_KEY_LATER, "null", "null", "an experiment", 0, 0, 0, 0, 0 }
+    };
+    *count = sizeof keys / sizeof *keys;
     return keys;
 }
 
@@ -7702,6 +8038,190 @@ SMASH__FN uint32_t smash__template_of(smash_group group, const char *type)
     return 0;
 }
 
+/* ---- values ---- */
+
+SMASH__FN const smash_value *smash__null(void)
+{
+    static const smash_value null = { SMASH_VALUE_NULL, 0, 1, 0, NULL, 0 };
+    return &null;
+}
+
+SMASH__FN int smash__is_whole(double x) { return smash_is_finite_f64(x) && (x >= 9e15 || x <= -9e15 || (double)(int64_t)x == x); }
+
+/* What a word of a table means: true, false, null, a number, or itself, as a string that is not terminated. */
+SMASH__FN smash_value smash__word(const char *word, size_t bytes)
+{
+    smash_value v;
+    smash__fill(&v, 0, sizeof v);
+    v.span = 1;
+    v.text = word;
+    v.count = (uint32_t)bytes;
+    v.type = SMASH_VALUE_STRING;
+    if (bytes && smash_number_parse(word, bytes, &v.number) == bytes) v.type = SMASH_VALUE_NUMBER;
+    else if (bytes == 4 && smash__same(word, "null", 4)) v.type = SMASH_VALUE_NULL;
+    else if (bytes == 4 && smash__same(word, "true", 4)) v.type = SMASH_VALUE_BOOL;
+    else if (bytes == 5 && smash__same(word, "false", 5)) v.type = SMASH_VALUE_BOOL;
+    if (v.type == SMASH_VALUE_BOOL) v.number = bytes == 4;
+    if (v.type == SMASH_VALUE_NULL || v.type == SMASH_VALUE_BOOL) { v.text = NULL; v.count = 0; }
+    return v;
+}
+
+/* The next of the words that blanks separate; 0 if there is none left. */
+SMASH__FN int smash__next_word(const char **words, smash_value *out)
+{
+    size_t n = 0;
+    while (**words == ' ') ++*words;
+    while ((*words)[n] && (*words)[n] != ' ') n++;
+    *out = smash__word(*words, n);
+    *words += n;
+    return n > 0;
+}
+
+/* Equal as Python has it: 1, 1.0 and true are. */
+SMASH__FN int smash__same_scalar(const smash_value *a, const smash_value *b)
+{
+    const int x = a->type == SMASH_VALUE_NUMBER || a->type == SMASH_VALUE_BOOL, y = b->type == SMASH_VALUE_NUMBER || b->type == SMASH_VALUE_BOOL;
+    if (x && y) return a->number == b->number;
+    if (a->type != b->type || a->count != b->count) return 0;
+    return a->type != SMASH_VALUE_STRING || smash__same(a->text, b->text, a->count);
+}
+
+/* A terminated text as one word, blanks and all */
+SMASH__FN smash_value smash__whole_word(const char *text) { return smash__word(text, smash__length(text)); }
+
+/* Two trees: both are flat arrays in text order, so that they are equal if each value is. exact: numbers as they are written, too */
+SMASH__FN int smash__same_value(const smash_value *a, const smash_value *b, int exact)
+{
+    uint32_t i;
+    if (a->span != b->span) return 0;
+    for (i = 0; i < a->span; i++) {
+        if (a[i].type != b[i].type || !smash__same_scalar(&a[i], &b[i])) return 0;
+        if (exact && a[i].type == SMASH_VALUE_NUMBER && (a[i].count != b[i].count || !smash__same(a[i].text, b[i].text, a[i].count))) return 0;
+    }
+    return 1;
+}
+
+/* The word of a list that equals v; 0 if none does. */
+SMASH__FN int smash__pick(const char *words, const smash_value *v, smash_value *out)
+{
+    while (words && smash__next_word(&words, out)) if (smash__same_scalar(out, v)) return 1;
+    return 0;
+}
+
+/* The same for a key that has words; a constant is one word, blanks and all. */
+SMASH__FN int smash__pick_of(const smash_key *key, const smash_value *v, smash_value *out)
+{
+    if (key->kind == SMASH_KEY_CHOICE || key->kind == SMASH_KEY_ORDINAL) return smash__pick(key->legal, v, out);
+    if (key->kind == SMASH_KEY_BOOLEAN) return smash__pick("false true", v, out);
+    if (key->kind != SMASH_KEY_CONSTANT || !key->fallback) return 0;
+    *out = smash__whole_word(key->fallback);
+    return smash__same_scalar(out, v);
+}
+
+SMASH__FN int smash__is_string_list(const smash_value *v)
+{
+    const smash_value *e = v + 1;
+    uint32_t i;
+    if (v->type != SMASH_VALUE_ARRAY) return 0;
+    for (i = 0; i < v->count; i++, e += e->span) if (e->type != SMASH_VALUE_STRING) return 0;
+    return 1;
+}
+
+/* A tree with its texts, in one piece; NULL if there is no memory. */
+SMASH__FN const smash_value *smash__value_copy(smash_ctx *ctx, smash_arena *arena, const smash_value *v)
+{
+    size_t bytes = 0, i;
+    smash_value *copy;
+    char *text;
+    if (v->type == SMASH_VALUE_NULL) return smash__null();
+    for (i = 0; i < v->span; i++) if (v[i].text) bytes += (size_t)v[i].count + 1;
+    copy = (smash_value *)smash_arena_array(ctx, arena, v->span, sizeof *copy);
+    text = copy ? (char *)smash_arena_alloc(ctx, arena, bytes) : NULL;
+    if (!text) return NULL;
+    smash__copy(copy, v, v->span * sizeof *copy);
+    for (i = 0; i < v->span; i++) {
+        if (!v[i].text) continue;
+        smash__copy(text, v[i].text, v[i].count);
+        copy[i].text = text;
+        text += v[i].count;
+        *text++ = '\0';
+    }
+    return copy;
+}
+
+/* The default of a key, which is a word, or a list in JSON. */
+SMASH__FN smash_err smash__default(smash_ctx *ctx, smash_arena *arena, const smash_key *key, const smash_value **out)
+{
+    const char *word = key->fallback ? key->fallback : "null";
+    smash_json doc;
+    smash_value v;
+    if (*word == '[' && (key->kind == SMASH_KEY_NAMES || key->kind == SMASH_KEY_PATTERNS || key->kind == SMASH_KEY_GLOBS)) {
+        SMASH__TRY(smash_json_parse(ctx, NULL, word, smash__length(word), arena, NULL, &doc));
+        *out = doc.root;
+        return SMASH_OK;
+    }
+    v = smash__whole_word(word);
+    *out = smash__value_copy(ctx, arena, &v);
+    return *out ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* ---- the registry ---- */
+
+SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
+{
+    static const smash_key list = { "config_list", SMASH_KEY_LIST, "a list of objects", "null", "which modules, and what for each; without it the keys below apply to all of the default types", 0, 0, 0, 0, 0 };
+    static const smash_key globs[2] = {
+        { "include", SMASH_KEY_GLOBS, "a list of globs", "[\"*\"]", "only modules whose name matches one of these", 0, 0, 0, 0, 0 },
+        { "exclude", SMASH_KEY_GLOBS, "a list of globs", "[]", "not modules whose name matches one of these", 0, 0, 0, 0, 0 } };
+    size_t count, k;
+    const smash_key *keys = smash_config_keys(&count);
+    if (i < algo->key_count) return &algo->keys[i];
+    i -= algo->key_count;
+    if (algo->targets) {
+        if (i == 0) return &list;
+        i--;
+        for (k = 0; k < count; k++) {
+            if (keys[k].selects || !(keys[k].groups >> algo->group & 1)) continue;
+            if (i == 0) return &keys[k];
+            i--;
+        }
+    }
+    return (algo->targets || algo->on_modules) && i < 2 ? &globs[i] : NULL;
+}
+
+SMASH__FN const smash_key *smash__algo_key(const smash_algo *algo, const char *name)
+{
+    const smash_key *key;
+    size_t i;
+    for (i = 0; (key = smash_algo_key(algo, i)) != NULL; i++) if (smash__equal(key->name, name)) return key;
+    return NULL;
+}
+
+/* 1 for a key that the descriptor brings, 0 for one that comes with targets or modules */
+SMASH__FN int smash__is_own(const smash_algo *algo, const smash_key *key)
+{
+    size_t i;
+    for (i = 0; i < algo->key_count; i++) if (&algo->keys[i] == key) return 1;
+    return 0;
+}
+
+SMASH__DEF smash_save_mode smash_algo_save(const smash_algo *algo)
+{
+    if (algo->save != SMASH_SAVE_DEFAULT) return algo->save;
+    return algo->group == SMASH_CACHER ? SMASH_SAVE_REAPPLY : algo->group == SMASH_COMPILER || algo->group == SMASH_BATCHER ? SMASH_SAVE_BEFORE_APPLY : SMASH_SAVE_NONE;
+}
+
+SMASH__FN int smash__lists(const char *const *names, const char *name)
+{
+    for (; names && *names; names++) if (smash__equal(*names, name)) return 1;
+    return 0;
+}
+
+SMASH__DEF int smash_algo_fits(const smash_algo *a, const smash_algo *b)
+{
+    return a->group != b->group && (smash__lists(a->compatible, b->name) || smash__lists(b->compatible, a->name));
+}
+
 SMASH__DEF void smash_registry_init(smash_registry *registry, const smash_algo **algos, size_t capacity)
 {
     registry->algos = registry->room = algos;
@@ -7709,55 +8229,205 @@ SMASH__DEF void smash_registry_init(smash_registry *registry, const smash_algo *
     registry->capacity = algos ? capacity : 0;
 }
 
+/* The next letter or digit of a name, small; 0 at its end */
+SMASH__FN char smash__letter(const char **name)
+{
+    while (**name == '_' || **name == '-' || **name == ' ') ++*name;
+    return **name ? smash__fold(*(*name)++) : '\0';
+}
+
+/* 1 if a name is meant by another system's spelling of it: L1Filter, l1-filter, L1FilterPruner for l1_filter */
+SMASH__FN int smash__means(const char *spelling, const char *name)
+{
+    static const char *const kinds[] = { "", "pruner", "quantizer", "distiller", "compiler", "cacher", "batcher" };
+    size_t i;
+    char c;
+    while ((c = smash__letter(&name)) != '\0') if (smash__letter(&spelling) != c) return 0;
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *rest = spelling, *kind = kinds[i];
+        while (*kind && smash__letter(&rest) == *kind) kind++;
+        if (!*kind && !smash__letter(&rest)) return 1;
+    }
+    return 0;
+}
+
 SMASH__DEF const smash_algo *smash_registry_find(const smash_registry *registry, const char *name)
 {
+    const char *const *alias;
     size_t i;
-    for (i = 0; registry && i < registry->count; i++) if (smash__equal(registry->algos[i]->name, name)) return registry->algos[i];
+    if (!registry || !name) return NULL;
+    for (i = 0; i < registry->count; i++) if (smash__equal(registry->algos[i]->name, name)) return registry->algos[i];
+    for (i = 0; i < registry->count; i++)
+        for (alias = registry->algos[i]->aliases; alias && *alias; alias++) if (smash__means(name, *alias)) return registry->algos[i];
+    return NULL;
+}
+
+/* Algorithms of the systems before this one that have no entry here: what stands in their place, or "". */
+SMASH__DEF const char *smash_algo_instead(const char *name)
+{
+    static const char *const names[][2] = {
+        { "torch_structured", "l1_norm" }, { "slim", "l1_norm" }, { "taylor", "l1_norm" }, { "taylor_fo_weight", "l1_norm" }, { "taylor_fo_weight_filter", "l1_norm" },
+        { "activation_apoz", "l1_norm" }, { "activation_apoz_rank_filter", "l1_norm" }, { "activation_mean_rank", "l1_norm" }, { "activation_mean_rank_filter", "l1_norm" },
+        { "linear", "level" }, { "agp", "level" }, { "movement", "level" }, { "admm", "level" }, { "lottery_ticket", "level" }, { "auto_compress", "level" },
+        { "net_adapt", "l1_norm" }, { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" },
+        { "naive", "ptq" }, { "qat", "ptq" }, { "dorefa", "ptq" }, { "bnn", "ptq" }, { "lsq", "ptq" }, { "lsqplus", "ptq" },
+        { "half", "" }, { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "ptq" }, { "hqq", "ptq" }, { "hqq_diffusers", "ptq" }, { "gptq", "ptq" },
+        { "awq", "ptq" }, { "llm_int8", "ptq" }, { "diffusers_int8", "ptq" }, { "lsq_plus", "ptq" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
+        { "activation_apoz_rank", "l1_norm" }, { "distillation", "" }, { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" },
+        { "dynamic_layerwise", "" }, { "adaptive_1d_layerwise", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
+        { "c_generate", "" }, { "c_translate", "" }, { "c_whisper", "" }, { "stable_fast", "" }, { "torch_compile", "" }, { "superfast", "" },
+        { "ifw", "" }, { "whisper_s2t", "" } };
+    size_t i;
+    for (i = 0; name && i < sizeof names / sizeof *names; i++) if (smash__means(name, names[i][0])) return names[i][1];
     return NULL;
 }
 
 /* 1 if a_key is the same text as b_key: l1 with norm_x and l1_norm with x */
 SMASH__FN int smash__same_full_key(const char *a, const char *a_key, const char *b, const char *b_key)
 {
-    size_t i, n = smash__length(a), m = smash__length(b), end = n + smash__length(a_key);
-    if (end != m + smash__length(b_key)) return 0;
-    for (i = 0; i <= end; i++) {
+    size_t i, n = smash__length(a), m = smash__length(b), end = n + 1 + smash__length(a_key);
+    if (end != m + 1 + smash__length(b_key)) return 0;
+    for (i = 0; i < end; i++) {
         char x = i < n ? a[i] : i == n ? '_' : a_key[i - n - 1], y = i < m ? b[i] : i == m ? '_' : b_key[i - m - 1];
         if (x != y) return 0;
     }
     return 1;
 }
 
-/* Key number i of an algorithm's own, config_list first; NULL behind the last */
-SMASH__FN const char *smash__own_key(const smash_algo *algo, size_t i)
+/* The part of key behind `name_`, or NULL */
+SMASH__FN const char *smash__behind(const char *name, const char *key)
 {
-    size_t count, k;
-    const smash_key *keys = smash_config_keys(&count);
-    if (i == 0) return "config_list";
-    for (k = 0; k < count; k++) if (!keys[k].common && (keys[k].groups >> algo->group & 1) && --i == 0) return keys[k].name;
-    return NULL;
+    size_t n = 0;
+    while (name[n] && key[n] == name[n]) n++;
+    return !name[n] && key[n] == '_' && key[n + 1] ? key + n + 1 : NULL;
+}
+
+/* Where name stops being snake_case; its length if it is, and not empty. */
+SMASH__FN size_t smash__snake(const char *name)
+{
+    size_t i;
+    for (i = 0; name[i]; i++)
+        if (!((name[i] >= 'a' && name[i] <= 'z') || (i && ((name[i] >= '0' && name[i] <= '9') || (name[i] == '_' && name[i + 1] && name[i + 1] != '_'))))) return i;
+    return i;
+}
+
+SMASH__FN smash_err smash__register_name(smash_ctx *ctx, const smash_registry *registry, const char *name)
+{
+    size_t count, i;
+    const smash_key *plain = smash__plain_keys(&count);
+    if (!name[0] || name[smash__snake(name)])
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, smash__snake(name), "the name %q is not snake_case: a letter, then a-z, 0-9 and single _", name);
+    for (i = 0; i < count; i++) if (smash__equal(plain[i].name, name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the name %q is taken: it is a key of the dictionary", name);
+    if (smash_registry_find(registry, name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the name %q is taken by %s", name, smash_registry_find(registry, name)->name);
+    return SMASH_OK;
+}
+
+/* 1 if text is JSON for a list of strings, of at most some 20 of them */
+SMASH__FN SMASH__NOINLINE int smash__is_list_text(const char *text)
+{
+    unsigned char room[1024], levels[64];
+    smash_json_desc desc = SMASH_ZERO;
+    smash_arena arena;
+    smash_json doc;
+    smash_ctx ctx;
+    desc.max_depth = 2;
+    smash_ctx_init(&ctx);
+    smash_arena_init(&ctx.scratch, levels, sizeof levels, NULL);
+    smash_arena_init(&arena, room, sizeof room, NULL);
+    return !smash_json_parse(&ctx, &desc, text, smash__length(text), &arena, NULL, &doc) && smash__is_string_list(doc.root);
+}
+
+/* A row of the algorithm's own: a name, a kind for hyperparameters, a default that is legal */
+SMASH__FN smash_err smash__register_key(smash_ctx *ctx, const smash_algo *algo, const smash_key *key)
+{
+    const char *name = key->name ? key->name : "", *words = key->legal, *word = key->fallback ? key->fallback : "";
+    smash_value v, found;
+    int good = 0;
+    if (!name[0] || name[smash__snake(name)]) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the key %q of %s is not snake_case", name, algo->name);
+    v = smash__whole_word(word);
+    switch (key->kind) {
+    case SMASH_KEY_CHOICE: case SMASH_KEY_ORDINAL: good = words && smash__pick(words, &v, &found); break;
+    case SMASH_KEY_CONSTANT: good = word[0] != '\0'; break;
+    case SMASH_KEY_BOOLEAN: good = v.type == SMASH_VALUE_BOOL; break;
+    case SMASH_KEY_NUMBER: case SMASH_KEY_INTEGER:
+        if (!(key->low <= key->high) || !smash_is_finite_f64(key->low) || !smash_is_finite_f64(key->high) || (key->log && !(key->low > 0)))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the range of %s_%s is empty, not finite, or logarithmic and not above 0", algo->name, name);
+        good = v.type == SMASH_VALUE_NULL || (v.type == SMASH_VALUE_NUMBER && v.number >= key->low && v.number <= key->high && (key->kind == SMASH_KEY_NUMBER || smash__is_whole(v.number)));
+        break;
+    case SMASH_KEY_NAMES: case SMASH_KEY_GLOBS: case SMASH_KEY_PATTERNS: good = v.type == SMASH_VALUE_NULL || smash__is_list_text(word); break;
+    default: return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the kind of %s_%s is not for a hyperparameter", algo->name, name);
+    }
+    if (!good) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the default %q of %s_%s is not legal%s%s", word, algo->name, name, words ? "; legal: " : "", words ? words : "");
+    return SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_register(smash_ctx *ctx, smash_registry *registry, const smash_algo *algo)
 {
-    size_t i, a, b;
-    const char *p, *mine, *other;
+    const smash_key *mine, *other;
+    const char *const *alias;
+    size_t i, a, b, count;
+    const smash_key *plain = smash__plain_keys(&count);
     if (!registry || (registry->count && !registry->algos)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the registry was not initialised");
-    if (!algo || !algo->name || !algo->name[0] || !algo->summary || !algo->apply || algo->group == SMASH_GROUP_NONE || (unsigned)algo->group >= SMASH_GROUP_COUNT)
-        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the algorithm %q lacks name, group, summary or apply", algo ? algo->name : NULL);
-    for (p = algo->name; *p; p++)
-        if (!((*p >= 'a' && *p <= 'z') || (p > algo->name && ((*p >= '0' && *p <= '9') || (*p == '_' && p[1] && p[1] != '_')))))
-            return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)(p - algo->name), "the algorithm name %q is not snake_case: a letter, then a-z, 0-9 and single _", algo->name);
-    if (smash_group_from_name(algo->name) || smash_registry_find(registry, algo->name))
-        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the name %q is taken", algo->name);
-    for (i = 0; i < registry->count; i++)
-        for (a = 0; (mine = smash__own_key(algo, a)) != NULL; a++)
-            for (b = 0; (other = smash__own_key(registry->algos[i], b)) != NULL; b++)
-                if (smash__same_full_key(algo->name, mine, registry->algos[i]->name, other))
-                    return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "%s_%s would be a key of %s as well as of %s; rename the algorithm", algo->name, mine, algo->name, registry->algos[i]->name);
+    if (!algo || !algo->name || !algo->summary || algo->group == SMASH_GROUP_NONE || (unsigned)algo->group >= SMASH_GROUP_COUNT)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the algorithm %q lacks its %s", algo ? algo->name : NULL, !algo || !algo->name ? "name" : !algo->summary ? "summary" : "group");
+    SMASH__TRY(smash__register_name(ctx, registry, algo->name));
+    for (alias = algo->aliases; alias && *alias; alias++) {
+        const char *const *earlier = algo->aliases;
+        SMASH__TRY(smash__register_name(ctx, registry, *alias));
+        while (earlier < alias && !smash__equal(*earlier, *alias)) earlier++;
+        if (earlier < alias || smash__equal(*alias, algo->name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has the name %q twice", algo->name, *alias);
+    }
+    if (!algo->targets == !algo->apply || (algo->targets && (!algo->targets->apply || !algo->targets->default_types)))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s needs an apply, or else targets with default_types and an apply", algo->name);
+    if (algo->targets && algo->group != SMASH_PRUNER && algo->group != SMASH_QUANTIZER)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s is a %s; only pruners and quantizers have targets", algo->name, smash_group_name(algo->group));
+    if ((unsigned)algo->save > SMASH_SAVE_REAPPLY || algo->runs_on > (SMASH_ON_CPU | SMASH_ON_CUDA) || algo->needs > 7 || !algo->key_count != !algo->keys)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s: save, runs_on or needs is not what it can be, or one of keys and key_count is missing", algo->name);
+    if (algo->targets && smash_algo_save(algo) == SMASH_SAVE_REAPPLY)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has targets, so it changes parameters; its save mode cannot be SMASH_SAVE_REAPPLY", algo->name);
+    for (a = 0; a < algo->key_count; a++) SMASH__TRY(smash__register_key(ctx, algo, &algo->keys[a]));
+    for (a = 0; (mine = smash_algo_key(algo, a)) != NULL; a++) {
+        for (b = 0; b < a; b++) if (smash__equal(smash_algo_key(algo, b)->name, mine->name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, a, "%s has two keys %q", algo->name, mine->name);
+        for (i = 0; i < count + 2; i++) {
+            const char *behind = smash__behind(algo->name, i < count ? plain[i].name : i == count ? "format_version" : "smash_version");
+            if (behind && smash__equal(behind, mine->name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, a, "%s_%s is a key of the dictionary; rename one", algo->name, mine->name);
+        }
+        for (i = 0; i < registry->count; i++)
+            for (b = 0; (other = smash_algo_key(registry->algos[i], b)) != NULL; b++)
+                if (smash__same_full_key(algo->name, mine->name, registry->algos[i]->name, other->name))
+                    return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "%s_%s would be a key of %s as well as of %s; rename one", algo->name, mine->name, algo->name, registry->algos[i]->name);
+    }
+    if (!registry->room) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, registry->count, "this registry cannot be added to; make one with smash_registry_init() and smash_register_builtins()");
     if (registry->count >= registry->capacity)
         return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, registry->count, "the registry has room for %z algorithms; give it more to add %q", registry->capacity, algo->name);
     registry->room[registry->count++] = algo;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_registry_check(smash_ctx *ctx, const smash_registry *registry, smash_diags *diags, size_t *found)
+{
+    char text[SMASH_MESSAGE_BYTES];
+    size_t i, n = 0;
+    if (!registry || !diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "registry or diags is missing");
+    for (i = 0; i < registry->count; i++) {
+        const smash_algo *algo = registry->algos[i];
+        const char *const *name = algo->compatible;
+        for (; name && *name; name++) {
+            const smash_algo *other = smash_registry_find(registry, *name);
+            const char *code = "registry_one_sided";
+            if (!other || !smash__equal(other->name, *name)) {
+                code = "registry_unknown_name";
+                smash__format(text, sizeof text, "%s lists %q as compatible, and there is no such algorithm", algo->name, *name);
+            } else if (other->group == algo->group) {
+                code = "registry_same_group";
+                smash__format(text, sizeof text, "%s lists %s as compatible, but of one group only one is active", algo->name, *name);
+            } else if (smash__lists(other->compatible, algo->name)) continue;
+            else smash__format(text, sizeof text, "%s lists %s as compatible, %s does not list %s", algo->name, *name, *name, algo->name);
+            n++;
+            smash_diag_add(diags, SMASH_WARNING, code, NULL, NULL, text);
+        }
+    }
+    if (found) *found = n;
     return SMASH_OK;
 }
 
@@ -7781,15 +8451,19 @@ SMASH__FN void smash__say(const smash_config *config, smash_severity severity, c
     smash_diag_add(config->diags, severity, code, doc, v, text);
 }
 
-/* A value as a message shows it: 1.5, "text", a list */
-enum { SMASH__VALUE_TEXT = 48 };
+/* A value as a message shows it: 1.5 (a number), "text" (a string), a list */
+enum { SMASH__VALUE_TEXT = 64 };
 SMASH__FN const char *smash__value_text(const smash_value *v, char out[SMASH__VALUE_TEXT])
 {
-    size_t n = smash__min(v->count, SMASH__VALUE_TEXT - 8);
-    if (v->type == SMASH_VALUE_NUMBER) { smash__copy(out, v->text, n); out[n] = '\0'; }
-    else if (v->type == SMASH_VALUE_STRING) { out[0] = '"'; smash__copy(out + 1, v->text, n); out[n + 1] = '"'; out[n + 2] = '\0'; }
-    else if (v->type == SMASH_VALUE_BOOL) smash__format(out, SMASH__VALUE_TEXT, v->number == 0 ? "false" : "true");
-    else smash__format(out, SMASH__VALUE_TEXT, "%s", smash_value_kind(v->type));
+    char text[40];
+    size_t n = smash__min(v->count, sizeof text - 1);
+    const char *kind = smash_value_kind(v->type);
+    smash__copy(text, v->text ? v->text : "", v->text ? n : 0);
+    text[v->text ? n : 0] = '\0';
+    if (v->type == SMASH_VALUE_NUMBER) smash__format(out, SMASH__VALUE_TEXT, "%s (%s)", text, kind);
+    else if (v->type == SMASH_VALUE_STRING) smash__format(out, SMASH__VALUE_TEXT, "%q (%s)", text, kind);
+    else if (v->type == SMASH_VALUE_BOOL) smash__format(out, SMASH__VALUE_TEXT, "%s (%s)", v->number == 0 ? "false" : "true", kind);
+    else smash__format(out, SMASH__VALUE_TEXT, "%s", kind);
     return out;
 }
 
@@ -7802,27 +8476,18 @@ SMASH__FN const char *smash__did_you_mean(const smash_config *config, const char
     return out;
 }
 
-/* 1 if word is one of the words in a blank-separated list */
-SMASH__FN int smash__is_word(const char *words, const char *word)
-{
-    size_t n = smash__length(word);
-    while (*words) {
-        size_t m = 0;
-        while (words[m] && words[m] != ' ') m++;
-        if (m == n && n && smash__same(words, word, n)) return 1;
-        words += m;
-        while (*words == ' ') words++;
-    }
-    return 0;
-}
-
 /* The same for a value that should have been one of the words of a list */
 SMASH__FN const char *smash__did_you_mean_word(const smash_config *config, const smash_value *v, const char *words, char out[SMASH__SHAPE_TEXT * 2])
 {
     char copy[SMASH__SHAPE_TEXT];
     const char *names[8] = SMASH_ZERO;
     size_t count = 0, i, n = smash__length(words);
+    smash_value affine = smash__whole_word("affine");
     out[0] = '\0';
+    if (smash_value_is(v, "asymmetric") && smash__pick(words, &affine, &affine)) {          /* one letter away from its opposite */
+        smash__format(out, SMASH__SHAPE_TEXT * 2, "; \"asymmetric\" is called \"affine\" here");
+        return out;
+    }
     if (v->type != SMASH_VALUE_STRING || n >= sizeof copy) return out;
     smash__copy(copy, words, n + 1);
     for (i = 0; i < n && count < 8; i++) {
@@ -7854,9 +8519,10 @@ SMASH__FN int smash__block_list(const smash_value *v, smash_grain *grain)
 SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
 {
     const smash_value *mode, *pad;
+    smash_value word;
     int64_t value;
     smash__fill(grain, 0, sizeof *grain);
-    if (v->type == SMASH_VALUE_STRING) return smash__is_word("default out_channel in_channel per_channel", v->text);
+    if (v->type == SMASH_VALUE_STRING) return smash__pick("default out_channel in_channel per_channel", v, &word);
     if (v->type != SMASH_VALUE_ARRAY || v->count == 0) return 0;
     if (v[1].type != SMASH_VALUE_ARRAY) return smash__block_list(v, grain);
     if (v->count > 3 || !smash__block_list(v + 1, grain)) return 0;
@@ -7868,15 +8534,6 @@ SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
     pad = mode + mode->span;
     if (!smash_value_i64(pad, &value) || value < -1 || value == 0 || value > INT32_MAX) return 0;
     grain->pad_value = (int32_t)value;
-    return 1;
-}
-
-SMASH__FN int smash__is_string_list(const smash_value *v)
-{
-    const smash_value *e = v + 1;
-    uint32_t i;
-    if (v->type != SMASH_VALUE_ARRAY) return 0;
-    for (i = 0; i < v->count; i++, e += e->span) if (e->type != SMASH_VALUE_STRING) return 0;
     return 1;
 }
 
@@ -7924,42 +8581,92 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
     if (!smash_value_get(v, "dims")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"dims\": the dims of that target that it follows, such as [0]");
 }
 
-/* The value of one key, as far as it can be judged without a model. null means unset and is always fine. */
-/* name: the key as it was written, with its algorithm in front or without */
+/* "a number from 0 to 1": what a key with a range may hold */
+enum { SMASH__RANGE_TEXT = 96 };
+SMASH__FN const char *smash__range_text(const smash_key *key, char out[SMASH__RANGE_TEXT])
+{
+    char low[SMASH_NUMBER_BYTES], high[SMASH_NUMBER_BYTES];
+    smash_number_print(key->low, low);
+    smash_number_print(key->high, high);
+    smash__format(out, SMASH__RANGE_TEXT, key->legal ? "%s" : key->kind == SMASH_KEY_INTEGER ? "a whole number from %s to %s" : "a number from %s to %s", key->legal ? key->legal : low, high);
+    return out;
+}
+
+/* "cpu", "cuda", "cuda:0" ... */
+SMASH__FN int smash__is_device(const char *text)
+{
+    if (smash__equal(text, "cpu") || smash__equal(text, "cuda")) return 1;
+    if (!smash__starts_with(text, "cuda:") || !text[5]) return 0;
+    for (text += 5; *text; text++) if (*text < '0' || *text > '9') return 0;
+    return 1;
+}
+
+SMASH__FN void smash__check_types(const smash_config *config, const smash_json *doc, const smash_value *v)
+{
+    const smash_value *k, *e;
+    uint32_t i;
+    for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
+        e = k + 1;
+        if (e->type != SMASH_VALUE_STRING || !e->text[0]) smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "the type of module %q must be a string such as \"Conv2d\"", k->text);
+    }
+}
+
+/* 1 if null means "as if the key were not there": where it is the default, and in all keys that people leave in with null. */
+SMASH__FN int smash__takes_null(const smash_key *key)
+{
+    smash_value word;
+    return key->groups || key->kind == SMASH_KEY_GLOBS || !key->fallback || smash__equal(key->fallback, "null") || smash__pick_of(key, smash__null(), &word);
+}
+
+/* The value of one key, as far as it can be judged without a model. name: the key as it was written, with its algorithm in front or
+ * without. A key of an entry takes what it says; a hyperparameter also what Python holds equal. */
 SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
 {
-    char text[SMASH__VALUE_TEXT], near[SMASH__SHAPE_TEXT * 2];
+    char text[SMASH__VALUE_TEXT], near[SMASH__SHAPE_TEXT * 2], range[SMASH__RANGE_TEXT];
+    const char *legal = key->legal, *code = "wrong_type", *by_default;
     uint32_t bits, is_unsigned;
     smash_grain grain;
+    smash_value word;
+    const smash_value *e;
+    const int is_number = v->type == SMASH_VALUE_NUMBER || (v->type == SMASH_VALUE_BOOL && !key->groups);
     int good = 1;
-    if (v->type == SMASH_VALUE_NULL) return SMASH_OK;
+    near[0] = '\0';
+    if (v->type == SMASH_VALUE_NULL && smash__takes_null(key)) return SMASH_OK;
     switch (key->kind) {
-    case SMASH_KEY_NAMES: good = smash__is_string_list(v); break;
-    case SMASH_KEY_PATTERNS:
+    case SMASH_KEY_NAMES: case SMASH_KEY_GLOBS: case SMASH_KEY_PATTERNS:
         good = smash__is_string_list(v);
-        if (good) return smash__check_patterns(ctx, config, doc, v);
-        break;
-    case SMASH_KEY_NUMBER:
-        if (v->type == SMASH_VALUE_NUMBER && !(v->number >= key->low && v->number <= key->high)) {
-            smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q is %s; it must be %s", name, smash__value_text(v, text), key->legal);
+        if (!legal) legal = "a list of strings";
+        if (good) return key->kind == SMASH_KEY_PATTERNS ? smash__check_patterns(ctx, config, doc, v) : SMASH_OK;
+        if (v->type == SMASH_VALUE_STRING) smash__format(near, sizeof near, ", such as [%q]", v->text);
+        for (bits = 0, e = v + 1; v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e += e->span) {
+            if (e->type == SMASH_VALUE_STRING) continue;
+            smash__say(config, SMASH_ERROR, code, doc, v, "element %u of %q is %s; it must be a string, since this is %s", bits + 1, name, smash__value_text(e, text), legal);
             return SMASH_OK;
         }
-        good = v->type == SMASH_VALUE_NUMBER;
         break;
-    case SMASH_KEY_CHOICE:
-        if (v->type == SMASH_VALUE_STRING && !smash__is_word(key->legal, v->text)) {
-            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s%s", name, smash__value_text(v, text), key->legal,
-                       smash__did_you_mean_word(config, v, key->legal, near));
-            return SMASH_OK;
-        }
-        good = v->type == SMASH_VALUE_STRING;
+    case SMASH_KEY_NUMBER: case SMASH_KEY_INTEGER:
+        legal = smash__range_text(key, range);
+        good = is_number && v->number >= key->low && v->number <= key->high;
+        if (is_number && !good) code = "out_of_range";
+        if (good && key->kind == SMASH_KEY_INTEGER && !smash__is_whole(v->number)) { good = 0; code = "illegal_value"; }
+        break;
+    case SMASH_KEY_BOOLEAN:
+        legal = "true or false";
+        good = smash__pick_of(key, v, &word);
+        break;
+    case SMASH_KEY_CHOICE: case SMASH_KEY_ORDINAL: case SMASH_KEY_CONSTANT:
+        if (key->kind == SMASH_KEY_CONSTANT) legal = key->fallback;
+        good = smash__pick_of(key, v, &word);
+        code = "illegal_value";
+        if (!good) smash__did_you_mean_word(config, v, legal, near);
         break;
     case SMASH_KEY_DTYPE:
-        if (v->type == SMASH_VALUE_STRING && !smash__dtype_word(v->text, &bits, &is_unsigned)) {
-            smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s", name, smash__value_text(v, text), key->legal);
-            return SMASH_OK;
-        }
-        good = v->type == SMASH_VALUE_STRING;
+        good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned);
+        if (v->type == SMASH_VALUE_STRING) code = "illegal_value";
+        break;
+    case SMASH_KEY_DEVICE:
+        good = v->type == SMASH_VALUE_STRING && smash__is_device(v->text);
+        if (v->type == SMASH_VALUE_STRING) code = "illegal_value";
         break;
     case SMASH_KEY_GRANULARITY:
         if (smash__granularity(v, &grain)) break;
@@ -7970,29 +8677,31 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         good = v->type == SMASH_VALUE_OBJECT;
         if (good) smash__check_align(config, doc, v);
         break;
+    case SMASH_KEY_TYPES:
+        good = v->type == SMASH_VALUE_OBJECT;
+        if (good) smash__check_types(config, doc, v);
+        break;
     case SMASH_KEY_SETTINGS: good = v->type == SMASH_VALUE_OBJECT; break;
+    case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
     case SMASH_KEY_LATER:
+        if (v->type == SMASH_VALUE_BOOL && v->number == 0) return SMASH_OK;
         smash__say(config, SMASH_ERROR, "unsupported", doc, v, "%q (%s) is not done by this version of smash; remove it or set it to null", name, key->text);
         return SMASH_OK;
+    case SMASH_KEY_ALGORITHM: break;                                     /* smash__set_group looks */
     }
-    if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q is %s; it must be %s", name, smash__value_text(v, text), key->legal);
+    if (good) return SMASH_OK;
+    by_default = key->groups || !key->fallback || smash__equal(key->fallback, "null") || key->kind == SMASH_KEY_CONSTANT ? NULL : key->fallback;
+    smash__say(config, SMASH_ERROR, code, doc, v, *code == 'i' ? "%q is %s; legal: %s%s%s%s%s" : "%q is %s; it must be %s%s%s%s%s", name, smash__value_text(v, text), legal,
+               by_default ? " (default " : "", by_default ? by_default : "", by_default ? ")" : "", near);
     return SMASH_OK;
 }
 
-/* ---- the dictionary ---- */
-
-SMASH__DEF void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags)
-{
-    smash__fill(config, 0, sizeof *config);
-    config->registry = registry;
-    config->arena = arena;
-    config->diags = diags;
-}
+/* ---- looking up ---- */
 
 SMASH__FN const smash_setting *smash__setting(const smash_config *config, const char *key)
 {
     size_t i;
-    for (i = 0; i < config->count; i++) if (smash__equal(config->settings[i].key, key)) return &config->settings[i];
+    for (i = 0; i < config->count; i++) if (smash__equal(config->settings[i].name, key)) return &config->settings[i];
     return NULL;
 }
 
@@ -8002,86 +8711,12 @@ SMASH__DEF const smash_algo *smash_config_active(const smash_config *config, sma
     return s && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
 }
 
-/* The part of key behind `algo_`, or NULL */
-SMASH__FN const char *smash__hyper(const smash_algo *algo, const char *key)
+/* The setting of an algorithm's key, or NULL if the algorithm is not active. */
+SMASH__FN const smash_setting *smash__hyper(const smash_config *config, const smash_algo *algo, const char *name)
 {
-    size_t n = 0;
-    while (algo->name[n] && key[n] == algo->name[n]) n++;
-    return !algo->name[n] && key[n] == '_' && key[n + 1] ? key + n + 1 : NULL;
-}
-
-/* `<algorithm>_<key>` for a message, as text in the arena of the config, or "" */
-SMASH__FN const char *smash__full_key(const smash_config *config, const smash_algo *algo, const char *key)
-{
-    const char *text = smash__join(NULL, config->arena, algo->name, "_", key);
-    return text ? text : "";
-}
-
-SMASH__FN void smash__unknown_key(const smash_config *config, const smash_json *doc, const smash_value *place, const char *key)
-{
-    static const char *const plain[] = { "pruner", "quantizer", "distiller", "recoverer", "cacher", "compiler", "batcher", "module_types", "on_overlap" };
-    const char *names[SMASH__NEAR_MAX];
-    char near[SMASH__SHAPE_TEXT * 2];
-    const char *own;
-    size_t n = 0, i, k;
-    int key_of_target = 0;
-    smash_arena_mark mark = smash_arena_get_mark(config->arena);
-    for (; n < sizeof plain / sizeof *plain; n++) names[n] = plain[n];
-    for (i = 0; i < config->registry->count; i++) {
-        const smash_algo *algo = config->registry->algos[i];
-        for (k = 0; n < SMASH__NEAR_MAX && (own = smash__own_key(algo, k)) != NULL; k++) names[n++] = smash__full_key(config, algo, own);
-    }
-    for (i = 0; i < config->registry->count; i++) {                      /* sparse_ratio alone: which algorithm's? */
-        const smash_algo *algo = config->registry->algos[i];
-        const smash_key *known = smash__key(algo->group, key);
-        if (smash_config_active(config, algo->group) != algo || !known || known->common) continue;
-        names[0] = smash__full_key(config, algo, key);
-        key_of_target = 1;
-    }
-    if (key_of_target) smash__format(near, sizeof near, "; did you mean %q?", names[0]);
-    else smash__did_you_mean(config, key, names, n, near);
-    smash_arena_rewind(config->arena, mark);
-    smash__say(config, SMASH_ERROR, "unknown_key", doc, place, "there is no key %q%s", key, near);
-}
-
-SMASH__FN void smash__check_group(const smash_config *config, smash_group group, const smash_setting *s)
-{
-    const smash_algo *algo;
-    const char *names[SMASH__NEAR_MAX] = SMASH_ZERO;
-    char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
-    size_t n = 0, used = 0, i;
-    if (s->value->type == SMASH_VALUE_NULL) return;
-    legal[0] = '\0';
-    for (i = 0; i < config->registry->count && n < SMASH__NEAR_MAX; i++) {
-        algo = config->registry->algos[i];
-        if (algo->group != group) continue;
-        if (used < sizeof legal) used += smash__format(legal + used, sizeof legal - used, n ? ", %s" : "%s", algo->name);
-        names[n++] = algo->name;
-    }
-    if (s->value->type != SMASH_VALUE_STRING) {
-        smash__say(config, SMASH_ERROR, "wrong_type", s->doc, s->value, "%q is %s; it must be the name of an algorithm (%s) or null", s->key,
-                   smash__value_text(s->value, text), n ? legal : "this version has none in this group");
-        return;
-    }
-    algo = smash_registry_find(config->registry, s->value->text);
-    if (algo && algo->group == group) return;
-    if (algo) smash__say(config, SMASH_ERROR, "wrong_group", s->doc, s->value, "%q is a %s, not a %s", s->value->text, smash_group_name(algo->group), s->key);
-    else smash__say(config, SMASH_ERROR, "unknown_algorithm", s->doc, s->value, "there is no %s %q; legal: %s%s", s->key, s->value->text,
-                    n ? legal : "null (this version has none in this group)", smash__did_you_mean(config, s->value->text, names, n, near));
-}
-
-SMASH__FN void smash__check_types(const smash_config *config, const smash_setting *s)
-{
-    const smash_value *k, *e;
-    uint32_t i;
-    if (s->value->type != SMASH_VALUE_OBJECT && s->value->type != SMASH_VALUE_NULL) {
-        smash__say(config, SMASH_ERROR, "wrong_type", s->doc, s->value, "\"module_types\" must be an object {\"module\": \"type\"}");
-        return;
-    }
-    for (i = 0, k = s->value + 1; i < s->value->count; i++, k = e + e->span) {
-        e = k + 1;
-        if (e->type != SMASH_VALUE_STRING || !e->text[0]) smash__say(config, SMASH_ERROR, "wrong_type", s->doc, e, "the type of module %q must be a string such as \"Conv2d\"", k->text);
-    }
+    size_t i;
+    for (i = 0; i < config->count; i++) if (config->settings[i].algo == algo && smash__equal(config->settings[i].key->name, name)) return &config->settings[i];
+    return NULL;
 }
 
 /* ---- entries of a config_list ---- */
@@ -8099,37 +8734,16 @@ typedef struct smash__entry {
 
 SMASH__FN const smash_value *smash__field(const smash__entry *entry, const char *key, const smash_json **doc)
 {
-    const smash_setting *found = NULL;
-    size_t i;
+    const smash_setting *s;
+    const smash_value *v;
     *doc = entry->doc;
-    if (entry->value) {
-        const smash_value *v = smash_value_get(entry->value, key);
-        return v && v->type != SMASH_VALUE_NULL ? v : NULL;
+    if (entry->value) v = smash_value_get(entry->value, key);
+    else {
+        s = smash__hyper(entry->config, entry->algo, key);
+        v = s ? s->value : NULL;
+        if (s) *doc = s->doc;
     }
-    for (i = 0; i < entry->config->count && !found; i++) {
-        const char *hyper = smash__hyper(entry->algo, entry->config->settings[i].key);
-        if (hyper && smash__equal(hyper, key)) found = &entry->config->settings[i];
-    }
-    if (!found || found->value->type == SMASH_VALUE_NULL) return NULL;
-    *doc = found->doc;
-    return found->value;
-}
-
-SMASH__FN const smash_value *smash__config_list(const smash_config *config, const smash_algo *algo, const smash_json **doc)
-{
-    size_t i;
-    for (i = 0; i < config->count; i++) {
-        const char *hyper = smash__hyper(algo, config->settings[i].key);
-        if (hyper && smash__equal(hyper, "config_list")) { *doc = config->settings[i].doc; return config->settings[i].value; }
-    }
-    return NULL;
-}
-
-SMASH__FN uint32_t smash__entry_count(const smash_config *config, const smash_algo *algo)
-{
-    const smash_json *doc;
-    const smash_value *list = smash__config_list(config, algo, &doc);
-    return list && list->type == SMASH_VALUE_ARRAY ? list->count : 1;
+    return v && v->type != SMASH_VALUE_NULL ? v : NULL;
 }
 
 /* Where the entry stands, counted on from the entry before it, so that a long list takes linear time. */
@@ -8142,16 +8756,17 @@ SMASH__FN void smash__entry_place(smash__entry *entry)
     }
 }
 
-SMASH__FN smash__entry smash__first_entry(const smash_config *config, const smash_algo *algo)
+/* The first entry of a list, or, of one that is null, the shorthands. */
+SMASH__FN smash__entry smash__first_entry(const smash_config *config, const smash_algo *algo, const smash_json *doc, const smash_value *list)
 {
     smash__entry entry;
     smash__fill(&entry, 0, sizeof entry);
     entry.config = config;
     entry.algo = algo;
     entry.line = entry.column = 1;
-    entry.value = smash__config_list(config, algo, &entry.doc);
-    if (!entry.value || entry.value->type != SMASH_VALUE_ARRAY || !entry.value->count) { entry.value = NULL; return entry; }
-    entry.value++;
+    if (!list || list->type != SMASH_VALUE_ARRAY || !list->count) return entry;
+    entry.doc = doc;
+    entry.value = list + 1;
     smash__entry_place(&entry);
     return entry;
 }
@@ -8185,13 +8800,13 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
     size_t count, n = 0, j;
     uint32_t i;
     const smash_key *keys = smash_config_keys(&count), *key;
-    for (j = 0; j < count && n < SMASH__NEAR_MAX; j++) if ((keys[j].groups >> entry->algo->group & 1) && !(inner && keys[j].common)) names[n++] = keys[j].name;
+    for (j = 0; j < count && n < SMASH__NEAR_MAX; j++) if ((keys[j].groups >> entry->algo->group & 1) && !(inner && keys[j].selects)) names[n++] = keys[j].name;
     for (i = 0, k = object + 1; i < object->count; i++, k = v + v->span) {
         const smash_value *t, *inside;
         uint32_t m;
         v = k + 1;
         key = smash__key(entry->algo->group, k->text);
-        if (key && inner && key->common) {
+        if (key && inner && key->selects) {
             smash__say(config, SMASH_ERROR, "misplaced_key", entry->doc, k, "%q belongs to the entry, not into target_settings", k->text);
             continue;
         }
@@ -8219,120 +8834,496 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
     return SMASH_OK;
 }
 
-SMASH__FN smash_err smash__check_algo(smash_ctx *ctx, const smash_config *config, const smash_algo *algo)
+SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config, const smash_algo *algo, const smash_json *doc, const smash_value *list)
 {
-    const smash_json *doc;
-    const smash_value *list = smash__config_list(config, algo, &doc);
-    smash__entry entry;
-    uint32_t i, count = smash__entry_count(config, algo);
-    size_t s;
+    smash__entry entry = smash__first_entry(config, algo, doc, list);
     char text[SMASH__VALUE_TEXT];
-    for (s = 0; s < config->count; s++) {
-        const char *hyper = smash__hyper(algo, config->settings[s].key);
-        if (!hyper || !smash__key(algo->group, hyper)) continue;
-        if (list && list->type == SMASH_VALUE_ARRAY && config->settings[s].value->type != SMASH_VALUE_NULL)
-            smash__say(config, SMASH_ERROR, "list_and_shorthand", config->settings[s].doc, config->settings[s].value,
-                       "%q stands for a list of one entry, and there is %s_config_list as well; put %s into its entries", config->settings[s].key, algo->name, hyper);
-    }
-    if (list && list->type != SMASH_VALUE_ARRAY && list->type != SMASH_VALUE_NULL) {
-        smash__say(config, SMASH_ERROR, "wrong_type", doc, list, "\"%s_config_list\" is %s; it must be a list of objects", algo->name, smash__value_text(list, text));
-        return SMASH_OK;
-    }
-    entry = smash__first_entry(config, algo);
-    for (i = 0; i < count && entry.value; i++) {
-        const smash_value *names, *patterns, *types;
+    uint32_t i;
+    for (i = 0; i < list->count; i++) {
         if (i) entry.value += entry.value->span;
         if (entry.value->type != SMASH_VALUE_OBJECT) {
             smash__say(config, SMASH_ERROR, "wrong_type", entry.doc, entry.value, "an entry of a config_list is an object; this is %s", smash__value_text(entry.value, text));
             continue;
         }
         SMASH__TRY(smash__check_keys(ctx, &entry, entry.value, 0));
-        names = smash_value_get(entry.value, "op_names");
-        patterns = smash_value_get(entry.value, "op_names_re");
-        types = smash_value_get(entry.value, "op_types");
-        if (!names && !patterns && !types)
+        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types"))
             smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
     }
     return SMASH_OK;
 }
 
-/* 1 if some unknown key is near this group's: then that mistake is the one to report. */
-SMASH__FN int smash__misspelt(const smash_config *config, smash_group group)
+/* ---- the dictionary ---- */
+
+/* Groups, hyperparameters, other keys of the dictionary, unknown ones */
+SMASH__FN int smash__setting_rank(const smash_setting *s) { return s->algo ? 1 : !s->key ? 3 : s->key->kind == SMASH_KEY_ALGORITHM ? 0 : 2; }
+
+SMASH__FN void smash__drop(smash_config *config, size_t i)
 {
-    const char *name = smash_group_name(group);
-    size_t i;
-    for (i = 0; i < config->count; i++) if (!smash_group_from_name(config->settings[i].key) && smash_nearest(config->settings[i].key, &name, 1)) return 1;
-    return 0;
+    for (config->count--; i < config->count; i++) config->settings[i] = config->settings[i + 1];
 }
 
-/* One key of the dictionary: unknown, illegal, inactive, in this order. */
-SMASH__FN smash_err smash__check_setting(smash_ctx *ctx, const smash_config *config, const smash_setting *s)
+/* Put a setting in its place, instead of the one of its name if there is one. */
+SMASH__FN smash_err smash__put(smash_ctx *ctx, smash_config *config, const smash_setting *s)
 {
-    smash_group group = smash_group_from_name(s->key);
-    size_t i;
-    if (group) { smash__check_group(config, group, s); return SMASH_OK; }
-    if (smash__equal(s->key, "module_types")) { smash__check_types(config, s); return SMASH_OK; }
-    if (smash__equal(s->key, "on_overlap")) {
-        if (s->value->type != SMASH_VALUE_NULL && !smash_value_is(s->value, "first") && !smash_value_is(s->value, "last"))
-            smash__say(config, SMASH_ERROR, "illegal_value", s->doc, s->value, "\"on_overlap\" says which entry wins when two name one target: \"first\" or \"last\"");
-        return SMASH_OK;
+    size_t i, k;
+    for (i = 0; i < config->count && s->key; i++)                        /* unknown before, and then an algorithm came that knows it */
+        if (!config->settings[i].key && smash__equal(config->settings[i].name, s->name)) { smash__drop(config, i); break; }
+    for (i = config->count; i > 0; i--) {
+        const smash_setting *old = &config->settings[i - 1];
+        const int order = smash__setting_rank(old) != smash__setting_rank(s) ? smash__setting_rank(old) - smash__setting_rank(s) : smash__order(old->name, s->name);
+        if (order == 0) { config->settings[i - 1] = *s; return SMASH_OK; }
+        if (order < 0) break;
     }
-    if (smash__equal(s->key, "pack_sparse") || smash__equal(s->key, "compression")) {
-        if (s->value->type != SMASH_VALUE_NULL && !(s->value->type == SMASH_VALUE_BOOL && s->value->number == 0))
-            smash__say(config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q is not done by this version of smash; remove it", s->key);
-        return SMASH_OK;
-    }
-    for (i = 0; i < config->registry->count; i++) {
-        const smash_algo *algo = config->registry->algos[i];
-        const char *hyper = smash__hyper(algo, s->key);
-        const smash_key *key = hyper ? smash__key(algo->group, hyper) : NULL;
-        if (!hyper || (!smash__equal(hyper, "config_list") && (!key || key->common))) continue;
-        if (key) SMASH__TRY(smash__check_value(ctx, config, key, s->key, s->doc, s->value));
-        if (smash_config_active(config, algo->group) != algo && s->value->type != SMASH_VALUE_NULL && !smash__misspelt(config, algo->group))
-            smash__say(config, SMASH_ERROR, "inactive_algorithm", s->doc, s->value, "%q belongs to %s, which is not active; set %s = %q first", s->key, algo->name,
-                       smash_group_name(algo->group), algo->name);
-        return SMASH_OK;
-    }
-    smash__unknown_key(config, s->doc, s->doc ? s->value - 1 : s->value, s->key);       /* in a document the key stands before its value */
+    if (config->count == SMASH_CONFIG_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, config->count, "a config holds at most %i keys", SMASH_CONFIG_MAX);
+    for (k = config->count; k > i; k--) config->settings[k] = config->settings[k - 1];
+    config->settings[i] = *s;
+    config->count++;
     return SMASH_OK;
+}
+
+/* Forget the hyperparameters of a group. */
+SMASH__FN void smash__forget(smash_config *config, smash_group group)
+{
+    size_t i, n = 0;
+    for (i = 0; i < config->count; i++) if (!config->settings[i].algo || config->settings[i].algo->group != group) config->settings[n++] = config->settings[i];
+    config->count = n;
+}
+
+SMASH__DEF void smash_config_flush(smash_config *config)
+{
+    static const smash_value one = { SMASH_VALUE_NUMBER, 1, 1, 0, "1", 1 }, cpu = { SMASH_VALUE_STRING, 3, 1, 0, "cpu", 0 }, first = { SMASH_VALUE_STRING, 5, 1, 0, "first", 0 };
+    const smash_setting *batch = smash__setting(config, "batch_size"), *device = smash__setting(config, "device");
+    const smash_value *batch_value = batch ? batch->value : &one, *device_value = device ? device->value : &cpu;
+    size_t count, i;
+    const smash_key *keys = smash__plain_keys(&count);
+    config->count = 0;
+    for (i = 0; i < count; i++) {
+        smash_setting *s = &config->settings[config->count];
+        if (keys[i].kind == SMASH_KEY_LATER) continue;
+        smash__fill(s, 0, sizeof *s);
+        s->name = keys[i].name;
+        s->key = &keys[i];
+        s->value = keys[i].kind == SMASH_KEY_INTEGER ? batch_value : keys[i].kind == SMASH_KEY_DEVICE ? device_value : keys[i].kind == SMASH_KEY_CHOICE ? &first : smash__null();
+        s->is_default = s->value == smash__null() || s->value == &first || smash__same_scalar(s->value, keys[i].kind == SMASH_KEY_INTEGER ? &one : &cpu);
+        config->count++;
+    }
+}
+
+SMASH__DEF void smash_config_init(smash_config *config, const smash_registry *registry, smash_arena *arena, smash_diags *diags)
+{
+    smash__fill(config, 0, sizeof *config);
+    config->registry = registry;
+    config->arena = arena;
+    config->diags = diags;
+    smash_config_flush(config);
 }
 
 SMASH__FN smash_err smash__config_usable(smash_ctx *ctx, const smash_config *config)
 {
-    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised");
+    if (!config || !config->registry || !config->arena || !config->diags) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the config was not initialised, or has no registry, arena or diags");
     if (smash__ctx(ctx) && (config->arena == &ctx->scratch || config->diags->arena == &ctx->scratch))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a config or its diags must not be ctx->scratch, which every call empties");
     return SMASH_OK;
 }
 
-SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
+/* What a key of the dictionary is: NULL if there is none of that name. *algo: whose it is, NULL for one of no algorithm's. Names go
+ * before aliases. */
+SMASH__FN const smash_key *smash__find_key(const smash_config *config, const char *name, const smash_algo **algo)
 {
-    size_t errors, i;
-    SMASH__TRY(smash__config_usable(ctx, config));
-    errors = config->diags->errors;
-    for (i = 0; i < config->count; i++) SMASH__TRY(smash__check_setting(ctx, config, &config->settings[i]));
-    for (i = 0; i < config->registry->count; i++) SMASH__TRY(smash__check_algo(ctx, config, config->registry->algos[i]));     /* inactive ones may have entries, too */
-    if (config->diags->errors == errors) return SMASH_OK;
-    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
+    size_t count, i;
+    const smash_key *plain = smash__plain_keys(&count), *key;
+    int pass;
+    *algo = NULL;
+    for (i = 0; i < count; i++) if (smash__equal(plain[i].name, name)) return &plain[i];
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < config->registry->count; i++) {
+            const smash_algo *a = config->registry->algos[i];
+            const char *const *alias = a->aliases, *behind = pass ? NULL : smash__behind(a->name, name);
+            for (; pass && alias && *alias && !behind; alias++) behind = smash__behind(*alias, name);
+            key = behind ? smash__algo_key(a, behind) : NULL;
+            if (key) { *algo = a; return key; }
+        }
+    return NULL;
 }
 
-/* Put a key in, or take it out with null. Choosing another algorithm for a group forgets the keys of the one before. */
-SMASH__FN smash_err smash__put(smash_ctx *ctx, smash_config *config, smash_setting s)
+/* A change that is being made to a copy of a config. Mistakes go to diags; what is returned is NOMEM, LIMIT or OK. */
+typedef struct smash__change {
+    smash_ctx        *ctx;
+    smash_config     *config;
+    const smash_json *doc;         /* the file that says it; NULL: a call */
+    const smash_value *root;       /* its object, to look for misspelt keys; or NULL */
+    int               tolerant;    /* keep unknown keys */
+    uint32_t          refused;     /* bit per group whose algorithm was refused: its hyperparameters are not to blame then */
+} smash__change;
+
+/* `; did you mean "level_sparse_ratio"?` for a key that there is not. The names are put together in scratch, as long as there is some. */
+SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config, const char *key, char near[SMASH__SHAPE_TEXT * 2])
 {
-    smash_group group = smash_group_from_name(s.key);
-    const smash_algo *before = group ? smash_config_active(config, group) : NULL;
-    size_t i, n = 0;
-    int forget = before && !smash_value_is(s.value, before->name);
-    for (i = 0; i < config->count; i++) {
-        const smash_setting *old = &config->settings[i];
-        const int same = !(s.doc && old->doc == s.doc) && smash__equal(old->key, s.key);         /* one document has no key twice */
-        if (!same && !(forget && smash__hyper(before, old->key))) config->settings[n++] = *old;
+    const char *names[SMASH__NEAR_MAX], *name;
+    size_t n = 0, i, k, count;
+    const smash_key *plain = smash__plain_keys(&count), *own;
+    smash_ctx probe;
+    smash_arena_mark mark;
+    near[0] = '\0';
+    if (smash__diag_full(config->diags)) return near;
+    for (; n < count; n++) names[n] = plain[n].name;
+    for (i = 0; i < config->registry->count; i++) {
+        const smash_algo *algo = config->registry->algos[i];
+        const char *behind = smash__behind(algo->name, key), *modern = behind ? smash__modern(behind) : NULL;
+        if (modern) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, modern);
+        else if (smash_config_active(config, algo->group) == algo && smash__algo_key(algo, key))                            /* sparse_ratio alone: the active one's */
+            smash__format(near, SMASH__SHAPE_TEXT * 2, "; did you mean \"%s_%s\"?", algo->name, key);
+        if (near[0]) return near;
     }
-    config->count = n;
-    if (s.value->type == SMASH_VALUE_NULL) return SMASH_OK;
-    if (n == SMASH_CONFIG_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, n, "a config holds at most %i keys", SMASH_CONFIG_MAX);
-    config->settings[config->count++] = s;
+    smash__probe(ctx, &probe);
+    mark = smash__scratch_mark(&probe);
+    for (i = 0; i < config->registry->count; i++)
+        for (k = 0; (own = smash_algo_key(config->registry->algos[i], k)) != NULL; k++) {
+            name = smash__join(&probe, &probe.scratch, config->registry->algos[i]->name, "_", own->name);
+            if (!name) continue;
+            if (n == SMASH__NEAR_MAX) {                                  /* the best so far against the rest */
+                names[0] = smash_nearest(key, names, n);
+                n = 1;
+            }
+            names[n++] = name;
+        }
+    smash__did_you_mean(config, key, names, n, near);
+    smash__scratch_rewind(&probe, mark);
+    smash__probe_end(ctx, &probe, 0);
+    return near;
+}
+
+/* A key that nothing knows: kept where another version may have written it, else a mistake. */
+SMASH__FN smash_err smash__set_unknown(smash__change *c, const char *name, const smash_value *v)
+{
+    char near[SMASH__SHAPE_TEXT * 2];
+    smash_setting s;
+    if (!c->tolerant) {
+        smash__say(c->config, SMASH_ERROR, "unknown_key", c->doc, c->root ? v - 1 : v, "there is no key %q%s", name,        /* in an object the key stands before its value */
+                   smash__near_key(c->ctx, c->config, name, near));
+        return SMASH_OK;
+    }
+    smash__say(c->config, SMASH_WARNING, "unknown_key", c->doc, v - 1, "there is no key %q in this version; it is kept, and does nothing", name);
+    smash__fill(&s, 0, sizeof s);
+    s.name = name;
+    s.value = v;
+    s.doc = c->doc;
+    return smash__put(c->ctx, c->config, &s);
+}
+
+/* Another algorithm for a group, or none: settings of the one before go, those of the new one are there with their defaults. */
+SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, const smash_algo *algo)
+{
+    const smash_key *key;
+    smash_setting s;
+    size_t i;
+    smash__forget(c->config, smash_group_from_name(group->name));
+    smash__fill(&s, 0, sizeof s);
+    s.name = group->name;
+    s.key = group;
+    s.doc = c->doc;
+    s.value = smash__null();
+    s.is_default = algo == NULL;
+    if (algo) {
+        const smash_value name = smash__whole_word(algo->name);
+        s.value = smash__value_copy(c->ctx, c->config->arena, &name);
+        if (!s.value) return SMASH_ERR_NOMEM;
+    }
+    SMASH__TRY(smash__put(c->ctx, c->config, &s));
+    for (i = 0; algo && (key = smash_algo_key(algo, i)) != NULL; i++) {
+        if (key->kind == SMASH_KEY_LATER) continue;
+        s.name = smash__join(c->ctx, c->config->arena, algo->name, "_", key->name);
+        if (!s.name) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash__default(c->ctx, c->config->arena, key, &s.value));
+        s.key = key;
+        s.algo = algo;
+        s.doc = NULL;
+        s.is_default = 1;
+        SMASH__TRY(smash__put(c->ctx, c->config, &s));
+    }
     return SMASH_OK;
+}
+
+/* The components an algorithm needs and the config lacks, each with its remedy, in the order tokenizer, processor, data. */
+SMASH__FN void smash__check_components(const smash_config *config, const smash_algo *algo, const smash_json *doc, const smash_value *v)
+{
+    static const char *const names[3][2] = { { "a tokenizer", "tokenizer" }, { "a processor", "processor" }, { "data", "data" } };
+    const void *have[3];
+    int i;
+    have[0] = config->tokenizer;
+    have[1] = config->processor;
+    have[2] = config->data;
+    for (i = 0; i < 3; i++)
+        if ((algo->needs >> i & 1) && !have[i])
+            smash__say(config, SMASH_ERROR, "missing_component", doc, v, "%s needs %s; call smash_config_add_%s() first", algo->name, names[i][0], names[i][1]);
+}
+
+SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, const smash_value *v)
+{
+    const smash_config *config = c->config;
+    const smash_group group = smash_group_from_name(key->name);
+    const smash_algo *algo = v->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, v->text) : NULL, *other;
+    const char *names[SMASH__NEAR_MAX] = SMASH_ZERO, *instead;
+    char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
+    size_t n = 0, used = 0, i, errors = config->diags->errors;
+    int g;
+    if (v->type == SMASH_VALUE_NULL) return smash__activate(c, key, NULL);
+    if (algo && algo->group == group) {
+        if (!smash__equal(algo->name, v->text)) smash__say(config, SMASH_WARNING, "alias", c->doc, v, "%q is called %q here", v->text, algo->name);
+        if (smash_config_active(config, group) == algo) return SMASH_OK;
+        for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+            other = g == (int)group ? NULL : smash_config_active(config, (smash_group)g);
+            if (!other || smash_algo_fits(algo, other)) continue;
+            smash__say(config, SMASH_ERROR, "forbidden_pair", c->doc, v,
+                       "%s (%s) and %s (%s) cannot be active together: neither lists the other as compatible; set %s = null first, or choose another %s", algo->name, key->name, other->name, smash_group_name(other->group), smash_group_name(other->group), key->name);
+        }
+        if (!c->doc && !config->defer_components && errors == config->diags->errors) smash__check_components(config, algo, c->doc, v);
+        if (errors == config->diags->errors) return smash__activate(c, key, algo);
+        c->refused |= 1u << group;
+        return SMASH_OK;
+    }
+    c->refused |= 1u << group;
+    legal[0] = '\0';
+    for (i = 0; i < config->registry->count && n < SMASH__NEAR_MAX; i++) {
+        other = config->registry->algos[i];
+        if (other->group != group) continue;
+        if (used < sizeof legal) used += smash__format(legal + used, sizeof legal - used, n ? ", %s" : "%s", other->name);
+        names[n++] = other->name;
+    }
+    for (i = 0; i < config->registry->count; i++) {
+        const char *const *alias = config->registry->algos[i]->aliases;
+        for (; alias && *alias && config->registry->algos[i]->group == group && n < SMASH__NEAR_MAX; alias++) names[n++] = *alias;
+    }
+    instead = v->type == SMASH_VALUE_STRING ? smash_algo_instead(v->text) : NULL;
+    if (v->type != SMASH_VALUE_STRING)
+        smash__say(config, SMASH_ERROR, "wrong_type", c->doc, v, "%q is %s; it must be the name of an algorithm (%s) or null", key->name, smash__value_text(v, text),
+                   n ? legal : "there is none in this group");
+    else if (algo) smash__say(config, SMASH_ERROR, "wrong_group", c->doc, v, "%q is a %s, not a %s", v->text, smash_group_name(algo->group), key->name);
+    else if (instead && instead[0])
+        smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q in this version; use %q instead (legal: %s)", key->name, v->text, instead, n ? legal : "null");
+    else smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q%s; legal: %s%s", key->name, v->text, instead ? " in this version" : "",
+                    n ? legal : "null (there is none in this group)", smash__did_you_mean(config, v->text, names, n, near));
+    return SMASH_OK;
+}
+
+/* 1 if some unknown key of the file is near this group's: then that mistake is the one to report. */
+SMASH__FN int smash__misspelt(const smash__change *c, smash_group group)
+{
+    const char *name = smash_group_name(group);
+    const smash_value *k;
+    uint32_t i;
+    const smash_algo *algo;
+    for (i = 0, k = c->root ? c->root + 1 : NULL; k && i < c->root->count; i++, k = k + 1 + k[1].span)
+        if (smash_nearest(k->text, &name, 1) && !smash__find_key(c->config, k->text, &algo)) return 1;
+    return 0;
+}
+
+/* The value as it is kept: the word of the table it equals, a whole number without fraction, 1 for true where a number is. */
+SMASH__FN const smash_value *smash__canonical(smash_ctx *ctx, smash_arena *arena, const smash_key *key, const smash_value *v)
+{
+    char digits[SMASH_NUMBER_BYTES];
+    smash_value word;
+    int64_t whole;
+    if (smash__pick_of(key, v, &word)) return smash__value_copy(ctx, arena, &word);
+    if ((key->kind != SMASH_KEY_NUMBER && key->kind != SMASH_KEY_INTEGER) || v->type == SMASH_VALUE_NULL) return v;
+    if (v->type == SMASH_VALUE_NUMBER && (key->kind == SMASH_KEY_NUMBER || (v->number != 0 && smash_value_i64(v, &whole)))) return v;
+    word = smash__word(digits, smash_number_print(v->number == 0 ? 0.0 : v->number, digits));
+    return smash__value_copy(ctx, arena, &word);
+}
+
+/* 1 if some text in the tree has a zero byte inside: where others would see its end */
+SMASH__FN int smash__has_zero(const smash_value *v)
+{
+    uint32_t i;
+    for (i = 0; i < v->span; i++) if (v[i].type == SMASH_VALUE_STRING && smash__length(v[i].text) != v[i].count) return 1;
+    return 0;
+}
+
+/* One key: unknown, illegal, inactive, forbidden, in this order. The value must outlive the config. */
+SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_value *v)
+{
+    smash_config *config = c->config;
+    const smash_algo *algo;
+    const smash_key *key = smash__find_key(config, name, &algo);
+    const size_t errors = config->diags->errors;
+    smash_setting s;
+    smash_value word;
+    smash_arena_mark mark;
+    size_t i;
+    if (smash__has_zero(v) || (c->root && smash__has_zero(v - 1))) {
+        smash__say(config, SMASH_ERROR, "illegal_value", c->doc, v, "%q or its value holds a text with a zero byte inside", name);
+        return SMASH_OK;
+    }
+    if (!key) return smash__set_unknown(c, name, v);
+    if (key->kind == SMASH_KEY_ALGORITHM) return smash__set_group(c, key, v);
+    if (v->type != SMASH_VALUE_NULL || algo) SMASH__TRY(smash__check_value(c->ctx, config, key, name, c->doc, v));
+    if (key->kind == SMASH_KEY_LIST && v->type == SMASH_VALUE_ARRAY) SMASH__TRY(smash__check_list(c->ctx, config, algo, c->doc, v));
+    if (config->diags->errors != errors || key->kind == SMASH_KEY_LATER) return SMASH_OK;
+    if (algo && smash_config_active(config, algo->group) != algo) {
+        const int unset = c->doc && v->type == SMASH_VALUE_NULL && (key->groups || key->kind == SMASH_KEY_LIST || key->kind == SMASH_KEY_GLOBS);
+        if (!unset && !(c->refused >> algo->group & 1) && !smash__misspelt(c, algo->group))
+            smash__say(config, SMASH_ERROR, "inactive_algorithm", c->doc, v, "%q belongs to %s, which is not active; set %s = %q first", name, algo->name,
+                       smash_group_name(algo->group), algo->name);
+        return SMASH_OK;
+    }
+    smash__fill(&s, 0, sizeof s);
+    s.name = key->name;
+    for (i = 0; algo && i < config->count; i++) {
+        const smash_setting *old = &config->settings[i];
+        if (old->algo != algo || old->key != key) continue;
+        s.name = old->name;
+        if (smash__equal(name, old->name) && !(c->doc && old->doc == c->doc)) continue;
+        if (c->doc && old->doc == c->doc) {                              /* a document has no name twice, so this is a name and an alias */
+            smash__say(config, SMASH_ERROR, "duplicate_key", c->doc, v, "%q is set twice in this file, under two names; remove one", old->name);
+            return SMASH_OK;
+        }
+        smash__say(config, SMASH_WARNING, "alias", c->doc, v, "%q is called %q here", name, old->name);
+    }
+    s.key = key;
+    s.algo = algo;
+    s.doc = c->doc;
+    mark = smash_arena_get_mark(config->arena);
+    SMASH__TRY(smash__default(c->ctx, config->arena, key, &s.value));
+    s.is_default = (v->span == 1 ? smash__same_scalar(v, s.value) : smash__same_value(v, s.value, 0)) != 0;
+    if (v->type == SMASH_VALUE_NULL && !smash__pick_of(key, v, &word)) s.is_default = 1;         /* null that is no word: as if it were not there */
+    if (s.is_default) return smash__put(c->ctx, config, &s);
+    smash_arena_rewind(config->arena, mark);
+    s.value = smash__canonical(c->ctx, config->arena, key, v);
+    return s.value ? smash__put(c->ctx, config, &s) : SMASH_ERR_NOMEM;
+}
+
+SMASH__FN smash_job smash__job(const smash_config *config, const smash_algo *algo, smash_model *model, smash_arena *arena)
+{
+    smash_job job;
+    job.algo = algo;
+    job.config = config;
+    job.model = model;
+    job.arena = arena;
+    job.state = NULL;
+    return job;
+}
+
+/* Ask an algorithm whether it likes something. That it does not is a finding; NOMEM is an error. */
+SMASH__FN smash_err smash__ask(smash_ctx *ctx, smash_err (*callback)(smash_ctx *ctx, const smash_job *job), const smash_job *job, const char *code, const char *what)
+{
+    const smash_setting *s = smash__setting(job->config, smash_group_name(job->algo->group));
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_ctx probe;
+    smash_err err;
+    if (!callback) return SMASH_OK;
+    smash__probe(ctx, &probe);
+    err = callback(&probe, job);
+    smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
+    smash__scratch_rewind(ctx, mark);
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err) smash__say(job->config, SMASH_ERROR, code, s->doc, s->value, "the %s is not compatible with %s%s%s", what, job->algo->name, probe.message[0] ? ": " : "", probe.message);
+    return SMASH_OK;
+}
+
+/* Rules between keys: a list and the shorthands of a list of one, and what the algorithms have to say. */
+SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *config)
+{
+    size_t i;
+    int g;
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *s = &config->settings[i], *list = s->algo && s->key->groups && !s->is_default ? smash__hyper(config, s->algo, "config_list") : NULL;
+        if (list && !list->is_default)
+            smash__say(config, SMASH_ERROR, "list_and_shorthand", s->doc, s->value, "%q stands for a list of one entry, and there is %s as well; put %s into its entries", s->name,
+                       list->name, s->key->name);
+    }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = smash_config_active(config, (smash_group)g);
+        smash_job job;
+        if (!algo) continue;
+        job = smash__job(config, algo, NULL, NULL);
+        SMASH__TRY(smash__ask(ctx, algo->check_config, &job, "incompatible_config", "config"));
+    }
+    return SMASH_OK;
+}
+
+/* How many findings there are, to tell later which are new */
+typedef struct smash__seen { const smash_diag *last; size_t errors; } smash__seen;
+
+SMASH__FN smash__seen smash__look(const smash_config *config)
+{
+    smash__seen seen;
+    seen.last = config->diags->last;
+    seen.errors = config->diags->errors;
+    return seen;
+}
+
+/* CONFIG if there are new mistakes, with the sentence of the first. */
+SMASH__FN smash_err smash__found(smash_ctx *ctx, const smash_config *config, smash__seen seen, const char *what)
+{
+    const smash_diag *d = seen.last ? seen.last->next : config->diags->first;
+    const size_t n = config->diags->errors - seen.errors;
+    if (n == 0) return SMASH_OK;
+    while (d && d->severity != SMASH_ERROR) d = d->next;
+    if (!d) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s: %z mistakes; the list of findings is full, empty diags to see them", what, n);
+    if (n == 1) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s", d->message);
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s: %z mistakes; the first: %s", what, n, d->message);
+}
+
+SMASH__DEF smash_err smash_config_check(smash_ctx *ctx, const smash_config *config)
+{
+    smash__seen seen;
+    SMASH__TRY(smash__config_usable(ctx, config));
+    seen = smash__look(config);
+    SMASH__TRY(smash__check_rules(ctx, config));
+    return smash__found(ctx, config, seen, "the config");
+}
+
+/* An object of a file: groups first. Those that the file changes are given up before, so that the order of changes does not matter. */
+SMASH__FN smash_err smash__load_object(smash__change *c)
+{
+    const smash_value *k;
+    const smash_algo *algo;
+    uint32_t i;
+    int pass;
+    for (i = 0, k = c->root + 1; i < c->root->count; i++, k = k + 1 + k[1].span)
+        if (smash_value_is(k, "format_version")) c->tolerant = 1;
+    for (pass = 0; pass < 3; pass++)
+        for (i = 0, k = c->root + 1; i < c->root->count; i++, k = k + 1 + k[1].span) {
+            const smash_key *key = smash__find_key(c->config, k->text, &algo);
+            const int is_group = key && key->kind == SMASH_KEY_ALGORITHM;
+            uint64_t version;
+            if (pass == 0 && is_group) {
+                algo = k[1].type == SMASH_VALUE_STRING ? smash_registry_find(c->config->registry, k[1].text) : NULL;
+                if (algo != smash_config_active(c->config, smash_group_from_name(k->text))) SMASH__TRY(smash__activate(c, key, NULL));
+            } else if (smash_value_is(k, "format_version")) {
+                if (pass != 1) continue;
+                if (!smash_value_u64(k + 1, &version)) smash__say(c->config, SMASH_ERROR, "wrong_type", c->doc, k + 1, "\"format_version\" is a whole number");
+                else if (version > SMASH_FORMAT_VERSION)
+                    smash__say(c->config, SMASH_WARNING, "newer_format", c->doc, k + 1, "this config has format version %v, of a later smash; this one knows %i", version,
+                               SMASH_FORMAT_VERSION);
+            } else if (smash_value_is(k, "smash_version")) {
+                if (pass == 1 && k[1].type != SMASH_VALUE_STRING) smash__say(c->config, SMASH_ERROR, "wrong_type", c->doc, k + 1, "\"smash_version\" is a string");
+            } else if ((pass == 1 && is_group) || (pass == 2 && !is_group)) SMASH__TRY(smash__set(c, k->text, k + 1));
+        }
+    return SMASH_OK;
+}
+
+/* A bare list: the algorithm it is for is active from now on. */
+SMASH__FN smash_err smash__load_list(smash__change *c, const char *name)
+{
+    const smash_algo *algo = name ? smash_registry_find(c->config->registry, name) : NULL;
+    const char *key;
+    smash_value word;
+    smash_err err;
+    if (!algo) {
+        smash__say(c->config, SMASH_ERROR, "missing_algorithm", c->doc, c->doc->root, "a bare list is the config_list of one algorithm, %s %q%s",
+                   name ? "and there is no algorithm" : "which must be named; or write {\"pruner\": ... ,", name ? name : "l1_norm_config_list", name ? "" : ": the list}");
+        return SMASH_OK;
+    }
+    if (!algo->targets) {
+        smash__say(c->config, SMASH_ERROR, "missing_algorithm", c->doc, c->doc->root, "a bare list is a config_list, and %s has none; write an object {key: value}", algo->name);
+        return SMASH_OK;
+    }
+    key = smash__join(c->ctx, c->config->arena, algo->name, "_", "config_list");
+    if (!key) return SMASH_ERR_NOMEM;
+    word = smash__whole_word(algo->name);
+    err = smash__set_group(c, smash__find_key(c->config, smash_group_name(algo->group), &algo), &word);
+    return err ? err : smash__set(c, key, c->doc->root);
 }
 
 SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, const char *text, size_t bytes, const char *file, const char *algorithm)
@@ -8340,113 +9331,355 @@ SMASH__DEF smash_err smash_config_load(smash_ctx *ctx, smash_config *config, con
     smash_json_desc desc = SMASH_ZERO;
     smash_json *doc;
     smash_arena_mark mark = smash__scratch_mark(ctx);
-    smash_config *next;
-    smash_setting s;
-    smash_err err = SMASH_OK;
-    uint32_t i;
-    size_t errors;
+    smash__change change = SMASH_ZERO;
+    smash_err err;
+    smash__seen seen;
     SMASH__TRY(smash__config_usable(ctx, config));
-    errors = config->diags->errors;
+    seen = smash__look(config);
     desc.lenient = desc.unique_keys = 1;
     desc.file = file;
     doc = (smash_json *)smash_arena_alloc(ctx, config->arena, sizeof *doc);
-    next = (smash_config *)smash__scratch(ctx, 1, sizeof *next);
-    if (!doc || !next) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+    change.config = (smash_config *)smash__scratch(ctx, 1, sizeof *config);
+    if (!doc || !change.config) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+    change.ctx = ctx;
+    change.doc = doc;
+    *change.config = *config;
     err = smash_json_parse(ctx, &desc, text, bytes, config->arena, config->diags, doc);
-    *next = *config;
-    if (!err && doc->root->type == SMASH_VALUE_ARRAY) {
-        const smash_algo *algo = algorithm ? smash_registry_find(config->registry, algorithm) : NULL;
-        if (!algo) {
-            smash__say(config, SMASH_ERROR, "missing_algorithm", doc, doc->root, "a bare list is the config_list of one algorithm, %s %q%s", algorithm ? "and there is no algorithm" : "which must be named; or write {\"pruner\": ... ,",
-                       algorithm ? algorithm : "l1_norm_config_list", algorithm ? "" : ": the list}");
-        } else {
-            smash_value *name = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *name);
-            const char *key = name ? smash__join(ctx, config->arena, algo->name, "_", "config_list") : NULL;
-            if (!key) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
-            smash__fill(name, 0, sizeof *name);
-            name->type = SMASH_VALUE_STRING;
-            name->span = 1;
-            name->text = algo->name;
-            name->count = (uint32_t)smash__length(algo->name);
-            s.key = smash_group_name(algo->group);
-            s.value = name;
-            s.doc = NULL;
-            err = smash__put(ctx, next, s);
-            s.key = key;
-            s.value = doc->root;
-            s.doc = doc;
-            if (!err) err = smash__put(ctx, next, s);
-        }
-    } else if (!err && doc->root->type == SMASH_VALUE_OBJECT) {
-        const smash_value *k = doc->root + 1;
-        int pass;
-        for (pass = 0; pass < 2; pass++)                                 /* groups first: the order of keys in a file means nothing */
-            for (i = 0, k = doc->root + 1; i < doc->root->count && !err; i++, k = k + 1 + k[1].span) {
-                s.key = k->text;
-                s.value = k + 1;
-                s.doc = doc;
-                if ((smash_group_from_name(k->text) != SMASH_GROUP_NONE) == (pass == 0)) err = smash__put(ctx, next, s);
-            }
+    if (!err && doc->root->type == SMASH_VALUE_ARRAY) err = smash__load_list(&change, algorithm);
+    else if (!err && doc->root->type == SMASH_VALUE_OBJECT) {
+        change.root = doc->root;
+        err = smash__load_object(&change);
     } else if (!err) smash__say(config, SMASH_ERROR, "wrong_type", doc, doc->root, "a config is an object, or the list of one algorithm");
-    if (!err && config->diags->errors == errors) err = smash_config_check(ctx, next);
-    if (!err && config->diags->errors != errors) err = SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config has %z mistakes", config->diags->errors - errors);
-    if (!err) *config = *next;
+    if (!err) err = smash__check_rules(ctx, change.config);
+    if (!err) err = smash__found(ctx, config, seen, file ? file : "the config");
+    if (!err) *config = *change.config;
     smash__scratch_rewind(ctx, mark);
     return err;
+}
+
+/* One change by a call, to a copy that is taken over if all is well. value NULL: back to the default. */
+SMASH__FN smash_err smash__set_one(smash_ctx *ctx, smash_config *config, const char *key, const smash_value *value)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash__change change = SMASH_ZERO;
+    const smash_algo *algo;
+    const smash_key *row;
+    const smash__seen seen = smash__look(config);
+    smash_err err = SMASH_OK;
+    size_t i;
+    change.ctx = ctx;
+    change.config = (smash_config *)smash__scratch(ctx, 1, sizeof *config);
+    if (!change.config) return SMASH_ERR_NOMEM;
+    *change.config = *config;
+    row = smash__find_key(config, key, &algo);
+    for (i = 0; i < config->count && !row && smash__order(config->settings[i].name, key); i++) { }
+    if (!value && !row && i < config->count) smash__drop(change.config, i);          /* an unknown key that a file brought */
+    else {
+        if (!value && row && algo) err = smash__default(ctx, config->arena, row, &value);
+        if (!err) err = smash__set(&change, key, value ? value : smash__null());
+    }
+    if (!err) err = smash__found(ctx, config, seen, key);
+    if (!err) *config = *change.config;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+SMASH__DEF smash_err smash_config_set(smash_ctx *ctx, smash_config *config, const char *key, const smash_value *value)
+{
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!key) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no key to set");
+    value = smash__value_copy(ctx, config->arena, value ? value : smash__null());
+    return value ? smash__set_one(ctx, config, key, value) : SMASH_ERR_NOMEM;
+}
+
+SMASH__DEF smash_err smash_config_set_word(smash_ctx *ctx, smash_config *config, const char *key, const char *word)
+{
+    smash_value v;
+    smash__fill(&v, 0, sizeof v);
+    v.span = 1;
+    v.type = word ? SMASH_VALUE_STRING : SMASH_VALUE_NULL;
+    v.text = word;
+    v.count = word ? (uint32_t)smash__length(word) : 0;
+    return smash_config_set(ctx, config, key, &v);
+}
+
+SMASH__DEF smash_err smash_config_set_number(smash_ctx *ctx, smash_config *config, const char *key, double number)
+{
+    char digits[SMASH_NUMBER_BYTES];
+    smash_value v;
+    smash__fill(&v, 0, sizeof v);
+    v.span = 1;
+    v.type = SMASH_VALUE_NUMBER;
+    v.number = number;
+    v.count = (uint32_t)smash_number_print(number, digits);
+    v.text = smash_is_finite_f64(number) ? digits : number > 0 ? "Inf" : number < 0 ? "-Inf" : "NaN";           /* for the message: no key takes them */
+    if (v.text != digits) v.count = (uint32_t)smash__length(v.text);
+    return smash_config_set(ctx, config, key, &v);
+}
+
+SMASH__DEF smash_err smash_config_set_bool(smash_ctx *ctx, smash_config *config, const char *key, int yes)
+{
+    const smash_value v = smash__word(yes ? "true" : "false", yes ? 4 : 5);
+    return smash_config_set(ctx, config, key, &v);
 }
 
 SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config, const char *assignment)
 {
     smash_json_desc desc = SMASH_ZERO;
-    smash_json *doc;
-    smash_arena_mark mark = smash__scratch_mark(ctx);
-    smash_config *next;
-    smash_setting s;
-    smash_value *word;
+    smash_json doc;
     smash_ctx probe;
     smash_err err;
-    size_t equals = 0, bytes, errors;
+    size_t equals = 0, bytes;
     char *copy;
     if (!assignment) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no text to set");
     SMASH__TRY(smash__config_usable(ctx, config));
-    errors = config->diags->errors;
     while (assignment[equals] && assignment[equals] != '=') equals++;
     if (!assignment[equals] || !equals) {
         smash__say(config, SMASH_ERROR, "no_assignment", NULL, NULL, "%q is no assignment; write key=value, such as pruner=l1_norm", assignment);
         return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%q is no assignment; write key=value", assignment);
     }
-    bytes = smash__length(assignment) + 1;
-    copy = (char *)smash_arena_alloc(ctx, config->arena, bytes);
-    doc = (smash_json *)smash_arena_alloc(ctx, config->arena, sizeof *doc);
-    word = (smash_value *)smash_arena_alloc(ctx, config->arena, sizeof *word);
-    next = (smash_config *)smash__scratch(ctx, 1, sizeof *next);
-    if (!copy || !doc || !word || !next) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
-    smash__copy(copy, assignment, bytes);
+    bytes = smash__length(assignment);
+    copy = smash__text_copy(ctx, config->arena, assignment, bytes);
+    if (!copy) return SMASH_ERR_NOMEM;
     copy[equals] = '\0';
     desc.lenient = desc.unique_keys = 1;
-    s.key = copy;
-    s.doc = NULL;
     smash__probe(ctx, &probe);
-    err = smash_json_parse(&probe, &desc, copy + equals + 1, bytes - equals - 2, config->arena, NULL, doc);
+    err = smash_json_parse(&probe, &desc, copy + equals + 1, bytes - equals - 1, config->arena, NULL, &doc);
     smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
-    if (err == SMASH_ERR_NOMEM) { smash__scratch_rewind(ctx, mark); return err; }
-    s.value = doc->root;
-    if (err) {                                                           /* a plain word: l1_norm, out_channel */
-        smash__fill(word, 0, sizeof *word);
-        word->type = SMASH_VALUE_STRING;
-        word->span = 1;
-        word->text = copy + equals + 1;
-        word->count = (uint32_t)(bytes - equals - 2);
-        s.value = word;
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (!err) return smash__set_one(ctx, config, copy, doc.root);
+    if (copy[equals + 1] != '[' && copy[equals + 1] != '{' && copy[equals + 1] != '"') return smash_config_set_word(ctx, config, copy, copy + equals + 1);   /* l1_norm, out_channel */
+    smash__say(config, SMASH_ERROR, "json_syntax", NULL, NULL, "the value of %q is no JSON: %s", copy, probe.message);
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the value of %q is no JSON: %s", copy, probe.message);
+}
+
+SMASH__DEF smash_err smash_config_unset(smash_ctx *ctx, smash_config *config, const char *key)
+{
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!key) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no key to unset");
+    return smash__set_one(ctx, config, key, NULL);
+}
+
+SMASH__DEF const smash_value *smash_config_get(smash_ctx *ctx, const smash_config *config, const char *key)
+{
+    const smash_algo *algo;
+    const smash_key *row;
+    const smash_setting *s;
+    char near[SMASH__SHAPE_TEXT * 2];
+    if (!key || smash__config_usable(ctx, config)) {
+        (void)SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no key, or the config was not initialised");
+        return NULL;
     }
-    *next = *config;
-    err = smash__put(ctx, next, s);
-    if (!err) err = smash__check_setting(ctx, next, &s);
-    if (!err && config->diags->errors != errors) err = SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%q cannot be set", copy);
-    if (!err) *config = *next;
+    s = smash__setting(config, key);
+    row = smash__find_key(config, key, &algo);
+    if (!s && row && algo) s = smash__hyper(config, algo, row->name);     /* by an alias */
+    if (s) return s->value;
+    if (row && row->kind == SMASH_KEY_LATER) return smash__null();
+    if (row && algo) (void)SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "%q belongs to %s, which is not active; set %s = %q first", key, algo->name, smash_group_name(algo->group), algo->name);
+    else if (row) return smash__null();
+    else (void)SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "there is no key %q%s", key, smash__near_key(ctx, config, key, near));
+    return NULL;
+}
+
+SMASH__FN smash_err smash__add_component(smash_ctx *ctx, const smash_config *config, int usable, const char *what)
+{
+    SMASH__TRY(smash__config_usable(ctx, config));
+    return usable ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the %s lacks its callback", what);
+}
+
+SMASH__DEF smash_err smash_config_add_tokenizer(smash_ctx *ctx, smash_config *config, const smash_tokenizer *tokenizer)
+{
+    SMASH__TRY(smash__add_component(ctx, config, !tokenizer || tokenizer->encode, "tokenizer"));
+    config->tokenizer = tokenizer;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_config_add_processor(smash_ctx *ctx, smash_config *config, const smash_processor *processor)
+{
+    SMASH__TRY(smash__add_component(ctx, config, !processor || processor->process, "processor"));
+    config->processor = processor;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_config_add_data(smash_ctx *ctx, smash_config *config, const smash_data *data)
+{
+    SMASH__TRY(smash__add_component(ctx, config, !data || data->sample, "data"));
+    config->data = data;
+    return SMASH_OK;
+}
+
+SMASH__DEF int smash_config_equal(const smash_config *a, const smash_config *b)
+{
+    size_t i;
+    if (a->count != b->count) return 0;
+    for (i = 0; i < a->count; i++)
+        if (!smash__equal(a->settings[i].name, b->settings[i].name) || !smash__same_value(a->settings[i].value, b->settings[i].value, a->settings[i].key == NULL)) return 0;
+    return 1;
+}
+
+SMASH__DEF smash_err smash_config_copy(smash_ctx *ctx, const smash_config *from, smash_arena *arena, smash_diags *diags, smash_config *to)
+{
+    smash_setting *copies;
+    size_t i;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_err err = SMASH_OK;
+    SMASH__TRY(smash__config_usable(ctx, from));
+    if (!arena || !diags || !to || (smash__ctx(ctx) && (arena == &ctx->scratch || diags->arena == &ctx->scratch)))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "arena, diags or to is missing, or an arena is ctx->scratch, which every call empties");
+    copies = (smash_setting *)smash__scratch(ctx, from->count, sizeof *copies);
+    if (!copies) return SMASH_ERR_NOMEM;
+    for (i = 0; i < from->count && !err; i++) {
+        smash_setting *s = &copies[i];
+        *s = from->settings[i];
+        s->doc = NULL;
+        if (s->algo || !s->key) s->name = smash__text_copy(ctx, arena, s->name, smash__length(s->name));
+        s->value = smash__value_copy(ctx, arena, s->value);
+        if (!s->name || !s->value) err = SMASH_ERR_NOMEM;
+    }
+    if (!err) {
+        if (to != from) *to = *from;
+        to->arena = arena;
+        to->diags = diags;
+        smash__copy(to->settings, copies, from->count * sizeof *copies);
+    }
     smash__scratch_rewind(ctx, mark);
     return err;
 }
+
+/* settings that differ from their defaults only, or all of them */
+SMASH__FN void smash__write_dictionary(const smash_config *config, smash_writer *w, int whole)
+{
+    size_t i;
+    if (!config && w && !w->err) w->err = SMASH_ERR_ARG;
+    if (!config) return;
+    smash_write_begin_object(w);
+    smash_write_key(w, "format_version");
+    smash_write_i64(w, SMASH_FORMAT_VERSION);
+    if (whole) { smash_write_key(w, "smash_version"); smash_write_text(w, SMASH_VERSION_TEXT); }
+    for (i = 0; i < config->count; i++) {
+        if (config->settings[i].is_default && !whole) continue;
+        smash_write_key(w, config->settings[i].name);
+        smash__write_tree(w, config->settings[i].value, config->settings[i].key == NULL);         /* equal configs, equal bytes */
+    }
+    smash_write_end(w);
+}
+
+SMASH__DEF void smash_config_save(const smash_config *config, smash_writer *w) { smash__write_dictionary(config, w, 1); }
+
+/* A value as Python writes it. Containers are closed where their last value ends. */
+enum { SMASH__PRINT_DEPTH = 64 };
+typedef struct smash__print { smash_err (*put)(void *user, const char *text, size_t bytes); void *user; smash_err err; } smash__print;
+
+SMASH__FN void smash__print_text(smash__print *p, const char *text, size_t bytes) { if (!p->err && bytes) p->err = p->put(p->user, text, bytes); }
+
+SMASH__FN void smash__print_string(smash__print *p, const char *text, size_t bytes)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t i, single = 0, twofold = 0;
+    char quote[1];
+    for (i = 0; i < bytes; i++) { single += text[i] == '\''; twofold += text[i] == '"'; }
+    quote[0] = single && !twofold ? '"' : '\'';
+    smash__print_text(p, quote, 1);
+    for (i = 0; i < bytes; i++) {
+        const unsigned char c = (unsigned char)text[i];
+        char escape[4] = { '\\', 'x', 0, 0 };
+        size_t n = 2;
+        if (c == '\\' || c == (unsigned char)quote[0]) escape[1] = (char)c;
+        else if (c == '\n') escape[1] = 'n';
+        else if (c == '\r') escape[1] = 'r';
+        else if (c == '\t') escape[1] = 't';
+        else if (c < 32 || c == 127) { escape[2] = hex[c >> 4]; escape[3] = hex[c & 15]; n = 4; }
+        else { smash__print_text(p, text + i, 1); continue; }
+        smash__print_text(p, escape, n);
+    }
+    smash__print_text(p, quote, 1);
+}
+
+SMASH__FN void smash__print_scalar(smash__print *p, const smash_value *v, int is_float)
+{
+    char digits[SMASH_NUMBER_BYTES];
+    size_t n, i;
+    for (i = 0; v->type == SMASH_VALUE_NUMBER && i < v->count; i++) is_float |= v->text[i] == '.' || (v->text[i] | 32) == 'e';
+    switch (v->type) {
+    case SMASH_VALUE_NULL: smash__print_text(p, "None", 4); break;
+    case SMASH_VALUE_BOOL: smash__print_text(p, v->number != 0 ? "True" : "False", v->number != 0 ? 4 : 5); break;
+    case SMASH_VALUE_STRING: smash__print_string(p, v->text, v->count); break;
+    default:
+        n = smash_number_print(v->number, digits);
+        for (i = 0; i < n && digits[i] != '.' && digits[i] != 'e'; i++) { }
+        smash__print_text(p, digits, n);
+        if (is_float && i == n) smash__print_text(p, ".0", 2);
+    }
+}
+
+SMASH__FN void smash__print_value(smash__print *p, const smash_value *v, int is_float)
+{
+    const smash_value *ends[SMASH__PRINT_DEPTH], *end = v + v->span;
+    char open[SMASH__PRINT_DEPTH];
+    uint32_t index[SMASH__PRINT_DEPTH];
+    size_t depth = 0;
+    for (; v < end && !p->err; v++) {
+        if (depth && index[depth - 1]++) smash__print_text(p, open[depth - 1] == '{' && index[depth - 1] % 2 == 0 ? ": " : ", ", 2);
+        if (v->type == SMASH_VALUE_ARRAY || v->type == SMASH_VALUE_OBJECT) {
+            if (depth == SMASH__PRINT_DEPTH) { p->err = SMASH_ERR_LIMIT; return; }
+            open[depth] = v->type == SMASH_VALUE_ARRAY ? '[' : '{';
+            smash__print_text(p, &open[depth], 1);
+            index[depth] = 0;
+            ends[depth++] = v + v->span;
+        } else smash__print_scalar(p, v, is_float);
+        while (depth && ends[depth - 1] == v + 1) smash__print_text(p, open[--depth] == '[' ? "]" : "}", 1);
+    }
+}
+
+SMASH__DEF smash_err smash_config_print(const smash_config *config, smash_err (*put)(void *user, const char *text, size_t bytes), void *user)
+{
+    smash__print p;
+    size_t i;
+    if (!config || !put) return SMASH_ERR_ARG;
+    p.put = put;
+    p.user = user;
+    p.err = SMASH_OK;
+    smash__print_text(&p, "SmashConfig(\n", 13);
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *s = &config->settings[i];
+        if (smash__setting_rank(s) > 1 || (!s->algo && s->value->type == SMASH_VALUE_NULL)) continue;
+        smash__print_text(&p, "  '", 3);
+        smash__print_text(&p, s->name, smash__length(s->name));
+        smash__print_text(&p, "': ", 3);
+        smash__print_value(&p, s->value, s->key->kind == SMASH_KEY_NUMBER);
+        smash__print_text(&p, ",\n", 2);
+    }
+    smash__print_text(&p, ")\n", 2);
+    return p.err;
+}
+
+/* ---- jobs ---- */
+
+SMASH__DEF const smash_value *smash_job_value(const smash_job *job, const char *name)
+{
+    const smash_setting *s;
+    if (!job || !job->config || !name) return NULL;
+    s = smash__hyper(job->config, job->algo, name);
+    if (s) return s->value;
+    s = smash__setting(job->config, name);
+    return s && !s->algo && s->key ? s->value : NULL;
+}
+
+SMASH__FN int smash__takes(const smash_config *config, const smash_algo *algo, const char *module)
+{
+    int pass, takes = 0;
+    if (!algo->targets && !algo->on_modules) return 1;                   /* an include of its own may be anything */
+    for (pass = 0; pass < 2; pass++) {
+        const smash_setting *s = smash__hyper(config, algo, pass ? "exclude" : "include");
+        const smash_value *globs = s ? s->value : NULL, *g = globs ? globs + 1 : NULL;
+        uint32_t i;
+        if (!globs) takes |= !pass;
+        else for (i = 0; i < globs->count; i++, g += g->span) if (smash_glob_match(g->text, module)) takes = !pass;
+    }
+    return takes;
+}
+
+SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { return smash__takes(job->config, job->algo, module); }
 
 /* ---- resolving ---- */
 
@@ -8483,7 +9716,7 @@ SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, c
     for (i = 0; i < count; i++) {
         const smash_json *doc;
         const smash_value *v;
-        if (keys[i].common || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align"))) continue;
+        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align"))) continue;
         v = smash__field(entry, keys[i].name, &doc);
         if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
     }
@@ -8501,7 +9734,7 @@ SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish 
     int by_default = !v || smash_value_is(v, "default");
     if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
     if (by_default) {
-        smash_grain_kind kind = entry->algo->default_grain;
+        smash_grain_kind kind = entry->algo->targets->default_grain;
         if (entry->algo->group == SMASH_PRUNER && smash__equal(target, "bias") && !v) kind = SMASH_GRAIN_ELEMENT;
         *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(smash_type_out_axis(type)) : smash__grain(kind);
         return 1;
@@ -8616,13 +9849,14 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     const smash_value *dims = wish->align ? smash_value_get(wish->align, "dims") : NULL;
     const char *module = name && name->type == SMASH_VALUE_STRING ? name->text : m->name, *target = what ? what->text : "weight";
     ptrdiff_t source = smash_model_find_module(r->model, module), param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, target);
+    const char *algo = entry->value ? "" : entry->algo->name, *line = entry->value ? "" : "_";
     int64_t dim;
     uint32_t d;
     if (!wish->align && !smash__equal(row->target, "bias")) {
         row->skip = 1;
         if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
-            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, sparse_threshold or align",
-                       r->model->params[row->param].name, entry->value ? "" : entry->algo->name, entry->value ? "" : "_");
+            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign",
+                       r->model->params[row->param].name, algo, line, algo, line, algo, line);
         return;
     }
     if (param < 0) {
@@ -8644,7 +9878,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     smash_mask_desc *mask = &row->mask;
     smash_grid grid;
     smash_ctx probe;
-    mask->metric = entry->algo->metric;
+    mask->metric = entry->algo->targets->metric;
     if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &mask->grain)) { row->skip = 1; return; }
     if (wish->ratio) mask->ratio = wish->ratio->number;
     if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
@@ -8780,6 +10014,17 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
         if (present || smash__template_of(SMASH_PRUNER, type) || smash__template_of(SMASH_QUANTIZER, type)) continue;
         smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, smash__min(count, 32), near));
     }
+    for (i = 0; i < select->exclude_op_names.count; i++)
+        if (smash_model_find_module(r->model, select->exclude_op_names.items[i]) < 0)
+            smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q that could be excluded%s", select->exclude_op_names.items[i],
+                       guesses++ < 8 ? smash__did_you_mean(r->config, select->exclude_op_names.items[i], r->names, r->model->module_count, near) : "");
+    for (i = 0, v = settings ? settings + 1 : NULL; settings && !targets.count && i < settings->count; i++, v = v + 1 + v[1].span) {
+        static const char *const usual[] = { "weight", "bias", "_input_0", "_output_0" };
+        int there = smash__is_end(v->text);
+        for (j = 0; j < r->model->param_count && !there; j++) there = smash__equal(r->model->params[j].target, v->text);
+        if (!there && !smash__equal(v->text, "weight") && !smash__equal(v->text, "bias"))
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, v, "no module has a target %q%s", v->text, smash__did_you_mean(r->config, v->text, usual, 4, near));
+    }
     if (!settings || !targets.count) return;
     for (i = 0, v = settings + 1; i < settings->count; i++, v = v + 1 + v[1].span) {
         int named = 0;
@@ -8790,13 +10035,13 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
 }
 
 /* The place of an entry, as its rows show it */
-SMASH__FN const char *smash__entry_at(smash_ctx *ctx, const smash__entry *entry)
+SMASH__FN const char *smash__entry_at(smash_ctx *ctx, smash_arena *arena, const smash__entry *entry)
 {
     char place[SMASH_MESSAGE_BYTES];
     if (!entry->value) return "the shorthands";
     if (!entry->doc) return "the command line";
     smash__format(place, sizeof place, "%s:%u:%u", entry->doc->file ? entry->doc->file : "config", entry->line, entry->column);
-    return smash__text_copy(ctx, entry->config->arena, place, smash__length(place));
+    return smash__text_copy(ctx, arena, place, smash__length(place));
 }
 
 SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *entry)
@@ -8821,7 +10066,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         select.exclude_op_types = smash__string_list(r->ctx, arena, smash__field(entry, "exclude_op_types", &doc), &err);
         targets = smash__string_list(r->ctx, arena, smash__field(entry, "target_names", &doc), &err);
     } else {
-        select.op_types.items = entry->algo->default_types;
+        select.op_types.items = entry->algo->targets->default_types;
         while (select.op_types.items[select.op_types.count]) select.op_types.count++;
     }
     if (err) return err;
@@ -8830,7 +10075,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     SMASH__TRY(smash_select(r->ctx, &select, r->names, r->types, r->model->module_count, r->selected, r->known));
     smash__resolve_warnings(r, entry, &select, targets, settings);
     for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
-        if (!r->selected[i]) continue;
+        if (!r->selected[i] || !smash__takes(r->config, entry->algo, r->names[i])) continue;
         hits++;
         if (!targets.count && !smash__template_of(entry->algo->group, r->types[i])) {
             if (r->selected[i] == 2 || select.op_types.count)
@@ -9034,6 +10279,54 @@ SMASH__FN void smash__text_writer(smash_ctx *ctx, smash_arena *arena, smash_text
     w->user = text;
 }
 
+/* {"module": "type", ...}; types NULL: those of the model */
+SMASH__FN smash_err smash__write_types(smash_ctx *ctx, const smash_plan *plan, const char *const *types, const char **text)
+{
+    smash_text out;
+    smash_writer w;
+    size_t i;
+    smash__text_writer(ctx, plan->arena, &out, &w);
+    smash_write_begin_object(&w);
+    for (i = 0; i < plan->model->module_count; i++) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, types ? types[i] : plan->model->modules[i].type); }
+    smash_write_end(&w);
+    *text = out.data;
+    return w.err;
+}
+
+/* {"conv1.weight": "int4", ...}: what the rows make of a tensor, or what an earlier run has made of it */
+SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, const char **text)
+{
+    smash_text out;
+    smash_writer w;
+    char word[16];
+    size_t i;
+    smash__text_writer(ctx, plan->arena, &out, &w);
+    smash_write_begin_object(&w);
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[i];
+        if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
+        smash_write_key(&w, plan->model->params[row->param].name);
+        smash_write_text(&w, smash__dtype_name(&row->quant, word));
+    }
+    for (i = 0; i < plan->model->param_count; i++) {
+        const smash_param *p = &plan->model->params[i];
+        smash_quant_desc quant = SMASH_ZERO;
+        size_t length = smash__length(p->name);
+        const char *name;
+        if (p->meant == SMASH_DTYPE_NONE || (plan->quantize && plan->quantize[i] != SMASH__NO_INDEX)) continue;
+        if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
+        name = smash__text_copy(ctx, plan->arena, p->name, length);
+        if (!name) return SMASH_ERR_NOMEM;
+        quant.bits = smash_dtype_bits(p->meant);
+        quant.is_unsigned = !(smash__dtype(p->meant)->kind & SMASH__SIGNED);
+        smash_write_key(&w, name);
+        smash_write_text(&w, smash__dtype_name(&quant, word));
+    }
+    smash_write_end(&w);
+    *text = out.data;
+    return w.err;
+}
+
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
 SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config, const char *const *types)
 {
@@ -9062,6 +10355,13 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (!algo) continue;
+        for (i = 0; i < config->count; i++) {
+            const smash_setting *s = &config->settings[i];
+            if (s->algo != algo || s->is_default || (algo->targets && !smash__is_own(algo, s->key))) continue;       /* the rest is in the lists */
+            smash_write_key(&w, s->name);
+            smash__write_tree(&w, s->value, 0);
+        }
+        if (!algo->targets) continue;
         name = smash__join(ctx, plan->arena, algo->name, "_", "config_list");
         if (!name) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
         smash_write_key(&w, name);
@@ -9092,42 +10392,16 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
     smash__scratch_rewind(ctx, mark);
     plan->config_text = out.data;
     if (w.err) return w.err;
+    SMASH__TRY(smash__write_types(ctx, plan, types, &plan->types_text));
+    SMASH__TRY(smash__write_dtypes(ctx, plan, &plan->dtypes_text));
     smash__text_writer(ctx, plan->arena, &out, &w);
-    smash_write_begin_object(&w);
-    for (i = 0; i < plan->model->module_count; i++) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, types[i]); }
-    smash_write_end(&w);
-    plan->types_text = out.data;
-    if (w.err) return w.err;
-    smash__text_writer(ctx, plan->arena, &out, &w);
-    smash_write_begin_object(&w);
-    for (i = 0; i < plan->count; i++) {
-        const smash_row *row = &plan->rows[i];
-        char text[16];
-        if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
-        smash_write_key(&w, plan->model->params[row->param].name);
-        smash_write_text(&w, smash__dtype_name(&row->quant, text));
-    }
-    for (i = 0; i < plan->model->param_count; i++) {                         /* what an earlier run has quantized stays what it is */
-        const smash_param *p = &plan->model->params[i];
-        smash_quant_desc quant = SMASH_ZERO;
-        size_t length = smash__length(p->name);
-        char text[16];
-        if (p->meant == SMASH_DTYPE_NONE || plan->quantize[i] != SMASH__NO_INDEX) continue;
-        if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
-        name = smash__text_copy(ctx, plan->arena, p->name, length);
-        if (!name) return SMASH_ERR_NOMEM;
-        quant.bits = smash_dtype_bits(p->meant);
-        quant.is_unsigned = !(smash__dtype(p->meant)->kind & SMASH__SIGNED);
-        smash_write_key(&w, name);
-        smash_write_text(&w, smash__dtype_name(&quant, text));
-    }
-    smash_write_end(&w);
-    plan->dtypes_text = out.data;
+    smash__write_dictionary(config, &w, 0);
+    plan->dictionary_text = out.data;
     return w.err;
 }
 
 /* The types of all modules, those that module_types names among them; copies of these, ready to become the model's. */
-SMASH__FN smash_err smash__config_types(smash_ctx *ctx, const smash_config *config, const smash_model *model, const char **types)
+SMASH__FN smash_err smash__config_types(smash_ctx *ctx, const smash_config *config, const smash_model *model, const char **types, int quiet)
 {
     const smash_setting *s = smash__setting(config, "module_types");
     const smash_value *k;
@@ -9137,24 +10411,66 @@ SMASH__FN smash_err smash__config_types(smash_ctx *ctx, const smash_config *conf
     if (!s || s->value->type != SMASH_VALUE_OBJECT) return SMASH_OK;
     for (i = 0, k = s->value + 1; i < s->value->count; i++, k = k + 1 + k[1].span) {
         ptrdiff_t module = smash_model_find_module(model, k->text);
-        if (module < 0) smash__say(config, SMASH_WARNING, "unknown_module", s->doc, k, "the model has no module %q; its type is ignored", k->text);
-        else if (!(types[module] = smash__text_copy(ctx, model->arena, k[1].text, k[1].count))) return SMASH_ERR_NOMEM;
+        if (module < 0 && !quiet) smash__say(config, SMASH_WARNING, "unknown_module", s->doc, k, "the model has no module %q; its type is ignored", k->text);
+        if (module >= 0 && !(types[module] = smash__text_copy(ctx, model->arena, k[1].text, k[1].count))) return SMASH_ERR_NOMEM;
     }
     return SMASH_OK;
 }
 
-SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan)
+SMASH__FN smash_err smash__model_finished(smash_ctx *ctx, const smash_model *model)
+{
+    return model->param_count && (!model->by_name || !model->param_by_name) ? SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the model is not finished; call smash_model_finish() first") : SMASH_OK;
+}
+
+/* The config_list of one algorithm over the model */
+SMASH__FN smash_err smash__resolve_algo(smash__resolve *r, const smash_algo *algo)
+{
+    const smash_setting *list = smash__hyper(r->config, algo, "config_list");
+    smash__entry entry = smash__first_entry(r->config, algo, list ? list->doc : NULL, list ? list->value : NULL);
+    const uint32_t count = list && list->value->type == SMASH_VALUE_ARRAY ? list->value->count : 1;
+    uint32_t e;
+    for (e = 0; e < count; e++) {
+        if (e) smash__next_entry(&entry);
+        entry.at = smash__entry_at(r->ctx, r->plan->arena, &entry);
+        if (!entry.at) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash__resolve_entry(r, &entry));
+    }
+    return SMASH_OK;
+}
+
+/* include and exclude of an algorithm must leave something of the model. */
+SMASH__FN void smash__check_selection(const smash__resolve *r, const smash_algo *algo)
+{
+    const smash_setting *include = smash__hyper(r->config, algo, "include");
+    char near[SMASH__SHAPE_TEXT * 2];
+    size_t i;
+    int pass, guesses = 0;
+    if (!algo->targets && !algo->on_modules) return;
+    for (pass = 0; pass < 2; pass++) {                                   /* globs that match nothing are typing mistakes */
+        const smash_setting *s = smash__hyper(r->config, algo, pass ? "exclude" : "include");
+        const smash_value *g = s && s->value->type == SMASH_VALUE_ARRAY ? s->value + 1 : NULL;
+        uint32_t k;
+        for (k = 0; g && !s->is_default && k < s->value->count; k++, g += g->span) {
+            for (i = 0; i < r->model->module_count && !smash_glob_match(g->text, r->names[i]); i++) { }
+            if (i < r->model->module_count || !r->model->module_count) continue;
+            smash__say(r->config, SMASH_WARNING, "unknown_module", s->doc, g, "%s: no module of the model matches %q%s", s->name, g->text,
+                       guesses++ < 8 ? smash__did_you_mean(r->config, g->text, r->names, r->model->module_count, near) : "");
+        }
+    }
+    for (i = 0; i < r->model->module_count; i++) if (smash__takes(r->config, algo, r->names[i])) return;
+    if (include && r->model->module_count)
+        smash__say(r->config, SMASH_ERROR, "empty_selection", include->doc, include->value, "%s_include and %s_exclude leave no module of this model", algo->name, algo->name);
+}
+
+/* The plan of the algorithms of some groups (a bit each), in an arena. model->modules may get other types. */
+SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *config, smash_model *model, uint32_t groups, smash_arena *arena, smash_plan *plan)
 {
     smash__resolve r;
     smash_plan made = SMASH_ZERO;
-    const smash_setting *overlap;
-    smash_arena *arena;
-    size_t i, errors;
+    const smash_setting *overlap = smash__setting(config, "on_overlap");
+    const smash__seen seen = smash__look(config);
+    size_t i;
     int g, active = 0;
-    if (!config || !model || !plan || !smash__ctx(ctx)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "config, model, plan or ctx is missing");
-    SMASH__TRY(smash_config_check(ctx, config));
-    errors = config->diags->errors;
-    arena = config->arena;
     smash__fill(&r, 0, sizeof r);
     r.ctx = ctx;
     r.config = config;
@@ -9162,7 +10478,6 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     r.plan = &made;
     made.model = model;
     made.arena = arena;
-    overlap = smash__setting(config, "on_overlap");
     r.last_wins = overlap && smash_value_is(overlap->value, "last");
     r.names = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.names);
     r.types = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.types);
@@ -9174,29 +10489,32 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
     for (i = 0; i < 2 * model->module_count; i++) r.ends[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->module_count; i++) r.names[i] = model->modules[i].name;
-    SMASH__TRY(smash__config_types(ctx, config, model, r.types));
+    SMASH__TRY(smash__config_types(ctx, config, model, r.types, 0));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
-        const smash_algo *algo = smash_config_active(config, (smash_group)g);
-        uint32_t e, count = algo ? smash__entry_count(config, algo) : 0;
-        smash__entry entry;
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
         active += algo != NULL;
-        if (count) entry = smash__first_entry(config, algo);
-        for (e = 0; e < count; e++) {
-            if (e) smash__next_entry(&entry);
-            entry.at = smash__entry_at(ctx, &entry);
-            if (!entry.at) return SMASH_ERR_NOMEM;
-            SMASH__TRY(smash__resolve_entry(&r, &entry));
-        }
+        if (!algo) continue;
+        smash__check_selection(&r, algo);
+        if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
+        else if (!made.whole) made.whole = algo;
     }
     if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
     SMASH__TRY(smash__sort_rows(&r));
     SMASH__TRY(smash__resolve_align(&r));
-    if (config->diags->errors != errors) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "the config does not fit the model: %z mistakes", config->diags->errors - errors);
+    SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
     SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
     for (i = 0; i < model->module_count; i++)
         if (model->modules[i].type != r.types[i]) { model->modules[i].type = r.types[i]; model->modules[i].inferred = 0; }
     *plan = made;
     return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan)
+{
+    if (!config || !model || !plan || !smash__ctx(ctx)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "config, model, plan or ctx is missing");
+    SMASH__TRY(smash__model_finished(ctx, model));
+    SMASH__TRY(smash_config_check(ctx, config));
+    return smash__resolve_plan(ctx, config, model, ~0u, config->arena, plan);
 }
 #undef SMASH__PRUNERS
 #undef SMASH__QUANTIZERS
@@ -9319,17 +10637,31 @@ SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
+    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner };
+    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner };
+    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer };
+    static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
+    static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
+    static const char *const level_names[] = { "torch_unstructured", "level_pruner", NULL }, *const l1_names[] = { "l1_filter", "l1_norm_pruner", NULL };
+    static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "observer", "ptq_quantizer", NULL };
+    static const char *const quantizers[] = { "ptq", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
     static const smash_algo algos[] = {
-        { "level", SMASH_PRUNER, "drop single weights of smallest magnitude", "Han et al. 2015, arXiv:1506.02626", all,
-          SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, SMASH_ON_CPU, smash__apply_pruner },
-        { "l1_norm", SMASH_PRUNER, "drop output channels of smallest L1 norm", "Li et al. 2017, arXiv:1608.08710", layers,
-          SMASH_METRIC_L1, SMASH_GRAIN_AXIS, SMASH_ON_CPU, smash__apply_pruner },
-        { "l2_norm", SMASH_PRUNER, "drop output channels of smallest L2 norm", "Li et al. 2017, arXiv:1608.08710", layers,
-          SMASH_METRIC_L2, SMASH_GRAIN_AXIS, SMASH_ON_CPU, smash__apply_pruner },
-        { "fpgm", SMASH_PRUNER, "drop output channels nearest to all others (geometric median)", "He et al. 2019, arXiv:1811.00250", layers,
-          SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, SMASH_ON_CPU, smash__apply_pruner },
-        { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum", "Jacob et al. 2018, arXiv:1712.05877", all,
-          SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, SMASH_ON_CPU, smash__apply_quantizer }
+        { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
+          "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
+          "get faster only if they skip zeros.",
+          han, level_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &level, NULL, NULL, NULL, NULL, NULL },
+        { "l1_norm", SMASH_PRUNER, "drop output channels of smallest L1 norm",
+          "Sets whole output channels to zero, those whose absolute weights have the smallest sum. Biases go with their channels.",
+          li, l1_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &l1, NULL, NULL, NULL, NULL, NULL },
+        { "l2_norm", SMASH_PRUNER, "drop output channels of smallest L2 norm",
+          "Sets whole output channels to zero, those whose squared weights have the smallest sum. Biases go with their channels.",
+          li, l2_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &l2, NULL, NULL, NULL, NULL, NULL },
+        { "fpgm", SMASH_PRUNER, "drop output channels nearest to all others (geometric median)",
+          "Sets whole output channels to zero, those whose distances to all others have the smallest sum: what they do, others do as well. Biases go with their channels.",
+          he, fpgm_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &fpgm, NULL, NULL, NULL, NULL, NULL },
+        { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum",
+          "Stores weights as integers of 2 to 16 bits with a scale for each block, found from the exact range of the weights as they are after pruning. Inputs, outputs and biases stay float.",
+          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL }
     };
     static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
@@ -9473,8 +10805,8 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     smash__fill(&work, 0, sizeof work);
     work.plan = run->plan;
     err = smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work.tensor);
-    if (!err && prune)    { work.row = prune;    err = prune->algo->apply(ctx, &work); }
-    if (!err && quantize) { work.row = quantize; err = quantize->algo->apply(ctx, &work); }
+    if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
+    if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
     smash__scratch_rewind(ctx, mark);
     if (!err && emit) {
@@ -9508,19 +10840,46 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     return SMASH_OK;
 }
 
+#define SMASH__FORMAT_TEXT "1"        /* SMASH_FORMAT_VERSION */
+enum { SMASH__OWN_META = 6 };
+
+/* The metadata of a file: what the model has, less what is ours, then ours, less what has no value. */
+SMASH__FN smash_err smash__metadata(smash_ctx *ctx, smash_arena *arena, const smash_model *model, const char *const values[SMASH__OWN_META], smash_meta **out, size_t *count)
+{
+    static const char *const keys[SMASH__OWN_META] = { "smash.format_version", "smash.config", "smash.module_types", "smash.quant_dtypes", "smash.dictionary", "smash.reapply" };
+    smash_meta *made = (smash_meta *)smash_arena_array(ctx, arena, model->metadata_count + SMASH__OWN_META, sizeof *made);
+    size_t i, n = 0;
+    int k;
+    if (!made) return SMASH_ERR_NOMEM;
+    for (i = 0; i < model->metadata_count; i++) {
+        int ours = 0;
+        for (k = 0; k < SMASH__OWN_META; k++) ours |= smash__equal(model->metadata[i].key, keys[k]);
+        if (!ours) made[n++] = model->metadata[i];
+    }
+    for (k = 0; k < SMASH__OWN_META; k++) {
+        if (!values[k]) continue;
+        made[n].key = keys[k];
+        made[n++].value = values[k];
+    }
+    *out = made;
+    *count = n;
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
 {
     smash_plan *plan = run->plan;
     const smash_model *model = plan->model;
-    smash_meta own[4] = { { "smash.format_version", "1" }, { "smash.config", NULL }, { "smash.module_types", NULL }, { "smash.quant_dtypes", NULL } };
-    size_t n = model->param_count, i, k, kept = 0;
+    const smash_meta format = { "smash.format_version", SMASH__FORMAT_TEXT };
+    const char *values[SMASH__OWN_META];
+    size_t n = model->param_count, i, metadata_count;
     uint32_t count = 0, mask_count = 0, made;
     smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
     smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *masks);
-    smash_meta *metadata = (smash_meta *)smash_arena_array(ctx, plan->arena, model->metadata_count + 4, sizeof *metadata);
+    smash_meta *metadata;
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
     run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->mask_index);
-    if (!tensors || !masks || !metadata || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
+    if (!tensors || !masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
     for (i = 0; i < n; i++) {
         run->first[i] = count;
         SMASH__TRY(smash__outputs(ctx, plan, i, tensors + count, &made));
@@ -9530,20 +10889,40 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, model->params[i].tensor.ndim, model->params[i].tensor.shape);
         masks[mask_count++].name = model->params[i].name;
     }
-    for (i = 0; i < model->metadata_count; i++) {
-        const char *key = model->metadata[i].key;
-        int ours = 0;
-        for (k = 0; k < 4; k++) ours |= smash__equal(key, own[k].key);
-        if (!ours) metadata[kept++] = model->metadata[i];
-    }
-    own[1].value = plan->config_text;
-    own[2].value = plan->types_text;
-    own[3].value = plan->dtypes_text;
-    for (k = 0; k < 4; k++) metadata[kept++] = own[k];
-    SMASH__TRY(smash_safetensors_layout(ctx, tensors, count, metadata, kept, plan->arena, &run->layout));
-    SMASH__TRY(smash_safetensors_layout(ctx, masks, mask_count, own, 1, plan->arena, &run->mask_layout));
+    values[0] = SMASH__FORMAT_TEXT;
+    values[1] = plan->config_text;
+    values[2] = plan->types_text;
+    values[3] = plan->dtypes_text;
+    values[4] = plan->dictionary_text;
+    values[5] = NULL;
+    SMASH__TRY(smash__metadata(ctx, plan->arena, model, values, &metadata, &metadata_count));
+    SMASH__TRY(smash_safetensors_layout(ctx, tensors, count, metadata, metadata_count, plan->arena, &run->layout));
+    SMASH__TRY(smash_safetensors_layout(ctx, masks, mask_count, &format, 1, plan->arena, &run->mask_layout));
     run->result.bytes = run->layout.bytes;
     run->result.mask_bytes = run->mask_layout.bytes;
+    return SMASH_OK;
+}
+
+/* Everything before the first byte is written */
+SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash__run *run)
+{
+    size_t i, bytes;
+    run->plan = plan;
+    run->desc = desc;
+    for (i = 0; i < plan->model->param_count; i++) {
+        SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
+        run->total += bytes;
+    }
+    SMASH__TRY(smash__measure_zeros(ctx, run));
+    return smash__make_layouts(ctx, run);
+}
+
+SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
+{
+    size_t i;
+    if (run->desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run->layout, run->desc->out));
+    if (run->desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run->mask_layout, run->desc->masks));
+    for (i = 0; i < run->plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, run, run->plan->order[i], 1));
     return SMASH_OK;
 }
 
@@ -9551,22 +10930,532 @@ SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run
 {
     static const smash_run_desc dry = SMASH_ZERO;
     smash__run run = SMASH_ZERO;
-    size_t i, bytes;
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
     if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
-    run.plan = plan;
-    run.desc = desc ? desc : &dry;
-    for (i = 0; i < plan->model->param_count; i++) {
-        SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
-        run.total += bytes;
-    }
-    SMASH__TRY(smash__measure_zeros(ctx, &run));
-    SMASH__TRY(smash__make_layouts(ctx, &run));
-    if (run.desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run.layout, run.desc->out));
-    if (run.desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run.mask_layout, run.desc->masks));
-    for (i = 0; i < plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, &run, plan->order[i], 1));
+    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once; call smash() and smash_save()", plan->whole->name);
+    SMASH__TRY(smash__run_prepare(ctx, plan, desc ? desc : &dry, &run));
+    SMASH__TRY(smash__run_write(ctx, &run));
     *result = run.result;
     return SMASH_OK;
+}
+
+/* ---- smash() ---- */
+
+/* The model as an algorithm may change it: arrays of its own over names and numbers that are not. */
+SMASH__FN smash_err smash__model_clone(smash_ctx *ctx, const smash_model *model, smash_arena *arena, smash_model **out)
+{
+    smash_model *clone = (smash_model *)smash_arena_alloc(ctx, arena, sizeof *clone);
+    size_t i;
+    if (!clone) return SMASH_ERR_NOMEM;
+    *clone = *model;
+    clone->arena = arena;
+    clone->capacity = model->param_count;
+    clone->params = (smash_param *)smash_arena_array(ctx, arena, model->param_count, sizeof *clone->params);
+    clone->modules = (smash_module *)smash_arena_array(ctx, arena, model->module_count, sizeof *clone->modules);
+    if (!clone->params || !clone->modules) return SMASH_ERR_NOMEM;
+    smash__copy(clone->params, model->params, model->param_count * sizeof *clone->params);
+    smash__copy(clone->modules, model->modules, model->module_count * sizeof *clone->modules);
+    for (i = 0; i < clone->param_count; i++) clone->params[i].tensor.flags |= SMASH_TENSOR_CONST;       /* smash_job_edit gives others */
+    *out = clone;
+    return SMASH_OK;
+}
+
+/* Devices, components and models of the active algorithms of some groups. */
+SMASH__FN smash_err smash__check_groups(smash_ctx *ctx, const smash_model *model, const smash_config *config, uint32_t groups, int experimental)
+{
+    const smash__seen seen = smash__look(config);
+    const smash_setting *device = smash__setting(config, "device");
+    const int cuda = device && device->value->type == SMASH_VALUE_STRING && smash__starts_with(device->value->text, "cuda");
+    size_t i;
+    int g;
+    for (i = 0; i < model->param_count; i++)
+        if (((model->params[i].tensor.flags & SMASH_TENSOR_DEVICE) != 0) != cuda) {
+            smash__say(config, SMASH_ERROR, "incompatible_device", device->doc, device->value, "%q is in the memory of the %s, and device is %q; copy the model, or set device",
+                       model->params[i].name, cuda ? "host" : "GPU", device->value->text);
+            break;
+        }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
+        const smash_setting *s = smash__setting(config, smash_group_name((smash_group)g));
+        smash_job job;
+        if (!algo) continue;
+        if (!((algo->runs_on ? algo->runs_on : (uint32_t)SMASH_ON_CPU) & (cuda ? SMASH_ON_CUDA : SMASH_ON_CPU)))
+            smash__say(config, SMASH_ERROR, "incompatible_device", s->doc, s->value, "%s is not compatible with device %q; it runs on the %s only", algo->name, device->value->text, cuda ? "CPU" : "GPU");
+        if (experimental) continue;
+        smash__check_components(config, algo, s->doc, s->value);
+        job = smash__job(config, algo, (smash_model *)(uintptr_t)model, NULL);                   /* to look at: nothing changes it */
+        SMASH__TRY(smash__ask(ctx, algo->check_model, &job, "incompatible_model", "model"));
+    }
+    return smash__found(ctx, config, seen, "the config does not fit");
+}
+
+SMASH__DEF smash_err smash_check(smash_ctx *ctx, const smash_model *model, const smash_config *config, int experimental)
+{
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!smash__ctx(ctx) || !model) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or model is missing");
+    SMASH__TRY(smash__model_finished(ctx, model));
+    return smash__check_groups(ctx, model, config, ~0u, experimental);
+}
+
+/* One smash() or smash_load() at work. `stored` follows the model until a step comes that no file can hold. */
+typedef struct smash__smash {
+    const smash_config *config;
+    const smash_desc   *desc;
+    smash_arena        *arena;
+    smash_result        result;
+    smash_model        *model;        /* after the steps so far */
+    const smash_plan   *plan;         /* of all groups that are run, over the model as it was at first */
+    const char         *dtypes_text;  /* what the stored integers are */
+    int                 frozen;       /* stored stays as it is */
+    int                 reshaped;     /* an algorithm has had the stored model in its hands: plan->types_text may be old */
+    int                 passed;       /* tensors have gone through algorithms with targets */
+    uint32_t            groups;       /* bit per group that is run */
+} smash__smash;
+
+typedef struct smash__memory { unsigned char *data; uint64_t bytes; } smash__memory;
+
+SMASH__FN int smash__memory_write(void *user, uint64_t offset, const void *data, size_t bytes)
+{
+    smash__memory *file = (smash__memory *)user;
+    if (offset > file->bytes || bytes > file->bytes - offset) return 1;
+    smash__copy(file->data + offset, data, bytes);
+    return 0;
+}
+
+/* Run a plan into a file in memory. The model that a reader finds there is the one to go on with. */
+SMASH__FN smash_err smash__run_pass(smash_ctx *ctx, smash__smash *s, smash_plan *plan)
+{
+    smash_run_desc desc = SMASH_ZERO;
+    smash__run run = SMASH_ZERO;
+    smash__memory file;
+    smash_io out = SMASH_ZERO, *in = (smash_io *)smash_arena_alloc(ctx, s->arena, sizeof *in);
+    smash_model *model = (smash_model *)smash_arena_alloc(ctx, s->arena, sizeof *model);
+    size_t i;
+    if (!in || !model) return SMASH_ERR_NOMEM;
+    for (i = 0; i < s->result.step_count; i++)
+        if (s->result.steps[i].plan == plan && s->result.steps[i].algo->group == SMASH_PRUNER) desc.masks = s->desc->masks;
+    desc.progress = s->desc->progress;
+    desc.progress_user = s->desc->progress_user;
+    desc.out = &out;
+    SMASH__TRY(smash__run_prepare(ctx, plan, &desc, &run));
+    if (run.layout.bytes > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the result, %v bytes, does not fit the address space; use smash_run", run.layout.bytes);
+    file.bytes = run.layout.bytes;
+    file.data = (unsigned char *)smash_arena_alloc(ctx, s->arena, (size_t)file.bytes);
+    if (!file.data) return SMASH_ERR_NOMEM;
+    out.write = smash__memory_write;
+    out.user = &file;
+    SMASH__TRY(smash__run_write(ctx, &run));
+    *in = smash_io_memory(file.data, (size_t)file.bytes);
+    SMASH__TRY(smash_safetensors_read(ctx, NULL, in, s->arena, NULL, model));
+    s->result.parameters = run.result.parameters;
+    s->result.nonzero = run.result.nonzero;
+    s->result.mask_bytes += desc.masks ? run.result.mask_bytes : 0;
+    s->passed = 1;
+    s->model = model;
+    return SMASH_OK;
+}
+
+/* A plan over the model as it is now. Its warnings have been heard once; what does not fit any more is news. */
+SMASH__FN smash_err smash__resolve_again(smash_ctx *ctx, const smash__smash *s, uint32_t groups, smash_plan *plan)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_config *quiet = (smash_config *)smash__scratch(ctx, 1, sizeof *quiet);
+    smash_diags diags = SMASH_ZERO;
+    const smash_diag *d;
+    smash_err err;
+    if (!quiet) return SMASH_ERR_NOMEM;
+    *quiet = *s->config;
+    quiet->arena = s->arena;
+    diags.arena = s->arena;
+    quiet->diags = &diags;
+    err = smash__resolve_plan(ctx, quiet, s->model, groups, s->arena, plan);
+    for (d = diags.first; d; d = d->next) if (d->severity == SMASH_ERROR) smash_diag_add(s->config->diags, d->severity, d->code, NULL, NULL, d->message);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* Algorithms with targets from group g on, as far as no other comes between: tensors go through all of them at once. */
+SMASH__FN smash_err smash__run_targets(smash_ctx *ctx, smash__smash *s, int *g)
+{
+    const uint32_t first = s->result.step_count;
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, s->arena, sizeof *plan);
+    uint32_t groups = 0;
+    int next = *g;
+    if (!plan) return SMASH_ERR_NOMEM;
+    for (; next < SMASH_GROUP_COUNT; next++) {
+        const smash_algo *algo = s->groups >> next & 1 ? smash_config_active(s->config, (smash_group)next) : NULL;
+        smash_step *step = &s->result.steps[s->result.step_count];
+        if (!algo) continue;
+        if (!algo->targets || (groups && !s->frozen && smash_algo_save(algo) == SMASH_SAVE_BEFORE_APPLY)) break;
+        groups |= 1u << next;
+        step->algo = algo;
+        step->plan = plan;
+        step->reapply = (uint32_t)s->frozen;
+        s->result.step_count++;
+        *g = next;
+    }
+    if (first == 0 && next == SMASH_GROUP_COUNT) *plan = *s->plan;                     /* nothing has changed the model: the plan is good */
+    else SMASH__TRY(smash__resolve_again(ctx, s, groups, plan));
+    SMASH__TRY(smash__run_pass(ctx, s, plan));
+    if (!s->frozen) s->dtypes_text = plan->dtypes_text;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__run_whole(smash_ctx *ctx, smash__smash *s, const smash_algo *algo)
+{
+    smash_step *step = &s->result.steps[s->result.step_count];
+    const int reapply = smash_algo_save(algo) == SMASH_SAVE_REAPPLY;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_model *model, *before = NULL;
+    smash_job job;
+    smash_ctx probe;
+    smash_err err;
+    size_t i;
+    smash_ctx_init(&probe);
+    if (reapply) SMASH__TRY(smash__model_clone(ctx, s->model, s->arena, &before));
+    SMASH__TRY(smash__model_clone(ctx, s->model, s->arena, &model));
+    job = smash__job(s->config, algo, model, s->arena);
+    err = algo->apply(ctx, &job);
+    smash__scratch_rewind(ctx, mark);
+    if (err) return SMASH__FAIL(ctx, err, 0, "%s failed, and does not say why", algo->name);
+    if (!job.model) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s left no model", algo->name);
+    if (job.model != model) *model = *job.model;
+    if (smash__model_finished(&probe, model)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s left a model that is not finished; call smash_model_finish", algo->name);
+    for (i = 0; i < model->param_count; i++) {
+        const smash_tensor *t = &model->params[i].tensor;
+        if (t->data && !(t->flags & SMASH_TENSOR_DEVICE) && smash__check(&probe, t, "tensor", ~0u, SMASH__READ, NULL))
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "%s left %q as no tensor can be: %s", algo->name, model->params[i].name, probe.message);
+    }
+    if (before && (model->param_count != before->param_count || !smash__same(model->params, before->params, before->param_count * sizeof *before->params)))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has changed parameters, so its save mode must be SMASH_SAVE_BEFORE_APPLY, or NONE if a file can hold what it did", algo->name);
+    s->model = model;
+    s->reshaped |= !s->frozen && !reapply;
+    step->algo = algo;
+    step->plan = NULL;
+    step->state = job.state;
+    step->reapply = s->frozen || reapply;
+    s->result.step_count++;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
+{
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_job job;
+        smash_err err;
+        if (!algo || !algo->hook) continue;
+        job = smash__job(s->config, algo, s->model, NULL);
+        err = algo->hook(ctx, &job);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return SMASH__FAIL(ctx, err, 0, "the hook of %s failed, and does not say why", algo->name);
+    }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
+        if (!algo) continue;
+        if (smash_algo_save(algo) == SMASH_SAVE_BEFORE_APPLY) s->frozen = 1;
+        if (algo->targets) SMASH__TRY(smash__run_targets(ctx, s, &g));
+        else SMASH__TRY(smash__run_whole(ctx, s, algo));
+        if (!s->frozen) s->result.stored = *s->model;
+    }
+    s->result.model = *s->model;
+    return SMASH_OK;
+}
+
+/* 1 if the parameter is a scale, zero point or shape that belongs to integers of smash's making; *bytes: of the name that it or its
+ * number's have before compression. */
+SMASH__FN smash_err smash__is_part(smash_ctx *ctx, const smash_model *model, const smash_param *p, int *part, size_t *bytes)
+{
+    static const char *const suffixes[4] = { "_packed", "_scale", "_zero_point", "_shape" };
+    int i, k;
+    *part = 0;
+    *bytes = smash__length(p->name);
+    for (i = 0; i < 4; i++) {
+        const size_t n = smash__length(suffixes[i]);
+        char *base;
+        if (*bytes <= n || !smash__equal(p->name + *bytes - n, suffixes[i])) continue;
+        if (i == 0 && p->meant != SMASH_DTYPE_NONE) { *bytes -= n; return SMASH_OK; }
+        base = smash__text_copy(ctx, &ctx->scratch, p->name, *bytes - n);
+        if (!base) return SMASH_ERR_NOMEM;
+        for (k = 0; k < 2 && i > 0; k++) {
+            const char *name = k ? smash__join(ctx, &ctx->scratch, base, "_packed", "") : base;
+            const ptrdiff_t found = name ? smash_model_find_param(model, name) : -1;
+            if (!name) return SMASH_ERR_NOMEM;
+            if (found >= 0 && model->params[found].meant != SMASH_DTYPE_NONE) *part = 1;
+        }
+    }
+    return SMASH_OK;
+}
+
+/* Count the numbers of a model that no pass has counted as it is now: what reads back, so no scales. */
+SMASH__FN smash_err smash__count_model(smash_ctx *ctx, smash_arena *arena, const smash_model *model, smash_result *result)
+{
+    size_t i, n, bytes;
+    result->parameters = result->nonzero = 0;
+    for (i = 0; i < model->param_count; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx), made = smash_arena_get_mark(arena);
+        const smash_param *p = &model->params[i];
+        const char *name = NULL;
+        smash_tensor t;
+        int part;
+        smash_err err = smash__is_part(ctx, model, p, &part, &bytes);
+        if (p->tensor.flags & SMASH_TENSOR_DEVICE) {                     /* out of reach: taken for not zero */
+            err = smash_tensor_count(&p->tensor, &n);
+            result->parameters += err ? 0 : n;
+            result->nonzero += err ? 0 : n;
+        } else if (!err && !part) {
+            name = smash__text_copy(ctx, &ctx->scratch, p->name, bytes);
+            err = !name ? SMASH_ERR_NOMEM : p->meant == SMASH_DTYPE_NONE ? smash_model_load(ctx, model, i, &ctx->scratch, &t) : smash_model_restore(ctx, model, name, arena, &t, NULL);
+            if (!err) err = smash_tensor_count(&t, &n);
+            if (!err) {
+                result->parameters += n;
+                result->nonzero += n - smash__count_zeros(&t, n);
+            }
+        }
+        smash_arena_rewind(arena, made);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
+    return SMASH_OK;
+}
+
+/* {"compiler": "superfast"}: what smash_load runs again; NULL in *text if there is nothing */
+SMASH__FN smash_err smash__write_reapply(smash_ctx *ctx, const smash__smash *s, const char **text)
+{
+    smash_text out;
+    smash_writer w;
+    uint32_t i, n = 0;
+    smash__text_writer(ctx, s->arena, &out, &w);
+    smash_write_begin_object(&w);
+    for (i = 0; i < s->result.step_count; i++) {
+        if (!s->result.steps[i].reapply) continue;
+        smash_write_key(&w, smash_group_name(s->result.steps[i].algo->group));
+        smash_write_text(&w, s->result.steps[i].algo->name);
+        n++;
+    }
+    smash_write_end(&w);
+    *text = n ? out.data : NULL;
+    return w.err;
+}
+
+/* The file that smash_save writes */
+SMASH__FN smash_err smash__layout_stored(smash_ctx *ctx, smash__smash *s)
+{
+    const smash_model *m = &s->result.stored;
+    smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, s->arena, m->param_count, sizeof *tensors);
+    size_t i;
+    if (!tensors) return SMASH_ERR_NOMEM;
+    for (i = 0; i < m->param_count; i++) {
+        tensors[i] = m->params[i].tensor;
+        tensors[i].name = m->params[i].name;
+    }
+    SMASH__TRY(smash_safetensors_layout(ctx, tensors, m->param_count, m->metadata, m->metadata_count, s->arena, &s->result.layout));
+    s->result.bytes = s->result.layout.bytes;
+    return SMASH_OK;
+}
+
+/* module_types of the config into a model of ours, for those who look at it before there is a plan */
+SMASH__FN smash_err smash__set_types(smash_ctx *ctx, const smash_config *config, smash_model *model)
+{
+    const char **types = (const char **)smash_arena_array(ctx, model->arena, model->module_count, sizeof *types);
+    size_t i;
+    if (!types) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__config_types(ctx, config, model, types, 1));
+    for (i = 0; i < model->module_count; i++) model->modules[i].type = types[i];
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__smash_model(smash_ctx *ctx, smash__smash *s, const smash_model *model)
+{
+    const char *values[SMASH__OWN_META];
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, s->arena, sizeof *plan), types = SMASH_ZERO;
+    if (!plan) return SMASH_ERR_NOMEM;
+    s->groups = ~0u;
+    SMASH__TRY(smash__model_finished(ctx, model));
+    SMASH__TRY(smash_config_check(ctx, s->config));
+    SMASH__TRY(smash__model_clone(ctx, model, s->arena, &s->model));
+    SMASH__TRY(smash__set_types(ctx, s->config, s->model));
+    SMASH__TRY(smash__check_groups(ctx, s->model, s->config, s->groups, (int)s->desc->experimental));
+    SMASH__TRY(smash__resolve_plan(ctx, s->config, s->model, s->groups, s->arena, plan));
+    s->plan = plan;
+    s->result.stored = *s->model;
+    SMASH__TRY(smash__run_steps(ctx, s));
+    types.model = &s->result.stored;
+    types.arena = s->arena;
+    if (!s->dtypes_text) SMASH__TRY(smash__write_dtypes(ctx, &types, &s->dtypes_text));
+    if (s->reshaped) SMASH__TRY(smash__write_types(ctx, &types, NULL, &plan->types_text));
+    values[0] = SMASH__FORMAT_TEXT;
+    values[1] = plan->config_text;
+    values[2] = plan->types_text;
+    values[3] = s->dtypes_text;
+    values[4] = plan->dictionary_text;
+    SMASH__TRY(smash__write_reapply(ctx, s, &values[5]));
+    SMASH__TRY(smash__metadata(ctx, s->arena, &s->result.stored, values, &s->result.stored.metadata, &s->result.stored.metadata_count));
+    s->result.model.metadata = s->result.stored.metadata;
+    s->result.model.metadata_count = s->result.stored.metadata_count;
+    if (s->reshaped || !s->passed) SMASH__TRY(smash__count_model(ctx, s->arena, &s->result.stored, &s->result));
+    return smash__layout_stored(ctx, s);
+}
+
+SMASH__DEF smash_err smash(smash_ctx *ctx, const smash_model *model, const smash_config *config, const smash_desc *desc, smash_result *result)
+{
+    static const smash_desc plain = SMASH_ZERO;
+    smash__smash s;
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!smash__ctx(ctx) || !model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model or result is missing, or desc was not zeroed");
+    smash__fill(&s, 0, sizeof s);
+    s.config = config;
+    s.desc = desc ? desc : &plain;
+    s.arena = s.desc->arena ? s.desc->arena : model->arena;
+    if (!s.arena || s.arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the result needs an arena, and not ctx->scratch, which every call empties");
+    SMASH__TRY(smash__smash_model(ctx, &s, model));
+    *result = s.result;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_job_edit(smash_ctx *ctx, smash_job *job, size_t param, smash_tensor *view)
+{
+    smash_param *p;
+    smash_tensor t;
+    size_t bytes;
+    if (!job || !job->model || !job->arena || !view || param >= job->model->param_count || (smash__ctx(ctx) && job->arena == &ctx->scratch))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, param, "job or view is missing, the model has no parameter %z, or this is no apply", param);
+    p = &job->model->params[param];
+    if (!p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST)) {
+        SMASH__TRY(smash_model_load(ctx, job->model, param, job->arena, &t));
+        SMASH__TRY(smash_tensor_bytes(&t, &bytes));
+        if (t.flags & SMASH_TENSOR_CONST) {
+            void *copy = smash_arena_alloc(ctx, job->arena, bytes);
+            if (!copy) return SMASH_ERR_NOMEM;
+            smash__copy(copy, t.data, bytes);
+            t.data = copy;
+            t.bytes = bytes;
+            t.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+        }
+        p->tensor = t;
+    }
+    *view = p->tensor;
+    return SMASH_OK;
+}
+
+/* ---- saving and loading ---- */
+
+SMASH__DEF smash_err smash_save(smash_ctx *ctx, const smash_result *result, const smash_io *io)
+{
+    size_t i;
+    if (!smash__ctx(ctx) || !result || !io || !io->write || !result->layout.header)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or io is missing, or the result is not one of smash() or smash_load()");
+    SMASH__TRY(smash_safetensors_begin(ctx, &result->layout, io));
+    for (i = 0; i < result->stored.param_count; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_tensor t;
+        smash_err err = smash_model_load(ctx, &result->stored, i, &ctx->scratch, &t);
+        if (!err) err = smash_safetensors_put(ctx, &result->layout, io, i, &t);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_meta *smash__find_meta(const smash_model *model, const char *key)
+{
+    size_t i;
+    for (i = 0; i < model->metadata_count; i++) if (smash__equal(model->metadata[i].key, key)) return &model->metadata[i];
+    return NULL;
+}
+
+/* Which groups the file says must run again: each with the algorithm that the file's config names, too. */
+SMASH__FN smash_err smash__read_reapply(smash_ctx *ctx, const smash_config *config, const smash_meta *meta, uint32_t *groups)
+{
+    smash_json doc;
+    smash_ctx probe;
+    smash_err err;
+    const smash_value *k;
+    uint32_t i, may = 0;
+    int g;
+    *groups = 0;
+    if (!meta) return SMASH_OK;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {                            /* what smash() can have left to be done: see smash__run_steps */
+        const smash_algo *algo = smash_config_active(config, (smash_group)g);
+        if (algo && smash_algo_save(algo) == SMASH_SAVE_BEFORE_APPLY) may |= ~0u << g;
+        if (algo && smash_algo_save(algo) == SMASH_SAVE_REAPPLY) may |= 1u << g;
+    }
+    smash__probe(ctx, &probe);
+    err = smash_json_parse(&probe, NULL, meta->value, smash__length(meta->value), config->arena, NULL, &doc);
+    smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err || doc.root->type != SMASH_VALUE_OBJECT) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "metadata smash.reapply is no object {group: algorithm}");
+    for (i = 0, k = doc.root + 1; i < doc.root->count; i++, k = k + 1 + k[1].span) {
+        const smash_group group = smash_group_from_name(k->text);
+        const smash_algo *algo = group ? smash_config_active(config, group) : NULL;
+        if (!algo || k[1].type != SMASH_VALUE_STRING || smash_registry_find(config->registry, k[1].text) != algo)
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "metadata smash.reapply names %q as %s, and the config of the file does not", k[1].type == SMASH_VALUE_STRING ? k[1].text : "nothing", k->text);
+        if (!(may >> group & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "metadata smash.reapply names %q, but what that does is in the file", algo->name);
+        *groups |= 1u << group;
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__load(smash_ctx *ctx, smash__smash *s, const smash_io *io, smash_config *config)
+{
+    const smash_meta *dictionary;
+    smash_meta *version;
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, s->arena, sizeof *plan);
+    smash_model *model = (smash_model *)smash_arena_alloc(ctx, s->arena, sizeof *model);
+    if (!plan || !model) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_safetensors_read(ctx, NULL, io, s->arena, config->diags, model));
+    dictionary = smash__find_meta(model, "smash.dictionary");
+    version = smash__find_meta(model, "smash.format_version");
+    if (version) version->value = SMASH__FORMAT_TEXT;                    /* an older one is written anew as this one */
+    config->count = 0;                                                   /* batch_size and device are the file's, too */
+    smash_config_flush(config);
+    if (dictionary) {
+        const size_t bytes = smash__length(dictionary->value);
+        const char *text = smash__text_copy(ctx, config->arena, dictionary->value, bytes);        /* the config may outlive the result */
+        if (!text) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash_config_load(ctx, config, text, bytes, "smash.dictionary", NULL));
+    }
+    SMASH__TRY(smash__read_reapply(ctx, config, smash__find_meta(model, "smash.reapply"), &s->groups));
+    s->frozen = 1;
+    s->model = model;
+    s->result.stored = *model;
+    SMASH__TRY(smash__check_groups(ctx, model, config, s->groups, (int)s->desc->experimental));
+    if (s->groups) {
+        SMASH__TRY(smash__model_clone(ctx, model, s->arena, &s->model));
+        SMASH__TRY(smash__resolve_plan(ctx, config, s->model, s->groups, s->arena, plan));
+    }
+    s->plan = plan;
+    SMASH__TRY(smash__run_steps(ctx, s));
+    s->result.parameters = s->result.nonzero = 0;
+    s->result.model.metadata = s->result.stored.metadata;
+    s->result.model.metadata_count = s->result.stored.metadata_count;
+    return smash__layout_stored(ctx, s);
+}
+
+SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_desc *desc, smash_config *config, smash_result *result)
+{
+    static const smash_desc plain = SMASH_ZERO;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_config *before;
+    smash__smash s;
+    smash_err err;
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!smash__ctx(ctx) || !io || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, io or result is missing, or desc was not zeroed");
+    smash__fill(&s, 0, sizeof s);
+    s.desc = desc ? desc : &plain;
+    s.arena = s.desc->arena ? s.desc->arena : config->arena;
+    if (s.arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a result must not be ctx->scratch, which every call empties");
+    before = (smash_config *)smash__scratch(ctx, 1, sizeof *before);
+    if (!before) return SMASH_ERR_NOMEM;
+    *before = *config;
+    s.config = config;                                                   /* itself, since algorithms may keep the pointer */
+    err = smash__load(ctx, &s, io, config);
+    if (err) *config = *before;
+    else *result = s.result;
+    smash__scratch_rewind(ctx, mark);
+    return err;
 }
 
 /* ---- reading back ---- */
@@ -10287,6 +12176,35 @@ SMASH__FN int smash__buffer_write(void *user, uint64_t offset, const void *data,
 }
 
 /* A model through config, algorithms and writer: digests of the file, the masks, the report, and what is read back */
+/* The dictionary as it is printed and saved; smash(), saved and loaded and saved. */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_smash(smash__test *t, smash_arena *arena, smash_config *config, const smash_model *model, smash__buffer *file)
+{
+    smash_result *result = (smash_result *)smash__scratch(&t->ctx, 2, sizeof *result);
+    smash_config *loaded = (smash_config *)smash__scratch(&t->ctx, 1, sizeof *loaded);
+    smash_desc desc = SMASH_ZERO;
+    smash_io out = SMASH_ZERO, in;
+    smash_writer w = SMASH_ZERO;
+    if (!result || !loaded) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_config_set_text(&t->ctx, config, "l1_norm_exclude=[\"x*\"]"));
+    w.put = smash__put_digest;
+    w.user = t;
+    smash__write_dictionary(config, &w, 0);
+    SMASH__TRY(smash_config_print(config, smash__put_digest, t));
+    desc.arena = arena;
+    SMASH__TRY(smash(&t->ctx, model, config, &desc, &result[0]));
+    out.write = smash__buffer_write;
+    out.user = file;
+    file->used = 0;
+    SMASH__TRY(smash_save(&t->ctx, &result[0], &out));
+    smash_digest_add(&t->digest, file->data, file->used);
+    in = smash_io_memory(file->data, file->used);
+    smash_config_init(loaded, config->registry, arena, config->diags);
+    SMASH__TRY(smash_load(&t->ctx, &in, &desc, loaded, &result[1]));
+    smash__note(t, (uint64_t)smash_config_equal(config, loaded));
+    smash_digest_add(&t->digest, result[1].layout.header, result[1].layout.header_bytes);
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_config *config, void *numbers, smash__buffer *file, smash__buffer *masks)
 {
     static const char text[] =
@@ -10341,12 +12259,12 @@ SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_co
         SMASH__TRY(smash_model_restore(&t->ctx, &read, names[i], arena, &x, NULL));
         smash__note_tensor(t, &x);
     }
-    return SMASH_OK;
+    return smash__test_smash(t, arena, config, &model, file);
 }
 
 SMASH__FN smash_err smash__test_whole(smash__test *t)
 {
-    enum { ARENA_BYTES = 262144, FILE_BYTES = 65536, NUMBER_BYTES = 4 * 24 * 35 * 8 };
+    enum { ARENA_BYTES = 524288, FILE_BYTES = 65536, NUMBER_BYTES = 4 * 24 * 35 * 8 };
     smash_config *config = (smash_config *)smash__scratch(&t->ctx, 1, sizeof *config);
     void *memory = smash__scratch(&t->ctx, ARENA_BYTES, 1), *numbers = smash__scratch(&t->ctx, NUMBER_BYTES, 1);
     smash__buffer file = SMASH_ZERO, masks = SMASH_ZERO;

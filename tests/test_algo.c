@@ -134,7 +134,7 @@ static void test_contents(void)
     masks_io = smash_io_memory(masks.data, masks.used);
     CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &masks_io, &arena, &diags, &mask), SMASH_OK, "%s", said());
     CHECK(mask.param_count == 6, "%zu masks", mask.param_count);
-    CHECK(got.metadata_count == 5 && strcmp(got.metadata[0].key, "format") == 0 && strcmp(got.metadata[0].value, "pt") == 0, "%zu metadata", got.metadata_count);
+    CHECK(got.metadata_count == 6 && strcmp(got.metadata[0].key, "format") == 0 && strcmp(got.metadata[0].value, "pt") == 0, "%zu metadata", got.metadata_count);
     CHECK(strcmp(got.modules[smash_model_find_module(&got, "fc")].type, "Linear") == 0 && !got.modules[smash_model_find_module(&got, "fc")].inferred, "type of a packed layer");
     for (i = 0; i < COUNT_OF(rows); i++) {
         char name[64], shape[64] = "";
@@ -284,6 +284,36 @@ static void test_bounded_memory(void)
         CHECK(weights[3] == -45.0f, "the model was changed");
     }
     CHECK(peak[1] < peak[0] + 16384 && peak[0] < 64 * 64 * 4 * 3 + 65536, "scratch %zu for one layer, %zu for forty", peak[0], peak[1]);
+}
+
+/* smash() and smash_save() give the bytes of smash_run(); loading and saving gives them again, and the config. */
+static void test_smash(void)
+{
+    static test_buffer saved, again;
+    static smash_model model;
+    static smash_config loaded;
+    static smash_result ran, result, back;
+    smash_io io = SMASH_ZERO, in;
+    smash_diags more = SMASH_ZERO;
+    start();
+    CHECK_ERR(&ctx, run(everything, &source_io, &ran), SMASH_OK, "run: %s", said());
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, &diags, &model), SMASH_OK, "read");
+    CHECK_ERR(&ctx, smash(&ctx, &model, &config, NULL, &result), SMASH_OK, "smash: %s", said());
+    saved.used = again.used = 0;
+    io.write = test_buffer_write;
+    io.user = &saved;
+    CHECK_ERR(&ctx, smash_save(&ctx, &result, &io), SMASH_OK, "save");
+    CHECK(saved.used == out.used && !memcmp(saved.data, out.data, out.used), "smash() and smash_run() differ");
+    CHECK(result.bytes == ran.bytes && result.parameters == ran.parameters && result.nonzero == ran.nonzero, "counts differ");
+    CHECK(result.step_count == 2 && !strcmp(result.steps[0].algo->name, "l2_norm") && !strcmp(result.steps[1].algo->name, "ptq") && !result.steps[1].reapply, "%u steps", result.step_count);
+    in = smash_io_memory(saved.data, saved.used);
+    more.arena = &arena;
+    smash_config_init(&loaded, smash_builtins(), &arena, &more);
+    CHECK_ERR(&ctx, smash_load(&ctx, &in, NULL, &loaded, &back), SMASH_OK, "load: %s", more.last ? more.last->message : "");
+    CHECK(smash_config_equal(&loaded, &config), "the config that comes back is another");
+    io.user = &again;
+    CHECK_ERR(&ctx, smash_save(&ctx, &back, &io), SMASH_OK, "save again");
+    CHECK(again.used == saved.used && !memcmp(again.data, saved.data, saved.used), "saved again, %zu bytes, want %zu", again.used, saved.used);
 }
 
 /* A dry run reports what a real one does; the report is JSON with one row per target; compressing twice is refused. */
@@ -458,6 +488,7 @@ int main(void)
     test_same_bytes();
     test_nonfinite();
     test_bounded_memory();
+    test_smash();
     test_report();
     test_second_pass();
     test_restore_lies();

@@ -65,6 +65,7 @@ static void make_files(void)
                                    "\"head.weight\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[128,144]}}", 36, 99);
     put_model("escape.safetensors", "{\"a\\u001b[31mb\\u009b.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}", 4, 99);
     put_model("f8.safetensors", "{\"a.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,2],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("newer.safetensors", "{\"__metadata__\":{\"smash.format_version\":\"2\"},\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}", 4, 99);
     put_model("empty.safetensors", "{}", 0, 99);
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
@@ -127,12 +128,15 @@ static const row rows[] = {
     { "$S compress $M --pruner lvl -o $D/o", 3, NULL, "level" },
     { "$S compress $M --pruner level --set level_sparse_ratio -o $D/o", 3, NULL, "key=value" },
     { "$S compress $M --pruner level --set nonsense=1 -o $D/o", 3, NULL, "nonsense" },
+    { "$S compress $M --quantizer ptq --set device=cuda -o $D/o", 3, NULL, "ptq is not compatible with device" },
     { "$S compress $M --pruner level --set level_sparse_ratio=2 -o $D/o --quiet", 3, NULL, "smash: " },
     { "test -e $D/o", 1, NULL, NULL },
 
     /* 4: the model */
     { "$S compress $D/cut.safetensors -c $D/good.json -o $D/o", 4, NULL, "cut.safetensors" },
     { "$S compress $D/good.json -c $D/good.json -o $D/o", 4, NULL, "safetensors" },
+    { "$S inspect $D/newer.safetensors", 4, NULL, "newer.safetensors is of a newer format than smash " SMASH_VERSION_TEXT " reads" },
+    { "$S compress $D/newer.safetensors -c $D/good.json -o $D/o", 4, NULL, "a newer smash reads it" },
     { "$S inspect $D/none.json", 4, NULL, "none.json" },
     { "$S diff $M $D/cut.safetensors", 4, NULL, "cut.safetensors" },
 
@@ -222,8 +226,23 @@ static const row rows[] = {
 
     /* algorithms, selftest */
     { "$S algorithms", 0, "geometric median", NULL },
-    { "$S algorithms ptq", 0, "ptq_quant_dtype", NULL },
+    { "$S algorithms | head -n 1", 0, "what it does", NULL },
+    { "$S algorithms ptq", 0, "\nptq_quant_dtype ", NULL },
+    { "$S algorithms ptq", 0, "\ngroup           quantizer, applied after pruner, distiller; before recoverer, cacher, compiler, batcher\n", NULL },
+    { "$S algorithms level", 0, "\ngroup           pruner, applied before distiller, quantizer", NULL },
+    { "$S algorithms level", 0, "\nneeds           nothing beside the model\n", NULL },
+    { "$S algorithms level", 0, "\nworks with      ptq\n", NULL },
+    { "$S algorithms level", 0, "\nsaving          nothing special", NULL },
+    { "$S algorithms level", 0, "\nKeys of an entry of level_config_list, beside sparse_ratio, ", NULL },
+    { "$S algorithms level | awk '/^level_sparse_ratio / { print $2 }'", 0, "number\n", NULL },
+    { "$S algorithms level | awk 'length > 160'", 0, NULL, NULL },
     { "$S algorithms level --json", 0, "\"name\": \"sparse_ratio\"", NULL },
+    { "$S algorithms --markdown | head -n 2", 0, "| group | algorithm | what it does | hyperparameters | needs | runs on | works together with | from |\n|---|", NULL },
+    { "$S algorithms --markdown", 0, "\n| pruner | `level` | ", NULL },
+    { "$S algorithms --markdown | awk -F'|' 'NR > 2 && NF != 10'", 0, NULL, NULL },
+    { "$S algorithms level --markdown", 2, NULL, "overview" },
+    { "$S algorithms --json --markdown", 2, NULL, "overview" },
+    { "$S inspect $M --markdown", 2, NULL, "unknown flag --markdown" },
     { "$S selftest | cmp - tests/golden/selftest.txt && echo same", 0, "same", NULL },
     { "$S selftest --threads 1 > $D/a && $S selftest --threads 3 | cmp - $D/a && tail -n 1 $D/a", 0, "all ", NULL },
 
@@ -247,9 +266,81 @@ static char *read_file(const char *path, size_t *bytes)
 
 static int fits(const char *text, const char *want) { return want ? strstr(text, want) != NULL : *text == 0; }
 
-int main(void)
+static int run(const char *command)
 {
     static char line[2048];
+    int status;
+    snprintf(line, sizeof line, "%s( %s ) >%s/stdout 2>%s/stderr </dev/null", START, command, DIR, DIR);
+    status = system(line);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static size_t length_of(const smash_value *object, const char *name)
+{
+    const smash_value *v = smash_value_get(object, name);
+    return v && v->type == SMASH_VALUE_ARRAY ? v->count : 0;
+}
+
+/* The page and the JSON of every algorithm there is, and of each of its other names, hold what its descriptor does. */
+static void test_pages(void)
+{
+    const smash_registry *registry = smash_builtins();
+    static char page[65536];
+    size_t i, k, bytes;
+    char command[256];
+    smash_arena arena;
+    smash_ctx ctx;
+
+    test_ctx(&ctx);
+    smash_arena_init(&arena, NULL, 0, &test_allocator);
+    for (i = 0; i < registry->count; i++) {
+        const smash_algo *algo = registry->algos[i];
+        const smash_value *v, *hyper;
+        const smash_key *key;
+        const char *text;
+        smash_json doc;
+
+        sprintf(command, "$S algorithms %.100s", algo->name);
+        CHECK(run(command) == 0, "%s", command);
+        strcpy(page, read_file(DIR "/stdout", &bytes));
+        CHECK(strstr(page, algo->name) == page && strstr(page, algo->summary), "%s", page);
+        strcat(command, " --json");
+        CHECK(run(command) == 0, "%s", command);
+        text = read_file(DIR "/stdout", &bytes);
+        CHECK_ERR(&ctx, smash_json_parse(&ctx, NULL, text, bytes, &arena, NULL, &doc), SMASH_OK, "%s", command);
+        v = smash_value_get(doc.root, "algorithms");
+        CHECK(v && v->count == 1, "%s", command);
+        if (!v || v->count != 1) continue;
+        v++;                                                             /* the only element */
+        CHECK(smash_value_is(smash_value_get(v, "name"), algo->name) && smash_value_is(smash_value_get(v, "group"), smash_group_name(algo->group)), "%s", command);
+        for (k = 0; algo->references && algo->references[k]; k++) { }
+        CHECK(length_of(v, "references") == k, "%s: %d references", command, (int)k);
+        for (k = 0; algo->aliases && algo->aliases[k]; k++) {
+            char want[512];
+            sprintf(want, "$S algorithms %.100s", algo->aliases[k]);
+            CHECK(strstr(page, algo->aliases[k]) && run(want) == 0, "%s", want);
+            sprintf(want, "%.100s is another name of %.100s.\n\n%.100s, a ", algo->aliases[k], algo->name, algo->name);
+            CHECK(strstr(read_file(DIR "/stdout", &bytes), want), "%s", want);
+        }
+        CHECK(length_of(v, "aliases") == k, "%s: %d aliases", command, (int)k);
+        hyper = smash_value_get(v, "hyperparameters");
+        for (k = 0; (key = smash_algo_key(algo, k)) != NULL; k++) {
+            char want[512];
+            sprintf(want, "\n%.100s_%.100s ", algo->name, key->name);
+            CHECK(strstr(page, want), "%s:%s", page, want);
+            sprintf(want, "%.100s_%.100s", algo->name, key->name);
+            if (k == 0 && hyper) hyper++; else if (hyper) hyper += hyper->span;
+            CHECK(hyper && smash_value_is(smash_value_get(hyper, "key"), want) && smash_value_get(hyper, "default"), "%s", want);
+            if (hyper && key->kind == SMASH_KEY_CHOICE) CHECK(length_of(hyper, "legal") > 0, "%s", want);
+        }
+        CHECK(length_of(v, "hyperparameters") == k, "%s: %d keys", command, (int)k);
+    }
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+}
+
+int main(void)
+{
     const char *out, *err;
     char digest[64];
     size_t i, bytes;
@@ -258,9 +349,7 @@ int main(void)
     make_files();
     for (i = 0; i < COUNT_OF(rows); i++) {
         if (strstr(SMASH_COMMAND, "valgrind") && (strstr(rows[i].command, "TMPDIR=") || strstr(rows[i].command, "ulimit") || strstr(rows[i].command, "kill"))) continue;   /* starve valgrind itself, or die with everything in hand */
-        snprintf(line, sizeof line, "%s( %s ) >%s/stdout 2>%s/stderr </dev/null", START, rows[i].command, DIR, DIR);
-        status = system(line);
-        status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        status = run(rows[i].command);
         out = read_file(DIR "/stdout", &bytes);
         err = read_file(DIR "/stderr", &bytes);
         CHECK(status == rows[i].status && fits(out, rows[i].out) && fits(err, rows[i].err), "%s\n  exit status %d, want %d\n  stdout: %s\n  stderr: %s", rows[i].command,
@@ -272,7 +361,7 @@ int main(void)
     sprintf(digest, "\"digest\": \"%08lx%08lx\"", (unsigned long)(smash_digest_of(out, bytes) >> 32), (unsigned long)(smash_digest_of(out, bytes) & 0xFFFFFFFFu));
     CHECK(strstr(read_file(DIR "/report", &bytes), digest) != NULL, "%s", digest);
 
-    (void)test_ctx;
+    test_pages();
     return test_done();
 }
 #endif

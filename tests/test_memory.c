@@ -458,7 +458,7 @@ static void prepare_config(int variant)
 static void note_config(void)
 {
     size_t i;
-    for (i = 0; i < config.count; i++) { note_text(config.settings[i].key); note_number(config.settings[i].value->type); }
+    for (i = 0; i < config.count; i++) { note_text(config.settings[i].name); note_number(config.settings[i].value->type); }
 }
 static smash_err call_config(int variant)
 {
@@ -484,6 +484,39 @@ static smash_err call_set(int variant)
     return err;
 }
 static smash_err call_check(int variant) { (void)variant; return smash_config_check(use, &config); }
+
+/* Every way to change one key */
+static smash_err call_set_value(int variant)
+{
+    const smash_value null = { SMASH_VALUE_NULL, 0, 1, 0, NULL, 0 };
+    smash_err err = SMASH_ERR_ARG;
+    switch (variant) {
+    case 0: err = smash_config_set(use, &config, "quantizer", &null); break;
+    case 1: err = smash_config_set_word(use, &config, "pruner", "fpgm"); break;
+    case 2: err = smash_config_set_number(use, &config, "batch_size", 7.0); break;
+    case 3: err = smash_config_set_bool(use, &config, "batch_size", 1); break;
+    case 4: err = smash_config_unset(use, &config, "l2_norm_config_list"); break;
+    case 5: err = smash_config_set(use, &config, "ptq_include", smash_config_get(&ctx, &config, "l2_norm_include")); break;
+    }
+    if (!err) note_config();
+    return err;
+}
+
+static smash_config copied;
+static void prepare_copy(int variant)
+{
+    prepare_loaded(variant);
+    memset(&copied, 0x5A, sizeof copied);
+    watch(&copied, sizeof copied);
+}
+static smash_err call_copy(int variant)
+{
+    smash_err err = smash_config_copy(use, &config, &arena, &diags, &copied);
+    (void)variant;
+    if (err) return err;
+    CHECK(smash_config_equal(&config, &copied), "the copy is another");
+    return SMASH_OK;
+}
 
 static void prepare_resolve(int variant)
 {
@@ -533,6 +566,129 @@ static smash_err call_run(int variant)
     note(masks.data, masks.used);
     note_number((double)out.result.nonzero);
     for (i = 0; i < plan.count; i++) { note_number(plan.rows[i].quant_stats.mse); note_number((double)plan.rows[i].mask_stats.dropped); }
+    return SMASH_OK;
+}
+
+/* An algorithm that has rules, looks at the model, and changes it: every number of the first parameter becomes 0 */
+static smash_err mine_ask(smash_ctx *c, const smash_job *job) { return job->algo ? SMASH_OK : smash_ctx_fail(c, SMASH_ERR_ARG, "no algorithm"); }
+static smash_err mine_apply(smash_ctx *c, smash_job *job)
+{
+    smash_tensor t;
+    size_t bytes;
+    smash_err err = smash_job_edit(c, job, 0, &t);
+    if (err) return err;
+    smash_tensor_bytes(&t, &bytes);
+    memset(t.data, 0, bytes);
+    return SMASH_OK;
+}
+static const smash_key mine_keys[] = { SMASH_HYPER_CHOICE("backend", "fast small", "fast", "which"), SMASH_HYPER_GLOBS("skip", "[\"a*\"]", "not these") };
+static smash_algo mine;
+static const smash_algo *room[8];
+static smash_registry registry;
+
+static void prepare_smash(int variant)
+{
+    static const char *const compatible[] = { "ptq", "l2_norm", NULL };
+    memset(&mine, 0, sizeof mine);
+    mine.name = "mine";
+    mine.group = SMASH_COMPILER;
+    mine.summary = "packs";
+    mine.compatible = compatible;
+    mine.on_modules = 1;
+    mine.keys = mine_keys;
+    mine.key_count = COUNT_OF(mine_keys);
+    mine.check_config = mine.check_model = mine.hook = mine_ask;
+    mine.apply = mine_apply;
+    smash_registry_init(&registry, room, COUNT_OF(room));
+    if (smash_register_builtins(&ctx, &registry) || smash_register(&ctx, &registry, &mine)) abort();
+    prepare_loaded(0);
+    smash_config_init(&config, &registry, &given, &diags);
+    if (smash_config_load(&ctx, &config, dictionary, strlen(dictionary), "c.json", NULL) || smash_config_set_text(&ctx, &config, "compiler=mine")) abort();
+    read_model(source_io(variant));
+    watched_count--;                                                     /* of the config before */
+    free(watched[watched_count].copy);
+    watch(&config, sizeof config);
+    watch_model();
+    watch(source.data, source.used);
+}
+static smash_err call_smash(int variant)
+{
+    smash_io masks_to = io_of(&masks);
+    smash_desc desc = SMASH_ZERO;
+    smash_err err;
+    (void)variant;
+    desc.arena = &arena;
+    desc.masks = &masks_to;
+    err = smash(use, &model, &config, &desc, &out.result);
+    if (err) return err;
+    note(masks.data, masks.used);
+    note_number((double)out.result.bytes);
+    note_number((double)out.result.nonzero);
+    note(out.result.layout.header, out.result.layout.header_bytes);
+    return SMASH_OK;
+}
+static smash_err call_smash_check(int variant) { (void)variant; return smash_check(use, &model, &config, 0); }
+
+static smash_result made;
+static void prepare_save(int variant)
+{
+    smash_desc desc = SMASH_ZERO;
+    prepare_smash(variant);
+    desc.arena = &given;
+    if (smash(&ctx, &model, &config, &desc, &made)) abort();
+    watch(&made, sizeof made);
+}
+static smash_err call_save(int variant)
+{
+    smash_io to = io_of(&file);
+    smash_err err = smash_save(use, &made, &to);
+    (void)variant;
+    if (!err) note(file.data, file.used);
+    return err;
+}
+
+static test_buffer container;
+static void prepare_back(int variant)
+{
+    smash_io to = io_of(&container);
+    container.used = 0;
+    prepare_save(0);
+    if (smash_save(&ctx, &made, &to)) abort();
+    smash_config_init(&config, &registry, &arena, &diags);
+    while (watched_count) free(watched[--watched_count].copy);
+    watch(&out, sizeof out);
+    watch(&config, sizeof config);
+    watch(container.data, container.used);
+    (void)variant;
+}
+static smash_err call_back(int variant)
+{
+    smash_io from = smash_io_memory(container.data, container.used);
+    smash_err err;
+    if (variant) { from.map = NULL; from.read = test_buffer_read; from.user = &container; }
+    err = smash_load(use, &from, NULL, &config, &out.result);
+    if (err) return err;
+    note_config();
+    note(out.result.layout.header, out.result.layout.header_bytes);
+    note_number(out.result.step_count);
+    return SMASH_OK;
+}
+
+static smash_job job;
+static void prepare_edit(int variant)
+{
+    prepare_source(variant);
+    memset(&job, 0, sizeof job);
+    job.model = &model;
+    job.arena = &arena;
+}
+static smash_err call_edit(int variant)
+{
+    smash_err err = smash_job_edit(use, &job, FC, &out.tensor);
+    (void)variant;
+    if (err) return err;
+    said_arena = 2 * up16(views[FC].bytes);
+    note(out.tensor.data, views[FC].bytes);
     return SMASH_OK;
 }
 
@@ -630,7 +786,22 @@ static const row rows[] = {
     { "smash_config_load", prepare_config, call_config, 2, KEEPS | COPES },
     { "smash_config_set_text", prepare_loaded, call_set, 0, KEEPS },
     { "smash_config_set_text", prepare_loaded, call_set, 1, KEEPS },
+    { "smash_config_set", prepare_loaded, call_set_value, 0, KEEPS },
+    { "smash_config_set", prepare_loaded, call_set_value, 5, KEEPS },
+    { "smash_config_set_word", prepare_loaded, call_set_value, 1, KEEPS },
+    { "smash_config_set_number", prepare_loaded, call_set_value, 2, KEEPS },
+    { "smash_config_set_bool", prepare_loaded, call_set_value, 3, KEEPS },
+    { "smash_config_unset", prepare_loaded, call_set_value, 4, KEEPS },
+    { "smash_config_copy", prepare_copy, call_copy, 0, KEEPS },
     { "smash_config_check", prepare_loaded, call_check, 0, 0 },
+    { "smash_check", prepare_smash, call_smash_check, 0, 0 },
+    { "smash", prepare_smash, call_smash, 0, KEEPS },
+    { "smash", prepare_smash, call_smash, 1, KEEPS },
+    { "smash_save", prepare_save, call_save, 0, 0 },
+    { "smash_save", prepare_save, call_save, 1, 0 },
+    { "smash_load", prepare_back, call_back, 0, KEEPS },
+    { "smash_load", prepare_back, call_back, 1, KEEPS },
+    { "smash_job_edit", prepare_edit, call_edit, 0, 0 },
     { "smash_config_resolve", prepare_resolve, call_resolve, 0, KEEPS },
     { "smash_run", prepare_run, call_run, 0, KEEPS },
     { "smash_run", prepare_run, call_run, 1, KEEPS },
@@ -761,7 +932,7 @@ static void fit_buffers(const row *r, uint64_t clean, const size_t need[2])
         }
         how = which ? "growing scratch" : "growing arena";
         room[which] = 0;
-        for (rounds = 0; rounds < 100; rounds++) {
+        for (rounds = 0; rounds < 400; rounds++) {
             begin(r, room[0], room[1], NULL);
             err = attempt(r);
             if (err) { room[which] += ctx.need; failed(r, err, SMASH_ERR_NOMEM, clean, rounds); }

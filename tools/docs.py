@@ -17,6 +17,7 @@
  4. One version: SMASH_VERSION_TEXT, the three numbers, line 1 of both headers, the top of CHANGELOG.md, `smash --version`.
  5. One digest: CHANGELOG.md, tests/golden/selftest.txt, `smash selftest`.
  6. No TODO is left in a document or in the header.
+ 7. The table of algorithms in README.md is what ./smash algorithms --markdown prints; `make docs` writes it (--write does that alone).
 """
 import os, re, subprocess, sys, tempfile
 
@@ -27,11 +28,21 @@ SWALLOWED = {
     "smash_diag_add": ("ARG NOMEM", "is counted in diags->dropped"),
     "smash_safetensors_read": ("SYNTAX", "becomes FORMAT"),
     "smash_config_load": ("UNSUPPORTED", FINDING),
+    "smash_register": ("NOMEM OVERFLOW SYNTAX", "a default that is no list is ARG"),
+    "smash_registry_check": ("NOMEM", "is counted in diags->dropped"),
+    "smash_config_set": ("SYNTAX UNSUPPORTED", FINDING),
+    "smash_config_set_word": ("SYNTAX UNSUPPORTED", FINDING),
+    "smash_config_set_number": ("SYNTAX UNSUPPORTED", FINDING),
+    "smash_config_set_bool": ("SYNTAX UNSUPPORTED", FINDING),
+    "smash_config_unset": ("SYNTAX UNSUPPORTED", FINDING),
+    "smash_config_get": ("NOMEM", "a sentence without the nearest name"),
+    "smash": ("FORMAT NOTFOUND SYNTAX UNSUPPORTED VERSION", "of reading its own file; " + FINDING),
+    "smash_load": ("UNSUPPORTED", FINDING),
     "smash_config_set_text": ("SYNTAX UNSUPPORTED", "a plain word is no JSON; else " + FINDING),
     "smash_config_check": ("LIMIT SYNTAX UNSUPPORTED", FINDING),
     "smash_config_resolve": ("LIMIT RANGE SHAPE SYNTAX UNSUPPORTED", FINDING),
     "smash_builtins": ("*", "only hands out the functions"),
-    "smash_register_builtins": ("DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE", "of the functions that smash_builtins hands out"),
+    "smash_register_builtins": ("DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX", "of the functions that smash_builtins hands out"),
     "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
 CALLED_THROUGH = {"->apply(": "smash_builtins"}     # a pointer: where the functions stand that it may call
@@ -71,7 +82,7 @@ def error_codes(implementation):
     """Function -> the codes that it and what it calls can return."""
     code = bare(implementation)
     body = {}
-    for m in re.finditer(r"^(?:SMASH__(?:DEF|FN|INLINE)|static)\b[^;={]*?\b(smash_\w+)\s*\([^;{]*\{(?:[^\n]*\}$|.*?^\})", code, re.S | re.M):
+    for m in re.finditer(r"^(?:SMASH__(?:DEF|FN|INLINE)|static)\b[^;={]*?\b(smash(?:_\w+)?)\s*\([^;{]*\{(?:[^\n]*\}$|.*?^\})", code, re.S | re.M):
         body[m.group(1)] = body.get(m.group(1), "") + m.group()
     for m in re.finditer(r"^#define (SMASH__\w+)(?:[^\n]*\\\n)*[^\n]*", code, re.M):
         body[m.group(1)] = body.get(m.group(1), "") + m.group()
@@ -107,7 +118,7 @@ def check_comments(header, implementation):
     for m in re.finditer(r"(?:[^\n]+\n)+", header):
         paragraph, at = m.group(), m.start()
         functions = [(d.group(2), d.group(3), line_of(header, at + d.start()))
-                     for d in re.finditer(r"^SMASH_API ([^;]*?)\b(smash_\w+)\((.*?)\);", paragraph, re.S | re.M)]
+                     for d in re.finditer(r"^SMASH_API ([^;]*?)\b(smash(?:_\w+)?)\((.*?)\);", paragraph, re.S | re.M)]
         if not functions:
             continue
         count += len(functions)
@@ -143,7 +154,7 @@ def check_comments(header, implementation):
                 fail("smash.h", line, f"{first}: {word} can come back and is not in `fails`")
         for word in sorted((words & legal) - can - {"DEVICE"}):
             fail("smash.h", line, f"{first}: `fails` names {word}, which it cannot return")
-    for name in sorted(set(SWALLOWED) - set(re.findall(r"\b(smash_\w+)\(", header))):
+    for name in sorted(set(SWALLOWED) - set(re.findall(r"\b(smash(?:_\w+)?)\(", header))):
         fail("tools/docs.py", 1, f"SWALLOWED names {name}, which is not declared")
     return count
 
@@ -266,7 +277,26 @@ def check_placeholders(paths):
                 fail(path, number, f"a placeholder is left: {m.group()}")
 
 
+# ---- 7. the table of algorithms
+
+def algorithms_table(write=False):
+    """Compare the table between the two marks in README.md with the algorithms there are, or put it there."""
+    text = read("README.md")
+    m = re.search(r"^<!-- algorithms: make docs -->\n(.*?)^<!-- end -->$", text, re.S | re.M)
+    table = run(["./smash", "algorithms", "--markdown"])
+    if not m or table.returncode:
+        fail("README.md", 1, "no marks around the table of algorithms" if not m else table.stdout)
+    elif write:
+        with open("README.md", "w", encoding="utf-8") as f:
+            f.write(text[:m.start(1)] + table.stdout + text[m.end(1):])
+    elif m.group(1) != table.stdout:
+        fail("README.md", line_of(text, m.start()), "the table is not what `./smash algorithms --markdown` prints: make docs")
+
+
 def main():
+    if "--write" in sys.argv[1:]:
+        algorithms_table(write=True)
+        return failed != 0
     text = read("smash.h")
     cut = text.rindex("\n\n", 0, text.index("MARK: - Implementation"))
     header, implementation = text[:cut + 1], text[cut + 1:]
@@ -277,6 +307,7 @@ def main():
         check_header_program(header, folder)
         blocks = check_blocks("README.md", folder)
     version, digest = check_version(header), check_digest()
+    algorithms_table()
     check_placeholders(["smash.h", "smash_cuda.h", "README.md", "CHANGELOG.md", "SECURITY.md"])
     if not failed:
         print(f"ok     documents: {functions} functions, {blocks} blocks of README.md, version {version}, digest {digest}")

@@ -27,10 +27,10 @@ double="$single|__aeabi_(d(add|sub|mul|div|cmp(eq|ge|gt|le|lt|un))|d2u?[il]z|u?[
 # The same for the whole library on a machine with an operating system; __cpu_model is the compiler's own check of the CPU.
 hosted='malloc|realloc|free|memcpy|memset|memmove|memcmp|strcmp|strlen|fread|fwrite|fseek|ftell|__cpu_model|_GLOBAL_OFFSET_TABLE_'
 
-# symbols NM OBJECT ALLOWED WHAT: asks for nothing else, and offers nothing but smash_
+# symbols NM OBJECT ALLOWED WHAT: asks for nothing else, and offers nothing but smash and smash_
 symbols() {
     for symbol in $("$1" -u "$2" | awk '{print $2}' | grep -vxE "$3"); do fail "$4 asks for $symbol"; done
-    for symbol in $("$1" -g --defined-only "$2" | awk '{print $3}' | grep -v '^smash_'); do fail "$4 defines $symbol"; done
+    for symbol in $("$1" -g --defined-only "$2" | awk '{print $3}' | grep -vE '^smash(_|$)'); do fail "$4 defines $symbol"; done
 }
 
 # frame FILE.su LIMIT WHAT: the largest stack frame of a -fstack-usage table, as "BYTES FUNCTION"

@@ -26,7 +26,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  *================================================================================================*/
 
 enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
-       FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_HELP, FLAG_COUNT };
+       FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
     smash_ctx         ctx;
@@ -100,7 +100,7 @@ static void show_diags(app *a)
         int is_error = d->severity == SMASH_ERROR, more = 0;
         if (!is_error && is_set(a, FLAG_QUIET)) continue;
         /* A Python-style file has the same to say at every quote: the first place stands for all. */
-        for (same = a->diags.first; !is_error && same != d && !more; same = same->next) more = strcmp(same->code, d->code) == 0 && strcmp(same->message, d->message) == 0;
+        for (same = a->diags.first; !is_error && strncmp(d->code, "json_", 5) == 0 && same != d && !more; same = same->next) more = strcmp(same->code, d->code) == 0 && strcmp(same->message, d->message) == 0;
         if (more) { a->repeated++; continue; }
         if (d->file) fprintf(stderr, "%s:", clean(a, d->file));
         else fprintf(stderr, "smash:");
@@ -108,7 +108,7 @@ static void show_diags(app *a)
         fprintf(stderr, " %s%s:%s ", a->color ? (is_error ? "\033[1;31m" : "\033[1;33m") : "", is_error ? "error" : "warning", a->color ? "\033[0m" : "");
         fprintf(stderr, "%s [%s]\n", clean(a, d->message), d->code);
     }
-    if (a->repeated) fprintf(stderr, "smash: %lu of these warnings repeat elsewhere; --report lists every place\n", (unsigned long)a->repeated);
+    if (a->repeated) fprintf(stderr, "smash: %lu of these warnings repeat at other places\n", (unsigned long)a->repeated);
     if (a->diags.dropped > 0) fprintf(stderr, "smash: %lu more findings are not shown\n", (unsigned long)a->diags.dropped);
     a->diags.dropped = a->repeated = 0;
 }
@@ -211,6 +211,7 @@ static int read_model(app *a, input *in, smash_io *io, smash_model *model)
     if (err == SMASH_ERR_IO) return fail(a, BAD_IO, "%s cannot be read: %s", in->name, strerror(in->error));
     if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory", in->name);
     if (a->diags.errors == 0) fprintf(stderr, "%s: error: %s\n", clean(a, in->name), clean(a, a->ctx.message));
+    if (err == SMASH_ERR_VERSION) return fail(a, BAD_MODEL, "%s is of a newer format than smash " SMASH_VERSION_TEXT " reads; a newer smash reads it", in->name);
     return fail(a, BAD_MODEL, "%s is not a valid safetensors file, and this version reads no other format", in->name);
 }
 
@@ -491,6 +492,7 @@ static int compress_job(app *a, job *j)
     if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
     for (i = 0; i < j->model.param_count; i++) j->parameters += count_of(&j->model.params[i].tensor);
     err = smash_config_resolve(&a->ctx, &j->config, &j->model, &j->plan);
+    if (!err) err = smash_check(&a->ctx, &j->model, &j->config, 0);          /* behind it: module_types are known now */
     show_diags(a);
     if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "out of memory");
     if (err) return fail(a, BAD_CONFIG, "the config does not fit the model%s%s; nothing was written", a->diags.errors ? "" : ": ", a->diags.errors ? "" : a->ctx.message);
@@ -820,142 +822,392 @@ static int run_check(app *a)
  * MARK: - Algorithms, selftest                                                        >>algorithms
  *================================================================================================*/
 
-static const char *kind_text(smash_key_kind kind)
+/* ---- lists of names, NULL-terminated ---- */
+
+/* "a, b"; "" of no list, or an empty one */
+static const char *joined(app *a, const char *const *list, const char *quote, const char *between)
 {
-    switch (kind) {
-    case SMASH_KEY_NAMES:       return "names";
-    case SMASH_KEY_PATTERNS:    return "patterns";
-    case SMASH_KEY_NUMBER:      return "number";
-    case SMASH_KEY_CHOICE:      return "choice";
-    case SMASH_KEY_DTYPE:       return "dtype";
-    case SMASH_KEY_GRANULARITY: return "granularity";
-    case SMASH_KEY_ALIGN:       return "align";
-    case SMASH_KEY_SETTINGS:    return "settings";
-    case SMASH_KEY_LATER:       return "later";
-    default:                    return "?";
+    const char *out = "";
+    for (; list && *list; list++) out = format(a, "%s%s%s%s%s", out, *out ? between : "", quote, *list, quote);
+    return out;
+}
+
+static void json_list(smash_writer *w, const char *key, const char *const *list)
+{
+    smash_write_key(w, key);
+    smash_write_begin_array(w);
+    for (; list && *list; list++) smash_write_text(w, *list);
+    smash_write_end(w);
+}
+
+static const char **empty_list(app *a, size_t room)
+{
+    const char **list = (const char **)smash_arena_array(&a->ctx, &a->arena, room + 1, sizeof(*list));
+    if (list) memset(list, 0, (room + 1) * sizeof(*list));
+    return list;
+}
+
+/* The names whose bits are set, the first for bit 0. */
+static const char *const *named_bits(app *a, uint32_t bits, const char *const *names)
+{
+    const char **list = empty_list(a, 32);
+    size_t i, n = 0;
+    for (i = 0; list && names[i]; i++) if (bits >> i & 1u) list[n++] = names[i];
+    return list;
+}
+
+static const char *const *runs_on(app *a, const smash_algo *algo)
+{
+    static const char *const names[] = { "cpu", "cuda", NULL };
+    return named_bits(a, algo->runs_on ? algo->runs_on : (uint32_t)SMASH_ON_CPU, names);
+}
+
+static const char *const *needs(app *a, const smash_algo *algo)
+{
+    static const char *const names[] = { "tokenizer", "processor", "data", NULL };
+    return named_bits(a, algo->needs, names);
+}
+
+/* What may be active beside it, whichever of the two says so. */
+static const char *const *works_with(app *a, const smash_algo *algo)
+{
+    const smash_registry *registry = smash_builtins();
+    const char **list = empty_list(a, registry->count);
+    size_t i, n = 0;
+    for (i = 0; list && i < registry->count; i++) if (smash_algo_fits(algo, registry->algos[i])) list[n++] = registry->algos[i]->name;
+    return list;
+}
+
+static const char *const *hyperparameters(app *a, const smash_algo *algo)
+{
+    const char **list;
+    size_t i, n = 0, count = 0;
+    while (smash_algo_key(algo, count)) count++;
+    list = empty_list(a, count);
+    for (i = 0; list && i < count; i++) if (smash_algo_key(algo, i)->kind != SMASH_KEY_LATER) list[n++] = smash_algo_key(algo, i)->name;
+    return list;
+}
+
+/* Keys of an entry of the config_list: those that select, or those that set a target. */
+static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t common)
+{
+    const char **list;
+    size_t count, i, n = 0;
+    const smash_key *keys = smash_config_keys(&count);
+    list = empty_list(a, count);
+    for (i = 0; list && i < count; i++) if (keys[i].selects == common && (keys[i].groups >> algo->group & 1u)) list[n++] = keys[i].name;
+    return list;
+}
+
+/* ---- keys ---- */
+
+/* By smash_key_kind: what it is called, and what is legal if the key itself does not say. */
+static const struct { const char *name, *legal; } kinds[] = {
+    { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
+    { "dtype", "int2 to int16 or uint2 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
+    { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
+    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }
+};
+
+static size_t kind_of(const smash_key *key) { return (size_t)key->kind < sizeof(kinds) / sizeof(kinds[0]) ? (size_t)key->kind : 0; }
+
+/* The first word of *words, which goes on to the next; NULL at the end. */
+static const char *next_word(app *a, const char **words)
+{
+    const char *from = *words + strspn(*words, " ");
+    size_t n = strcspn(from, " ");
+    *words = from + n;
+    return n ? format(a, "%.*s", (int)n, from) : NULL;
+}
+
+/* Words that are all there is. */
+static const char *legal_words(const smash_key *key)
+{
+    switch (key->kind) {
+    case SMASH_KEY_CHOICE: case SMASH_KEY_ORDINAL: return key->legal;
+    case SMASH_KEY_BOOLEAN: return "true false";
+    default: return NULL;
     }
 }
 
+static int is_range(const smash_key *key) { return key->kind == SMASH_KEY_NUMBER || key->kind == SMASH_KEY_INTEGER; }
+static int has_low(const smash_key *key)  { return is_range(key) && key->low > -1e300; }
+static int has_high(const smash_key *key) { return is_range(key) && key->high < 1e300; }
+
 static const char *legal_text(app *a, const smash_key *key)
 {
-    if (key->kind == SMASH_KEY_LATER) return format(a, "%s (in a later version)", key->legal);
-    return key->legal ? key->legal : "";
+    char low[SMASH_NUMBER_BYTES], high[SMASH_NUMBER_BYTES];
+    const char *said = key->legal ? key->legal : kinds[kind_of(key)].legal, *words, *word;
+    int grain = key->kind == SMASH_KEY_GRANULARITY;
+
+    if (key->kind == SMASH_KEY_CONSTANT) return format(a, "only %s", key->fallback);
+    if (key->kind == SMASH_KEY_LATER) return format(a, "%s (in a later version)", said);
+    if ((words = grain ? said : legal_words(key)) != NULL) {
+        for (said = ""; (word = next_word(a, &words)) != NULL; ) said = format(a, "%s%s%s", said, !*said ? "" : key->kind == SMASH_KEY_ORDINAL ? " < " : ", ", word);
+        return grain ? format(a, "%s, [sizes], [[sizes], mode], [[sizes], mode, pad]", said) : said;
+    }
+    smash_number_print(key->low, low);
+    smash_number_print(key->high, high);
+    if (is_range(key) && !key->legal) said = has_low(key) && has_high(key) ? format(a, "%s to %s", low, high) : has_low(key) ? format(a, "%s or more", low)
+                                           : has_high(key) ? format(a, "%s or less", high) : "any";
+    return key->log ? format(a, "%s, log", said) : said;
 }
 
-static int is_hyperparameter(const smash_key *key, const smash_algo *algo) { return !key->common && (key->groups >> algo->group & 1u); }
-
-static const char *runs_on_text(const smash_algo *algo)
+/* true, 64 and [] are JSON; a word that is none is a string */
+static const smash_value *parse_word(app *a, const char *word, smash_json *doc)
 {
-    return algo->runs_on == (SMASH_ON_CPU | SMASH_ON_CUDA) ? "cpu, cuda" : algo->runs_on == SMASH_ON_CUDA ? "cuda" : "cpu";
+    const smash_value *v = word && smash_json_parse(&a->ctx, NULL, word, strlen(word), &a->arena, NULL, doc) == SMASH_OK ? doc->root : NULL;
+    smash_ctx_reset(&a->ctx);
+    return v;
 }
+
+static void json_word(app *a, smash_writer *w, const char *word)
+{
+    smash_json doc;
+    const smash_value *v = parse_word(a, word, &doc);
+    if (v) smash_write_value(w, v); else smash_write_text(w, word);
+}
+
+/* A key as an object; `prefix` is the algorithm whose hyperparameter it is, or NULL. */
+static void json_key(app *a, smash_writer *w, const char *prefix, const smash_key *key)
+{
+    const char *words = legal_words(key), *word;
+
+    smash_write_begin_object(w);
+    json_text(w, "name", key->name);
+    if (prefix) json_text(w, "key", format(a, "%s_%s", prefix, key->name));
+    json_text(w, "kind", kinds[kind_of(key)].name);
+    smash_write_key(w, "low");
+    if (has_low(key)) smash_write_number(w, key->low); else smash_write_null(w);
+    smash_write_key(w, "high");
+    if (has_high(key)) smash_write_number(w, key->high); else smash_write_null(w);
+    smash_write_key(w, "log");
+    smash_write_bool(w, key->log != 0);
+    smash_write_key(w, "legal");
+    if (words || key->kind == SMASH_KEY_CONSTANT) {
+        smash_write_begin_array(w);
+        if (!words) json_word(a, w, key->fallback);
+        else while ((word = next_word(a, &words)) != NULL) json_word(a, w, word);
+        smash_write_end(w);
+    } else smash_write_text(w, legal_text(a, key));
+    smash_write_key(w, "default");
+    json_word(a, w, key->fallback);
+    json_text(w, "help", key->text);
+    smash_write_end(w);
+}
+
+/* As many words from the front of *text as fit into so many columns, but one at least; *text goes on behind them. */
+static const char *next_line(app *a, const char **text, size_t columns)
+{
+    const char *from = *text + strspn(*text, " "), *end = from, *next;
+    for (;; end = next) {
+        next = end + strspn(end, " ");
+        next += strcspn(next, " ");
+        if (next == end || (end > from && (size_t)(next - from) > columns)) break;
+    }
+    *text = end + strspn(end, " ");
+    return format(a, "%.*s", (int)(end - from), from);
+}
+
+/* A key in as many rows as its longest text takes. */
+static void key_rows(app *a, table *t, const char *prefix, const smash_key *key)
+{
+    smash_json doc;
+    const smash_value *v = parse_word(a, key->fallback, &doc);
+    const char *rest[5];
+    static const size_t columns[] = { 60, 20, 34, 16, 44 };
+    size_t i;
+
+    rest[0] = format(a, "%s%s%s", prefix ? prefix : "", prefix ? "_" : "", key->name);
+    rest[1] = kinds[kind_of(key)].name;
+    rest[2] = legal_text(a, key);
+    rest[3] = v && v->type == SMASH_VALUE_STRING ? v->text : key->fallback ? key->fallback : "";
+    rest[4] = key->text ? key->text : "";
+    do for (i = 0; i < 5; i++) table_cell(t, next_line(a, &rest[i], columns[i])); while (*rest[2] || *rest[3] || *rest[4]);
+}
+
+/* ---- one algorithm ---- */
+
+static const struct { const char *name, *text; } saves[] = {
+    { "default", "" }, { "none", "nothing special: the file holds what it did" },
+    { "before_apply", "the file holds the model as it was before, and smash_load() applies it again" },
+    { "reapply", "it leaves the parameters alone, and smash_load() applies it again" }
+};
 
 static void algorithm_json(app *a, smash_writer *w, const smash_algo *algo)
 {
-    const smash_key *keys;
-    smash_json fallback;
+    const smash_key *key;
     size_t count, i;
 
     smash_write_begin_object(w);
     json_text(w, "name", algo->name);
     json_text(w, "group", smash_group_name(algo->group));
     json_text(w, "summary", algo->summary);
-    json_text(w, "reference", algo->reference);
-    smash_write_key(w, "default_types");
-    smash_write_begin_array(w);
-    for (i = 0; algo->default_types && algo->default_types[i]; i++) smash_write_text(w, algo->default_types[i]);
-    smash_write_end(w);
-    smash_write_key(w, "runs_on");
-    smash_write_begin_array(w);
-    if (algo->runs_on & SMASH_ON_CPU) smash_write_text(w, "cpu");
-    if (algo->runs_on & SMASH_ON_CUDA) smash_write_text(w, "cuda");
-    smash_write_end(w);
+    json_text(w, "description", algo->description);
+    json_text(w, "reference", algo->references ? algo->references[0] : NULL);
+    json_list(w, "references", algo->references);
+    json_list(w, "aliases", algo->aliases);
+    json_list(w, "default_types", algo->targets ? algo->targets->default_types : NULL);
+    json_list(w, "runs_on", runs_on(a, algo));
+    json_list(w, "needs", needs(a, algo));
+    json_list(w, "compatible", works_with(a, algo));
+    json_text(w, "save", saves[smash_algo_save(algo)].name);
     smash_write_key(w, "hyperparameters");
     smash_write_begin_array(w);
-    keys = smash_config_keys(&count);
-    for (i = 0; i < count; i++) {
-        if (!is_hyperparameter(&keys[i], algo)) continue;
-        smash_write_begin_object(w);
-        json_text(w, "name", keys[i].name);
-        json_text(w, "kind", kind_text(keys[i].kind));
-        if (keys[i].kind == SMASH_KEY_NUMBER && keys[i].high < 1e300) { json_number(w, "low", keys[i].low); json_number(w, "high", keys[i].high); }
-        json_text(w, "legal", keys[i].legal);
-        smash_write_key(w, "default");
-        if (smash_json_parse(&a->ctx, NULL, keys[i].fallback, strlen(keys[i].fallback), &a->arena, NULL, &fallback) == SMASH_OK) smash_write_value(w, fallback.root);
-        else smash_write_text(w, keys[i].fallback);
-        json_text(w, "help", keys[i].text);
-        smash_write_end(w);
-    }
-    smash_write_begin_object(w);
-    json_text(w, "name", "config_list");
-    json_text(w, "kind", "list");
-    json_text(w, "legal", "a list of objects");
-    smash_write_key(w, "default");
-    smash_write_null(w);
-    json_text(w, "help", "which modules, and what for each; without it the other keys apply to all of the default types");
+    for (i = 0; (key = smash_algo_key(algo, i)) != NULL; i++) json_key(a, w, algo->name, key);
     smash_write_end(w);
+    smash_write_key(w, "entry_keys");
+    smash_write_begin_array(w);
+    key = smash_config_keys(&count);
+    for (i = 0; algo->targets && i < count; i++) if (key[i].groups >> algo->group & 1u) json_key(a, w, NULL, &key[i]);
     smash_write_end(w);
     smash_write_end(w);
 }
 
-static void algorithm_table(app *a, const smash_algo *algo)
+/* Text behind a label. */
+static void paragraph(app *a, const char *label, const char *text)
 {
-    static const char *const heads[] = { "<hyperparameter", "<kind", "<legal", "<default", "<help", NULL };
-    const smash_key *keys;
+    int indent = *label ? 16 : 0;
+    for (; *text; label = "") fprintf(a->results, "%-*s%s\n", indent, label, next_line(a, &text, 110 - (size_t)indent));
+}
+
+static const char *order_text(app *a, smash_group group)
+{
+    const char *before = "", *after = "";
+    int g;
+    for (g = SMASH_GROUP_NONE + 1; g < SMASH_GROUP_COUNT; g++) {
+        const char *name = smash_group_name((smash_group)g), **list = g < (int)group ? &before : &after;
+        if (g != (int)group) *list = format(a, "%s%s%s", *list, **list ? ", " : "", name);
+    }
+    return format(a, "%s, applied%s%s%s%s", smash_group_name(group), *before ? " after " : "", before, !*after ? "" : *before ? "; before " : " before ", after);
+}
+
+static void algorithm_page(app *a, const smash_algo *algo)
+{
+    static const char *const heads[] = { "<hyperparameter", "<type", "<legal", "<default", "<help", NULL };
+    static const char *const entry_heads[] = { "<key", "<type", "<legal", "<default", "<help", NULL };
+    const char *const *list;
+    const smash_key *key;
     size_t count, i;
     table t;
 
-    fprintf(a->results, "%s, a %s: %s\n\nfrom      %s\napplies to", algo->name, smash_group_name(algo->group), algo->summary, algo->reference);
-    for (i = 0; algo->default_types && algo->default_types[i]; i++) fprintf(a->results, "%s %s", i ? "," : "", algo->default_types[i]);
-    fprintf(a->results, ", if no config_list says otherwise\nruns on   %s\n\n", runs_on_text(algo));
-    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
-    keys = smash_config_keys(&count);
-    for (i = 0; i < count; i++) {
-        if (!is_hyperparameter(&keys[i], algo)) continue;
-        table_cell(&t, format(a, "%s_%s", algo->name, keys[i].name));
-        table_cell(&t, kind_text(keys[i].kind));
-        table_cell(&t, legal_text(a, &keys[i]));
-        table_cell(&t, keys[i].fallback ? keys[i].fallback : "");
-        table_cell(&t, keys[i].text ? keys[i].text : "");
-    }
-    table_cell(&t, format(a, "%s_config_list", algo->name));
-    table_cell(&t, "list");
-    table_cell(&t, "a list of objects");
-    table_cell(&t, "null");
-    table_cell(&t, "which modules, and what for each of them");
-    table_print(&t);
+    fprintf(a->results, "%s, a %s: %s\n\n", algo->name, smash_group_name(algo->group), algo->summary);
+    if (algo->description) { paragraph(a, "", algo->description); fprintf(a->results, "\n"); }
+    for (i = 0; algo->references && algo->references[i]; i++) paragraph(a, i ? " " : "from", algo->references[i]);
+    if (algo->aliases && algo->aliases[0]) paragraph(a, "also known as", joined(a, algo->aliases, "", ", "));
+    paragraph(a, "group", order_text(a, algo->group));
+    if (algo->targets) paragraph(a, "applies to", format(a, "%s, if no config_list says otherwise", joined(a, algo->targets->default_types, "", ", ")));
+    paragraph(a, "runs on", joined(a, runs_on(a, algo), "", ", "));
+    list = needs(a, algo);
+    paragraph(a, "needs", list && *list ? joined(a, list, "", ", ") : "nothing beside the model");
+    list = works_with(a, algo);
+    paragraph(a, "works with", list && *list ? joined(a, list, "", ", ") : "no other");
+    paragraph(a, "saving", saves[smash_algo_save(algo)].text);
+    fprintf(a->results, "\n");
 
-    fprintf(a->results, "Keys of an object of config_list, beside the ones above:\n\n");
     table_begin(&t, &a->ctx, &a->arena, a->results, heads);
-    for (i = 0; i < count; i++) {
-        if (!keys[i].common || !(keys[i].groups >> algo->group & 1u)) continue;
-        table_cell(&t, keys[i].name);
-        table_cell(&t, kind_text(keys[i].kind));
-        table_cell(&t, legal_text(a, &keys[i]));
-        table_cell(&t, keys[i].fallback ? keys[i].fallback : "");
-        table_cell(&t, keys[i].text ? keys[i].text : "");
-    }
+    for (i = 0; (key = smash_algo_key(algo, i)) != NULL; i++) key_rows(a, &t, algo->name, key);
     table_print(&t);
+    if (!algo->targets) return;
+    paragraph(a, "", format(a, "Keys of an entry of %s_config_list, beside %s, which mean what they mean above:", algo->name, joined(a, entry_keys(a, algo, 0), "", ", ")));
+    fprintf(a->results, "\n");
+    table_begin(&t, &a->ctx, &a->arena, a->results, entry_heads);
+    key = smash_config_keys(&count);
+    for (i = 0; i < count; i++) if (key[i].selects && (key[i].groups >> algo->group & 1u)) key_rows(a, &t, NULL, &key[i]);
+    table_print(&t);
+}
+
+/* ---- all of them ---- */
+
+/* Keys of the dictionary itself, as an empty config shows them. */
+static void own_keys(app *a)
+{
+    static const char *const heads[] = { "<key", "<type", "<legal", "<default", "<help", NULL };
+    smash_config *config = (smash_config *)smash_arena_alloc(&a->ctx, &a->arena, sizeof *config);
+    table t;
+    size_t i;
+
+    if (!config) return;
+    smash_config_init(config, smash_builtins(), &a->arena, &a->diags);
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (i = 0; i < config->count; i++)
+        if (config->settings[i].key->kind != SMASH_KEY_ALGORITHM) key_rows(a, &t, NULL, config->settings[i].key);
+    table_print(&t);
+}
+
+/* As a table for a terminal, which leaves out columns without text, or in Markdown. */
+static void overview(app *a, int markdown)
+{
+    static const char *const heads[] = { "<group", "<algorithm", "<what it does", "<hyperparameters", "<needs", "<runs on", "<works together with", "<from", NULL };
+    const smash_registry *registry = smash_builtins();
+    const char *quote = markdown ? "`" : "", *cells[COLUMNS], *p;
+    const char *const *list;
+    size_t i, k;
+    table t;
+    int g;
+
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (k = 0; markdown && heads[k]; k++) fprintf(a->results, "| %s %s", heads[k] + 1, heads[k + 1] ? "" : "|\n");
+    for (k = 0; markdown && heads[k]; k++) fprintf(a->results, "|---%s", heads[k + 1] ? "" : "|\n");
+    for (g = SMASH_GROUP_NONE + 1; g < SMASH_GROUP_COUNT; g++) {
+        for (i = 0; i < registry->count; i++) {
+            const smash_algo *algo = registry->algos[i];
+            if ((int)algo->group != g) continue;
+            list = needs(a, algo);
+            cells[0] = smash_group_name(algo->group);
+            cells[1] = format(a, "%s%s%s", quote, algo->name, quote);
+            cells[2] = algo->summary;
+            cells[3] = markdown ? joined(a, hyperparameters(a, algo), quote, ", ") : "";
+            cells[4] = list && *list ? joined(a, list, "", ", ") : "nothing";
+            cells[5] = joined(a, runs_on(a, algo), "", ", ");
+            cells[6] = joined(a, works_with(a, algo), quote, ", ");
+            cells[7] = markdown ? joined(a, algo->references, "", "; ") : "";
+            for (k = 0; heads[k]; k++) {
+                if (!markdown) { table_cell(&t, cells[k]); continue; }
+                fprintf(a->results, "| ");
+                for (p = cells[k]; *p; p++) { if (*p == '|') fputc('\\', a->results); fputc(*p, a->results); }
+                fprintf(a->results, " %s", heads[k + 1] ? "" : "|\n");
+            }
+        }
+    }
+    if (markdown) return;
+    table_print(&t);
+    fprintf(a->results, "`smash algorithms NAME` tells all about one of them. Keys of a config that belong to none:\n\n");
+    own_keys(a);
+}
+
+static int no_algorithm(app *a, const char *name)
+{
+    const smash_registry *registry = smash_builtins();
+    const smash_algo *meant;
+    const char **names, *near, *instead = smash_algo_instead(name);
+    size_t i, k, count = 0;
+
+    if (instead && instead[0]) return fail(a, BAD_USAGE, "there is no %s in this version; use %s instead", name, instead);
+    if (instead) return fail(a, BAD_USAGE, "there is no %s in this version, and nothing yet to use instead", name);
+    for (i = 0; i < registry->count; i++) for (count++, k = 0; registry->algos[i]->aliases && registry->algos[i]->aliases[k]; k++) count++;
+    if ((names = empty_list(a, count)) == NULL) return fail(a, FAILED, "out of memory");
+    for (count = i = 0; i < registry->count; i++) {
+        names[count++] = registry->algos[i]->name;
+        for (k = 0; registry->algos[i]->aliases && registry->algos[i]->aliases[k]; k++) names[count++] = registry->algos[i]->aliases[k];
+    }
+    near = smash_nearest(name, names, count);
+    meant = smash_registry_find(registry, near);
+    return fail(a, BAD_USAGE, "there is no algorithm %s%s%s%s%s; `smash algorithms` lists them all", name, near ? "; the nearest name is " : "", near ? near : "",
+                meant && strcmp(meant->name, near) != 0 ? ", which stands for " : "", meant && strcmp(meant->name, near) != 0 ? meant->name : "");
 }
 
 static int run_algorithms(app *a)
 {
-    static const char *const heads[] = { "<group", "<name", "<runs on", "<what it does", NULL };
     const smash_registry *registry = smash_builtins();
-    const smash_algo *only = NULL;
-    const char **names;
+    const char *name = a->arg_count > 0 ? a->args[0] : NULL;
+    const smash_algo *only = smash_registry_find(registry, name);
     smash_text text;
     smash_writer w;
-    table t;
-    size_t i, g;
+    size_t i;
 
-    if (a->arg_count > 0 && (only = smash_registry_find(registry, a->args[0])) == NULL) {
-        const char *near = NULL;
-        if ((names = (const char **)smash_arena_array(&a->ctx, &a->arena, registry->count, sizeof(*names))) != NULL) {
-            for (i = 0; i < registry->count; i++) names[i] = registry->algos[i]->name;
-            near = smash_nearest(a->args[0], names, registry->count);
-        }
-        return fail(a, BAD_USAGE, "there is no algorithm %s%s%s; `smash algorithms` lists them all", a->args[0], near ? "; the nearest name is " : "", near ? near : "");
-    }
+    if (name && !only) return no_algorithm(a, name);
+    if (is_set(a, FLAG_MARKDOWN) && (only || is_set(a, FLAG_JSON))) return fail(a, BAD_USAGE, "--markdown prints the overview, neither one algorithm nor JSON");
     if (is_set(a, FLAG_JSON)) {
         json_begin(a, &text, &w);
         w.flat = 4;
@@ -965,20 +1217,9 @@ static int run_algorithms(app *a)
         smash_write_end(&w);
         return json_print(a, &text, &w);
     }
-    if (only) { algorithm_table(a, only); return DONE; }
-    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
-    for (g = SMASH_GROUP_NONE + 1; g < SMASH_GROUP_COUNT; g++) {
-        for (i = 0; i < registry->count; i++) {
-            const smash_algo *algo = registry->algos[i];
-            if ((size_t)algo->group != g) continue;
-            table_cell(&t, smash_group_name(algo->group));
-            table_cell(&t, algo->name);
-            table_cell(&t, runs_on_text(algo));
-            table_cell(&t, algo->summary);
-        }
-    }
-    table_print(&t);
-    fprintf(a->results, "`smash algorithms NAME` shows the hyperparameters of one of them.\n");
+    if (!only) { overview(a, is_set(a, FLAG_MARKDOWN)); return DONE; }
+    if (strcmp(name, only->name) != 0) fprintf(a->results, "%s is another name of %s.\n\n", clean(a, name), only->name);
+    algorithm_page(a, only);
     return DONE;
 }
 
@@ -1021,11 +1262,13 @@ static const command commands[] = {
       "  smash diff model.safetensors small.safetensors\n"
       "  smash diff model.safetensors small.safetensors --json\n" },
     { "check", "FILE...", "check configs and model files against every rule", CHECK, 1, 1 << 30, run_check,
-      "  smash check config.json model.safetensors\n"
+      "  smash check config.json model.safetensors      each by itself; compress --dry-run takes them together\n"
       "  smash check list.json --pruner l1_norm\n" },
-    { "algorithms", "[NAME]", "list the algorithms, or the hyperparameters of one", ALGORITHMS, 0, 1, run_algorithms,
+    { "algorithms", "[NAME]", "list the algorithms, or tell all about one", ALGORITHMS, 0, 1, run_algorithms,
       "  smash algorithms\n"
-      "  smash algorithms ptq\n" },
+      "  smash algorithms ptq\n"
+      "  smash algorithms ptq --json\n"
+      "  smash algorithms --markdown\n" },
     { "selftest", "", "print digests that are the same on every machine", SELFTEST, 0, 0, run_selftest,
       "  smash selftest\n" }
 };
@@ -1045,6 +1288,7 @@ static const flag flags[FLAG_COUNT] = {
     { "--dry-run",   NULL, NULL,        "do everything but write the model and the masks",             COMPRESS },
     { "--quiet",     "-q", NULL,        "print nothing but errors",                                    COMPRESS | CHECK },
     { "--json",      NULL, NULL,        "print the result as JSON",                                    COMPRESS | INSPECT | DIFF | ALGORITHMS },
+    { "--markdown",  NULL, NULL,        "print the overview as a table in Markdown",                   ALGORITHMS },
     { "--help",      "-h", NULL,        "print this",                                                  ALL }
 };
 
