@@ -8,7 +8,7 @@ rm -rf "$dir"
 mkdir -p "$dir"
 cc -std=c99 -g -O1 -I. -c tests/smash_impl.c -o "$dir/smash_impl.o"
 cc -std=c99 -g -O1 tools/smash.c -o "$dir/smash" -pthread
-for name in test_core test_tensor test_select test_model test_config test_algo; do
+for name in test_core test_tensor test_select test_model test_config test_registry test_algo; do
     cc -std=c99 -g -O1 -I. "tests/$name.c" "$dir/smash_impl.o" -o "$dir/$name" -pthread
     $watch "$dir/$name"
 done
