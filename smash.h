@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 33,600 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 36,800 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 4,800 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 5,200 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -513,6 +513,8 @@ typedef struct smash_mask_desc {
     double       threshold;         /* compared in float32 for tensors up to 32 bits */
     double       min_ratio;         /* at least this share goes (0 = unset) */
     double       max_ratio;         /* at most this share goes (0 = unset); wins over min_ratio */
+    uint32_t     parts;             /* the blocks, in order, are cut into so many parts of equal size, and each loses the
+                                       same share (0 = 1); 2:4 sparsity is a ratio of 0.5 in blocks / 4 parts */
     uint32_t     zero_end;
 } smash_mask_desc;
 
@@ -534,7 +536,7 @@ typedef struct smash_mask_stats {
  *           whose sum overflows, metric then unspecified */
 SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric);
 
-/* Choose blocks by metric: ratio or threshold, min and max.
+/* Choose blocks by metric: ratio or threshold, min and max, in each part.
  *   metric  in   f64, finite, the grid shape     mask  out  bool or u8, same shape, 1 = keep; may not alias metric
  *   stats   opt, out     dtype_bits  of the tensor the metric came from: 64 compares thresholds in double, else in float
  *   needs   scratch: at most smash_mask_bytes of the tensor that was scored; O(n)
@@ -552,6 +554,34 @@ SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *d
  *   from   NNI v3 ratio and threshold rules; a NaN is an error here, there it is kept */
 SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *mask,
                                     smash_mask_stats *stats);
+
+/* One of several targets that are pruned together. */
+typedef struct smash_mask_member {
+    smash_tensor     metric;                 /* in   f64, finite, its grid shape */
+    smash_tensor     mask;                   /* out  bool or u8, same shape, 1 = keep; may not alias any metric or other mask */
+    size_t           block_elements;         /* numbers that go with a block; 0 = 1 */
+    double           min_ratio, max_ratio;   /* at least, at most this share of its blocks goes (0 = unset); max wins */
+    smash_mask_stats stats;                  /* out */
+} smash_mask_member;
+
+/* One budget for several targets: of all their numbers together trunc(count * ratio) may go. First each gives up its min_ratio; then
+ * go the blocks with the smallest scores, wherever they are, but none of a target that is at its max_ratio, up to the first that does
+ * not fit the budget any more. Masks of a smaller ratio are part of those of a larger one.
+ *   members  io   count of them     ratio  0..1
+ *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks)
+ *   exact    everywhere; among equal scores the earlier member goes first, then the lower index
+ *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(member) NOMEM(ctx->need); members untouched
+ *   from     NNI v3 global_group_id, which ignores min and max, and drops nothing at ratio 1 */
+SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, smash_mask_member *members, size_t count);
+
+/* The same blocks of several targets: those with the smallest mean score. Skip connections need it.
+ *   desc     opt  ratio or threshold, min, max, parts; its metric and grain are not looked at     dtype_bits  as in smash_mask_allocate
+ *   members  io   count of them, of one number of blocks, in any shape; a larger min_ratio or a smaller max_ratio of a member counts for all
+ *   needs    scratch: 8 bytes a block, and as smash_mask_allocate; O(blocks)
+ *   exact    everywhere; among equal scores the lower index goes first; means add up in the order of members
+ *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); members untouched
+ *   from     NNI v3 dependency_group_id, internal_metric_block; there shapes must be equal, and min and max are ignored */
+SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_member *members, size_t count, uint32_t dtype_bits);
 
 /* Scratch that smash_mask_make needs, to the byte if ctx->scratch starts at a multiple of 16 (up to 15 more if not);
  * enough for smash_mask_metric and _allocate, too.
@@ -1080,7 +1110,8 @@ typedef enum smash_key_kind {
     SMASH_KEY_GLOBS = 15,       /* list of globs over module names */
     SMASH_KEY_ALGORITHM = 16,   /* name of an algorithm of the group that the key names, or null */
     SMASH_KEY_TYPES = 17,       /* {"module": "type"} */
-    SMASH_KEY_DEVICE = 18       /* cpu, cuda, cuda:N */
+    SMASH_KEY_DEVICE = 18,      /* cpu, cuda, cuda:N */
+    SMASH_KEY_ID = 19           /* string or whole number */
 } smash_key_kind;
 
 /* One key of a table: a hyperparameter, a key of a config_list entry, or one of the dictionary itself. */
@@ -1377,6 +1408,19 @@ SMASH_API int smash_job_takes(const smash_job *job, const char *module);
 
 /* ---- over a model ---- */
 
+/* How targets of one group are pruned together. */
+typedef enum smash_group_rule {
+    SMASH_RULE_NONE = 0,
+    SMASH_RULE_GLOBAL = 1,           /* global_group_id: smash_mask_allocate_global */
+    SMASH_RULE_SHARED = 2            /* dependency_group_id: smash_mask_allocate_shared */
+} smash_group_rule;
+typedef struct smash_target_group {
+    smash_group_rule rule;
+    uint32_t         first, count;   /* first row; the others through next_member */
+    uint32_t         last;
+    uint32_t         made;           /* 1: the masks of its rows are in `kept` */
+} smash_target_group;
+
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
     const smash_algo *algo;
@@ -1395,13 +1439,17 @@ typedef struct smash_row {
     uint32_t     align_dim_count;
     uint32_t     first_dependent;    /* rows that follow this one: a list through next_dependent, ended by SMASH_NONE */
     uint32_t     next_dependent;
+    smash_group_rule   group_rule;   /* NONE: this target by itself */
+    const smash_value *group_id;
+    uint32_t     group;              /* index into the groups of the plan, or SMASH_NONE */
+    uint32_t     next_member;        /* next row of the same group, or SMASH_NONE */
     /* quantizers */
     smash_quant_desc quant;
     int32_t      qmin, qmax;
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
     smash_quant_stats quant_stats;
-    smash_tensor      kept;          /* mask of an aligned row, made together with its source's */
+    smash_tensor      kept;          /* mask of an aligned row, or of one in a group, made together with its source's or the group's */
     uint32_t          has_zero;      /* 1: not all zero points are 0 */
 } smash_row;
 
@@ -1411,6 +1459,8 @@ typedef struct smash_plan {
     smash_row         *rows;
     size_t             count;
     uint32_t          *prune, *quantize;   /* per parameter: its row, or SMASH_NONE */
+    smash_target_group *groups;            /* targets that are pruned together */
+    size_t             group_count;
     uint32_t          *order;              /* parameters, sources of aligned masks before those that follow them */
     const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
     const char        *types_text;         /* {"module": "type", ...} */
@@ -3749,6 +3799,66 @@ SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_ten
     }
 }
 
+SMASH__FN void smash__select_init(smash__rank *s, const smash__keys *k, void *tally, const smash_tensor *mask)
+{
+    smash__fill(s, 0, sizeof *s);
+    s->k = *k;
+    s->parts = smash__part_count(k->count);
+    s->bins = smash__bin_count(k->count);
+    s->out = (size_t *)tally;
+    s->mask = (uint8_t *)mask->data;
+}
+
+/* Parts of so few blocks that going through them again and again is the fastest */
+enum { SMASH__SMALL_PART = 64 };
+SMASH__FN size_t smash__allocate_small(const smash_mask_desc *d, const smash__keys *keys, size_t first, size_t n, smash_dtype dtype, uint32_t compare_bits, uint8_t *mask)
+{
+    size_t k = smash__share(n, d->ratio), i, done;
+    if (d->use_threshold) {
+        const int64_t least = smash__threshold_key(keys, dtype, compare_bits, d->threshold);
+        for (i = k = 0; i < n; i++) k += smash__key_at(keys, first + i) < least;
+    }
+    if (d->min_ratio > 0 && k < smash__share(n, d->min_ratio)) k = smash__share(n, d->min_ratio);
+    if (d->max_ratio > 0) k = smash__min(k, smash__share(n, d->max_ratio));
+    smash__fill(mask + first, 1, n);
+    for (done = 0; done < k; done++) {
+        size_t least = n;
+        for (i = 0; i < n; i++) if (mask[first + i] && (least == n || smash__key_at(keys, first + i) < smash__key_at(keys, first + least))) least = i;
+        mask[first + least] = 0;
+    }
+    return k;
+}
+
+/* Part after part; one is the usual case. NONFINITE leaves the mask untouched. */
+SMASH__FN smash_err smash__allocate_parts(smash_ctx *ctx, const smash_mask_desc *d, const smash__keys *keys, void *tally, const smash_tensor *mask, smash_dtype dtype,
+                                          uint32_t compare_bits, size_t *dropped)
+{
+    const size_t parts = d->parts ? d->parts : 1, n = keys->count / parts;
+    smash__rank s;
+    size_t part, k = 0;
+    *dropped = 0;
+    if (parts > 1 && smash__first_bad(keys) < keys->count) return SMASH_ERR_NONFINITE;
+    for (part = 0; part < parts; part++) {
+        smash__keys own = *keys;
+        if (parts > 1 && n <= SMASH__SMALL_PART) k = smash__allocate_small(d, keys, part * n, n, dtype, compare_bits, (uint8_t *)mask->data);
+        else {
+            own.data = (const unsigned char *)keys->data + part * n * (keys->bits / 8);
+            own.count = n;
+            smash__select_init(&s, &own, tally, mask);
+            s.mask += part * n;
+            SMASH__TRY(smash__allocate(ctx, d, &s, dtype, compare_bits, &k));
+        }
+        *dropped += k;
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__check_parts(smash_ctx *ctx, const smash_mask_desc *d, size_t blocks, const char *name)
+{
+    if (!d->parts || blocks % d->parts == 0) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, d->parts, "%z blocks of %q cannot be cut into %u equal parts", blocks, name, d->parts);
+}
+
 /* ---- checks and scratch ---- */
 
 SMASH__FN smash_err smash__mask_desc(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_desc *out)
@@ -3808,16 +3918,6 @@ SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, cons
     return fits ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the scratch for a mask of %q does not fit the address space", smash__name(w));
 }
 
-SMASH__FN void smash__select_init(smash__rank *s, const smash__keys *k, void *tally, const smash_tensor *mask)
-{
-    smash__fill(s, 0, sizeof *s);
-    s->k = *k;
-    s->parts = smash__part_count(k->count);
-    s->bins = smash__bin_count(k->count);
-    s->out = (size_t *)tally;
-    s->mask = (uint8_t *)mask->data;
-}
-
 SMASH__FN smash_err smash__bad_element(smash_ctx *ctx, const smash_tensor *t, const smash__keys *k)
 {
     size_t i = smash__first_bad(k);
@@ -3857,19 +3957,18 @@ SMASH__FN SMASH__NOINLINE smash_err smash__mask_run(smash_ctx *ctx, const smash_
     int fpgm = d->metric == SMASH_METRIC_FPGM, scored = fpgm || grid->block_elements > 1;
     smash__mask_scratch plan;
     smash__keys keys;
-    smash__rank s;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     unsigned char *scratch;
     size_t dropped = 0;
     smash_err err = SMASH_OK;
+    SMASH__TRY(smash__check_parts(ctx, d, grid->blocks, smash__name(w)));
     SMASH__TRY(smash__mask_plan(ctx, w, grid, fpgm, scored, 1, &plan));
     scratch = (unsigned char *)smash__scratch(ctx, plan.bytes, 1);
     if (!scratch) return SMASH_ERR_NOMEM;
     keys = smash__keys_of(ctx, scored ? SMASH_F64 : w->dtype, scored ? scratch + plan.metric : w->data, grid->blocks, 0);
     if (scored) err = smash__score_blocks(ctx, w, grid, d, &plan, scratch, (double *)(void *)(scratch + plan.metric));
     if (!err) {
-        smash__select_init(&s, &keys, scratch + plan.tally, mask);
-        err = smash__allocate(ctx, d, &s, scored ? SMASH_DTYPE_NONE : w->dtype, smash_dtype_bits(w->dtype), &dropped);
+        err = smash__allocate_parts(ctx, d, &keys, scratch + plan.tally, mask, scored ? SMASH_DTYPE_NONE : w->dtype, smash_dtype_bits(w->dtype), &dropped);
         if (err) err = smash__bad_element(ctx, w, &keys);
     }
     smash__scratch_rewind(ctx, mark);
@@ -3905,7 +4004,6 @@ SMASH__DEF smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *
 {
     smash_mask_desc d;
     smash__keys keys;
-    smash__rank s;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t n, dropped = 0;
     void *tally;
@@ -3917,11 +4015,11 @@ SMASH__DEF smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *
     SMASH__TRY(smash__check_shape(ctx, mask, "mask", metric->ndim, metric->shape));
     SMASH__TRY(smash__check_apart(ctx, metric, mask));
     if (n == 0) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "metric %q is empty: there is nothing to choose from", smash__name(metric));
+    SMASH__TRY(smash__check_parts(ctx, &d, n, smash__name(metric)));
     tally = smash__scratch(ctx, smash__part_count(n) * (SMASH__BINS + smash__bin_count(n)), sizeof(size_t));
     if (!tally) return SMASH_ERR_NOMEM;
     keys = smash__keys_of(ctx, SMASH_F64, metric->data, n, 1);
-    smash__select_init(&s, &keys, tally, mask);
-    err = smash__allocate(ctx, &d, &s, SMASH_DTYPE_NONE, dtype_bits, &dropped);
+    err = smash__allocate_parts(ctx, &d, &keys, tally, mask, SMASH_DTYPE_NONE, dtype_bits, &dropped);
     smash__scratch_rewind(ctx, mark);
     if (err) return smash__bad_element(ctx, metric, &keys);
     smash__stats(stats, n, dropped, 1);
@@ -3957,6 +4055,165 @@ SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *des
     SMASH__TRY(smash__mask_plan(ctx, w, &grid, fpgm, fpgm || grid.block_elements > 1, 1, &plan));
     *bytes = plan.bytes;
     return SMASH_OK;
+}
+
+/* ---- public: several targets together ---- */
+
+/* A place in the order of all blocks: by score, then member, then index. What stands before it goes. */
+typedef struct smash__cut { uint64_t key; size_t member, index; } smash__cut;
+typedef struct smash__bounds { smash__cut from, to; } smash__bounds;       /* of a member: what is up for choice */
+
+SMASH__FN uint64_t smash__score_key(const smash_mask_member *m, size_t i)
+{
+    return (uint64_t)smash__key64(smash__bits64(((const double *)m->metric.data)[i]), UINT64_MAX) ^ (uint64_t)1 << 63;
+}
+
+SMASH__FN int smash__before(uint64_t key, size_t member, size_t index, const smash__cut *cut)
+{
+    if (key != cut->key) return key < cut->key;
+    return member != cut->member ? member < cut->member : index < cut->index;
+}
+
+SMASH__FN size_t smash__member_weight(const smash_mask_member *m) { return m->block_elements ? m->block_elements : 1; }
+SMASH__FN size_t smash__metric_blocks(const smash_mask_member *m)
+{
+    size_t n = 0;
+    (void)smash_tensor_count(&m->metric, &n);                            /* it was checked */
+    return n;
+}
+
+/* The cut behind the longest run of blocks that fits the budget, of members first .. end, within their bounds (NULL: all blocks, and each
+ * weighs 1). Eight passes narrow the key down by a byte each. bins: room for 256 weights */
+SMASH__FN SMASH__NOINLINE smash__cut smash__find_cut(const smash_mask_member *members, size_t first, size_t end, const smash__bounds *bounds, size_t budget, size_t *bins)
+{
+    smash__cut cut;
+    size_t m, i, n, b;
+    int shift;
+    cut.key = 0;
+    for (shift = 56; shift >= -8; shift -= 8) {
+        if (shift >= 0) smash__fill(bins, 0, 256 * sizeof *bins);
+        for (m = first; m < end; m++) {
+            const size_t weight = bounds ? smash__member_weight(&members[m]) : 1;
+            n = smash__metric_blocks(&members[m]);
+            for (i = 0; i < n; i++) {
+                const uint64_t key = smash__score_key(&members[m], i);
+                if (shift < 0 ? key != cut.key : shift < 56 && key >> (shift + 8) != cut.key) continue;
+                if (bounds && (smash__before(key, m, i, &bounds[m].from) || !smash__before(key, m, i, &bounds[m].to))) continue;
+                if (shift >= 0) bins[key >> shift & 255] += weight;
+                else if (weight <= budget) budget -= weight;             /* the equals, in order */
+                else { cut.member = m; cut.index = i; return cut; }
+            }
+        }
+        if (shift < 0) break;
+        for (b = 0; b < 256 && bins[b] <= budget; b++) budget -= bins[b];
+        if (b == 256) break;                                             /* all of them fit: only in the first pass */
+        cut.key = cut.key << 8 | b;
+    }
+    cut.key = UINT64_MAX;
+    cut.member = cut.index = SIZE_MAX;
+    return cut;
+}
+
+/* Metrics, masks and shares of all members; the sum of their numbers in *elements. */
+SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member *members, size_t count, size_t *elements)
+{
+    size_t i, k, n, product;
+    *elements = 0;
+    if (!members || !count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there are no members to choose from");
+    for (i = 0; i < count; i++) {
+        const smash_mask_member *m = &members[i];
+        smash__keys keys;
+        SMASH__TRY(smash__check(ctx, &m->metric, "metric", SMASH__BIT(SMASH_F64), SMASH__READ, &n));
+        SMASH__TRY(smash__check(ctx, &m->mask, "mask", SMASH__MASKS, SMASH__WRITE, NULL));
+        SMASH__TRY(smash__check_shape(ctx, &m->mask, "mask", m->metric.ndim, m->metric.shape));
+        SMASH__TRY(smash__mask_share(ctx, "min_ratio", m->min_ratio));
+        SMASH__TRY(smash__mask_share(ctx, "max_ratio", m->max_ratio));
+        for (k = 0; k < count; k++) {
+            SMASH__TRY(smash__check_apart(ctx, &members[k].metric, &m->mask));
+            if (k < i) SMASH__TRY(smash__check_apart(ctx, &members[k].mask, &m->mask));
+        }
+        if (!n) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "metric %q is empty: there is nothing to choose from", smash__name(&m->metric));
+        keys = smash__keys_of(ctx, SMASH_F64, m->metric.data, n, 1);
+        if (smash__first_bad(&keys) < n) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "score %z of %q is NaN or Inf", smash__first_bad(&keys), smash__name(&m->metric));
+        if (!smash__mul(n, smash__member_weight(m), &product) || !smash__add(*elements, product, elements))
+            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the numbers of %z members are more than can be counted", count);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, smash_mask_member *members, size_t count)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash__bounds *bounds;
+    smash__cut cut;
+    size_t *bins, elements, budget, i, m, n;
+    SMASH__TRY(smash__mask_share(ctx, "ratio", ratio));
+    SMASH__TRY(smash__check_members(ctx, members, count, &elements));
+    bins = (size_t *)smash__scratch(ctx, 256, sizeof *bins);
+    bounds = bins ? (smash__bounds *)smash__scratch(ctx, count, sizeof *bounds) : NULL;
+    if (!bounds) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+    budget = smash__share(elements, ratio);
+    for (m = 0; m < count; m++) {
+        size_t most, least;
+        n = smash__metric_blocks(&members[m]);
+        most = members[m].max_ratio > 0 ? smash__share(n, members[m].max_ratio) : n;
+        least = smash__min(most, smash__share(n, members[m].min_ratio));
+        bounds[m].from = smash__find_cut(members, m, m + 1, NULL, least, bins);
+        bounds[m].to = smash__find_cut(members, m, m + 1, NULL, most, bins);
+        budget -= smash__min(budget, least * smash__member_weight(&members[m]));
+    }
+    cut = smash__find_cut(members, 0, count, bounds, budget, bins);
+    for (m = 0; m < count; m++) {
+        uint8_t *keep = (uint8_t *)members[m].mask.data;
+        size_t dropped = 0;
+        n = smash__metric_blocks(&members[m]);
+        for (i = 0; i < n; i++) {
+            const uint64_t key = smash__score_key(&members[m], i);
+            keep[i] = !(smash__before(key, m, i, &bounds[m].from) || (smash__before(key, m, i, &bounds[m].to) && smash__before(key, m, i, &cut)));
+            dropped += !keep[i];
+        }
+        smash__stats(&members[m].stats, n, dropped, smash__member_weight(&members[m]));
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_member *members, size_t count, uint32_t dtype_bits)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_mask_desc d;
+    smash_mask_stats stats;
+    smash_tensor mean, mask;
+    size_t elements, i, m, n;
+    double *sum;
+    smash_err err;
+    SMASH__TRY(smash__mask_desc(ctx, desc, &d));
+    SMASH__TRY(smash__check_members(ctx, members, count, &elements));
+    n = smash__metric_blocks(&members[0]);
+    for (m = 0; m < count; m++) {
+        if (smash__metric_blocks(&members[m]) != n)
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, m, "%q has %z blocks, and %q has %z; targets that lose the same blocks need the same number of them", smash__name(&members[m].metric),
+                               smash__metric_blocks(&members[m]), smash__name(&members[0].metric), n);
+        if (members[m].min_ratio > d.min_ratio) d.min_ratio = members[m].min_ratio;
+        if (members[m].max_ratio > 0 && (d.max_ratio <= 0 || members[m].max_ratio < d.max_ratio)) d.max_ratio = members[m].max_ratio;
+    }
+    sum = (double *)smash__scratch(ctx, n, sizeof *sum);
+    if (!sum) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {
+        sum[i] = 0;
+        for (m = 0; m < count; m++) sum[i] += ((const double *)members[m].metric.data)[i];
+        sum[i] /= (double)count;
+    }
+    mean = smash_tensor_view(SMASH_F64, sum, n * sizeof *sum, 1, &n);
+    mean.name = members[0].metric.name;
+    mask = smash_tensor_view(members[0].mask.dtype, members[0].mask.data, n, 1, &n);
+    err = smash_mask_allocate(ctx, &d, &mean, dtype_bits, &mask, &stats);
+    for (m = 0; m < count && !err; m++) {
+        if (m) smash__copy(members[m].mask.data, mask.data, n);
+        smash__stats(&members[m].stats, n, stats.dropped, smash__member_weight(&members[m]));
+    }
+    smash__scratch_rewind(ctx, mark);
+    return err;
 }
 #endif
 
@@ -7964,9 +8221,9 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "min_sparse_ratio", SMASH_KEY_NUMBER, "a number from 0 up to, but not, 1", "null", "at least this share goes", 0, 0.99999999999999989, 0, SMASH__PRUNERS, 0 },
         { "max_sparse_ratio", SMASH_KEY_NUMBER, "a number above 0, up to 1", "null", "at most this share goes; wins over min_sparse_ratio", 4.9406564584124654e-324, 1, 0,
           SMASH__PRUNERS, 0 },
-        { "global_group_id", SMASH_KEY_LATER, "null", "null", "one sparsity for several targets together", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "dependency_group_id", SMASH_KEY_LATER, "null", "null", "the same positions in several targets", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "internal_metric_block", SMASH_KEY_LATER, "null", "null", "equal shares in each part of a target", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "global_group_id", SMASH_KEY_ID, "a name or a whole number", "null", "targets of one group share the sparse_ratio: what matters least in all of them goes", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "dependency_group_id", SMASH_KEY_ID, "a name or a whole number", "null", "targets of one group lose the same positions; stronger than global_group_id", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint2 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
@@ -8663,6 +8920,9 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     case SMASH_KEY_DTYPE:
         good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned);
         if (v->type == SMASH_VALUE_STRING) code = "illegal_value";
+        break;
+    case SMASH_KEY_ID:
+        good = v->type == SMASH_VALUE_STRING || (v->type == SMASH_VALUE_NUMBER && smash__is_whole(v->number));
         break;
     case SMASH_KEY_DEVICE:
         good = v->type == SMASH_VALUE_STRING && smash__is_device(v->text);
@@ -9685,7 +9945,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme;
+    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts;
     const smash_json  *doc;
 } smash__wish;
 
@@ -9696,6 +9956,9 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "min_sparse_ratio")) wish->low = v;
     else if (smash__equal(key, "max_sparse_ratio")) wish->high = v;
     else if (smash__equal(key, "granularity")) wish->granularity = v;
+    else if (smash__equal(key, "global_group_id")) wish->global = v;
+    else if (smash__equal(key, "dependency_group_id")) wish->shared = v;
+    else if (smash__equal(key, "internal_metric_block")) wish->parts = v;
     else if (smash__equal(key, "align")) wish->align = v;
     else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
@@ -9828,7 +10091,7 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
     row->target = target;
     row->at = entry->at;
     row->entry = entry->number;
-    row->align_row = row->first_dependent = row->next_dependent = SMASH__NO_INDEX;
+    row->align_row = row->first_dependent = row->next_dependent = row->group = row->next_member = SMASH__NO_INDEX;
     row->doc = entry->doc;
     row->place = entry->value;
     *out = row;
@@ -9884,9 +10147,15 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
     if (wish->low) mask->min_ratio = wish->low->number;
     if (wish->high) mask->max_ratio = wish->high->number;
+    if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
+    row->group_id = wish->shared ? wish->shared : wish->global;
+    row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
+        row->skip = 1;
+    } else if (smash__check_parts(&probe, mask, grid.blocks, param->name)) {
+        smash__say(r->config, SMASH_ERROR, "internal_metric_block", wish->doc, wish->parts, "%s", probe.message);
         row->skip = 1;
     }
     else if (!wish->ratio && !wish->threshold) smash__resolve_source(r, entry, row, wish);
@@ -10131,6 +10400,73 @@ SMASH__FN smash_err smash__sort_rows(smash__resolve *r)
     return SMASH_OK;
 }
 
+SMASH__FN size_t smash__row_blocks(const smash_plan *plan, const smash_row *row)
+{
+    smash_grid grid;
+    return smash_grid_make(NULL, &row->mask.grain, &plan->model->params[row->param].tensor, &grid) ? 0 : grid.blocks;
+}
+
+/* What the members of a group must have in common, and what they share then. */
+SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *group)
+{
+    smash_plan *plan = r->plan;
+    smash_row *first = &plan->rows[group->first];
+    const size_t blocks = smash__row_blocks(plan, first);
+    const char *first_name = r->model->params[first->param].name;
+    uint32_t i, parts = 1;
+    for (i = group->first; i != SMASH__NO_INDEX; i = plan->rows[i].next_member) {
+        const smash_row *row = &plan->rows[i];
+        const char *name = r->model->params[row->param].name;
+        uint32_t own = row->mask.parts ? row->mask.parts : 1, a = parts, b = own;
+        if (row->mask.ratio != first->mask.ratio || row->mask.use_threshold != first->mask.use_threshold || (first->mask.use_threshold && row->mask.threshold != first->mask.threshold))
+            smash__say(r->config, SMASH_ERROR, "group_ratio", row->doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", first_name, name);
+        if (group->rule == SMASH_RULE_SHARED && smash__row_blocks(plan, row) != blocks)
+            smash__say(r->config, SMASH_ERROR, "group_shape", row->doc, row->group_id, "%s has %z blocks of its granularity and %s has %z; targets that lose the same positions need the same number of them",
+                       first_name, blocks, name, smash__row_blocks(plan, row));
+        while (b) { const uint32_t rest = a % b; a = b; b = rest; }      /* a is the greatest common divisor */
+        parts = own / a <= UINT32_MAX / parts ? parts * (own / a) : UINT32_MAX;
+    }
+    if (group->rule == SMASH_RULE_GLOBAL) {
+        if (parts > 1)
+            smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
+        return;
+    }
+    if (blocks % parts)
+        smash__say(r->config, SMASH_ERROR, "internal_metric_block", first->doc, first->group_id, "%z blocks of %s and its group cannot be cut into %u equal parts (least common multiple)", blocks, first_name, parts);
+    for (i = group->first; i != SMASH__NO_INDEX; i = plan->rows[i].next_member) plan->rows[i].mask.parts = parts;
+}
+
+/* Rows with one id become a group. A threshold is a threshold for each of a global group; a group of one is none. */
+SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
+{
+    smash_plan *plan = r->plan;
+    size_t i, g, n = 0;
+    for (i = 0; i < plan->count; i++) n += !plan->rows[i].skip && plan->rows[i].group_rule != SMASH_RULE_NONE;
+    plan->groups = (smash_target_group *)smash_arena_array(r->ctx, plan->arena, n, sizeof *plan->groups);
+    if (!plan->groups) return SMASH_ERR_NOMEM;
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        smash_target_group *group;
+        if (row->skip || row->group_rule == SMASH_RULE_NONE || row->align_row != SMASH__NO_INDEX) continue;
+        for (g = 0; g < plan->group_count; g++) {
+            const smash_row *first = &plan->rows[plan->groups[g].first];
+            if (first->algo == row->algo && first->group_rule == row->group_rule && first->group_id->type == row->group_id->type && smash__same_scalar(first->group_id, row->group_id)) break;
+        }
+        group = &plan->groups[g];
+        if (g == plan->group_count) {
+            smash__fill(group, 0, sizeof *group);
+            group->rule = row->group_rule;
+            group->first = (uint32_t)i;
+            plan->group_count++;
+        } else plan->rows[group->last].next_member = (uint32_t)i;
+        group->last = (uint32_t)i;
+        row->group = (uint32_t)g;
+        group->count++;
+    }
+    for (g = 0; g < plan->group_count; g++) smash__check_group(r, &plan->groups[g]);
+    return SMASH_OK;
+}
+
 /* Parameters to rows, shapes that must fit, and an order in which every source comes first. */
 SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
 {
@@ -10242,6 +10578,8 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         else { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
         if (row->mask.min_ratio > 0) { smash_write_key(w, "min_sparse_ratio"); smash_write_number(w, row->mask.min_ratio); }
         if (row->mask.max_ratio > 0) { smash_write_key(w, "max_sparse_ratio"); smash_write_number(w, row->mask.max_ratio); }
+        if (row->group_rule != SMASH_RULE_NONE) { smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id"); smash__write_tree(w, row->group_id, 0); }
+        if (row->mask.parts > 1) { smash_write_key(w, "internal_metric_block"); smash_write_u64(w, row->mask.parts); }
         smash_write_key(w, "granularity");
         smash__write_grain(w, &row->mask.grain, ndim);
     }
@@ -10500,6 +10838,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     }
     if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
     SMASH__TRY(smash__sort_rows(&r));
+    SMASH__TRY(smash__resolve_groups(&r));
     SMASH__TRY(smash__resolve_align(&r));
     SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
     SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
@@ -10570,6 +10909,57 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     return SMASH_OK;
 }
 
+/* Scores of all targets of a group, one tensor at a time, then all of their masks. */
+SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_mask_member *members = (smash_mask_member *)smash__scratch(ctx, group->count, sizeof *members);
+    const smash_mask_desc *desc = &plan->rows[group->first].mask;
+    smash_mask_desc common;
+    uint32_t i, n = 0;
+    smash_err err = members ? SMASH_OK : SMASH_ERR_NOMEM;
+    for (i = group->first; !err && i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
+        smash_row *row = &plan->rows[i];
+        smash_mask_member *m = &members[n];
+        smash_arena_mark tensor;
+        smash_tensor w;
+        smash_grid grid;
+        smash__fill(m, 0, sizeof *m);
+        err = smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid);
+        if (!err) err = smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric);
+        if (err) break;
+        tensor = smash__scratch_mark(ctx);
+        err = smash_model_load(ctx, plan->model, row->param, &ctx->scratch, &w);
+        if (!err) err = smash_mask_metric(ctx, &row->mask, &w, &m->metric);
+        smash__scratch_rewind(ctx, tensor);
+        if (!err && !row->kept.data) {
+            void *room = smash_arena_alloc(ctx, plan->arena, grid.blocks);
+            if (room) row->kept = smash_tensor_view(SMASH_BOOL, room, grid.blocks, grid.ndim, grid.count);
+            else err = SMASH_ERR_NOMEM;
+        }
+        m->mask = row->kept;
+        m->block_elements = grid.block_elements;
+        m->min_ratio = row->mask.min_ratio;
+        m->max_ratio = row->mask.max_ratio;
+    }
+    if (!err && group->rule == SMASH_RULE_GLOBAL) err = smash_mask_allocate_global(ctx, desc->ratio, members, n);
+    if (!err && group->rule == SMASH_RULE_SHARED) {
+        common = *desc;
+        common.min_ratio = common.max_ratio = 0;                         /* of the members, which may differ */
+        err = smash_mask_allocate_shared(ctx, &common, members, n, 32);
+    }
+    for (i = group->first, n = 0; !err && i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) plan->rows[i].mask_stats = members[n].stats;
+    if (!err) group->made = 1;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* 1 if the row's mask comes from its group. Thresholds of a global group are each target's own business. */
+SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
+{
+    return row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+}
+
 /* level, l1_norm, l2_norm, fpgm: they differ in metric and default granularity, which stand in the row. */
 SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
 {
@@ -10577,7 +10967,8 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     smash_grid grid;
     size_t i, count;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
-    if (row->align_row == (uint32_t)SMASH_NONE) {
+    if (smash__in_group(work->plan, row)) work->mask = row->kept;
+    else if (row->align_row == (uint32_t)SMASH_NONE) {
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
         SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
         if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
@@ -10804,6 +11195,7 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     smash_err err;
     smash__fill(&work, 0, sizeof work);
     work.plan = run->plan;
+    if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run->plan, &run->plan->groups[prune->group]));
     err = smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work.tensor);
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
@@ -10909,6 +11301,7 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
     size_t i, bytes;
     run->plan = plan;
     run->desc = desc;
+    for (i = 0; i < plan->group_count; i++) plan->groups[i].made = 0;
     for (i = 0; i < plan->model->param_count; i++) {
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
@@ -11602,6 +11995,10 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         if (own && !row->mask.use_threshold) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
         if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, plan->model->params[plan->rows[row->align_row].param].name); }
+        if (row->group_rule != SMASH_RULE_NONE && !row->skip) {
+            smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
+            smash__write_tree(w, row->group_id, 0);
+        }
         smash_write_key(w, "sparsity");  smash_write_number(w, row->mask_stats.ratio);
         smash_write_key(w, "zeros");     smash_write_u64(w, row->mask_stats.elements);
     } else {
@@ -11879,8 +12276,41 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
     return SMASH_OK;
 }
 
+/* Several targets together, and parts: ties, both zeros, negative scores, minima, maxima, weights. */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
+{
+    enum { MEMBERS = 3, MOST = 40, WAYS = 12 };
+    static const size_t blocks[MEMBERS] = { 40, 24, 8 };
+    smash_mask_member *members = (smash_mask_member *)smash__scratch(&t->ctx, MEMBERS, sizeof *members);
+    double *scores = (double *)smash__scratch(&t->ctx, MEMBERS * MOST, sizeof *scores);
+    unsigned char *masks = (unsigned char *)smash__scratch(&t->ctx, MEMBERS * MOST, 1);
+    size_t m, way, i;
+    if (!members || !scores || !masks) return SMASH_ERR_NOMEM;
+    for (way = 0; way < WAYS; way++) {
+        smash_mask_desc desc = SMASH_ZERO;
+        const size_t same = 24;
+        for (m = 0; m < MEMBERS; m++) {
+            smash__fill(&members[m], 0, sizeof members[m]);
+            members[m].metric = smash_tensor_view(SMASH_F64, scores + m * MOST, MOST * sizeof *scores, 1, way % 2 ? &same : &blocks[m]);
+            members[m].mask = smash_tensor_view(SMASH_BOOL, masks + m * MOST, MOST, 1, way % 2 ? &same : &blocks[m]);
+            members[m].block_elements = way % 3 ? m + 1 : 0;
+            members[m].min_ratio = way % 4 == 2 ? 0.25 : 0;
+            members[m].max_ratio = way % 4 == 3 ? 0.5 : 0;
+            for (i = 0; i < MOST; i++) scores[m * MOST + i] = (double)(int64_t)(smash_random(&t->rng) >> (way < 6 ? 40 : 61)) * (smash_random(&t->rng) & 1 ? 0.5 : -0.25);
+        }
+        smash__fill(masks, 2, MEMBERS * MOST);
+        desc.ratio = (double)way / 12;
+        desc.parts = way < 6 ? 0 : 4;
+        if (way % 2) SMASH__TRY(smash_mask_allocate_shared(&t->ctx, &desc, members, MEMBERS, 32));
+        else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
+        smash_digest_add(&t->digest, masks, MEMBERS * MOST);
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_mask(smash__test *t)
 {
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
     void *data = smash__test_room(t), *copy = smash__test_room(t);
     double *scores = (double *)smash__test_room(t);
     unsigned char *bits = (unsigned char *)smash__scratch(&t->ctx, SMASH__TEST_MOST, 1);
@@ -11897,7 +12327,8 @@ SMASH__FN smash_err smash__test_mask(smash__test *t)
                 for (g = metric == SMASH_METRIC_FPGM ? 1 : 0; smash__test_grain(&w, g, &desc.grain); g++)   /* FPGM of single numbers: slow without an FPU */
                     SMASH__TRY(smash__test_mask_of(t, &w, &desc, scores, bits, copy));
             }
-    return SMASH_OK;
+    smash__scratch_rewind(&t->ctx, mark);
+    return smash__test_groups(t);
 }
 #endif
 

@@ -180,6 +180,8 @@ static const row rows[] = {
     { "$S compress $M --dry-run --json -c $D/good.json", 0, "\"digest\": null", NULL },
     { "$S compress $M -c $D/list.json --pruner l1_norm -o $D/p", 0, "l1_norm 25 % -> 25.0 %", NULL },
     { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set=level_granularity=out_channel --dry-run", 0, "level 50 % -> 50.0 %", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set level_global_group_id=all --dry-run", 0, "level 50 % of group all -> ", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set level_internal_metric_block=0 --dry-run", 3, NULL, "a whole number from 1 on" },
     { "$S compress --quantizer=ptq -o $D/p -- $M", 0, "ptq int8 symmetric", NULL },
     { "$S compress $M -c $D/lenient.json --dry-run", 0, "level 50 % -> 50.0 %", "lenient.json:1:2: warning: " },
     { "$S compress $M -c $D/lenient.json --dry-run -q", 0, NULL, NULL },

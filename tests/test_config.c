@@ -162,7 +162,19 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"sparse_threshold\": 0.1}]", "level", "exclusive_keys", "exclude each other", 1, 63 },
         { "[{\"op_names_re\": [\"(a\"], \"sparse_ratio\": 0.5}]", "level", "bad_pattern", "(a", 1, 19 },
         { "[{\"op_names_re\": [\"(?=a)b\"], \"sparse_ratio\": 0.5}]", "level", "bad_pattern", "look", 1, 19 },
-        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"global_group_id\": \"g\"}]", "level", "unsupported", "global_group_id", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"fuse_names\": [[\"a\", \"bn\"]]}]", "ptq", "unsupported", "fuse_names", 1, 64 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"global_group_id\": 1.5}]", "level", "wrong_type", "a name or a whole number", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"global_group_id\": [\"g\"]}]", "level", "wrong_type", "a name or a whole number", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 0}]", "level", "out_of_range", "from 1 on", 1, 68 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2.5}]", "level", "illegal_value", "whole number", 1, 68 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 5}]", "l1_norm", "internal_metric_block", "6 blocks of \"a.weight\" cannot be cut into 5 equal parts", 1, 68 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.3, \"global_group_id\": \"g\"}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"global_group_id\": \"g\"}]", "level", "group_ratio",
+          "a.weight and b.weight are in one group", 1, 128 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 1}, {\"op_names\": [\"b\"], \"sparse_threshold\": 0.5, \"dependency_group_id\": 1.0}]", "l1_norm", "group_ratio",
+          "ask for different things", 1, 138 },
+        { "[{\"op_names\": [\"a\", \"c\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and c.weight has 4", 1, 71 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\","
+          " \"internal_metric_block\": 6}, {\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\", \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and conv.weight has 4", 1, 294 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"}]", "level", "illegal_value", "mul", 1, 59 },
         { "[{\"op_names\": [\"a\"]}]", "l1_norm", "nothing_asked", "a.weight", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"]}]", "l1_norm", "align_source", "gets no mask", 0, 0 },
@@ -240,6 +252,10 @@ static void test_good(void)
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {}}}]", "level", 1, 1, "unused_settings" },
         { "[{\"op_names\": [\"a\"], \"exclude_op_names\": [\"conv9\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}]", "level", 1, 1, "unknown_module" },
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_include\": [\"a\", \"fc1\"]}", NULL, 2, 1, "unknown_module" },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\"}", NULL, 16, 0, NULL },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\", \"level_internal_metric_block\": 2}", NULL, 16, 1, "no_effect" },
+        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 0.5, \"global_group_id\": \"g\"}]", "level", 4, 0, NULL },
+        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 2.5, \"dependency_group_id\": 7, \"internal_metric_block\": 3}]", "l2_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
         { "{\"module_types\": {\"zzz\": \"Linear\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\"]}]}", NULL, 1, 1, "unknown_module" },
@@ -299,6 +315,8 @@ static void test_resolved(void)
     static const char *const configs[] = {
         "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_granularity\": \"out_channel\"}",
         "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"back\", -1]}, {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": [1]}}}]}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"},"
+        " {\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.4, \"global_group_id\": 3, \"max_sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2}]}",
         "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
     };
     size_t i;

@@ -952,6 +952,295 @@ static void test_defaults(void)
     }
 }
 
+/* ---- parts and groups, against sorting ---- */
+
+typedef struct scored { double score; size_t member, index; } scored;
+static int by_place(const void *a, const void *b)
+{
+    const scored *x = (const scored *)a, *y = (const scored *)b;
+    if (x->score < y->score || x->score > y->score) return x->score < y->score ? -1 : 1;
+    if (x->member != y->member) return x->member < y->member ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* trunc(n * share) of the blocks, whatever their number: at least min, at most max */
+static size_t wanted(size_t n, double ratio, double min, double max)
+{
+    size_t k = ratio < 1 ? (size_t)((double)n * ratio) : n, low = (size_t)((double)n * min), high = max > 0 && max < 1 ? (size_t)((double)n * max) : n;
+    if (k < low) k = low;
+    return k < high ? k : high;
+}
+
+/* Every part by itself: as if it were a tensor of its own. Small parts, large ones, N:M. */
+static void test_parts(void)
+{
+    static const struct { size_t rows, columns; uint32_t parts; double ratio, threshold, min, max; int by_row; } rows[] = {
+        { 4, 8, 8, 0.5, 0, 0, 0, 0 }, { 16, 64, 256, 0.5, 0, 0, 0, 0 }, { 16, 64, 128, 0.5, 0, 0, 0, 0 }, { 16, 64, 1024, 0.5, 0, 0, 0, 0 }, { 16, 64, 1, 0.3, 0, 0, 0, 0 },
+        { 30, 64, 10, 0.37, 0, 0, 0, 0 }, { 30, 64, 10, 0, 0.4, 0.2, 0.5, 0 }, { 8, 4096, 4, 0.61, 0, 0, 0, 0 }, { 8, 4096, 256, 0, 0.3, 0, 0.25, 0 }, { 3, 50000, 3, 0.9, 0, 0, 0, 0 },
+        { 24, 9, 4, 0.5, 0, 0, 0, 1 }, { 24, 9, 2, 0, 2.2, 0.1, 0.7, 1 }, { 1024, 3, 8, 0.25, 0, 0, 0, 1 }, { 6, 6, 6, 1.0, 0, 0, 0, 0 }, { 6, 6, 3, 0, 0, 0, 0, 0 } };
+    size_t i, p, k;
+    int tied, mode;
+    for (i = 0; i < COUNT_OF(rows); i++) for (tied = 0; tied < 2; tied++) {
+        const size_t shape[2] = { rows[i].rows, rows[i].columns };
+        smash_mask_desc desc = SMASH_ZERO;
+        smash_tensor w = make(SMASH_F32, 2, shape), mask, first;
+        smash_grid grid;
+        smash_mask_stats stats;
+        smash_ctx ctx;
+        size_t n, bad = 0, dropped = 0;
+        scored *order;
+        test_ctx(&ctx);
+        desc.parts = rows[i].parts;
+        desc.ratio = rows[i].ratio;
+        desc.use_threshold = rows[i].threshold > 0;
+        desc.threshold = (double)(float)rows[i].threshold;
+        desc.min_ratio = rows[i].min;
+        desc.max_ratio = rows[i].max;
+        desc.grain = rows[i].by_row ? smash_grain_axis(0) : smash_grain_element();
+        for (k = 0; k < shape[0] * shape[1]; k++) ((float *)w.data)[k] = tied ? (float)below(3) / 4 : (float)uniform();
+        smash_grid_make(&ctx, &desc.grain, &w, &grid);
+        mask = make(SMASH_BOOL, grid.ndim, grid.count);
+        first = make(SMASH_BOOL, grid.ndim, grid.count);
+        n = grid.blocks / rows[i].parts;
+        order = (scored *)malloc(n * sizeof *order);
+        if (!order) abort();
+        for (mode = 0; mode < MODES; mode++) {
+            set_mode(&ctx, mode);
+            CHECK_ERR(&ctx, smash_mask_make(&ctx, &desc, &w, mode ? &first : &mask, &stats), SMASH_OK, "row %d", (int)i);
+            if (mode) CHECK(memcmp(first.data, mask.data, grid.blocks) == 0, "row %d, mode %d: another mask", (int)i, mode);
+        }
+        for (p = 0; p < rows[i].parts; p++) {
+            size_t gone = 0, under = 0;
+            for (k = 0; k < n; k++) {
+                size_t e;
+                order[k].member = 0;
+                order[k].index = p * n + k;
+                order[k].score = 0;
+                for (e = 0; e < grid.block_elements; e++) order[k].score += magnitude((double)((float *)w.data)[order[k].index * grid.block_elements + e]);
+                under += (float)order[k].score < (float)rows[i].threshold;
+            }
+            qsort(order, n, sizeof *order, by_place);
+            gone = rows[i].threshold > 0 ? wanted(n, (double)under / (double)n, 0, 0) : wanted(n, rows[i].ratio, 0, 0);
+            if (rows[i].threshold > 0) gone = under;
+            if (gone < wanted(n, 0, rows[i].min, 0)) gone = wanted(n, 0, rows[i].min, 0);
+            if (gone > wanted(n, 1, 0, rows[i].max)) gone = wanted(n, 1, 0, rows[i].max);
+            for (k = 0; k < n; k++) bad += ((unsigned char *)mask.data)[order[k].index] != (k >= gone);
+            dropped += gone;
+        }
+        CHECK(bad == 0 && stats.dropped == dropped && stats.blocks == grid.blocks, "row %d, ties %d: %d blocks differ, %d gone, want %d", (int)i, tied, (int)bad, (int)stats.dropped, (int)dropped);
+        free(order); free(w.data); free(mask.data); free(first.data);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
+enum { MEMBERS = 4 };
+typedef struct group { smash_mask_member members[MEMBERS]; size_t count; } group;
+
+static void make_group(group *g, const size_t *blocks, const size_t *weights, size_t count, int tied)
+{
+    size_t m, i;
+    memset(g, 0, sizeof *g);
+    g->count = count;
+    for (m = 0; m < count; m++) {
+        g->members[m].metric = make(SMASH_F64, 1, &blocks[m]);
+        g->members[m].mask = make(SMASH_U8, 1, &blocks[m]);
+        g->members[m].block_elements = weights[m];
+        for (i = 0; i < blocks[m]; i++) ((double *)g->members[m].metric.data)[i] = tied ? (double)below(4) - 1 : uniform() * 2 - 0.5;
+    }
+}
+static void free_group(group *g)
+{
+    size_t m;
+    for (m = 0; m < g->count; m++) { free(g->members[m].metric.data); free(g->members[m].mask.data); }
+}
+
+/* A budget for all: sorted, the minima first, then one by one. The budget is never exceeded, and masks are nested. */
+static void test_global(void)
+{
+    static const struct { size_t count, blocks[MEMBERS], weights[MEMBERS]; double min[MEMBERS], max[MEMBERS]; } rows[] = {
+        { 1, { 10 }, { 0 }, { 0 }, { 0 } }, { 2, { 36, 24 }, { 1, 1 }, { 0 }, { 0 } }, { 2, { 6, 4 }, { 6, 6 }, { 0 }, { 0 } }, { 3, { 48, 36, 24 }, { 1, 1, 1 }, { 0 }, { 0.25 } },
+        { 3, { 7, 11, 3 }, { 5, 2, 9 }, { 0 }, { 0 } }, { 4, { 40, 1, 60, 13 }, { 3, 100, 1, 7 }, { 0.1, 0, 0.3, 0 }, { 0.5, 0, 0.8, 1 } }, { 2, { 20, 20 }, { 1, 1 }, { 0.9, 0 }, { 0.4, 0.3 } },
+        { 4, { 1000, 3000, 2, 500 }, { 9, 1, 1, 4 }, { 0, 0.02, 0.5, 0 }, { 0.7, 0.7, 0.7, 0.7 } }, { 2, { 200000, 70000 }, { 1, 3 }, { 0 }, { 0 } } };
+    static const double ratios[] = { 0, 0.001, 0.1, 0.25, 0.333, 0.5, 0.501, 0.75, 0.9, 0.999, 1 };
+    size_t i, q, m, k;
+    int tied;
+    for (i = 0; i < COUNT_OF(rows); i++) for (tied = 0; tied < 2; tied++) {
+        group g;
+        smash_ctx ctx;
+        scored *order;
+        size_t all = 0, elements = 0, n = 0;
+        unsigned char *before[MEMBERS];
+        test_ctx(&ctx);
+        make_group(&g, rows[i].blocks, rows[i].weights, rows[i].count, tied);
+        for (m = 0; m < g.count; m++) {
+            g.members[m].min_ratio = rows[i].min[m];
+            g.members[m].max_ratio = rows[i].max[m];
+            all += rows[i].blocks[m];
+            elements += rows[i].blocks[m] * (rows[i].weights[m] ? rows[i].weights[m] : 1);
+            before[m] = (unsigned char *)malloc(rows[i].blocks[m]);
+            if (!before[m]) abort();
+            memset(before[m], 1, rows[i].blocks[m]);
+        }
+        order = (scored *)malloc(all * sizeof *order);
+        if (!order) abort();
+        for (m = 0; m < g.count; m++) for (k = 0; k < rows[i].blocks[m]; k++, n++) {
+            order[n].score = ((double *)g.members[m].metric.data)[k];
+            order[n].member = m;
+            order[n].index = k;
+        }
+        qsort(order, all, sizeof *order, by_place);
+        for (q = 0; q < COUNT_OF(ratios); q++) {
+            size_t budget = ratios[q] < 1 ? (size_t)((double)elements * ratios[q]) : elements, gone[MEMBERS] = { 0 }, low[MEMBERS], high[MEMBERS], bad = 0, back = 0, sum = 0, least = 0;
+            unsigned char *drop = (unsigned char *)calloc(all, 1);
+            int full = 0;
+            if (!drop) abort();
+            CHECK_ERR(&ctx, smash_mask_allocate_global(&ctx, ratios[q], g.members, g.count), SMASH_OK, "row %d", (int)i);
+            for (m = 0; m < g.count; m++) {
+                const size_t weight = rows[i].weights[m] ? rows[i].weights[m] : 1;
+                high[m] = wanted(rows[i].blocks[m], 1, 0, rows[i].max[m]);
+                low[m] = wanted(rows[i].blocks[m], 0, rows[i].min[m], rows[i].max[m]);
+                least += low[m] * weight;
+                budget -= budget < low[m] * weight ? budget : low[m] * weight;
+            }
+            for (k = 0; k < all; k++) if (gone[order[k].member] < low[order[k].member]) { drop[k] = 1; gone[order[k].member]++; }       /* minima: the first of each */
+            for (k = 0; k < all && !full; k++) {
+                const size_t weight = rows[i].weights[order[k].member] ? rows[i].weights[order[k].member] : 1;
+                m = order[k].member;
+                if (drop[k] || gone[m] >= high[m]) continue;
+                if (weight > budget) full = 1;
+                else { drop[k] = 1; gone[m]++; budget -= weight; }
+            }
+            for (k = 0; k < all; k++) {
+                const unsigned char keep = ((unsigned char *)g.members[order[k].member].mask.data)[order[k].index];
+                bad += keep == drop[k];
+                back += keep && !before[order[k].member][order[k].index];
+                before[order[k].member][order[k].index] = keep;
+            }
+            for (m = 0; m < g.count; m++) { bad += g.members[m].stats.dropped != gone[m] || g.members[m].stats.blocks != rows[i].blocks[m]; sum += g.members[m].stats.elements; }
+            CHECK(bad == 0, "row %d, ties %d, ratio %g: %d blocks differ", (int)i, tied, ratios[q], (int)bad);
+            CHECK(back == 0, "row %d, ties %d, ratio %g: %d blocks come back", (int)i, tied, ratios[q], (int)back);
+            CHECK((double)sum <= (double)elements * ratios[q] || sum <= least, "row %d, ratio %g: %d of %d numbers go", (int)i, ratios[q], (int)sum, (int)elements);
+            free(drop);
+        }
+        free(order);
+        for (m = 0; m < g.count; m++) free(before[m]);
+        free_group(&g);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
+/* The same positions in all: the mean is worked out here, and allocated as one. */
+static void test_shared(void)
+{
+    static const struct { size_t count, blocks; uint32_t parts; double ratio, threshold, min[MEMBERS], max[MEMBERS]; } rows[] = {
+        { 1, 9, 0, 0.5, 0, { 0 }, { 0 } }, { 2, 8, 2, 0.5, 0, { 0 }, { 0 } }, { 3, 64, 0, 0.3, 0, { 0 }, { 0 } }, { 4, 1000, 8, 0.77, 0, { 0 }, { 0 } }, { 2, 100, 0, 0.5, 0, { 0 }, { 0.4, 0.3 } },
+        { 2, 100, 0, 0.1, 0, { 0.2, 0.25 }, { 0 } }, { 3, 50, 0, 0, 0.45, { 0 }, { 0 } }, { 3, 50, 5, 0, 0.6, { 0 }, { 0, 0.3, 0 } }, { 2, 200, 1, 1, 0, { 0 }, { 0 } }, { 2, 200, 1, 0, 0, { 0 }, { 0 } } };
+    size_t i, m, k, p;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        size_t blocks[MEMBERS], weights[MEMBERS] = { 2, 1, 5, 0 }, n, bad = 0;
+        double min = 0, max = 0;
+        smash_mask_desc desc = SMASH_ZERO;
+        scored *order;
+        group g;
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        for (m = 0; m < MEMBERS; m++) blocks[m] = rows[i].blocks;
+        make_group(&g, blocks, weights, rows[i].count, 0);
+        for (m = 0; m < g.count; m++) {
+            g.members[m].min_ratio = rows[i].min[m];
+            g.members[m].max_ratio = rows[i].max[m];
+            if (rows[i].min[m] > min) min = rows[i].min[m];
+            if (rows[i].max[m] > 0 && (max <= 0 || rows[i].max[m] < max)) max = rows[i].max[m];
+        }
+        desc.ratio = rows[i].ratio;
+        desc.use_threshold = rows[i].threshold > 0;
+        desc.threshold = rows[i].threshold;
+        desc.parts = rows[i].parts;
+        CHECK_ERR(&ctx, smash_mask_allocate_shared(&ctx, &desc, g.members, g.count, 64), SMASH_OK, "row %d", (int)i);
+        n = rows[i].blocks / (rows[i].parts ? rows[i].parts : 1);
+        order = (scored *)malloc(n * sizeof *order);
+        if (!order) abort();
+        for (p = 0; p < rows[i].blocks / n; p++) {
+            size_t gone, under = 0;
+            for (k = 0; k < n; k++) {
+                order[k].member = 0;
+                order[k].index = p * n + k;
+                order[k].score = 0;
+                for (m = 0; m < g.count; m++) order[k].score += ((double *)g.members[m].metric.data)[p * n + k];
+                order[k].score /= (double)g.count;
+                under += order[k].score < rows[i].threshold;
+            }
+            qsort(order, n, sizeof *order, by_place);
+            gone = rows[i].threshold > 0 ? under : wanted(n, rows[i].ratio, 0, 0);
+            if (gone < wanted(n, 0, min, 0)) gone = wanted(n, 0, min, 0);
+            if (gone > wanted(n, 1, 0, max)) gone = wanted(n, 1, 0, max);
+            for (k = 0; k < n; k++) for (m = 0; m < g.count; m++) bad += ((unsigned char *)g.members[m].mask.data)[order[k].index] != (k >= gone);
+        }
+        CHECK(bad == 0, "row %d: %d differ", (int)i, (int)bad);
+        free(order);
+        free_group(&g);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
+/* What groups and parts refuse, with everything untouched. */
+static void test_group_errors(void)
+{
+    enum { GOOD, NO_MEMBERS, NULL_MEMBERS, RATIO, NEGATIVE, NAN_RATIO, MIN, MAX, NOT_F64, SHAPE, EMPTY, NAN_SCORE, INF_SCORE, ALIAS_MASKS, ALIAS_METRIC, HUGE_WEIGHT, UNEQUAL, PARTS, WAYS };
+    static const smash_err want[2][WAYS] = {
+        { SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_DTYPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE,
+          SMASH_ERR_NONFINITE, SMASH_ERR_NONFINITE, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_OVERFLOW, SMASH_OK, SMASH_OK },
+        { SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_DTYPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE,
+          SMASH_ERR_NONFINITE, SMASH_ERR_NONFINITE, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_OVERFLOW, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE } };
+    int way, shared;
+    for (shared = 0; shared < 2; shared++) for (way = 0; way < WAYS; way++) {
+        static const size_t even[2] = { 8, 8 }, uneven[2] = { 8, 6 }, weights[2] = { 1, 2 };
+        group g;
+        smash_ctx ctx;
+        smash_mask_desc desc = SMASH_ZERO;
+        smash_mask_member *members = g.members;
+        size_t count = 2, i, touched = 0;
+        double ratio = 0.5, *scores;
+        void *first, *second, *metric;
+        smash_err err;
+        test_ctx(&ctx);
+        make_group(&g, way == UNEQUAL ? uneven : even, weights, 2, 0);
+        first = g.members[0].mask.data;
+        second = g.members[1].mask.data;
+        metric = g.members[1].metric.data;
+        scores = (double *)metric;
+        for (i = 0; i < 2; i++) memset(g.members[i].mask.data, 0x5A, g.members[i].mask.bytes);
+        switch (way) {
+        case NO_MEMBERS: count = 0; break;
+        case NULL_MEMBERS: members = NULL; break;
+        case RATIO: ratio = 1.5; break;
+        case NEGATIVE: ratio = -0.1; break;
+        case NAN_RATIO: ratio = strtod("nan", NULL); break;
+        case MIN: g.members[1].min_ratio = 2; break;
+        case MAX: g.members[0].max_ratio = -1; break;
+        case NOT_F64: g.members[1].metric.dtype = SMASH_F32; break;
+        case SHAPE: g.members[1].mask.shape[0] = 7; break;
+        case EMPTY: g.members[1].metric.shape[0] = g.members[1].mask.shape[0] = 0; break;
+        case NAN_SCORE: scores[3] = strtod("nan", NULL); break;
+        case INF_SCORE: scores[7] = -strtod("inf", NULL); break;
+        case ALIAS_MASKS: g.members[1].mask.data = g.members[0].mask.data; break;
+        case ALIAS_METRIC: g.members[0].mask.data = g.members[1].metric.data; break;
+        case HUGE_WEIGHT: g.members[0].block_elements = SIZE_MAX / 4; break;
+        case PARTS: desc.parts = 3; break;
+        default: break;
+        }
+        desc.ratio = ratio;
+        err = shared ? smash_mask_allocate_shared(&ctx, &desc, members, count, 32) : smash_mask_allocate_global(&ctx, ratio, members, count);
+        CHECK(err == want[shared][way], "%s, way %d: %s (%s)", shared ? "shared" : "global", way, smash_err_name(err), ctx.message);
+        g.members[0].mask.data = first;
+        g.members[1].mask.data = second;
+        if (err && way != ALIAS_METRIC && way != ALIAS_MASKS) for (i = 0; i < g.members[0].mask.bytes; i++) touched += ((unsigned char *)g.members[0].mask.data)[i] != 0x5A;
+        CHECK(!touched, "%s, way %d: %d bytes touched", shared ? "shared" : "global", way, (int)touched);
+        free_group(&g);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
 int main(void)
 {
     test_recorded();
@@ -970,5 +1259,9 @@ int main(void)
     test_scratch_overflow();
     test_scratch();
     test_defaults();
+    test_parts();
+    test_global();
+    test_shared();
+    test_group_errors();
     return test_done();
 }

@@ -143,6 +143,32 @@ static smash_err call_allocate(int variant)
     return err;
 }
 
+static smash_err call_together(int shared)
+{
+    static double scores[3][24];
+    static unsigned char masks_of[3][24];
+    static const size_t blocks = 24;
+    smash_mask_member members[3];
+    smash_mask_desc d = SMASH_ZERO;
+    size_t m, i;
+    smash_err err;
+    memset(members, 0, sizeof members);
+    memset(masks_of, 0x5A, sizeof masks_of);
+    for (m = 0; m < 3; m++) {
+        for (i = 0; i < blocks; i++) scores[m][i] = (double)numbers[m * blocks + i] + 9;
+        members[m].metric = smash_tensor_view(SMASH_F64, scores[m], sizeof scores[m], 1, &blocks);
+        members[m].mask = smash_tensor_view(SMASH_BOOL, masks_of[m], sizeof masks_of[m], 1, &blocks);
+        members[m].block_elements = m + 1;
+        members[m].max_ratio = 0.75;
+    }
+    d.ratio = 0.4;
+    said_scratch = shared ? up16(24 * 8) + 8 * (3 + 256) : 2048 + 48 * 3;
+    err = shared ? smash_mask_allocate_shared(use, &d, members, 3, 32) : smash_mask_allocate_global(use, 0.4, members, 3);
+    if (err) for (i = m = 0; i < sizeof masks_of; i++) CHECK(((unsigned char *)masks_of)[i] == 0x5A, "mask byte %d was touched", (int)i);
+    else note(masks_of, sizeof masks_of);
+    return err;
+}
+
 static smash_err call_measure(int count)
 {
     static int8_t ints[COUNT_OF(numbers)];
@@ -749,6 +775,8 @@ static const row rows[] = {
     { "smash_mask_allocate", NULL, call_allocate, 0, 0 },
     { "smash_mask_allocate", NULL, call_allocate, 1, 0 },
     { "smash_mask_allocate", NULL, call_allocate, 2, 0 },
+    { "smash_mask_allocate_global", NULL, call_together, 0, EXACT_64 },
+    { "smash_mask_allocate_shared", NULL, call_together, 1, 0 },
     { "smash_mask_make", NULL, call_make, 0, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 1, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 2, SCRATCH_EXACT },

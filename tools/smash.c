@@ -352,14 +352,18 @@ static const char *target_text(app *a, const smash_model *model, const smash_row
 static const char *pruned_text(app *a, const job *j, const smash_row *row)
 {
     const smash_mask_desc *m = &row->mask;
-    const char *asked;
+    const char *asked, *group = "", *name;
     double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor);
 
     if (row->skip) return format(a, "%s -", row->algo->name);
     if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
     else if (m->use_threshold) asked = format(a, "below %g", m->threshold);
     else asked = format(a, "%g %%", 100.0 * m->ratio);
-    return format(a, "%s %s -> %s", row->algo->name, asked, percent(a, (double)row->mask_stats.elements, whole));
+    if (row->group != (uint32_t)SMASH_NONE) {
+        name = row->group_id->type == SMASH_VALUE_STRING ? row->group_id->text : format(a, "%g", row->group_id->number);
+        group = format(a, row->group_rule == SMASH_RULE_SHARED ? ", as group %s" : " of group %s", name);
+    }
+    return format(a, "%s %s%s -> %s", row->algo->name, asked, group, percent(a, (double)row->mask_stats.elements, whole));
 }
 
 static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
@@ -906,7 +910,7 @@ static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
     { "dtype", "int2 to int16 or uint2 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
-    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }
+    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }
 };
 
 static size_t kind_of(const smash_key *key) { return (size_t)key->kind < sizeof(kinds) / sizeof(kinds[0]) ? (size_t)key->kind : 0; }
