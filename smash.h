@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 36,800 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 38,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 5,200 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 5,600 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -615,6 +615,20 @@ SMASH_API smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, 
  *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW; w untouched
  *   from   NNI v3 apply_method 'mul', which leaves -0 where the weight was negative */
 SMASH_API smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w);
+
+/* A tensor without its zeros: one bit a number, 1 where it is not zero, low bit first, and the numbers that are not. Zero is the number
+ * whose bits are all 0, so -0 stays.
+ *   t        in   of pack and count, out of unpack: 8 to 64 bits a number, any shape
+ *   bitmask  out  of pack, in of unpack: u8, [(count + 7) / 8]; bits behind the last number are 0
+ *   values   out  of pack, in of unpack: t's dtype, [nonzero], in row-major order. Nothing may alias
+ *   nonzero  out  how many are left
+ *   needs    nothing, O(count)
+ *   exact    everywhere; unpacked it is the same bits
+ *   fails    ARG DTYPE SHAPE (not [(count + 7) / 8], not as many values as bits) OVERFLOW; FORMAT(byte) for a bit behind the last number;
+ *            outputs untouched */
+SMASH_API smash_err smash_sparse_count(smash_ctx *ctx, const smash_tensor *t, size_t *nonzero);
+SMASH_API smash_err smash_sparse_pack(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values);
+SMASH_API smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bitmask, const smash_tensor *values, const smash_tensor *t);
 #endif
 
 #if !SMASH_NO_QUANT
@@ -1293,7 +1307,7 @@ typedef struct smash_setting {
 } smash_setting;
 
 /* settings[0 .. count) is all of the dictionary, in this order: groups by name (batcher, cacher ...); hyperparameters of the active
- * algorithms by full name; batch_size, device, module_types, on_overlap; unknown keys of files. */
+ * algorithms by full name; batch_size, device, module_types, on_overlap, pack_sparse; unknown keys of files. */
 enum { SMASH_CONFIG_MAX = 256 };   /* keys in one config */
 typedef struct smash_config {
     const smash_registry  *registry;
@@ -1466,6 +1480,7 @@ typedef struct smash_plan {
     const char        *types_text;         /* {"module": "type", ...} */
     const char        *dtypes_text;        /* {"conv1.weight": "int4", ...}: what the stored integers are */
     const char        *dictionary_text;    /* the config as it was given, less what is default */
+    uint32_t           pack_sparse;        /* 1: pruned tensors are stored without zeros where that is smaller */
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
 } smash_plan;
 
@@ -1598,6 +1613,7 @@ typedef struct smash_run_desc {
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
+ *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
  *           bytes; NONFINITE(index) naming module and target;
@@ -1606,7 +1622,7 @@ typedef struct smash_run_desc {
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
 /* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it: X with X_scale, or X_packed with
- * X_scale and X_shape, and X_zero_point where it is not all zero.
+ * X_scale and X_shape, and X_zero_point where it is not all zero; X_compressed with X_bitmask and X_shape, with or without a scale.
  *   model   in   finished     name  in  full name before compression: "conv1.weight"     arena  io  not ctx->scratch
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
@@ -4385,6 +4401,108 @@ SMASH__DEF smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain,
 SMASH__DEF smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w)
 {
     return smash__spread_checked(ctx, grain, mask, w, 1);
+}
+
+/* ---- public: without zeros ---- */
+
+#define SMASH__SPARSE_KERNELS(bits, T) \
+SMASH__FN size_t smash__count##bits(const T *x, size_t n) \
+{ \
+    size_t i, k = 0; \
+    for (i = 0; i < n; i++) k += x[i] != 0; \
+    return k; \
+} \
+SMASH__FN void smash__squeeze##bits(const T *x, size_t n, uint8_t *mask, T *values) \
+{ \
+    size_t i, k = 0; \
+    for (i = 0; i < n; i++) { \
+        if (i % 8 == 0) mask[i / 8] = 0; \
+        if (x[i]) { values[k++] = x[i]; mask[i / 8] = (uint8_t)(mask[i / 8] | 1u << i % 8); } \
+    } \
+} \
+SMASH__FN void smash__spread_out##bits(const uint8_t *mask, size_t n, const T *values, T *x) \
+{ \
+    size_t i, k = 0; \
+    for (i = 0; i < n; i++) { \
+        if (mask[i / 8] >> i % 8 & 1) x[i] = values[k++]; \
+        else x[i] = 0; \
+    } \
+}
+SMASH__SPARSE_KERNELS(8, uint8_t)
+SMASH__SPARSE_KERNELS(16, uint16_t)
+SMASH__SPARSE_KERNELS(32, uint32_t)
+SMASH__SPARSE_KERNELS(64, uint64_t)
+#undef SMASH__SPARSE_KERNELS
+
+#define SMASH__WHOLE (~(SMASH__BIT(SMASH_DTYPE_NONE) | SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2) | SMASH__BIT(SMASH_C64)))
+
+SMASH__FN size_t smash__not_zero(const smash_tensor *t, size_t n)
+{
+    switch (smash_dtype_bits(t->dtype)) {
+    case 8:  return smash__count8((const uint8_t *)t->data, n);
+    case 16: return smash__count16((const uint16_t *)t->data, n);
+    case 32: return smash__count32((const uint32_t *)t->data, n);
+    default: return smash__count64((const uint64_t *)t->data, n);
+    }
+}
+
+SMASH__DEF smash_err smash_sparse_count(smash_ctx *ctx, const smash_tensor *t, size_t *nonzero)
+{
+    size_t n;
+    if (!nonzero) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the number of numbers");
+    SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__WHOLE, SMASH__READ, &n));
+    *nonzero = smash__not_zero(t, n);
+    return SMASH_OK;
+}
+
+/* The parts of a sparse tensor: as many bytes of bits as t has numbers for, values of its dtype */
+SMASH__FN smash_err smash__check_sparse(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values, int pack, size_t *n, size_t *nonzero)
+{
+    size_t bytes;
+    SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__WHOLE, pack ? SMASH__READ : SMASH__WRITE, n));
+    SMASH__TRY(smash__check(ctx, bitmask, "bitmask", SMASH__BIT(SMASH_U8), pack ? SMASH__WRITE : SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), pack ? SMASH__WRITE : SMASH__READ, nonzero));
+    bytes = *n / 8 + (*n % 8 != 0);
+    SMASH__TRY(smash__check_shape(ctx, bitmask, "bitmask", 1, &bytes));
+    if (values->ndim != 1) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, values->ndim, "the values of %q have %u dims; they are a row", smash__name(t), values->ndim);
+    SMASH__TRY(smash__check_apart(ctx, t, bitmask));
+    SMASH__TRY(smash__check_apart(ctx, t, values));
+    return smash__check_apart(ctx, bitmask, values);
+}
+
+SMASH__DEF smash_err smash_sparse_pack(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values)
+{
+    size_t n, room;
+    uint8_t *mask;
+    SMASH__TRY(smash__check_sparse(ctx, t, bitmask, values, 1, &n, &room));
+    if (smash__not_zero(t, n) != room)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, room, "%q has %z numbers that are not zero, and the values have room for %z", smash__name(t), smash__not_zero(t, n), room);
+    mask = (uint8_t *)bitmask->data;
+    switch (smash_dtype_bits(t->dtype)) {
+    case 8:  smash__squeeze8((const uint8_t *)t->data, n, mask, (uint8_t *)values->data); break;
+    case 16: smash__squeeze16((const uint16_t *)t->data, n, mask, (uint16_t *)values->data); break;
+    case 32: smash__squeeze32((const uint32_t *)t->data, n, mask, (uint32_t *)values->data); break;
+    default: smash__squeeze64((const uint64_t *)t->data, n, mask, (uint64_t *)values->data);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bitmask, const smash_tensor *values, const smash_tensor *t)
+{
+    size_t n, nonzero, i, bits = 0;
+    const uint8_t *mask;
+    SMASH__TRY(smash__check_sparse(ctx, t, bitmask, values, 0, &n, &nonzero));
+    mask = (const uint8_t *)bitmask->data;
+    if (n % 8 && mask[n / 8] >> n % 8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, n / 8, "the bitmask of %q has bits behind its last number", smash__name(t));
+    for (i = 0; i < n; i++) bits += mask[i / 8] >> i % 8 & 1;
+    if (bits != nonzero) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, bits, "the bitmask of %q stands for %z numbers, and there are %z", smash__name(t), bits, nonzero);
+    switch (smash_dtype_bits(t->dtype)) {
+    case 8:  smash__spread_out8(mask, n, (const uint8_t *)values->data, (uint8_t *)t->data); break;
+    case 16: smash__spread_out16(mask, n, (const uint16_t *)values->data, (uint16_t *)t->data); break;
+    case 32: smash__spread_out32(mask, n, (const uint32_t *)values->data, (uint32_t *)t->data); break;
+    default: smash__spread_out64(mask, n, (const uint64_t *)values->data, (uint64_t *)t->data);
+    }
+    return SMASH_OK;
 }
 #undef SMASH__MASKS
 #endif
@@ -7197,6 +7315,12 @@ SMASH__FN int smash__order_param_modules(const void *user, uint32_t a, uint32_t 
     return m < n ? -1 : m > n;
 }
 
+SMASH__FN int smash__ends_with(const char *text, const char *end)
+{
+    const size_t n = smash__length(text), m = smash__length(end);
+    return n >= m && smash__same(text + n - m, end, m);
+}
+
 SMASH__FN int smash__starts_with(const char *text, const char *start)
 {
     while (*start && *text == *start) { text++; start++; }
@@ -7802,9 +7926,10 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
             ptrdiff_t module = smash_model_find_module(model, key->text);
             if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
         } else if (smash__dtype_word(key[1].text, &bits, &is_unsigned)) {
-            const char *packed = smash__join(st->ctx, &st->ctx->scratch, key->text, "_packed", "");
+            const char *packed = smash__join(st->ctx, &st->ctx->scratch, key->text, "_packed", ""), *sparse = smash__join(st->ctx, &st->ctx->scratch, key->text, "_compressed", "");
             ptrdiff_t param = packed ? smash_model_find_param(model, packed) : -1;
-            if (!packed) return SMASH_ERR_NOMEM;
+            if (!packed || !sparse) return SMASH_ERR_NOMEM;
+            if (param < 0) param = smash_model_find_param(model, sparse);
             if (param < 0) param = smash_model_find_param(model, key->text);
             if (param >= 0) model->params[param].meant = smash__grid_dtype(bits, is_unsigned);
         }
@@ -8253,7 +8378,7 @@ SMASH__FN const smash_key *smash__plain_keys(size_t *count)
         { "device", SMASH_KEY_DEVICE, "\"cpu\", \"cuda\" or \"cuda:N\"", "cpu", "where the algorithms run", 0, 0, 0, 0, 0 },
         { "module_types", SMASH_KEY_TYPES, "an object {\"module\": \"type\"}", "null", "types of modules, where they are inferred wrongly", 0, 0, 0, 0, 0 },
         { "on_overlap", SMASH_KEY_CHOICE, "first last", "first", "which entry wins when two of a config_list name one target", 0, 0, 0, 0, 0 },
-        { "pack_sparse", SMASH_KEY_LATER, "null", "null", "store sparse tensors without their zeros", 0, 0, 0, 0, 0 },
+        { "pack_sparse", SMASH_KEY_BOOLEAN, NULL, "false", "store pruned tensors without their zeros, where that is smaller", 0, 0, 0, 0, 0 },
         { "compression", SMASH_KEY_LATER, "null", "null", "an experiment", 0, 0, 0, 0, 0 }
     };
     *count = sizeof keys / sizeof *keys;
@@ -9152,6 +9277,7 @@ SMASH__FN void smash__forget(smash_config *config, smash_group group)
 SMASH__DEF void smash_config_flush(smash_config *config)
 {
     static const smash_value one = { SMASH_VALUE_NUMBER, 1, 1, 0, "1", 1 }, cpu = { SMASH_VALUE_STRING, 3, 1, 0, "cpu", 0 }, first = { SMASH_VALUE_STRING, 5, 1, 0, "first", 0 };
+    static const smash_value no = { SMASH_VALUE_BOOL, 0, 1, 0, NULL, 0 };
     const smash_setting *batch = smash__setting(config, "batch_size"), *device = smash__setting(config, "device");
     const smash_value *batch_value = batch ? batch->value : &one, *device_value = device ? device->value : &cpu;
     size_t count, i;
@@ -9163,8 +9289,9 @@ SMASH__DEF void smash_config_flush(smash_config *config)
         smash__fill(s, 0, sizeof *s);
         s->name = keys[i].name;
         s->key = &keys[i];
-        s->value = keys[i].kind == SMASH_KEY_INTEGER ? batch_value : keys[i].kind == SMASH_KEY_DEVICE ? device_value : keys[i].kind == SMASH_KEY_CHOICE ? &first : smash__null();
-        s->is_default = s->value == smash__null() || s->value == &first || smash__same_scalar(s->value, keys[i].kind == SMASH_KEY_INTEGER ? &one : &cpu);
+        s->value = keys[i].kind == SMASH_KEY_INTEGER ? batch_value : keys[i].kind == SMASH_KEY_DEVICE ? device_value : keys[i].kind == SMASH_KEY_CHOICE ? &first :
+                   keys[i].kind == SMASH_KEY_BOOLEAN ? &no : smash__null();
+        s->is_default = s->value == smash__null() || s->value == &first || s->value == &no || smash__same_scalar(s->value, keys[i].kind == SMASH_KEY_INTEGER ? &one : &cpu);
         config->count++;
     }
 }
@@ -10164,10 +10291,10 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
 /* Does the model have a tensor of a name that this one's parts will get? */
 SMASH__FN smash_err smash__name_taken(const smash__resolve *r, uint32_t param, int *taken)
 {
-    static const char *const suffixes[4] = { "_scale", "_zero_point", "_packed", "_shape" };
+    static const char *const suffixes[6] = { "_scale", "_zero_point", "_packed", "_shape", "_compressed", "_bitmask" };
     int i;
     *taken = 0;
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 6; i++) {
         smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
         const char *name = smash__join(r->ctx, r->plan->arena, r->model->params[param].name, suffixes[i], "");
         if (!name) return SMASH_ERR_NOMEM;
@@ -10192,7 +10319,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &quant->grain)) { row->skip = 1; return SMASH_OK; }
     SMASH__TRY(smash__name_taken(r, row->param, &taken));
     if (taken) {
-        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed or _shape",
+        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed, _shape, _compressed or _bitmask",
                    r->model->params[row->param].name, r->model->params[row->param].name);
         row->skip = 1;
         return SMASH_OK;
@@ -10242,7 +10369,13 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
                    smash_dtype_name(r->model->params[param].tensor.dtype), smash__equal(target, "weight") ? " (is the model compressed already?)" : "");
         row->skip = 1;
     }
-    else if (entry->algo->group == SMASH_PRUNER) smash__resolve_pruner(r, entry, row, &wish);
+    else if (entry->algo->group == SMASH_PRUNER) {
+        int taken = 0;
+        smash__resolve_pruner(r, entry, row, &wish);
+        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, row->param, &taken));
+        if (taken) smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be packed: the model already has a tensor %s_compressed, _bitmask or _shape",
+                              r->model->params[row->param].name, r->model->params[row->param].name);
+    }
     else return smash__resolve_quantizer(r, entry, row, &wish);
     return SMASH_OK;
 }
@@ -10653,6 +10786,7 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
         const char *name;
         if (p->meant == SMASH_DTYPE_NONE || (plan->quantize && plan->quantize[i] != SMASH__NO_INDEX)) continue;
         if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
+        else if (length > 11 && smash__equal(p->name + length - 11, "_compressed")) length -= 11;
         name = smash__text_copy(ctx, plan->arena, p->name, length);
         if (!name) return SMASH_ERR_NOMEM;
         quant.bits = smash_dtype_bits(p->meant);
@@ -10690,6 +10824,7 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (algo) { smash_write_key(&w, smash_group_name((smash_group)g)); smash_write_text(&w, algo->name); }
     }
+    if (plan->pack_sparse) { smash_write_key(&w, "pack_sparse"); smash_write_bool(&w, 1); }
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (!algo) continue;
@@ -10817,6 +10952,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     made.model = model;
     made.arena = arena;
     r.last_wins = overlap && smash_value_is(overlap->value, "last");
+    made.pack_sparse = smash__setting(config, "pack_sparse")->value->number != 0;
     r.names = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.names);
     r.types = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.types);
     r.selected = (unsigned char *)smash_arena_alloc(ctx, arena, model->module_count);
@@ -11069,8 +11205,8 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 
 /* ---- running a plan ---- */
 
-/* Tensors of the file to write that come from one parameter: at most these four. */
-enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 4 };
+/* Tensors of the file to write that come from one parameter: at most numbers, scale, zero point, shape, bitmask. */
+enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 5 };
 
 typedef struct smash__run {
     smash_plan           *plan;
@@ -11079,6 +11215,7 @@ typedef struct smash__run {
     smash_layout          layout, mask_layout;
     uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
     uint32_t             *mask_index;
+    size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
     uint64_t              done, total;
 } smash__run;
 
@@ -11088,22 +11225,52 @@ SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index
     return row && !row->skip ? row : NULL;
 }
 
-/* What a parameter becomes in the file: the tensors, without data. */
-SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
+/* Bytes that names, shapes and offsets of two more tensors take in the header, about */
+enum { SMASH__SPARSE_COST = 256 };
+
+/* 1 if a pruned tensor of so many numbers is smaller without its zeros. */
+SMASH__FN int smash__is_packed_sparse(const smash__run *run, size_t param, smash_dtype dtype, size_t n)
 {
+    const uint64_t unit = smash_dtype_bits(dtype) / 8;
+    if (!run->nonzero || !unit || !smash__row_of(run->plan, run->plan->prune, param)) return 0;
+    return run->nonzero[param] * unit + n / 8 + 1 + run->plan->model->params[param].tensor.ndim * 8 + SMASH__SPARSE_COST < n * unit;
+}
+
+/* What a parameter becomes in the file: the tensors, without data. */
+SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
+{
+    const smash_plan *plan = run->plan;
     const smash_param *p = &plan->model->params[param];
     const smash_row *row = smash__row_of(plan, plan->quantize, param);
     smash_dtype dtype;
     smash_grid grid;
-    size_t bytes, ndim = p->tensor.ndim;
+    smash_tensor sparse;
+    size_t bytes, ndim = p->tensor.ndim, numbers;
     uint32_t n = 1, bits;
+    smash__fill(&sparse, 0, sizeof sparse);
     out[SMASH__OUT_MAIN] = smash_tensor_view(p->tensor.dtype, NULL, 0, p->tensor.ndim, p->tensor.shape);
     out[SMASH__OUT_MAIN].name = p->name;
     *count = 1;
-    if (!row) return SMASH_OK;
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &p->tensor, &grid));
-    dtype = smash_quant_dtype(&row->quant);
+    SMASH__TRY(smash_tensor_count(&p->tensor, &numbers));
+    dtype = row ? smash_quant_dtype(&row->quant) : p->tensor.dtype;
     out[SMASH__OUT_MAIN].dtype = dtype;
+    if (smash__is_packed_sparse(run, param, dtype, numbers)) {
+        const size_t bytes_of_bits = numbers / 8 + (numbers % 8 != 0);
+        out[SMASH__OUT_MAIN] = smash_tensor_view(dtype, NULL, 0, 1, &run->nonzero[param]);
+        out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_compressed", "");
+        sparse = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes_of_bits);
+        sparse.name = smash__join(ctx, plan->arena, p->name, "_bitmask", "");
+        if (!out[SMASH__OUT_MAIN].name || !sparse.name) return SMASH_ERR_NOMEM;
+    }
+    if (!row && !sparse.name) return SMASH_OK;
+    if (!row) {
+        out[n++] = sparse;
+        out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
+        out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
+        *count = n;
+        return out[n - 1].name ? SMASH_OK : SMASH_ERR_NOMEM;
+    }
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &p->tensor, &grid));
     if (smash_dtype_bits(dtype) < 8) {
         SMASH__TRY(smash_tensor_bytes(&out[SMASH__OUT_MAIN], &bytes));
         out[SMASH__OUT_MAIN] = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes);
@@ -11117,10 +11284,11 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash_plan *plan, size_
         out[n] = smash_tensor_view(smash__grid_dtype(bits < 8 ? 8 : bits, row->quant.is_unsigned), NULL, 0, grid.ndim, grid.count);
         out[n++].name = smash__join(ctx, plan->arena, p->name, "_zero_point", "");
     }
-    if (smash_dtype_bits(dtype) < 8) {
+    if (smash_dtype_bits(dtype) < 8 || sparse.name) {
         out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
         out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
     }
+    if (sparse.name) out[n++] = sparse;
     *count = n;
     while (--n) if (!out[n].name) return SMASH_ERR_NOMEM;
     return SMASH_OK;
@@ -11140,6 +11308,23 @@ SMASH__FN size_t smash__count_zeros(const smash_tensor *t, size_t n)
     return zeros;
 }
 
+/* The numbers and the bitmask of a tensor without zeros, in scratch, into their places among those laid out. */
+SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_tensor *outs, uint32_t n)
+{
+    smash_tensor *bits = NULL;
+    size_t bytes;
+    uint32_t i;
+    for (i = 1; i < n; i++) if (smash__ends_with(outs[i].name, "_bitmask")) bits = &outs[i];
+    SMASH__TRY(smash_tensor_bytes(&outs[0], &bytes));
+    outs[0].data = smash__scratch(ctx, bytes, 1);
+    outs[0].bytes = bytes;
+    SMASH__TRY(smash_tensor_bytes(bits, &bytes));
+    bits->data = smash__scratch(ctx, bytes, 1);
+    bits->bytes = bytes;
+    if (!outs[0].data || !bits->data) return SMASH_ERR_NOMEM;
+    return smash_sparse_pack(ctx, t, bits, &outs[0]);
+}
+
 /* Write what the tensor has become. */
 SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
 {
@@ -11152,9 +11337,10 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     SMASH__TRY(smash_tensor_count(&p->tensor, &count));
     run->result.parameters += count;
     run->result.nonzero += count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
-    if (out && !quant) SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index, &work->tensor));
-    if (out && quant) {
-        SMASH__TRY(smash__outputs(ctx, run->plan, param, outs, &n));
+    if (out) SMASH__TRY(smash__outputs(ctx, run, param, outs, &n));
+    if (out && smash__is_packed_sparse(run, param, quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
+    else if (out) outs[SMASH__OUT_MAIN].data = quant ? work->quantized.data : work->tensor.data;
+    if (out) {
         for (i = 0; i < n; i++) {
             int64_t shape[SMASH_MAX_DIMS];
             uint32_t d;
@@ -11162,8 +11348,8 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
             smash_tensor t = outs[i];
             SMASH__TRY(smash_tensor_bytes(&t, &bytes));
             t.bytes = bytes;
-            if (i == SMASH__OUT_MAIN) t.data = work->quantized.data;
-            else if (i == SMASH__OUT_SCALE) t.data = work->scale.data;
+            if (i == SMASH__OUT_MAIN || t.data) { }                      /* numbers, bitmask: there already */
+            else if (quant && i == SMASH__OUT_SCALE) t.data = work->scale.data;
             else if (t.dtype == SMASH_I64) {
                 for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)p->tensor.shape[d];
                 t.data = shape;
@@ -11200,6 +11386,8 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
+    if (!err && !emit && run->nonzero && prune && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
+        err = smash_sparse_count(ctx, quantize ? &work.quantized : &work.tensor, &run->nonzero[param]);
     smash__scratch_rewind(ctx, mark);
     if (!err && emit) {
         size_t bytes;
@@ -11210,18 +11398,24 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     return err;
 }
 
-/* An affine grid may turn out to have no zero point but 0, and then none is stored: the one size that depends on the
- * numbers. These tensors, and the masks they depend on, go through once before the layout is made. */
+/* Two sizes depend on the numbers: an affine grid may turn out to have no zero point but 0, and then none is stored; and a sparse
+ * tensor is as large as what is left of it. These tensors, and the masks they depend on, go through once before the layout is made. */
 SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
 {
     smash_plan *plan = run->plan;
     size_t n = plan->model->param_count, i;
     unsigned char *needed = (unsigned char *)smash_arena_alloc(ctx, plan->arena, n + 1);
     if (!needed) return SMASH_ERR_NOMEM;
+    if (plan->pack_sparse) {
+        run->nonzero = (size_t *)smash_arena_array(ctx, plan->arena, n, sizeof *run->nonzero);
+        if (!run->nonzero) return SMASH_ERR_NOMEM;
+        for (i = 0; i < n; i++) run->nonzero[i] = 0;
+    }
     for (i = 0; i < n; i++) {
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
+        if (plan->pack_sparse && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
         const uint32_t param = plan->order[i - 1];
@@ -11274,7 +11468,7 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     if (!tensors || !masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
     for (i = 0; i < n; i++) {
         run->first[i] = count;
-        SMASH__TRY(smash__outputs(ctx, plan, i, tensors + count, &made));
+        SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
         count += made;
         if (!smash__row_of(plan, plan->prune, i)) continue;
         run->mask_index[i] = mask_count;
@@ -11561,23 +11755,24 @@ SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
  * number's have before compression. */
 SMASH__FN smash_err smash__is_part(smash_ctx *ctx, const smash_model *model, const smash_param *p, int *part, size_t *bytes)
 {
-    static const char *const suffixes[4] = { "_packed", "_scale", "_zero_point", "_shape" };
+    static const char *const suffixes[6] = { "_packed", "_compressed", "_scale", "_zero_point", "_shape", "_bitmask" };
     int i, k;
     *part = 0;
     *bytes = smash__length(p->name);
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 6; i++) {
         const size_t n = smash__length(suffixes[i]);
         char *base;
         if (*bytes <= n || !smash__equal(p->name + *bytes - n, suffixes[i])) continue;
-        if (i == 0 && p->meant != SMASH_DTYPE_NONE) { *bytes -= n; return SMASH_OK; }
+        if (i == 0 && p->meant == SMASH_DTYPE_NONE) continue;
         base = smash__text_copy(ctx, &ctx->scratch, p->name, *bytes - n);
         if (!base) return SMASH_ERR_NOMEM;
-        for (k = 0; k < 2 && i > 0; k++) {
-            const char *name = k ? smash__join(ctx, &ctx->scratch, base, "_packed", "") : base;
+        for (k = 0; k < 4 && i != 0; k++) {                              /* X, X_packed, X_compressed, X_bitmask: what it may be a part of */
+            const char *name = smash__join(ctx, &ctx->scratch, base, k == 1 ? "_packed" : k == 2 ? "_compressed" : k == 3 ? "_bitmask" : "", "");
             const ptrdiff_t found = name ? smash_model_find_param(model, name) : -1;
             if (!name) return SMASH_ERR_NOMEM;
-            if (found >= 0 && model->params[found].meant != SMASH_DTYPE_NONE) *part = 1;
+            if (found >= 0 && (model->params[found].meant != SMASH_DTYPE_NONE || (k == 2 && i > 2) || (k == 3 && i == 1))) *part = 1;
         }
+        if (i == 0 || (i == 1 && *part)) { *part = 0; *bytes -= n; return SMASH_OK; }
     }
     return SMASH_OK;
 }
@@ -11600,7 +11795,7 @@ SMASH__FN smash_err smash__count_model(smash_ctx *ctx, smash_arena *arena, const
             result->nonzero += err ? 0 : n;
         } else if (!err && !part) {
             name = smash__text_copy(ctx, &ctx->scratch, p->name, bytes);
-            err = !name ? SMASH_ERR_NOMEM : p->meant == SMASH_DTYPE_NONE ? smash_model_load(ctx, model, i, &ctx->scratch, &t) : smash_model_restore(ctx, model, name, arena, &t, NULL);
+            err = !name ? SMASH_ERR_NOMEM : p->meant == SMASH_DTYPE_NONE && !p->name[bytes] ? smash_model_load(ctx, model, i, &ctx->scratch, &t) : smash_model_restore(ctx, model, name, arena, &t, NULL);
             if (!err) err = smash_tensor_count(&t, &n);
             if (!err) {
                 result->parameters += n;
@@ -11864,6 +12059,37 @@ SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, c
     return smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
 }
 
+/* X_compressed, X_bitmask and X_shape as a tensor in arena. */
+SMASH__FN smash_err smash__load_sparse(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out)
+{
+    smash_tensor values, bits, shape, t;
+    size_t bytes, i;
+    smash_err err;
+    SMASH__TRY(smash__load_part(ctx, model, name, "_compressed", &values, NULL));
+    err = smash__load_part(ctx, model, name, "_bitmask", &bits, NULL);
+    if (!err) err = smash__load_part(ctx, model, name, "_shape", &shape, NULL);
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || bits.dtype != SMASH_U8 || bits.ndim != 1 || values.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_compressed\" needs to be a row, with U8 \"%s_bitmask\" and I64 \"%s_shape\" beside it", name, name, name);
+    t = values;
+    t.name = name;
+    t.flags = 0;
+    t.ndim = (uint32_t)shape.shape[0];
+    for (i = 0; i < t.ndim; i++) {
+        const int64_t dim = ((const int64_t *)shape.data)[i];
+        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
+        t.shape[i] = (size_t)dim;
+    }
+    if (smash_tensor_count(&t, &i) || i / 8 + (i % 8 != 0) != bits.shape[0] || smash_tensor_bytes(&t, &bytes))
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_bitmask\" do not fit the numbers of \"%s_shape\"", bits.shape[0], name, name);
+    t.data = smash_arena_alloc(ctx, arena, bytes);                       /* at most 64 times the bitmask, so no file makes it large */
+    t.bytes = bytes;
+    if (!t.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_sparse_unpack(ctx, &bits, &values, &t));
+    *out = t;
+    return SMASH_OK;
+}
+
 /* X_packed and X_shape as a tensor of 4- or 2-bit integers. The metadata says which; files without it are told by their
  * sizes, and by a U8 zero point. */
 SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model, const char *name, const smash_tensor *zero, smash_tensor *out)
@@ -11933,7 +12159,12 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, con
     if (param >= 0 && !(SMASH__INTS >> model->params[param].tensor.dtype & 1)) err = SMASH_ERR_NOTFOUND;          /* floats have no scale */
     else err = smash__load_part(ctx, model, name, "_scale", &scale, NULL);
     if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err && param < 0) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", name);
+    if (err && param < 0) {                                              /* floats without their zeros */
+        err = smash__load_sparse(ctx, model, name, arena, out);
+        if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", name);
+        if (!err) *stored = out->dtype;
+        return err;
+    }
     if (err) {
         SMASH__TRY(smash_model_load(ctx, model, (size_t)param, arena, out));
         *stored = out->dtype;
@@ -11942,6 +12173,7 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, con
     has_zero = smash__load_part(ctx, model, name, "_zero_point", &zero, NULL);
     if (has_zero && has_zero != SMASH_ERR_NOTFOUND) return has_zero;
     err = param >= 0 ? smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &q) : smash__load_packed(ctx, model, name, has_zero ? NULL : &zero, &q);
+    if (err == SMASH_ERR_NOTFOUND) err = smash__load_sparse(ctx, model, name, &ctx->scratch, &q);
     if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);
     if (err) return err;
     f = smash_tensor_view(SMASH_F32, NULL, 0, q.ndim, q.shape);
@@ -12411,6 +12643,24 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
 
 #if !SMASH_NO_MASK && !SMASH_NO_QUANT
 /* What SMASH_NO_DOUBLE leaves: rounding, half floats, tensors there and back, masks of random blocks applied, spread and aligned */
+/* A tensor without its zeros, and with them again */
+SMASH__FN smash_err smash__test_sparse(smash__test *t, const smash_tensor *w, unsigned char *bits, void *back)
+{
+    smash_tensor mask, values;
+    size_t n, left, bytes;
+    SMASH__TRY(smash_tensor_count(w, &n));
+    SMASH__TRY(smash_sparse_count(&t->ctx, w, &left));
+    bytes = n / 8 + (n % 8 != 0);
+    mask = smash_tensor_view(SMASH_U8, bits, bytes, 1, &bytes);
+    values = smash_tensor_view(w->dtype, back, left * (smash_dtype_bits(w->dtype) / 8), 1, &left);
+    SMASH__TRY(smash_sparse_pack(&t->ctx, w, &mask, &values));
+    smash__note_tensor(t, &mask);
+    smash__note_tensor(t, &values);
+    SMASH__TRY(smash_sparse_unpack(&t->ctx, &mask, &values, w));
+    smash__note_tensor(t, w);
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_float(smash__test *t)
 {
     static const smash_dtype dtypes[3] = { SMASH_F32, SMASH_F16, SMASH_BF16 };
@@ -12446,6 +12696,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             smash__note_tensor(t, &full);
             SMASH__TRY(smash_mask_apply(&t->ctx, &desc.grain, &mask, &w));
             smash__note_tensor(t, &w);
+            SMASH__TRY(smash__test_sparse(t, &w, bits, back));
         }
     }
     return SMASH_OK;
@@ -12617,6 +12868,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_smash(smash__test *t, smash_aren
     smash_writer w = SMASH_ZERO;
     if (!result || !loaded) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_config_set_text(&t->ctx, config, "l1_norm_exclude=[\"x*\"]"));
+    SMASH__TRY(smash_config_set_bool(&t->ctx, config, "pack_sparse", 1));
     w.put = smash__put_digest;
     w.user = t;
     smash__write_dictionary(config, &w, 0);

@@ -19,7 +19,20 @@ CONFIGS = {
     "int12": ["--quantizer", "ptq", "--set", "ptq_quant_dtype=int12"],
     "level 60 %, int8": ["--pruner", "level", "--set", "level_sparse_ratio=0.6", "--quantizer", "ptq"],
     "l1_norm 50 %": ["--pruner", "l1_norm", "--set", "l1_norm_sparse_ratio=0.5"],
+    "level 90 %, int8, packed": ["--pruner", "level", "--set", "level_sparse_ratio=0.9", "--quantizer", "ptq", "--set", "pack_sparse=true"],
+    "l1_norm 75 %, packed": ["--pruner", "l1_norm", "--set", "l1_norm_sparse_ratio=0.75", "--set", "pack_sparse=true"],
 }
+
+
+def unpack(tensors):
+    """Put the zeros back where X_bitmask says so."""
+    for name in [n[: -len("_compressed")] for n in tensors if n.endswith("_compressed")]:
+        values, shape = tensors[name + "_compressed"], tensors[name + "_shape"]
+        bits = np.unpackbits(tensors[name + "_bitmask"], bitorder="little")
+        assert not bits[int(np.prod(shape)):].any()
+        full = np.zeros(int(np.prod(shape)), values.dtype)
+        full[np.nonzero(bits)[0]] = values
+        tensors[name] = full.reshape(shape)
 
 
 def decode(tensors, name, dtype):
@@ -54,6 +67,7 @@ def main():
     for label, flags in CONFIGS.items():
         subprocess.run([smash, "compress", model, "-o", out, "--masks", masks, "--quiet"] + flags, check=True)
         tensors, metadata = load(out)
+        unpack(tensors)
         keep, _ = load(masks)
         dtypes = json.loads(metadata["smash.quant_dtypes"])
         worst, quantized = 0.0, 0

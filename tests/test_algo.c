@@ -452,6 +452,131 @@ static void test_restore_lies(void)
     }
 }
 
+/* pack_sparse: the same numbers in fewer bytes, whatever they are stored as, and through smash(), save and load, too. */
+static void test_pack_sparse(void)
+{
+    static const struct { const char *text, *tensor, *stored, *dtype; } rows[] = {
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.9", "fc.weight", "fc.weight_compressed", "F32" },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.75", "conv.weight", "conv.weight_compressed", "F32" },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"tok_emb\", \"half\", \"wide\"], \"sparse_ratio\": 0.99}]", "wide.weight", "wide.weight_compressed", "F64" },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.95, \"quantizer\": \"ptq\"", "fc.weight", "fc.weight_compressed", "I8" },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 1.0, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int16\"", "fc.weight", "fc.weight_compressed", "I16" },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.9, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"", "fc.weight", "fc.weight_packed", "U8" },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.9, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint16\", \"ptq_quant_scheme\": \"affine\"", "fc.weight", "fc.weight", "U16" },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.1", "fc.weight", "fc.weight", "F32" } };
+    static test_buffer plain, packed, saved;
+    size_t i, k, bytes;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char text[512];
+        smash_model a, b, source_model;
+        smash_io io_a, io_b, io, to = SMASH_ZERO;
+        smash_result result;
+        static smash_result whole, back;
+        static smash_config loaded;
+        ptrdiff_t p;
+        start();
+        snprintf(text, sizeof text, "%s}", rows[i].text);
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        plain = out;
+        smash_config_init(&config, smash_builtins(), &arena, &diags);
+        snprintf(text, sizeof text, "%s, \"pack_sparse\": true}", rows[i].text);
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        packed = out;
+        CHECK(result.bytes == packed.used, "%s: %lu bytes, %lu said", text, (unsigned long)packed.used, (unsigned long)result.bytes);
+        io_a = smash_io_memory(plain.data, plain.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_a, &arena, NULL, &a), SMASH_OK, "plain");
+        io_b = smash_io_memory(packed.data, packed.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_b, &arena, NULL, &b), SMASH_OK, "packed");
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &source_model), SMASH_OK, "source");
+        p = smash_model_find_param(&b, rows[i].stored);
+        CHECK(p >= 0 && strcmp(smash_dtype_name(b.params[p].tensor.dtype), rows[i].dtype) == 0, "%s: no %s of %s", text, rows[i].stored, rows[i].dtype);
+        for (k = 0; k < source_model.param_count; k++) {
+            smash_tensor x = SMASH_ZERO, y = SMASH_ZERO;
+            const char *name = source_model.params[k].name;
+            CHECK_ERR(&ctx, smash_model_restore(&ctx, &a, name, &arena, &x, NULL), SMASH_OK, "%s: %s", text, name);
+            CHECK_ERR(&ctx, smash_model_restore(&ctx, &b, name, &arena, &y, NULL), SMASH_OK, "%s: %s", text, name);
+            smash_tensor_bytes(&x, &bytes);
+            CHECK(x.dtype == y.dtype && x.ndim == y.ndim && !memcmp(x.shape, y.shape, x.ndim * sizeof *x.shape) && (!bytes || !memcmp(x.data, y.data, bytes)), "%s: %s is another", text, name);
+        }
+        if (strstr(rows[i].stored, "_compressed")) CHECK(b.params[p].tensor.shape[0] < 400, "%s: not smaller", text);
+        CHECK_ERR(&ctx, smash(&ctx, &source_model, &config, NULL, &whole), SMASH_OK, "%s: %s", text, said());
+        saved.used = 0;
+        to.write = test_buffer_write;
+        to.user = &saved;
+        CHECK_ERR(&ctx, smash_save(&ctx, &whole, &to), SMASH_OK, "%s", text);
+        CHECK(saved.used == packed.used && !memcmp(saved.data, packed.data, saved.used), "%s: smash() writes another file", text);
+        CHECK(whole.parameters == result.parameters && whole.nonzero == result.nonzero, "%s: counts", text);
+        io = smash_io_memory(packed.data, packed.used);
+        smash_config_init(&loaded, smash_builtins(), &arena, &diags);
+        CHECK_ERR(&ctx, smash_load(&ctx, &io, NULL, &loaded, &back), SMASH_OK, "%s: %s", text, said());
+        CHECK(smash_config_equal(&config, &loaded), "%s: another config", text);
+    }
+    /* names that are taken */
+    {
+        static const float numbers[2] = { 1, 2 };
+        static const size_t shape[1] = { 2 };
+        static const char *const names[] = { "w_compressed", "w_bitmask", "w_shape" };
+        for (i = 0; i < COUNT_OF(names); i++) {
+            smash_tensor t = smash_tensor_view(SMASH_F32, numbers, sizeof numbers, 1, shape);
+            smash_model model;
+            static const char text[] = "{\"pruner\": \"level\", \"level_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}], \"module_types\": {\"m\": \"Linear\"}, \"pack_sparse\": true}";
+            char name[32];
+            start();
+            t.flags = SMASH_TENSOR_CONST;
+            smash_model_init(&model, &arena);
+            CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "m.weight", &t, 0), SMASH_OK, "add");
+            snprintf(name, sizeof name, "m.weight%s", names[i] + 1);
+            CHECK_ERR(&ctx, smash_model_add(&ctx, &model, name, &t, 0), SMASH_OK, "add");
+            CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "finish");
+            CHECK_ERR(&ctx, smash_config_load(&ctx, &config, text, strlen(text), "c.json", NULL), SMASH_OK, "%s", said());
+            CHECK_ERR(&ctx, smash_config_resolve(&ctx, &config, &model, &plan), SMASH_ERR_CONFIG, "%s", name);
+            CHECK(strstr(said(), "_bitmask"), "%s: %s", name, said());
+        }
+    }
+}
+
+/* Files that lie about their zeros: an error each, nothing read. */
+static void test_sparse_lies(void)
+{
+    enum { GOOD, SCALED, NO_BITS, NO_SHAPE, BITS_I8, BITS_2D, SHAPE_F64, NEGATIVE, WIDE, WRONG_COUNT, FEW_VALUES, MANY_VALUES, BITS_BEHIND, VALUES_2D, LIES };
+    static const smash_err want[LIES] = { SMASH_OK, SMASH_OK, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT,
+                                          SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT };
+    int lie, i;
+    for (lie = 0; lie < LIES; lie++) {
+        static const size_t one[1] = { 1 }, two[1] = { 2 }, three[1] = { 3 }, four[1] = { 4 }, ones[2] = { 1, 1 }, one_two[2] = { 1, 2 }, one_three[2] = { 1, 3 };
+        float values[4] = { 1.5f, -2, 3, 4 };
+        int8_t ints[3] = { 3, -4, 6 };
+        uint8_t bits[2] = { 0x05, 0x02 };            /* numbers 0, 2 and 9 of 10 */
+        int64_t dims[2] = { 2, 5 };
+        float scale = 0.5f;
+        static const float expected[10] = { 1.5f, 0, -2, 0, 0, 0, 0, 0, 0, 3 };
+        size_t bad = 0;
+        smash_model model;
+        smash_tensor t, back = SMASH_ZERO;
+        start();
+        smash_model_init(&model, &arena);
+        if (lie == NEGATIVE) dims[1] = -5;
+        if (lie == WIDE) dims[1] = INT64_MAX;
+        if (lie == WRONG_COUNT) dims[1] = 9;
+        if (lie == BITS_BEHIND) bits[1] = 0x42;
+        t = lie == SCALED ? smash_tensor_view(SMASH_I8, ints, sizeof ints, 1, three)
+          : smash_tensor_view(SMASH_F32, values, sizeof values, lie == VALUES_2D ? 2u : 1u, lie == VALUES_2D ? one_three : lie == FEW_VALUES ? two : lie == MANY_VALUES ? four : three);
+        CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_compressed", &t, 0), SMASH_OK, "lie %d", lie);
+        t = smash_tensor_view(lie == BITS_I8 ? SMASH_I8 : SMASH_U8, bits, sizeof bits, lie == BITS_2D ? 2u : 1u, lie == BITS_2D ? one_two : two);
+        if (lie != NO_BITS) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_bitmask", &t, 0), SMASH_OK, "lie %d", lie);
+        t = smash_tensor_view(lie == SHAPE_F64 ? SMASH_F64 : SMASH_I64, dims, sizeof dims, 1, two);
+        if (lie != NO_SHAPE) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_shape", &t, 0), SMASH_OK, "lie %d", lie);
+        t = smash_tensor_view(SMASH_F32, &scale, sizeof scale, 2, ones);
+        if (lie == SCALED) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_scale", &t, 0), SMASH_OK, "lie %d", lie);
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "lie %d", lie);
+        CHECK_ERR(&ctx, smash_model_restore(&ctx, &model, "w", &arena, &back, NULL), want[lie], "lie %d", lie);
+        CHECK((back.data != NULL) == (want[lie] == SMASH_OK), "lie %d: output touched", lie);
+        for (i = 0; i < 10 && back.data; i++) bad += ((const float *)back.data)[i] != expected[i];
+        CHECK(bad == 0, "lie %d: %d numbers differ", lie, (int)bad);
+        (void)one;
+    }
+}
+
 static char lines[1024];
 
 static void line(void *user, const char *section, uint64_t digest)
@@ -492,6 +617,8 @@ int main(void)
     test_report();
     test_second_pass();
     test_restore_lies();
+    test_pack_sparse();
+    test_sparse_lies();
     test_selftest();
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);

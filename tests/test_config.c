@@ -203,7 +203,8 @@ static void test_mistakes(void)
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_config_list\": []}", NULL, "list_and_shorthand", "ptq_config_list as well", 1, 41 },
         { "{\"on_overlap\": \"both\"}", NULL, "illegal_value", "first", 1, 16 },
         { "{\"module_types\": [1]}", NULL, "wrong_type", "module_types", 1, 18 },
-        { "{\"pack_sparse\": true}", NULL, "unsupported", "pack_sparse", 1, 17 }
+        { "{\"compression\": {}}", NULL, "unsupported", "compression", 1, 17 },
+        { "{\"pack_sparse\": \"yes\"}", NULL, "wrong_type", "true or false", 1, 17 }
     };
     size_t i;
     for (i = 0; i < COUNT_OF(rows); i++) {

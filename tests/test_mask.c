@@ -1241,6 +1241,69 @@ static void test_group_errors(void)
     }
 }
 
+/* Without zeros and back: every dtype, every count, -0 kept; and what is refused. */
+static void test_sparse(void)
+{
+    static const smash_dtype dtypes[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16, SMASH_I8, SMASH_U8, SMASH_I16, SMASH_U16, SMASH_I32, SMASH_U32, SMASH_I64, SMASH_U64, SMASH_BOOL };
+    static const size_t counts[] = { 0, 1, 2, 7, 8, 9, 15, 16, 17, 64, 1000, 4097 };
+    size_t d, c, i, nonzero;
+    int share;
+    for (d = 0; d < COUNT_OF(dtypes); d++) for (c = 0; c < COUNT_OF(counts); c++) for (share = 0; share < 4; share++) {
+        const size_t n = counts[c], bytes = (n + 7) / 8, unit = width(dtypes[d]);
+        smash_tensor t = make(dtypes[d], 1, &n), back = make(dtypes[d], 1, &n), bits = make(SMASH_U8, 1, &bytes), values;
+        smash_ctx ctx;
+        size_t left = 0, bad = 0;
+        test_ctx(&ctx);
+        memset(t.data, 0, n * unit);
+        for (i = 0; i < n; i++) {
+            if (share == 0 || (share == 1 && below(10)) || (share == 2 && below(2))) continue;
+            ((unsigned char *)t.data)[i * unit + below(unit)] = (unsigned char)(dtypes[d] == SMASH_BOOL ? 1 : below(2) ? 0x80 : 1 + below(255));      /* 0x80 alone: -0 of floats */
+            left++;
+        }
+        CHECK_ERR(&ctx, smash_sparse_count(&ctx, &t, &nonzero), SMASH_OK, "%s", smash_dtype_name(dtypes[d]));
+        CHECK(nonzero == left, "%s, %d numbers: %d are not zero, want %d", smash_dtype_name(dtypes[d]), (int)n, (int)nonzero, (int)left);
+        values = make(dtypes[d], 1, &left);
+        CHECK_ERR(&ctx, smash_sparse_pack(&ctx, &t, &bits, &values), SMASH_OK, "%s", smash_dtype_name(dtypes[d]));
+        for (i = left = 0; i < 8 * bytes; i++) {
+            size_t k;
+            int is = 0;
+            for (k = 0; i < n && k < unit; k++) is |= ((unsigned char *)t.data)[i * unit + k] != 0;
+            bad += (((unsigned char *)bits.data)[i / 8] >> i % 8 & 1) != is;
+            if (is) bad += memcmp((unsigned char *)values.data + left++ * unit, (unsigned char *)t.data + i * unit, unit) != 0;
+        }
+        CHECK(bad == 0, "%s, %d numbers: %d wrong", smash_dtype_name(dtypes[d]), (int)n, (int)bad);
+        memset(back.data, 0x5A, n * unit);
+        CHECK_ERR(&ctx, smash_sparse_unpack(&ctx, &bits, &values, &back), SMASH_OK, "%s", smash_dtype_name(dtypes[d]));
+        CHECK(memcmp(back.data, t.data, n * unit) == 0, "%s, %d numbers do not come back", smash_dtype_name(dtypes[d]), (int)n);
+        if (n % 8) {
+            memset(back.data, 0x5A, n * unit);
+            ((unsigned char *)bits.data)[bytes - 1] = (unsigned char)(((unsigned char *)bits.data)[bytes - 1] | 0x80);
+            CHECK_ERR(&ctx, smash_sparse_unpack(&ctx, &bits, &values, &back), SMASH_ERR_FORMAT, "a bit behind the end");
+            CHECK(!n || ((unsigned char *)back.data)[0] == 0x5A, "touched");
+        }
+        if (left) {
+            values.shape[0]--;
+            CHECK_ERR(&ctx, smash_sparse_pack(&ctx, &t, &bits, &values), SMASH_ERR_SHAPE, "one too few");
+        }
+        bits.shape[0]++;
+        bits.bytes++;
+        CHECK_ERR(&ctx, smash_sparse_pack(&ctx, &t, &bits, &values), SMASH_ERR_SHAPE, "one byte too many");
+        free(t.data); free(back.data); free(bits.data); free(values.data);
+        smash_arena_release(&ctx.scratch);
+    }
+    {
+        static unsigned char room[64];
+        const size_t n = 8, one = 1;
+        smash_tensor t = smash_tensor_view(SMASH_I4, room, 4, 1, &n), bits = smash_tensor_view(SMASH_U8, room + 8, 1, 1, &one), values = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
+        CHECK(smash_sparse_count(NULL, &t, &nonzero) == SMASH_ERR_DTYPE && smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE, "packed numbers");
+        t = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
+        CHECK(smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_ARG, "values over the tensor");
+        values = smash_tensor_view(SMASH_I16, room + 32, 16, 1, &n);
+        CHECK(smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE, "values of another dtype");
+        CHECK(smash_sparse_count(NULL, &t, NULL) == SMASH_ERR_ARG && smash_sparse_count(NULL, NULL, &nonzero) == SMASH_ERR_ARG, "nothing there");
+    }
+}
+
 int main(void)
 {
     test_recorded();
@@ -1263,5 +1326,6 @@ int main(void)
     test_global();
     test_shared();
     test_group_errors();
+    test_sparse();
     return test_done();
 }

@@ -561,7 +561,7 @@ static void test_golden_values(void)
 static void test_get(void)
 {
     static const struct { const char *set, *key, *want; } rows[] = {    /* want NULL: NOTFOUND */
-        { "", "quantizer", "null" }, { "", "recoverer", "null" }, { "", "distiller", "null" }, { "", "batch_size", "1" }, { "", "device", "\"cpu\"" }, { "", "on_overlap", "\"first\"" },
+        { "", "quantizer", "null" }, { "", "recoverer", "null" }, { "", "distiller", "null" }, { "", "batch_size", "1" }, { "", "device", "\"cpu\"" }, { "", "on_overlap", "\"first\"" }, { "", "pack_sparse", "false" }, { "pack_sparse=1", "pack_sparse", "true" }, { "pack_sparse=true; pack_sparse=null", "pack_sparse", "false" },
         { "", "hqq_weight_bits", NULL }, { "", "kernel", NULL }, { "", "", NULL }, { "", "hqq", NULL }, { "", "format_version", NULL },
         { "quantizer=hqq", "quantizer", "\"hqq\"" }, { "quantizer=hqq", "hqq_weight_bits", "8" }, { "quantizer=hqq", "hqq_backend", "\"torchao_int4\"" },
         { "quantizer=hqq", "hqq_diffusers_weight_bits", NULL }, { "quantizer=hqq", "hqq_weight", NULL }, { "quantizer=hqq", "weight_bits", NULL },
@@ -747,7 +747,7 @@ static void test_defaults(void)
 /* Keys in settings: groups by name, hyperparameters by full name whatever their algorithm, the rest. */
 static void test_order(void)
 {
-    static const char *const rest[] = { "batch_size", "device", "module_types", "on_overlap" }, *const groups[] = { "batcher", "cacher", "compiler", "distiller", "pruner", "quantizer", "recoverer" };
+    static const char *const rest[] = { "batch_size", "device", "module_types", "on_overlap", "pack_sparse" }, *const groups[] = { "batcher", "cacher", "compiler", "distiller", "pruner", "quantizer", "recoverer" };
     static const struct { const char *set; const char *hypers[13]; } rows[] = {
         { "", { NULL } },
         { "quantizer=half", { NULL } },
@@ -890,10 +890,10 @@ static void test_equal(void)
 }
 
 static const char empty_file[] = "{\n    \"format_version\": 1,\n    \"smash_version\": \"" SMASH_VERSION_TEXT "\",\n    \"batcher\": null,\n    \"cacher\": null,\n    \"compiler\": null,\n    \"distiller\": null,\n"
-    "    \"pruner\": null,\n    \"quantizer\": null,\n    \"recoverer\": null,\n    \"batch_size\": 1,\n    \"device\": \"cpu\",\n    \"module_types\": null,\n    \"on_overlap\": \"first\"\n}";
+    "    \"pruner\": null,\n    \"quantizer\": null,\n    \"recoverer\": null,\n    \"batch_size\": 1,\n    \"device\": \"cpu\",\n    \"module_types\": null,\n    \"on_overlap\": \"first\",\n    \"pack_sparse\": false\n}";
 static const char ifw_file[] = "{\n    \"format_version\": 1,\n    \"smash_version\": \"" SMASH_VERSION_TEXT "\",\n    \"batcher\": \"ifw\",\n    \"cacher\": null,\n    \"compiler\": null,\n    \"distiller\": null,\n"
     "    \"pruner\": null,\n    \"quantizer\": \"half\",\n    \"recoverer\": null,\n    \"ifw_chunk_length\": 30,\n    \"ifw_group_size\": 4,\n    \"ifw_weight_bits\": 16,\n    \"batch_size\": 8,\n    \"device\": \"cuda\",\n"
-    "    \"module_types\": {\n        \"embed\": \"Embedding\"\n    },\n    \"on_overlap\": \"first\"\n}";
+    "    \"module_types\": {\n        \"embed\": \"Embedding\"\n    },\n    \"on_overlap\": \"first\",\n    \"pack_sparse\": false\n}";
 
 /* Save, load, save: the same bytes, for every valid selection of up to two algorithms and some of three. */
 static void test_save(void)
@@ -1531,7 +1531,7 @@ static void test_limit(void)
     }
     many.keys = fits.keys = keys;
     many.key_count = COUNT_OF(keys);
-    fits.key_count = SMASH_CONFIG_MAX - 11;                                  /* seven groups, four keys behind */
+    fits.key_count = SMASH_CONFIG_MAX - 12;                                  /* seven groups, five keys behind */
     smash_registry_init(&registry, room, 2);
     CHECK_ERR(&ctx, smash_register(&ctx, &registry, &many), SMASH_OK, "many");
     CHECK_ERR(&ctx, smash_register(&ctx, &registry, &fits), SMASH_OK, "fits");
