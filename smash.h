@@ -50,7 +50,7 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 38,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 39,000 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
@@ -582,6 +582,22 @@ SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, sma
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); members untouched
  *   from     NNI v3 dependency_group_id, internal_metric_block; there shapes must be equal, and min and max are ignored */
 SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_member *members, size_t count, uint32_t dtype_bits);
+
+/* How much of a goal is asked for at a time: the share of it, from 0 to 1, to multiply ratio, threshold, min and max with.
+ *   linear    t / total
+ *   agp       1 - (1 - t / total)^3                       Zhu, Gupta 2017, arXiv:1710.01878
+ *   movement  0 up to warmup, 1 from cooldown on, between them as agp     Sanh et al. 2020, arXiv:2005.07683
+ * and ratios themselves, not shares:
+ *   agp_epoch  from initial to final between two epochs, every `frequency` epochs, by agp; final is there one epoch before the end
+ *   lottery    1 - (1 - goal)^(round / rounds)            Frankle, Carbin 2019, arXiv:1803.03635
+ *   total, rounds, frequency  0 counts as done: 1, goal, final     goal, initial, final  0..1, not checked
+ *   needs nothing; exact everywhere, lottery within 4 ulp; fails never
+ *   from  NNI v3 scheduled pruner and movement pruner, NNI 2.0 agp and lottery ticket */
+SMASH_API double smash_schedule_linear(uint64_t t, uint64_t total);
+SMASH_API double smash_schedule_agp(uint64_t t, uint64_t total);
+SMASH_API double smash_schedule_movement(uint64_t step, uint64_t warmup, uint64_t cooldown);
+SMASH_API double smash_schedule_agp_epoch(double initial, double final, uint64_t epoch, uint64_t start, uint64_t end, uint64_t frequency);
+SMASH_API double smash_schedule_lottery(double goal, uint64_t round, uint64_t rounds);
 
 /* Scratch that smash_mask_make needs, to the byte if ctx->scratch starts at a multiple of 16 (up to 15 more if not);
  * enough for smash_mask_metric and _allocate, too.
@@ -4071,6 +4087,37 @@ SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *des
     SMASH__TRY(smash__mask_plan(ctx, w, &grid, fpgm, fpgm || grid.block_elements > 1, 1, &plan));
     *bytes = plan.bytes;
     return SMASH_OK;
+}
+
+/* ---- public: schedules ---- */
+
+SMASH__DEF double smash_schedule_linear(uint64_t t, uint64_t total) { return t >= total ? 1.0 : (double)t / (double)total; }
+
+/* 1 - x^3, without a product that a compiler could join with the difference */
+SMASH__FN double smash__cubic(double x) { return 1.0 - smash__product(smash__product(x, x), x); }
+
+SMASH__DEF double smash_schedule_agp(uint64_t t, uint64_t total) { return smash__cubic(1.0 - smash_schedule_linear(t, total)); }
+
+SMASH__DEF double smash_schedule_movement(uint64_t step, uint64_t warmup, uint64_t cooldown)
+{
+    if (step <= warmup) return 0.0;
+    return step >= cooldown ? 1.0 : smash_schedule_agp(step - warmup, cooldown - warmup);
+}
+
+SMASH__DEF double smash_schedule_agp_epoch(double initial, double final, uint64_t epoch, uint64_t start, uint64_t end, uint64_t frequency)
+{
+    uint64_t span;
+    if (end <= start || epoch >= end || initial >= final || !frequency) return final;
+    span = (end - start - 1) / frequency * frequency;
+    if (epoch <= start) return span ? initial : final;
+    epoch -= (epoch - start) % frequency;                                /* it stands still in between */
+    return initial + smash__product(final - initial, smash_schedule_agp(epoch - start, span));
+}
+
+SMASH__DEF double smash_schedule_lottery(double goal, uint64_t round, uint64_t rounds)
+{
+    if (round >= rounds) return goal;
+    return 1.0 - smash_exp(smash__product(smash_log(1.0 - goal), smash_schedule_linear(round, rounds)));
 }
 
 /* ---- public: several targets together ---- */
@@ -8355,7 +8402,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
-          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4]; -1 = whole axis", 0, 0, 0, SMASH__BOTH, 0 },
+          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mul", "mul", "how a mask is applied", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
     };
@@ -8897,13 +8944,31 @@ SMASH__FN int smash__block_list(const smash_value *v, smash_grain *grain)
     return 1;
 }
 
-/* [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value] */
+/* "2:4": of each 4 numbers in a row 2 stay. 0 if the text says nothing of the kind. */
+SMASH__FN int smash__n_of_m(const smash_value *v, uint32_t *n, uint32_t *m)
+{
+    uint32_t numbers[2] = { 0, 0 };
+    size_t i, k = 0, digits = 0;
+    if (v->type != SMASH_VALUE_STRING) return 0;
+    for (i = 0; i < v->count; i++) {
+        if (v->text[i] == ':' && k == 0 && digits) { k = 1; digits = 0; continue; }
+        if (v->text[i] < '0' || v->text[i] > '9' || ++digits > 4) return 0;
+        numbers[k] = numbers[k] * 10 + (uint32_t)(v->text[i] - '0');
+    }
+    *n = numbers[0];
+    *m = numbers[1];
+    return k == 1 && digits && *n >= 1 && *n < *m;
+}
+
+/* A word, "N:M", [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value] */
 SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
 {
     const smash_value *mode, *pad;
+    uint32_t n, m;
     smash_value word;
     int64_t value;
     smash__fill(grain, 0, sizeof *grain);
+    if (smash__n_of_m(v, &n, &m)) return 1;
     if (v->type == SMASH_VALUE_STRING) return smash__pick("default out_channel in_channel per_channel", v, &word);
     if (v->type != SMASH_VALUE_ARRAY || v->count == 0) return 0;
     if (v[1].type != SMASH_VALUE_ARRAY) return smash__block_list(v, grain);
@@ -9055,7 +9120,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         break;
     case SMASH_KEY_GRANULARITY:
         if (smash__granularity(v, &grain)) break;
-        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, or block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1]%s",
+        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], or for pruners \"2:4\"%s",
                    name, smash__value_text(v, text), key->legal, smash__did_you_mean_word(config, v, key->legal, near));
         return SMASH_OK;
     case SMASH_KEY_ALIGN:
@@ -10121,6 +10186,7 @@ SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, c
 SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish *wish, const char *target, const char *type, smash_grain *grain)
 {
     const smash_value *v = wish->granularity;
+    uint32_t n, m;
     int by_default = !v || smash_value_is(v, "default");
     if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
     if (by_default) {
@@ -10128,6 +10194,10 @@ SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish 
         if (entry->algo->group == SMASH_PRUNER && smash__equal(target, "bias") && !v) kind = SMASH_GRAIN_ELEMENT;
         *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(smash_type_out_axis(type)) : smash__grain(kind);
         return 1;
+    }
+    if (smash__n_of_m(v, &n, &m)) {
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", wish->doc, v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
+        return 0;
     }
     if (smash_value_is(v, "in_channel")) { *grain = smash_grain_axis(smash_type_in_axis(type)); return 1; }
     if (smash_value_is(v, "per_channel") && entry->algo->group == SMASH_PRUNER) {
@@ -10262,15 +10332,41 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     for (d = 0; dims && d < dims->count; d++) if (smash_value_i64(dims + 1 + d, &dim)) row->align_dims[d] = (int32_t)dim;     /* numbers: each spans one */
 }
 
+/* N:M sparsity of a target: single numbers, a part for each M of them, which must not run over the end of a row. */
+SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const smash__wish *wish, uint32_t n, uint32_t m)
+{
+    const smash_param *param = &r->model->params[row->param];
+    smash_mask_desc *mask = &row->mask;
+    size_t count = 0, row_numbers;
+    const double asked = wish->ratio ? wish->ratio->number : -1;
+    mask->grain = smash_grain_element();
+    mask->ratio = (double)(m - n) / (double)m;
+    if (smash__share(m, mask->ratio) != m - n) mask->ratio = ((double)(m - n) + 0.25) / (double)m;         /* the product is a little less than it should be */
+    (void)smash_tensor_count(&param->tensor, &count);
+    row_numbers = param->tensor.ndim > 1 && param->tensor.shape[0] ? count / param->tensor.shape[0] : count;
+    if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n)) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
+                   wish->granularity->text, m - n, m);
+        row->skip = 1;
+    } else if (row_numbers % m || count / m > UINT32_MAX) {
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
+        row->skip = 1;
+    } else mask->parts = (uint32_t)(count / m);
+}
+
 SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
+    uint32_t n = 0, m = 0;
     const smash_param *param = &r->model->params[row->param];
     smash_mask_desc *mask = &row->mask;
     smash_grid grid;
     smash_ctx probe;
     mask->metric = entry->algo->targets->metric;
-    if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &mask->grain)) { row->skip = 1; return; }
-    if (wish->ratio) mask->ratio = wish->ratio->number;
+    if (wish->granularity && smash__n_of_m(wish->granularity, &n, &m)) {
+        smash__resolve_n_of_m(r, row, wish, n, m);
+        if (row->skip) return;
+    } else if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &mask->grain)) { row->skip = 1; return; }
+    if (wish->ratio && !m) mask->ratio = wish->ratio->number;
     if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
     if (wish->low) mask->min_ratio = wish->low->number;
     if (wish->high) mask->max_ratio = wish->high->number;
@@ -10285,7 +10381,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         smash__say(r->config, SMASH_ERROR, "internal_metric_block", wish->doc, wish->parts, "%s", probe.message);
         row->skip = 1;
     }
-    else if (!wish->ratio && !wish->threshold) smash__resolve_source(r, entry, row, wish);
+    else if (!wish->ratio && !wish->threshold && !m) smash__resolve_source(r, entry, row, wish);
 }
 
 /* Does the model have a tensor of a name that this one's parts will get? */
@@ -12508,7 +12604,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
     return SMASH_OK;
 }
 
-/* Several targets together, and parts: ties, both zeros, negative scores, minima, maxima, weights. */
+/* Several targets together, and parts, and schedules: ties, both zeros, negative scores, minima, maxima, weights. */
 SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
 {
     enum { MEMBERS = 3, MOST = 40, WAYS = 12 };
@@ -12536,6 +12632,10 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
         if (way % 2) SMASH__TRY(smash_mask_allocate_shared(&t->ctx, &desc, members, MEMBERS, 32));
         else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
+        smash__note(t, smash__bits64(smash_schedule_agp(way, 11)));
+        smash__note(t, smash__bits64(smash_schedule_agp_epoch(0.1, 0.9, way, 2, 11, 2)));
+        smash__note(t, smash__bits64(smash_schedule_movement(way, 3, 10)));
+        smash__note(t, smash__bits64(smash_schedule_lottery(0.8, way, 11)));
     }
     return SMASH_OK;
 }

@@ -204,6 +204,11 @@ static void test_mistakes(void)
         { "{\"on_overlap\": \"both\"}", NULL, "illegal_value", "first", 1, 16 },
         { "{\"module_types\": [1]}", NULL, "wrong_type", "module_types", 1, 18 },
         { "{\"compression\": {}}", NULL, "unsupported", "compression", 1, 17 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"4:2\"}]", "level", "illegal_value", "for pruners \"2:4\"", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:\"}]", "level", "illegal_value", "for pruners \"2:4\"", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:5\"}]", "level", "granularity", "a.weight has 8 numbers in a row, which 5 does not divide", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"sparse_ratio\": 0.9}]", "level", "exclusive_keys", "2 of each 4 numbers go", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"granularity\": \"2:4\"}]", "ptq", "illegal_value", "is for pruners; ptq is a quantizer", 1, 65 },
         { "{\"pack_sparse\": \"yes\"}", NULL, "wrong_type", "true or false", 1, 17 }
     };
     size_t i;
@@ -256,6 +261,8 @@ static void test_good(void)
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\"}", NULL, 16, 0, NULL },
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\", \"level_internal_metric_block\": 2}", NULL, 16, 1, "no_effect" },
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 0.5, \"global_group_id\": \"g\"}]", "level", 4, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}]", "level", 2, 0, NULL }, { "[{\"op_names\": [\"b\"], \"granularity\": \"1:3\", \"sparse_ratio\": 0.7}]", "l1_norm", 2, 0, NULL },
+        { "{\"pruner\": \"level\", \"level_granularity\": \"1:2\", \"level_include\": [\"a\", \"b\", \"c\"]}", NULL, 6, 0, NULL },
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 2.5, \"dependency_group_id\": 7, \"internal_metric_block\": 3}]", "l2_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
@@ -318,6 +325,7 @@ static void test_resolved(void)
         "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"back\", -1]}, {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": [1]}}}]}",
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"},"
         " {\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.4, \"global_group_id\": 3, \"max_sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2}]}",
+        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"b\"], \"granularity\": \"1:3\"}]}",
         "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
     };
     size_t i;
@@ -374,6 +382,46 @@ static void test_set_text(void)
         CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, rows[i].text), rows[i].err, "%s", rows[i].text);
         CHECK(said_keys() == rows[i].count, "%s: %zu keys, want %zu", rows[i].text, said_keys(), rows[i].count);
         CHECK((rows[i].err != SMASH_OK) == (diags.errors != 0), "%s: %zu errors: %s", rows[i].text, diags.errors, diags.last ? diags.last->message : "");
+    }
+}
+
+/* N:M: N of each M numbers in a row stay, the largest. */
+static void test_n_of_m(void)
+{
+    static const struct { const char *module, *granularity; size_t n, m; } rows[] = { { "a", "2:4", 2, 4 }, { "a", "1:2", 1, 2 }, { "a", "7:8", 7, 8 }, { "b", "1:3", 1, 3 }, { "b", "4:6", 4, 6 }, { "b", "5:6", 5, 6 },
+        { "conv2", "2:9", 2, 9 }, { "conv2", "1:18", 1, 18 } };
+    size_t i, k, j, bad;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char text[256], name[32];
+        const float *w;
+        const unsigned char *keep;
+        smash_tensor weight, mask;
+        smash_model masks;
+        smash_io io;
+        size_t count;
+        start();
+        golden_model();
+        snprintf(text, sizeof text, "[{\"op_names\": [\"%s\"], \"granularity\": \"%s\"}]", rows[i].module, rows[i].granularity);
+        snprintf(name, sizeof name, "%s.weight", rows[i].module);
+        CHECK_ERR(&ctx, run_config(text, "level"), SMASH_OK, "%s: %s", text, first_message());
+        io = smash_io_memory(mask_file.data, mask_file.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &masks), SMASH_OK, "%s", text);
+        CHECK_ERR(&ctx, smash_model_load(&ctx, &masks, (size_t)smash_model_find_param(&masks, name), &arena, &mask), SMASH_OK, "%s", text);
+        CHECK_ERR(&ctx, smash_model_load(&ctx, &model, (size_t)smash_model_find_param(&model, name), &arena, &weight), SMASH_OK, "%s", text);
+        smash_tensor_count(&weight, &count);
+        w = (const float *)weight.data;
+        keep = (const unsigned char *)mask.data;
+        for (k = bad = 0; k < count; k += rows[i].m) {
+            size_t kept = 0, before;
+            for (j = k; j < k + rows[i].m; j++) {
+                size_t o;
+                for (o = k, before = 0; o < k + rows[i].m; o++) before += (w[o] < 0 ? -w[o] : w[o]) > (w[j] < 0 ? -w[j] : w[j]);       /* no ties in the recordings */
+                bad += keep[j] != (before < rows[i].n);
+                kept += keep[j];
+            }
+            bad += kept != rows[i].n;
+        }
+        CHECK(bad == 0, "%s: %d wrong", text, (int)bad);
     }
 }
 
@@ -514,6 +562,7 @@ int main(void)
     test_resolved();
     test_older_failure();
     test_set_text();
+    test_n_of_m();
     test_align_chain();
     test_untouched();
     test_register();

@@ -1304,6 +1304,30 @@ static void test_sparse(void)
     }
 }
 
+/* Recorded values of NNI v3 (t = 1 .. 4), of its movement pruner, and of NNI 2.0; the exact form is worked out with long double. */
+static void test_schedules(void)
+{
+    static const double linear[4] = { 0.25, 0.5, 0.75, 1.0 }, agp[4] = { 0.578125, 0.875, 0.984375, 1.0 };
+    static const double movement[] = { 0, 0, 0, 0.289062, 0.4375, 0.492188, 0.5, 0.5, 0.5 };                                /* goal 0.5, warmup 2, cooldown 6 */
+    static const double epochs[] = { 0, 0.2381, 0.4236, 0.563, 0.6628, 0.7298, 0.7704, 0.7912, 0.7989, 0.8, 0.8 };         /* 0 to 0.8 over 10 */
+    static const double lottery[] = { 0, 0.2752, 0.4747, 0.6193, 0.7241, 0.8 };                                             /* 0.8 in 5 rounds */
+    uint64_t t, total;
+    double least = 0;
+    for (t = 1; t <= 4; t++) CHECK(!(smash_schedule_linear(t, 4) < linear[t - 1] || smash_schedule_linear(t, 4) > linear[t - 1] || smash_schedule_agp(t, 4) < agp[t - 1] || smash_schedule_agp(t, 4) > agp[t - 1]), "t = %d", (int)t);
+    for (t = 0; t < COUNT_OF(movement); t++) CHECK(magnitude(0.5 * smash_schedule_movement(t, 2, 6) - movement[t]) < 6e-7, "movement, step %d: %g", (int)t, smash_schedule_movement(t, 2, 6));
+    for (t = 0; t < COUNT_OF(epochs); t++) CHECK(magnitude(smash_schedule_agp_epoch(0, 0.8, t, 0, 10, 1) - epochs[t]) < 6e-5, "agp, epoch %d: %g", (int)t, smash_schedule_agp_epoch(0, 0.8, t, 0, 10, 1));
+    for (t = 0; t < COUNT_OF(lottery); t++) CHECK(magnitude(smash_schedule_lottery(0.8, t, 5) - lottery[t]) < 6e-5, "lottery, round %d: %g", (int)t, smash_schedule_lottery(0.8, t, 5));
+    for (total = 0; total < 40; total++) for (t = 0, least = 0; t < total + 3; t++) {                                       /* rising, from 0 to 1, and what the formulas say */
+        const double a = smash_schedule_agp(t, total), x = t < total ? 1.0 - (double)t / (double)total : 0;
+        CHECK(a >= least && a <= 1 && (t < total || a >= 1) && magnitude(a - (1 - x * x * x)) < 1e-15, "agp %d of %d: %g", (int)t, (int)total, a);
+        CHECK(magnitude(smash_schedule_movement(t + 5, 5, 5 + total) - (t ? a : 0)) <= 0, "movement %d of %d", (int)t, (int)total);
+        least = a;
+    }
+    CHECK(smash_schedule_agp_epoch(0.2, 0.8, 7, 5, 20, 4) <= 0.2 && smash_schedule_agp_epoch(0.2, 0.8, 5, 5, 20, 4) <= 0.2, "an epoch in between stands still");
+    CHECK(smash_schedule_agp_epoch(0.2, 0.8, 17, 5, 20, 4) >= 0.8 && smash_schedule_agp_epoch(0.2, 0.8, 3, 5, 4, 1) >= 0.8 && smash_schedule_agp_epoch(0.9, 0.8, 3, 0, 9, 1) <= 0.8 && smash_schedule_agp_epoch(0, 0.8, 3, 0, 9, 0) >= 0.8, "ends");
+    CHECK(smash_schedule_lottery(1, 3, 7) >= 1 && smash_schedule_lottery(0, 3, 7) <= 0 && smash_schedule_lottery(0.5, 3, 0) >= 0.5, "ends of the lottery");
+}
+
 int main(void)
 {
     test_recorded();
@@ -1327,5 +1351,6 @@ int main(void)
     test_shared();
     test_group_errors();
     test_sparse();
+    test_schedules();
     return test_done();
 }

@@ -26,9 +26,10 @@ static smash_digest seen;
 static test_buffer source, packed, file, masks, *const files[4] = { &source, &packed, &file, &masks };
 static float numbers[65600];
 static struct {
+    double metric[1024];                     /* first, so that it is aligned where a double in a struct need not be */
     smash_distance distance; smash_mask_stats mask_stats; smash_quant_stats quant_stats; smash_json json; smash_regex regex; smash_model model;
     smash_layout layout; smash_plan plan; smash_result result; smash_tensor tensor; smash_dtype dtype; int matched;
-    unsigned char selected[8], known[8]; double metric[1024]; unsigned char mask[1024];
+    unsigned char selected[8], known[8]; unsigned char mask[1024];
 } out;                                       /* every plain output: a pattern before, and after a failure */
 
 static struct { const void *at; size_t bytes; void *copy; } watched[8];
