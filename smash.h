@@ -568,7 +568,7 @@ typedef struct smash_mask_member {
  * go the blocks with the smallest scores, wherever they are, but none of a target that is at its max_ratio, up to the first that does
  * not fit the budget any more. Masks of a smaller ratio are part of those of a larger one.
  *   members  io   count of them     ratio  0..1
- *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks)
+ *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks + members^2)
  *   exact    everywhere; among equal scores the earlier member goes first, then the lower index
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(member) NOMEM(ctx->need); members untouched
  *   from     NNI v3 global_group_id, which ignores min and max, and drops nothing at ratio 1 */
@@ -591,7 +591,7 @@ SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_
  *   agp_epoch  from initial to final between two epochs, every `frequency` epochs, by agp; final is there one epoch before the end
  *   lottery    1 - (1 - goal)^(round / rounds)            Frankle, Carbin 2019, arXiv:1803.03635
  *   total, rounds, frequency  0 counts as done: 1, goal, final     goal, initial, final  0..1, not checked
- *   needs nothing; exact everywhere, lottery within 4 ulp; fails never
+ *   needs nothing; exact everywhere, lottery by smash_exp and smash_log; fails never
  *   from  NNI v3 scheduled pruner and movement pruner, NNI 2.0 agp and lottery ticket */
 SMASH_API double smash_schedule_linear(uint64_t t, uint64_t total);
 SMASH_API double smash_schedule_agp(uint64_t t, uint64_t total);
@@ -1629,7 +1629,9 @@ typedef struct smash_run_desc {
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
- *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too
+ *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
+ *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
+ *           arena
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
  *           bytes; NONFINITE(index) naming module and target;
