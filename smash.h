@@ -10223,6 +10223,7 @@ typedef struct smash__resolve {
     uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
     const char          *overlap_first, *overlap_at;
     uint32_t             nothing_asked;                    /* targets of this entry of which nothing is asked */
+    uint32_t             too_little;                       /* 1: a ratio that is less than one block has been warned of, in this entry */
     uint32_t            *ends;                             /* per module: rows of _input_0 and _output_0 */
 } smash__resolve;
 
@@ -10384,6 +10385,13 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         row->skip = 1;
     }
     else if (!wish->ratio && !wish->threshold && !m) smash__resolve_source(r, entry, row, wish);
+    else if (mask->ratio > 0 && row->group_rule == SMASH_RULE_NONE && !r->too_little) {
+        const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
+        if (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio)) return;
+        r->too_little = 1;                                               /* once for an entry */
+        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
+                   mask->parts > 1 ? " in a part" : "");
+    }
 }
 
 /* Does the model have a tensor of a name that this one's parts will get? */
@@ -10431,6 +10439,18 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     return SMASH_OK;
 }
 
+/* The parameter that holds the numbers of a target that an earlier run has packed; or NULL */
+SMASH__FN const smash_param *smash__stored_otherwise(const smash_model *model, const smash_module *m, const char *target)
+{
+    const size_t n = smash__length(target);
+    uint32_t p;
+    for (p = m->first; p != SMASH__NO_INDEX; p = model->params[p].next) {
+        const char *name = model->params[p].target;
+        if (smash__starts_with(name, target) && (smash__equal(name + n, "_packed") || smash__equal(name + n, "_compressed"))) return &model->params[p];
+    }
+    return NULL;
+}
+
 SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, const smash_value *settings, int asked_by_name)
 {
     const smash_module *m = &r->model->modules[module];
@@ -10444,6 +10464,11 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         return SMASH_OK;
     }
     if (!end && param < 0) {
+        const smash_param *other = smash__stored_otherwise(r->model, m, target);
+        if (other) {
+            smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s is compressed already, into %s and what belongs to it; start from the model before that", target, other->name);
+            return SMASH_OK;
+        }
         if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */
         if (!smash__equal(target, "weight") && !smash__equal(target, "bias")) {
             const char *names[SMASH__NEAR_MAX];
@@ -10556,7 +10581,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     smash_arena *arena = r->plan->arena;
     targets.items = NULL;
     targets.count = 0;
-    r->nothing_asked = 0;
+    r->nothing_asked = r->too_little = 0;
     if (entry->value) {
         select.op_names = smash__string_list(r->ctx, arena, smash__field(entry, "op_names", &doc), &err);
         select.op_names_re = smash__string_list(r->ctx, arena, smash__field(entry, "op_names_re", &doc), &err);

@@ -261,6 +261,8 @@ static void test_good(void)
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\"}", NULL, 16, 0, NULL },
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\", \"level_internal_metric_block\": 2}", NULL, 16, 1, "no_effect" },
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 0.5, \"global_group_id\": \"g\"}]", "level", 4, 0, NULL },
+        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.1}]", "l1_norm", 4, 1, "ratio_too_small" }, { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.1, \"min_sparse_ratio\": 0.2}]", "l1_norm", 2, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.3, \"internal_metric_block\": 2}]", "l1_norm", 2, 1, "ratio_too_small" }, { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0}]", "l1_norm", 2, 0, NULL },
         { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}]", "level", 2, 0, NULL }, { "[{\"op_names\": [\"b\"], \"granularity\": \"1:3\", \"sparse_ratio\": 0.7}]", "l1_norm", 2, 0, NULL },
         { "{\"pruner\": \"level\", \"level_granularity\": \"1:2\", \"level_include\": [\"a\", \"b\", \"c\"]}", NULL, 6, 0, NULL },
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 2.5, \"dependency_group_id\": 7, \"internal_metric_block\": 3}]", "l2_norm", 4, 0, NULL },
