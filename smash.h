@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 39,000 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 41,200 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 5,600 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 6,000 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -582,6 +582,39 @@ SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, sma
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); members untouched
  *   from     NNI v3 dependency_group_id, internal_metric_block; there shapes must be equal, and min and max are ignored */
 SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_member *members, size_t count, uint32_t dtype_bits);
+
+/* Scores that come from data, for smash_mask_allocate and its kin. The state of each is one f64 tensor, all zeros at first: add puts a
+ * step's share into it, merge the state of another thread or machine, and divide makes a mean of the sums, by steps or by numbers.
+ *   taylor      the block's sum of (weight * gradient)^2            Molchanov et al. 2017, arXiv:1611.06440
+ *   channels    of an activation, for each index of one axis: NONZERO counts what is not 0 (1 - APoZ after division: Hu et al. 2016,
+ *               arXiv:1607.03250), SUM adds (mean activation rank), SQUARES adds squares (the norms that wanda takes)
+ *   w, gradient, x  in   f32 f64 f16 bf16; gradient has w's shape     grain  opt  NULL: elements     axis  of x that is counted by
+ *   sum             io   f64, grid shape of grain on w; for channels [x's size along axis]; other  in  f64, same shape. Nothing may alias
+ *   by              above 0
+ *   needs  nothing, O(count)
+ *   exact  sums in memory order, so the same bits everywhere for one order of steps and merges
+ *   fails  ARG DTYPE SHAPE RANGE(block size, axis, by) OVERFLOW; NONFINITE(index of the sum), which is unspecified then
+ *   from   NNI v3 Taylor pruner; NNI 2.0 ActivationAPoZRankFilter and ActivationMeanRankFilter, whose indicator is that of a zero */
+typedef enum smash_channel_sum { SMASH_CHANNEL_NONZERO = 0, SMASH_CHANNEL_SUM = 1, SMASH_CHANNEL_SQUARES = 2 } smash_channel_sum;
+SMASH_API smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum);
+SMASH_API smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum what, const smash_tensor *x, uint32_t axis, const smash_tensor *sum);
+SMASH_API smash_err smash_score_merge(smash_ctx *ctx, const smash_tensor *other, const smash_tensor *sum);
+SMASH_API smash_err smash_score_divide(smash_ctx *ctx, double by, const smash_tensor *sum);
+
+/* Score of every weight by its size times the norm of the input it meets: |w| * sqrt(squares of its column).
+ *   w  in  f32 f64 f16 bf16, 2 dims or more     squares  in  f64, [numbers in a row of w], from smash_score_add_channels, or any >= 0
+ *   metric  out  f64, w's shape. Nothing may alias
+ *   needs nothing, O(count); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; NONFINITE(index of metric), metric then unspecified
+ *   from  Sun et al. 2023, arXiv:2306.11695; prune by rows: parts = rows */
+SMASH_API smash_err smash_score_wanda(smash_ctx *ctx, const smash_tensor *w, const smash_tensor *squares, const smash_tensor *metric);
+
+/* Score of every weight by its square over the squares of all that are not smaller, so that layers can be compared.
+ *   w  in  f32 f64 f16 bf16, any shape     metric  out  f64, w's shape; may not alias w
+ *   needs scratch 8 bytes a number; O(n log n)
+ *   exact everywhere: among equal weights the lower index counts as smaller; an all-zero tensor scores 0
+ *   fails ARG DTYPE SHAPE OVERFLOW LIMIT(2^32 numbers) NOMEM(ctx->need); NONFINITE(index), metric then unspecified
+ *   from  Lee et al. 2021, arXiv:2010.07611 */
+SMASH_API smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, const smash_tensor *metric);
 
 /* How much of a goal is asked for at a time: the share of it, from 0 to 1, to multiply ratio, threshold, min and max with.
  *   linear    t / total
@@ -4089,6 +4122,143 @@ SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *des
     SMASH__TRY(smash__mask_plan(ctx, w, &grid, fpgm, fpgm || grid.block_elements > 1, 1, &plan));
     *bytes = plan.bytes;
     return SMASH_OK;
+}
+
+/* ---- public: scores from data ---- */
+
+SMASH__FN double smash__double_at(const smash_tensor *t, size_t i)
+{
+    double x;
+    smash__load_f64(t, i, 1, &x);
+    return x;
+}
+
+/* All scores must be finite: NaN and Inf show in the sums they went into. */
+SMASH__FN smash_err smash__check_scores(smash_ctx *ctx, const smash_tensor *scores, size_t n)
+{
+    const smash__keys keys = smash__keys_of(ctx, SMASH_F64, scores->data, n, 1);
+    return smash__first_bad(&keys) < n ? smash__bad_element(ctx, scores, &keys) : SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+{
+    smash_grid grid;
+    smash__walk walk;
+    size_t run, i;
+    SMASH__TRY(smash__check(ctx, w, "weights", SMASH__FLOATS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, gradient, "gradient", SMASH__FLOATS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, grain, w, &grid));
+    SMASH__TRY(smash__check_shape(ctx, gradient, "gradient", w->ndim, w->shape));
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, w, sum));
+    SMASH__TRY(smash__check_apart(ctx, gradient, sum));
+    smash__walk_start(&walk, &grid);
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk))
+        for (i = walk.first; i < walk.first + walk.run; i++) {
+            const double product = smash__product(smash__double_at(w, i), smash__double_at(gradient, i));
+            ((double *)sum->data)[walk.block] += smash__product(product, product);
+        }
+    return smash__check_scores(ctx, sum, grid.blocks);
+}
+
+SMASH__DEF smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum what, const smash_tensor *x, uint32_t axis, const smash_tensor *sum)
+{
+    size_t n, inner = 1, i;
+    uint32_t d;
+    double *to;
+    if ((unsigned)what > SMASH_CHANNEL_SQUARES) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)what, "there is no sum %u of a channel", (uint32_t)what);
+    SMASH__TRY(smash__check(ctx, x, "activation", SMASH__FLOATS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    if (axis >= x->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "axis %u does not exist: %q has %u dims", axis, smash__name(x), x->ndim);
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", 1, &x->shape[axis]));
+    SMASH__TRY(smash__check_apart(ctx, x, sum));
+    for (d = axis + 1; d < x->ndim; d++) inner *= x->shape[d];           /* a factor of n, which was checked */
+    to = (double *)sum->data;
+    for (i = 0; i < n; i++) {
+        const double v = smash__double_at(x, i);
+        to[i / inner % x->shape[axis]] += what == SMASH_CHANNEL_SUM ? v : what == SMASH_CHANNEL_SQUARES ? smash__product(v, v) : smash_is_finite_f64(v) ? v != 0 : v;
+    }
+    return smash__check_scores(ctx, sum, x->shape[axis]);
+}
+
+SMASH__DEF smash_err smash_score_merge(smash_ctx *ctx, const smash_tensor *other, const smash_tensor *sum)
+{
+    size_t n, i;
+    SMASH__TRY(smash__check(ctx, other, "sum", SMASH__BIT(SMASH_F64), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", other->ndim, other->shape));
+    SMASH__TRY(smash__check_apart(ctx, other, sum));
+    for (i = 0; i < n; i++) ((double *)sum->data)[i] += ((const double *)other->data)[i];
+    return smash__check_scores(ctx, sum, n);
+}
+
+SMASH__DEF smash_err smash_score_divide(smash_ctx *ctx, double by, const smash_tensor *sum)
+{
+    size_t n, i;
+    SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, &n));
+    if (!(by > 0) || !smash_is_finite_f64(by)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "scores are divided by a finite number above 0");
+    for (i = 0; i < n; i++) ((double *)sum->data)[i] /= by;
+    return smash__check_scores(ctx, sum, n);
+}
+
+SMASH__DEF smash_err smash_score_wanda(smash_ctx *ctx, const smash_tensor *w, const smash_tensor *squares, const smash_tensor *metric)
+{
+    size_t n, row, i;
+    SMASH__TRY(smash__check(ctx, w, "weights", SMASH__FLOATS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, squares, "squares", SMASH__BIT(SMASH_F64), SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    if (w->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, w->ndim, "%q has %u dims; rows and columns are needed", smash__name(w), w->ndim);
+    row = w->shape[0] ? n / w->shape[0] : 0;
+    SMASH__TRY(smash__check_shape(ctx, squares, "squares", 1, &row));
+    SMASH__TRY(smash__check_shape(ctx, metric, "metric", w->ndim, w->shape));
+    SMASH__TRY(smash__check_apart(ctx, w, metric));
+    SMASH__TRY(smash__check_apart(ctx, squares, metric));
+    for (i = 0; i < n; i++) {
+        const double v = smash__double_at(w, i);
+        ((double *)metric->data)[i] = smash__product(v < 0 ? -v : v, smash_sqrt(((const double *)squares->data)[i % row]));
+    }
+    return smash__check_scores(ctx, metric, n);
+}
+
+SMASH__FN int smash__order_scores(const void *user, uint32_t a, uint32_t b)
+{
+    const double *scores = (const double *)user;
+    return scores[a] < scores[b] ? -1 : scores[a] > scores[b];
+}
+
+SMASH__DEF smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t n, i;
+    uint32_t *index;
+    double *scores, sum = 0;
+    smash_err err;
+    SMASH__TRY(smash__check(ctx, w, "weights", SMASH__FLOATS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, metric, "metric", w->ndim, w->shape));
+    SMASH__TRY(smash__check_apart(ctx, w, metric));
+    if (n > UINT32_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, n, "%q has more than 2^32 numbers", smash__name(w));
+    index = (uint32_t *)smash__scratch(ctx, n, 2 * sizeof *index);
+    if (!index) return SMASH_ERR_NOMEM;
+    scores = (double *)metric->data;
+    for (i = 0; i < n; i++) {
+        const double v = smash__double_at(w, i);
+        scores[i] = smash__product(v, v);
+        index[i] = (uint32_t)i;
+    }
+    err = smash__check_scores(ctx, metric, n);
+    if (!err) {
+        smash__sort(index, index + n, n, smash__order_scores, scores);
+        for (i = n; i > 0; i--) {                                        /* from the largest on: the sum of what is not smaller */
+            double *score = &scores[index[i - 1]];
+            sum += *score;
+            if (sum > 0) *score /= sum;
+        }
+        err = smash__check_scores(ctx, metric, n);
+    }
+    smash__scratch_rewind(ctx, mark);
+    return err;
 }
 
 /* ---- public: schedules ---- */
@@ -12631,6 +12801,28 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
     return SMASH_OK;
 }
 
+/* Scores from data, of pseudo-random doubles as weights, gradients and activations */
+SMASH__FN smash_err smash__test_scores(smash__test *t, double *numbers, double *metric)
+{
+    static const size_t shape[2] = { 4, 6 };
+    const smash_grain rows = smash_grain_axis(0);
+    const smash_tensor w = smash_tensor_view(SMASH_F64, numbers, 24 * sizeof *numbers, 2, shape), g = smash_tensor_view(SMASH_F64, numbers + 24, 24 * sizeof *numbers, 2, shape);
+    const smash_tensor all = smash_tensor_view(SMASH_F64, metric, 24 * sizeof *metric, 2, shape), squares = smash_tensor_view(SMASH_F64, metric + 24, 6 * sizeof *metric, 1, &shape[1]);
+    const size_t column[2] = { 4, 1 };
+    const smash_tensor sum = smash_tensor_view(SMASH_F64, metric, 4 * sizeof *metric, 2, column);
+    smash__fill(metric, 0, 30 * sizeof *metric);
+    SMASH__TRY(smash_score_add_taylor(&t->ctx, &rows, &w, &g, &sum));
+    SMASH__TRY(smash_score_divide(&t->ctx, 3, &sum));
+    smash__note_tensor(t, &sum);
+    SMASH__TRY(smash_score_add_channels(&t->ctx, SMASH_CHANNEL_SQUARES, &g, 1, &squares));
+    smash__note_tensor(t, &squares);
+    SMASH__TRY(smash_score_wanda(&t->ctx, &w, &squares, &all));
+    smash__note_tensor(t, &all);
+    SMASH__TRY(smash_score_lamp(&t->ctx, &w, &all));
+    smash__note_tensor(t, &all);
+    return SMASH_OK;
+}
+
 /* Several targets together, and parts, and schedules: ties, both zeros, negative scores, minima, maxima, weights. */
 SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
 {
@@ -12659,6 +12851,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
         if (way % 2) SMASH__TRY(smash_mask_allocate_shared(&t->ctx, &desc, members, MEMBERS, 32));
         else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
+        SMASH__TRY(smash__test_scores(t, scores, scores + 2 * MOST));
         smash__note(t, smash__bits64(smash_schedule_agp(way, 11)));
         smash__note(t, smash__bits64(smash_schedule_agp_epoch(0.1, 0.9, way, 2, 11, 2)));
         smash__note(t, smash__bits64(smash_schedule_movement(way, 3, 10)));

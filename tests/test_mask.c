@@ -1328,6 +1328,151 @@ static void test_schedules(void)
     CHECK(smash_schedule_lottery(1, 3, 7) >= 1 && smash_schedule_lottery(0, 3, 7) <= 0 && smash_schedule_lottery(0.5, 3, 0) >= 0.5, "ends of the lottery");
 }
 
+/* ---- scores from data: sums worked out by coordinates ---- */
+
+static int near(double a, double b) { return magnitude(a - b) <= 1e-12 * (magnitude(a) + magnitude(b)) + 1e-300; }
+
+static void test_taylor(void)
+{
+    static const struct { uint32_t ndim; size_t shape[4]; int32_t block[4]; } rows[] = { { 1, { 7 }, { 1 } }, { 2, { 6, 8 }, { 1, -1 } }, { 2, { 6, 8 }, { 2, 4 } }, { 4, { 4, 3, 2, 5 }, { 1, -1, -1, -1 } }, { 4, { 4, 6, 2, 2 }, { -1, 2, 1, -1 } } };
+    size_t i, k;
+    int d, step;
+    for (i = 0; i < COUNT_OF(rows); i++) for (d = 0; d < 4; d++) {
+        smash_tensor w = make(floats[d], rows[i].ndim, rows[i].shape), g = make(floats[(d + 1) % 4], rows[i].ndim, rows[i].shape), sum, other;
+        smash_grain grain = smash_grain_block(rows[i].block, rows[i].ndim);
+        smash_grid grid;
+        smash_ctx ctx;
+        double expected[64] = { 0 };
+        size_t n = 0, bad = 0;
+        test_ctx(&ctx);
+        smash_tensor_count(&w, &n);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &w, &grid), SMASH_OK, "row %d", (int)i);
+        sum = make(SMASH_F64, grid.ndim, grid.count);
+        other = make(SMASH_F64, grid.ndim, grid.count);
+        memset(sum.data, 0, grid.blocks * sizeof(double));
+        memset(other.data, 0, grid.blocks * sizeof(double));
+        for (step = 0; step < 5; step++) {
+            for (k = 0; k < n; k++) { put(w.dtype, w.data, k, uniform() - 0.5); put(g.dtype, g.data, k, uniform() - 0.5); }
+            CHECK_ERR(&ctx, smash_score_add_taylor(&ctx, &grain, &w, &g, step % 2 ? &other : &sum), SMASH_OK, "row %d", (int)i);
+            for (k = 0; k < n; k++) {
+                size_t at = k, block = 0, stride = 1, axis;
+                double p = get(w.dtype, w.data, k) * get(g.dtype, g.data, k);
+                for (axis = rows[i].ndim; axis--; ) {
+                    size_t size = rows[i].block[axis] < 0 ? rows[i].shape[axis] : (size_t)rows[i].block[axis];
+                    block += at % rows[i].shape[axis] / size * stride;
+                    stride *= rows[i].shape[axis] / size;
+                    at /= rows[i].shape[axis];
+                }
+                expected[block] += p * p;
+            }
+        }
+        CHECK_ERR(&ctx, smash_score_merge(&ctx, &other, &sum), SMASH_OK, "merge");
+        CHECK_ERR(&ctx, smash_score_divide(&ctx, 5, &sum), SMASH_OK, "divide");
+        for (k = 0; k < grid.blocks; k++) bad += !near(((double *)sum.data)[k], expected[k] / 5);
+        CHECK(bad == 0, "row %d, %s: %d scores differ", (int)i, smash_dtype_name(w.dtype), (int)bad);
+        if (n) {
+            put(g.dtype, g.data, n - 1, strtod("nan", NULL));
+            CHECK_ERR(&ctx, smash_score_add_taylor(&ctx, &grain, &w, &g, &sum), SMASH_ERR_NONFINITE, "a NaN");
+            CHECK(ctx.index == grid.blocks - 1, "index %d", (int)ctx.index);
+            smash_ctx_reset(&ctx);
+        }
+        g.shape[0]++;
+        g.bytes = SIZE_MAX;
+        CHECK(smash_score_add_taylor(&ctx, &grain, &w, &g, &sum) == SMASH_ERR_SHAPE, "another shape");
+        free(w.data); free(g.data); free(sum.data); free(other.data);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
+static void test_channels(void)
+{
+    static const size_t shape[4] = { 3, 5, 4, 2 };
+    double sums[3][5];
+    uint32_t axis;
+    int d, what;
+    for (d = 0; d < 4; d++) for (axis = 0; axis < 4; axis++) {
+        smash_tensor x = make(floats[d], 4, shape), sum = make(SMASH_F64, 1, &shape[axis]), metric, w;
+        smash_ctx ctx;
+        size_t k, stride = 1, i;
+        test_ctx(&ctx);
+        memset(sums, 0, sizeof sums);
+        for (i = axis + 1; i < 4; i++) stride *= shape[i];
+        for (k = 0; k < 120; k++) {
+            const size_t c = k / stride % shape[axis];
+            double v;
+            put(x.dtype, x.data, k, below(3) ? 0 : uniform());
+            v = get(x.dtype, x.data, k);
+            sums[0][c] += v != 0;
+            sums[1][c] += v;
+            sums[2][c] += v * v;
+        }
+        for (what = 0; what < 3; what++) {
+            size_t bad = 0;
+            memset(sum.data, 0, shape[axis] * sizeof(double));
+            CHECK_ERR(&ctx, smash_score_add_channels(&ctx, (smash_channel_sum)what, &x, axis, &sum), SMASH_OK, "axis %u", axis);
+            for (k = 0; k < shape[axis]; k++) bad += !near(((double *)sum.data)[k], sums[what][k]);
+            CHECK(bad == 0, "%s, axis %u, sum %d: %d differ", smash_dtype_name(x.dtype), axis, what, (int)bad);
+        }
+        /* the squares are those that wanda takes */
+        {
+            const size_t matrix[2] = { 6, shape[axis] };
+            size_t bad = 0;
+            w = make(floats[d], 2, matrix);
+            metric = make(SMASH_F64, 2, matrix);
+            for (k = 0; k < 6 * shape[axis]; k++) put(w.dtype, w.data, k, uniform() - 0.5);
+            CHECK_ERR(&ctx, smash_score_wanda(&ctx, &w, &sum, &metric), SMASH_OK, "wanda");
+            for (k = 0; k < 6 * shape[axis]; k++) {
+                const double got = ((double *)metric.data)[k], v = get(w.dtype, w.data, k);
+                bad += !near(got * got, v * v * ((double *)sum.data)[k % shape[axis]]);
+            }
+            CHECK(bad == 0, "wanda: %d differ", (int)bad);
+            ((double *)sum.data)[0] = -1;
+            CHECK_ERR(&ctx, smash_score_wanda(&ctx, &w, &sum, &metric), SMASH_ERR_NONFINITE, "a square below 0");
+            free(w.data); free(metric.data);
+        }
+        smash_ctx_reset(&ctx);
+        CHECK(smash_score_add_channels(&ctx, SMASH_CHANNEL_SUM, &x, 4, &sum) == SMASH_ERR_RANGE, "no such axis");
+        CHECK(smash_score_add_channels(&ctx, (smash_channel_sum)3, &x, axis, &sum) == SMASH_ERR_ARG, "no such sum");
+        CHECK(smash_score_divide(&ctx, 0, &sum) == SMASH_ERR_RANGE && smash_score_divide(&ctx, -2, &sum) == SMASH_ERR_RANGE && smash_score_divide(&ctx, strtod("nan", NULL), &sum) == SMASH_ERR_RANGE, "division");
+        put(x.dtype, x.data, 7, strtod("inf", NULL));
+        CHECK(smash_score_add_channels(&ctx, SMASH_CHANNEL_NONZERO, &x, axis, &sum) == SMASH_ERR_NONFINITE, "an Inf among the counted");
+        free(x.data); free(sum.data);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
+static void test_lamp(void)
+{
+    static const size_t counts[] = { 1, 2, 3, 10, 57, 400 };
+    size_t c, i, j;
+    int tied;
+    for (c = 0; c < COUNT_OF(counts); c++) for (tied = 0; tied < 3; tied++) {
+        const size_t n = counts[c];
+        smash_tensor w = make(SMASH_F32, 1, &n), metric = make(SMASH_F64, 1, &n);
+        smash_ctx ctx;
+        size_t bad = 0;
+        test_ctx(&ctx);
+        for (i = 0; i < n; i++) ((float *)w.data)[i] = tied == 2 ? 0.0f : tied ? (float)below(4) - 1.5f : (float)(uniform() - 0.5);
+        CHECK_ERR(&ctx, smash_score_lamp(&ctx, &w, &metric), SMASH_OK, "%d", (int)n);
+        for (i = 0; i < n; i++) {
+            const double own = (double)((float *)w.data)[i] * (double)((float *)w.data)[i];
+            double sum = 0;
+            for (j = 0; j < n; j++) {
+                const double other = (double)((float *)w.data)[j] * (double)((float *)w.data)[j];
+                if (other > own || (other >= own && j >= i)) sum += other;
+            }
+            bad += !near(((double *)metric.data)[i], sum > 0 ? own / sum : 0);
+        }
+        CHECK(bad == 0, "%d numbers, ties %d: %d differ", (int)n, tied, (int)bad);
+        ((float *)w.data)[n / 2] = (float)strtod("inf", NULL);
+        CHECK_ERR(&ctx, smash_score_lamp(&ctx, &w, &metric), SMASH_ERR_NONFINITE, "an Inf");
+        CHECK(ctx.index == n / 2, "index %d", (int)ctx.index);
+        CHECK(smash_score_lamp(NULL, &w, &metric) == SMASH_ERR_NOMEM, "no ctx");
+        free(w.data); free(metric.data);
+        smash_arena_release(&ctx.scratch);
+    }
+}
+
 int main(void)
 {
     test_recorded();
@@ -1352,5 +1497,8 @@ int main(void)
     test_group_errors();
     test_sparse();
     test_schedules();
+    test_taylor();
+    test_channels();
+    test_lamp();
     return test_done();
 }

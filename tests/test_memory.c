@@ -170,6 +170,17 @@ static smash_err call_together(int shared)
     return err;
 }
 
+static smash_err call_lamp(int count)
+{
+    static double scores[1000];
+    const size_t n = (size_t)count;
+    smash_tensor w = smash_tensor_view(SMASH_F32, numbers, n * sizeof(float), 1, &n), metric = smash_tensor_view(SMASH_F64, scores, sizeof scores, 1, &n);
+    smash_err err = smash_score_lamp(use, &w, &metric);
+    said_scratch = 8 * n;
+    if (!err) note(scores, n * sizeof *scores);
+    return err;
+}
+
 static smash_err call_measure(int count)
 {
     static int8_t ints[COUNT_OF(numbers)];
@@ -778,6 +789,7 @@ static const row rows[] = {
     { "smash_mask_allocate", NULL, call_allocate, 2, 0 },
     { "smash_mask_allocate_global", NULL, call_together, 0, EXACT_64 },
     { "smash_mask_allocate_shared", NULL, call_together, 1, 0 },
+    { "smash_score_lamp", NULL, call_lamp, 1000, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 0, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 1, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 2, SCRATCH_EXACT },
