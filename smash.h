@@ -5922,6 +5922,13 @@ SMASH__FN size_t smash__utf8(const char *text, size_t bytes)
     return n;
 }
 
+SMASH__FN int smash__is_utf8(const char *text, size_t bytes)
+{
+    size_t n = 1;
+    for (; bytes && n; text += n, bytes -= n) n = smash__utf8(text, bytes);
+    return n != 0;
+}
+
 SMASH__FN size_t smash__utf8_write(uint32_t c, char out[4])
 {
     size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4, i;
@@ -8320,13 +8327,8 @@ SMASH__FN int smash__order_meta(const void *user, uint32_t a, uint32_t b)
 /* A text that a header can hold and a reader gives back: not empty, UTF-8. */
 SMASH__FN int smash__st_is_name(const char *name, int may_be_empty)
 {
-    size_t bytes = name ? smash__length(name) : 0, i = 0, n;
-    if (!name || (!bytes && !may_be_empty)) return 0;
-    for (; i < bytes; i += n) {
-        n = smash__utf8(name + i, bytes - i);
-        if (!n) return 0;
-    }
-    return 1;
+    const size_t bytes = name ? smash__length(name) : 0;
+    return name && (bytes || may_be_empty) && smash__is_utf8(name, bytes);
 }
 
 /* Every argument, in order; bytes of each tensor into sizes. */
@@ -9756,10 +9758,11 @@ SMASH__FN const smash_value *smash__canonical(smash_ctx *ctx, smash_arena *arena
 }
 
 /* 1 if some text in the tree has a zero byte inside: where others would see its end */
-SMASH__FN int smash__has_zero(const smash_value *v)
+/* 1 if a text in it would not come back from a file as it is: one with a zero byte inside, or no UTF-8 */
+SMASH__FN int smash__has_bad_text(const smash_value *v)
 {
     uint32_t i;
-    for (i = 0; i < v->span; i++) if (v[i].type == SMASH_VALUE_STRING && smash__length(v[i].text) != v[i].count) return 1;
+    for (i = 0; i < v->span; i++) if (v[i].type == SMASH_VALUE_STRING && (smash__length(v[i].text) != v[i].count || !smash__is_utf8(v[i].text, v[i].count))) return 1;
     return 0;
 }
 
@@ -9774,8 +9777,8 @@ SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_v
     smash_value word;
     smash_arena_mark mark;
     size_t i;
-    if (smash__has_zero(v) || (c->root && smash__has_zero(v - 1))) {
-        smash__say(config, SMASH_ERROR, "illegal_value", c->doc, v, "%q or its value holds a text with a zero byte inside", name);
+    if (smash__has_bad_text(v) || (c->root && smash__has_bad_text(v - 1))) {
+        smash__say(config, SMASH_ERROR, "illegal_value", c->doc, v, "%q or its value holds a text with a zero byte inside, or one that is not UTF-8", name);
         return SMASH_OK;
     }
     if (!key) return smash__set_unknown(c, name, v);

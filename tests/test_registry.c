@@ -1847,6 +1847,7 @@ static void test_sentences(void)
         { "pruner=level", "sparse_ratio=0.5", SMASH_ERR_CONFIG, "level_sparse_ratio" },
         { "", "quantizer=gptq", SMASH_ERR_CONFIG, "use \"ptq\" instead" },
         { "", "compiler=torch_compile", SMASH_ERR_CONFIG, "in this version" },
+        { "pruner=level", "level_global_group_id=a\xFF", SMASH_ERR_CONFIG, "not UTF-8" },
         { "", "quantizer=obsrver", SMASH_ERR_CONFIG, "observer" } };
     static const char *const unset[] = { "level_sparse_ratio", "level_include", "level_config_list", "nothing" };
     size_t i;
