@@ -12856,7 +12856,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
         SMASH__TRY(smash__test_scores(t, scores, scores + 2 * MOST));
         smash__note(t, smash__bits64(smash_schedule_agp(way, 11)));
-        smash__note(t, smash__bits64(smash_schedule_agp_epoch(0.1, 0.9, way, 2, 11, 2)));
+        smash__note(t, smash__bits64(smash_schedule_agp_epoch(0.1, 0.9, way, 2, 11, 3)));
         smash__note(t, smash__bits64(smash_schedule_movement(way, 3, 10)));
         smash__note(t, smash__bits64(smash_schedule_lottery(0.8, way, 11)));
     }
