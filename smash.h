@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 43,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 46,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 6,400 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 7,100 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -586,6 +586,8 @@ SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_
 /* Scores that come from data, for smash_mask_allocate and its kin. The state of each is one f64 tensor, all zeros at first: add puts a
  * step's share into it, merge the state of another thread or machine, and divide makes a mean of the sums, by steps or by numbers.
  *   taylor      the block's sum of (weight * gradient)^2            Molchanov et al. 2017, arXiv:1611.06440
+ *   product     the block's sum of weight * gradient: the gradient of what every weight of the block is multiplied by. Of a Slim factor, if
+ *               gradient is that of w * factor, and 0 where a mask drops; of a Movement score, if it is that of w * mask
  *   channels    of an activation, for each index of one axis: NONZERO counts what is not 0 (1 - APoZ after division: Hu et al. 2016,
  *               arXiv:1607.03250), SUM adds (mean activation rank), SQUARES adds squares (the norms that wanda takes)
  *   w, gradient, x  in   f32 f64 f16 bf16; gradient has w's shape     grain  opt  NULL: elements     axis  of x that is counted by
@@ -597,6 +599,7 @@ SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_
  *   from   NNI v3 Taylor pruner; NNI 2.0 ActivationAPoZRankFilter and ActivationMeanRankFilter, whose indicator is that of a zero */
 typedef enum smash_channel_sum { SMASH_CHANNEL_NONZERO = 0, SMASH_CHANNEL_SUM = 1, SMASH_CHANNEL_SQUARES = 2 } smash_channel_sum;
 SMASH_API smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum);
+SMASH_API smash_err smash_score_add_product(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum);
 SMASH_API smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum what, const smash_tensor *x, uint32_t axis, const smash_tensor *sum);
 SMASH_API smash_err smash_score_merge(smash_ctx *ctx, const smash_tensor *other, const smash_tensor *sum);
 SMASH_API smash_err smash_score_divide(smash_ctx *ctx, double by, const smash_tensor *sum);
@@ -615,6 +618,36 @@ SMASH_API smash_err smash_score_wanda(smash_ctx *ctx, const smash_tensor *w, con
  *   fails ARG DTYPE SHAPE OVERFLOW LIMIT(2^32 numbers) NOMEM(ctx->need); NONFINITE(index), metric then unspecified
  *   from  Lee et al. 2021, arXiv:2010.07611 */
 SMASH_API smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, const smash_tensor *metric);
+
+/* Scores that are trained beside the network: the factors of Slim, 1 at first, with which weights are multiplied (smash_mask_scale), and the
+ * scores of Movement, 0 at first, by which weights are masked. A step zeroes gradient, adds the loss's share (smash_score_add_product) and the
+ * penalty's, and moves the state by Adam. What is not important then is, for smash_mask_allocate: |f| of Slim, which smash_mask_metric gives
+ * of the factors (L1, single elements); of Movement the state itself where a ratio is asked for, its sigmoid where a threshold is.
+ *   penalty   added to the loss, and its gradient: ABS for Slim, scale / targets * sum of |f|; SIGMOID for Movement with a threshold,
+ *             scale / targets * mean of sigmoid(s), where scale is the configured one times smash_schedule_movement
+ *   adam      the mean of gradients and of their squares, both 0 at first, and a step of the state against them
+ *   state     in of penalty, io of adam: f64, any shape     score  in  the same     metric  out  f64, its shape
+ *   gradient  opt, io of penalty, in of adam: f64, the state's shape     loss  opt, out  the penalty of this target
+ *   scale     0 or more     targets  1 or more: how many share the scale     mean, squares  io  f64, the state's shape. Nothing may alias
+ *   step      1 the first time, then 2 ...: the means are corrected by powers of the betas
+ *   needs     nothing, O(count)
+ *   exact     everywhere; error of sigmoid and its slope < 4 ulp, of a step < 1e-12 of the largest number that goes into it
+ *   fails     ARG DTYPE SHAPE RANGE(scale, targets, step, desc) OVERFLOW; NONFINITE(index) of what comes in, outputs untouched, or of what
+ *             comes out, which is unspecified then
+ *   from      Liu et al. 2017, arXiv:1708.06519; Sanh et al. 2020, arXiv:2005.07683; Kingma, Ba 2015, arXiv:1412.6980; NNI v3 Slim and
+ *             Movement pruners, torch.optim.Adam */
+typedef enum smash_penalty { SMASH_PENALTY_ABS = 0, SMASH_PENALTY_SIGMOID = 1 } smash_penalty;
+typedef struct smash_adam_desc {
+    uint32_t zero_begin;
+    double   rate;                  /* 0 means 0.01 */
+    double   beta1, beta2;          /* below 1; 0 means 0.9 and 0.999 */
+    double   epsilon;               /* 0 means 1e-8 */
+    uint32_t zero_end;
+} smash_adam_desc;
+SMASH_API smash_err smash_score_add_penalty(smash_ctx *ctx, smash_penalty what, double scale, size_t targets, const smash_tensor *state, const smash_tensor *gradient, double *loss);
+SMASH_API smash_err smash_score_adam(smash_ctx *ctx, const smash_adam_desc *desc, uint64_t step, const smash_tensor *gradient, const smash_tensor *mean,
+                                     const smash_tensor *squares, const smash_tensor *state);
+SMASH_API smash_err smash_score_sigmoid(smash_ctx *ctx, const smash_tensor *score, const smash_tensor *metric);
 
 /* How much of a goal is asked for at a time: the share of it, from 0 to 1, to multiply ratio, threshold, min and max with.
  *   linear    t / total
@@ -698,6 +731,17 @@ SMASH_API smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *
  *   fails  ARG DTYPE SHAPE OVERFLOW; FORMAT(byte) for a bit behind the last block; outputs untouched */
 SMASH_API smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits);
 SMASH_API smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits, const smash_tensor *mask);
+
+#if !SMASH_NO_DOUBLE
+/* Multiply every block by its factor, in place or to a copy: the weights that a network trained with Slim runs on.
+ *   factors  in  f64, grid shape of grain, finite     grain  opt  NULL: elements
+ *   src      in  f32 f64 f16 bf16, finite     dst  out  same dtype and shape, not SMASH_TENSOR_CONST: the memory of src itself, or apart from it
+ *   needs  nothing, O(n)
+ *   exact  everywhere: the product is rounded to double, then to the dtype
+ *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW; NONFINITE(index) of a factor, dst untouched, or of dst, unspecified then
+ *   from   Liu et al. 2017, arXiv:1708.06519; NNI v3 Slim pruner */
+SMASH_API smash_err smash_mask_scale(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *factors, const smash_tensor *src, const smash_tensor *dst);
+#endif
 
 /* A tensor without its zeros: one bit a number, 1 where it is not zero, low bit first, and the numbers that are not. Zero is the number
  * whose bits are all 0, so -0 stays.
@@ -4174,11 +4218,28 @@ SMASH__FN smash_err smash__check_scores(smash_ctx *ctx, const smash_tensor *scor
     return smash__first_bad(&keys) < n ? smash__bad_element(ctx, scores, &keys) : SMASH_OK;
 }
 
-SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+/* w * gradient of n numbers from `first` on, or its square, added to sum in this order */
+SMASH__FN SMASH__NOINLINE double smash__add_products(const smash_tensor *w, const smash_tensor *gradient, int square, size_t first, size_t n, double sum)
+{
+    double x[SMASH__TILE / 2], y[SMASH__TILE / 2];
+    size_t tile, i;
+    for (; n; n -= tile, first += tile) {
+        tile = smash__min(n, SMASH__TILE / 2);
+        smash__load_f64(w, first, tile, x);
+        smash__load_f64(gradient, first, tile, y);
+        for (i = 0; i < tile; i++) {
+            const double product = smash__product(x[i], y[i]);
+            sum += square ? smash__product(product, product) : product;
+        }
+    }
+    return sum;
+}
+
+SMASH__FN smash_err smash__score_gradient(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, int square, const smash_tensor *sum)
 {
     smash_grid grid;
     smash__walk walk;
-    size_t run, i;
+    size_t run;
     SMASH__TRY(smash__check(ctx, w, "weights", SMASH__FLOATS, SMASH__READ, NULL));
     SMASH__TRY(smash__check(ctx, gradient, "gradient", SMASH__FLOATS, SMASH__READ, NULL));
     SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
@@ -4188,12 +4249,21 @@ SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *g
     SMASH__TRY(smash__check_apart(ctx, w, sum));
     SMASH__TRY(smash__check_apart(ctx, gradient, sum));
     smash__walk_start(&walk, &grid);
-    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk))
-        for (i = walk.first; i < walk.first + walk.run; i++) {
-            const double product = smash__product(smash__double_at(w, i), smash__double_at(gradient, i));
-            ((double *)sum->data)[walk.block] += smash__product(product, product);
-        }
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk)) {
+        double *to = (double *)sum->data + walk.block;
+        *to = smash__add_products(w, gradient, square, walk.first, walk.run, *to);
+    }
     return smash__check_scores(ctx, sum, grid.blocks);
+}
+
+SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+{
+    return smash__score_gradient(ctx, grain, w, gradient, 1, sum);
+}
+
+SMASH__DEF smash_err smash_score_add_product(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+{
+    return smash__score_gradient(ctx, grain, w, gradient, 0, sum);
 }
 
 SMASH__DEF smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum what, const smash_tensor *x, uint32_t axis, const smash_tensor *sum)
@@ -4293,6 +4363,138 @@ SMASH__DEF smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, con
     }
     smash__scratch_rewind(ctx, mark);
     return err;
+}
+
+/* ---- public: scores that are trained ---- */
+
+/* A state, finite; its numbers in *n */
+SMASH__FN smash_err smash__check_state(smash_ctx *ctx, const smash_tensor *state, const char *role, int access, size_t *n)
+{
+    SMASH__TRY(smash__check(ctx, state, role, SMASH__BIT(SMASH_F64), access, n));
+    return smash__check_scores(ctx, state, *n);
+}
+
+/* What goes with a state: f64, its shape, finite, apart from it */
+SMASH__FN smash_err smash__check_beside(smash_ctx *ctx, const smash_tensor *t, const char *role, int access, const smash_tensor *state)
+{
+    size_t n;
+    SMASH__TRY(smash__check(ctx, t, role, SMASH__BIT(SMASH_F64), access, &n));
+    SMASH__TRY(smash__check_shape(ctx, t, role, state->ndim, state->shape));
+    SMASH__TRY(smash__check_apart(ctx, t, state));
+    return smash__check_scores(ctx, t, n);
+}
+
+/* 1 / (1 + e^-x), and its slope; from e^-|x|, so that neither cancels */
+SMASH__FN double smash__sigmoid(double x, double *slope)
+{
+    const double e = smash_exp(x < 0 ? x : -x), sum = 1.0 + e;
+    *slope = e / smash__product(sum, sum);
+    return (x < 0 ? e : 1.0) / sum;
+}
+
+SMASH__DEF smash_err smash_score_add_penalty(smash_ctx *ctx, smash_penalty what, double scale, size_t targets, const smash_tensor *state, const smash_tensor *gradient, double *loss)
+{
+    size_t n, i;
+    double sum = 0, share;
+    const double *x;
+    if ((unsigned)what > SMASH_PENALTY_SIGMOID) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)what, "there is no penalty %u", (uint32_t)what);
+    if (!(scale >= 0) || !smash_is_finite_f64(scale)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the scale of a penalty is a finite number, 0 or more");
+    if (!targets) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "a penalty is shared by 1 target or more, not 0");
+    SMASH__TRY(smash__check_state(ctx, state, "state", SMASH__READ, &n));
+    if (gradient) SMASH__TRY(smash__check_beside(ctx, gradient, "gradient", SMASH__WRITE, state));
+    x = (const double *)state->data;
+    share = scale / (double)targets;
+    if (what == SMASH_PENALTY_SIGMOID && n) share /= (double)n;
+    for (i = 0; i < n; i++) {
+        double slope;
+        sum += what == SMASH_PENALTY_ABS ? x[i] < 0 ? -x[i] : x[i] : smash__sigmoid(x[i], &slope);
+    }
+    sum = smash__product(share, sum);
+    if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, n, "the penalty of %q overflows; its numbers are too large", smash__name(state));
+    if (loss) *loss = sum;
+    if (!gradient) return SMASH_OK;
+    for (i = 0; i < n; i++) {
+        double slope = x[i] < 0 ? -1.0 : x[i] > 0;
+        if (what == SMASH_PENALTY_SIGMOID) smash__sigmoid(x[i], &slope);
+        ((double *)gradient->data)[i] += smash__product(share, slope);
+    }
+    return smash__check_scores(ctx, gradient, n);
+}
+
+/* x^n, by squares */
+SMASH__FN double smash__power(double x, uint64_t n)
+{
+    double power = 1;
+    for (; n; n >>= 1) {
+        if (n & 1) power = smash__product(power, x);
+        x = smash__product(x, x);
+    }
+    return power;
+}
+
+SMASH__FN smash_err smash__adam_desc(smash_ctx *ctx, const smash_adam_desc *desc, smash_adam_desc *d)
+{
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_adam_desc d = SMASH_ZERO;");
+    if (desc) *d = *desc;
+    if (d->rate == 0) d->rate = 0.01;
+    if (d->beta1 == 0) d->beta1 = 0.9;
+    if (d->beta2 == 0) d->beta2 = 0.999;
+    if (d->epsilon == 0) d->epsilon = 1e-8;
+    if (!(d->rate > 0) || !smash_is_finite_f64(d->rate)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.rate must be a finite number above 0");
+    if (!(d->beta1 > 0 && d->beta1 < 1 && d->beta2 > 0 && d->beta2 < 1)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.beta1 and beta2 must lie between 0 and 1");
+    if (!(d->epsilon > 0) || !smash_is_finite_f64(d->epsilon)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.epsilon must be a finite number above 0");
+    return SMASH_OK;
+}
+
+/* The numbers of one step; size: rate over what the mean has of its weight, root: the square root of the same for the squares */
+typedef struct smash__adam { double beta1, beta2, size, root, epsilon; } smash__adam;
+
+SMASH__FN void smash__adam_at(const smash__adam *a, double g, double *mean, double *squares, double *state)
+{
+    *mean += smash__product(1.0 - a->beta1, g - *mean);
+    *squares = smash__product(*squares, a->beta2) + smash__product(smash__product(1.0 - a->beta2, g), g);
+    *state -= smash__product(a->size, *mean / (smash_sqrt(*squares) / a->root + a->epsilon));
+}
+
+SMASH__DEF smash_err smash_score_adam(smash_ctx *ctx, const smash_adam_desc *desc, uint64_t step, const smash_tensor *gradient, const smash_tensor *mean,
+                                      const smash_tensor *squares, const smash_tensor *state)
+{
+    smash_adam_desc d = SMASH_ZERO;
+    smash__adam a;
+    size_t n, i;
+    SMASH__TRY(smash__adam_desc(ctx, desc, &d));
+    if (!step) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the first step is 1, not 0");
+    SMASH__TRY(smash__check_state(ctx, state, "state", SMASH__WRITE, &n));
+    SMASH__TRY(smash__check_beside(ctx, gradient, "gradient", SMASH__READ, state));
+    SMASH__TRY(smash__check_beside(ctx, mean, "mean", SMASH__WRITE, state));
+    SMASH__TRY(smash__check_beside(ctx, squares, "squares", SMASH__WRITE, state));
+    SMASH__TRY(smash__check_apart(ctx, gradient, mean));
+    SMASH__TRY(smash__check_apart(ctx, gradient, squares));
+    SMASH__TRY(smash__check_apart(ctx, mean, squares));
+    a.beta1 = d.beta1;
+    a.beta2 = d.beta2;
+    a.epsilon = d.epsilon;
+    a.size = d.rate / (1.0 - smash__power(d.beta1, step));
+    a.root = smash_sqrt(1.0 - smash__power(d.beta2, step));
+    for (i = 0; i < n; i++)
+        smash__adam_at(&a, ((const double *)gradient->data)[i], (double *)mean->data + i, (double *)squares->data + i, (double *)state->data + i);
+    SMASH__TRY(smash__check_scores(ctx, mean, n));
+    SMASH__TRY(smash__check_scores(ctx, squares, n));
+    return smash__check_scores(ctx, state, n);
+}
+
+SMASH__DEF smash_err smash_score_sigmoid(smash_ctx *ctx, const smash_tensor *score, const smash_tensor *metric)
+{
+    size_t n, i;
+    SMASH__TRY(smash__check_state(ctx, score, "score", SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, metric, "metric", score->ndim, score->shape));
+    SMASH__TRY(smash__check_apart(ctx, score, metric));
+    for (i = 0; i < n; i++) {
+        double slope;
+        ((double *)metric->data)[i] = smash__sigmoid(((const double *)score->data)[i], &slope);
+    }
+    return SMASH_OK;
 }
 
 /* ---- public: schedules ---- */
@@ -4603,7 +4805,7 @@ SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const u
     size_t j;
     for (j = 0; j < n; j++) {
         const uint32_t u = smash__bits32(x[j]), sum = smash__bits32(x[j] + value);
-        x[j] = smash__float32((keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u) ? u : sum);
+        x[j] = smash__float32(((keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u)) ? u : sum);
     }
 }
 SMASH__KERNEL(smash__add32, (float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value), (x, n, keep, value))
@@ -4613,7 +4815,7 @@ SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const 
     size_t j;
     for (j = 0; j < n; j++) {
         const uint64_t u = smash__bits64(x[j]), sum = smash__bits64(x[j] + value);
-        x[j] = smash__float64((keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53) ? u : sum);
+        x[j] = smash__float64(((keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53)) ? u : sum);
     }
 }
 SMASH__KERNEL(smash__add64, (double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value), (x, n, keep, value))
@@ -4809,6 +5011,43 @@ SMASH__DEF smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits,
     for (i = 0; i < n; i++) ((uint8_t *)mask->data)[i] = ((const uint8_t *)bits->data)[i / 8] >> i % 8 & 1;
     return SMASH_OK;
 }
+
+#if !SMASH_NO_DOUBLE
+/* n numbers from `first` on, each times its factor, the next `step` further on; returns how many of them are finite before one is not */
+SMASH__FN SMASH__NOINLINE size_t smash__scale_run(const smash_tensor *src, const smash_tensor *dst, size_t first, size_t n, const double *factor, size_t step)
+{
+    double x[SMASH__TILE];
+    size_t tile, at, i;
+    for (at = 0; at < n; at += tile) {
+        tile = smash__min(n - at, SMASH__TILE);
+        smash__load_f64(src, first + at, tile, x);
+        for (i = 0; i < tile; i++, factor += step) smash__set_float(dst, first + at + i, smash__product(x[i], *factor));
+        smash__load_f64(dst, first + at, tile, x);
+        for (i = 0; i < tile; i++) if (!smash_is_finite_f64(x[i])) return at + i;
+    }
+    return n;
+}
+
+SMASH__DEF smash_err smash_mask_scale(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *factors, const smash_tensor *src, const smash_tensor *dst)
+{
+    smash_grid grid;
+    smash__walk walk;
+    size_t n, run, good;
+    int rows;
+    SMASH__TRY(smash__check_copy(ctx, src, dst));
+    SMASH__TRY(smash__check(ctx, factors, "factors", SMASH__BIT(SMASH_F64), SMASH__READ, &n));
+    SMASH__TRY(smash__mask_grid(ctx, grain, src, &grid));
+    SMASH__TRY(smash__check_shape(ctx, factors, "factors", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, factors, dst));
+    SMASH__TRY(smash__check_scores(ctx, factors, n));
+    rows = smash__walk_rows(&walk, &grid);
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk)) {
+        good = smash__scale_run(src, dst, walk.first, walk.run, (const double *)factors->data + walk.block, rows != 0);
+        if (good < walk.run) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, walk.first + good, "element %z of %q times its factor is NaN or Inf", walk.first + good, smash__name(src));
+    }
+    return SMASH_OK;
+}
+#endif
 
 /* ---- public: without zeros ---- */
 
@@ -13019,6 +13258,38 @@ SMASH__FN smash_err smash__test_scores(smash__test *t, double *numbers, double *
     return SMASH_OK;
 }
 
+/* Three steps of scores that are trained, and what comes of them; w and gradient as in smash__test_scores */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_trained(smash__test *t, double *numbers, double *metric)
+{
+    static const size_t shape[2] = { 4, 6 }, column[2] = { 4, 1 };
+    const smash_grain rows = smash_grain_axis(0);
+    smash_tensor w = smash_tensor_view(SMASH_F64, numbers, 24 * sizeof *numbers, 2, shape), state[4];
+    double loss = 0;
+    uint32_t i;
+    smash__fill(metric, 0, 16 * sizeof *metric);
+    for (i = 0; i < 4; i++) {
+        state[i] = smash_tensor_view(SMASH_F64, metric + 4 * i, 4 * sizeof *metric, 2, column);
+        metric[12 + i] = (double)i - 1.25;
+    }
+    for (i = 1; i < 4; i++) {
+        smash_tensor gradient = w;
+        gradient.data = numbers + 24;
+        smash__fill(metric, 0, 4 * sizeof *metric);
+        SMASH__TRY(smash_score_add_product(&t->ctx, &rows, &w, &gradient, &state[0]));
+        SMASH__TRY(smash_score_add_penalty(&t->ctx, (smash_penalty)(i % 2), 0.01, 3, &state[3], &state[0], &loss));
+        smash__note(t, smash__bits64(loss));
+        SMASH__TRY(smash_score_adam(&t->ctx, NULL, i * i, &state[0], &state[1], &state[2], &state[3]));
+        smash__note_tensor(t, &state[3]);
+    }
+    SMASH__TRY(smash_score_sigmoid(&t->ctx, &state[3], &state[0]));
+    smash__note_tensor(t, &state[0]);
+    state[0] = w;
+    state[0].data = metric + 16;
+    SMASH__TRY(smash_mask_scale(&t->ctx, &rows, &state[3], &w, &state[0]));
+    smash__note_tensor(t, &state[0]);
+    return SMASH_OK;
+}
+
 /* Several targets together, and parts, and schedules: ties, both zeros, negative scores, minima, maxima, weights. */
 SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
 {
@@ -13048,6 +13319,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
         else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
         SMASH__TRY(smash__test_scores(t, scores, scores + 2 * MOST));
+        SMASH__TRY(smash__test_trained(t, scores, scores + 2 * MOST));
         smash__note(t, smash__bits64(smash_schedule_agp(way, 11)));
         smash__note(t, smash__bits64(smash_schedule_agp_epoch(0.1, 0.9, way, 2, 11, 2)));
         smash__note(t, smash__bits64(smash_schedule_movement(way, 3, 10)));

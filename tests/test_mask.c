@@ -5,6 +5,7 @@
 #include "golden/apply_add.h"
 #include "golden/config_list_mask.h"
 #include "golden/mask_cases.h"
+#include "golden/trained.h"
 
 static uint64_t rng = 7;
 static double uniform(void) { return (double)(smash_random(&rng) >> 11) / 9007199254740992.0; }
@@ -722,7 +723,7 @@ static void test_apply_to(void)
         for (i = 0; i < n && finite; i++) put(dtype, src.data, i, 4 * uniform() - 2);
         memcpy(before.data, src.data, src.bytes);
         set_mode(&ctx, (int)below(MODES));
-        CHECK_ERR(&ctx, smash_mask_apply_to(&ctx, round % 14 || desc.bits || desc.method || desc.value ? &desc : NULL, desc.bits ? &packed : &mask, &src, &dst), SMASH_OK, "round %d", (int)round);
+        CHECK_ERR(&ctx, smash_mask_apply_to(&ctx, round % 14 || desc.bits || desc.method || desc.value < 0 ? &desc : NULL, desc.bits ? &packed : &mask, &src, &dst), SMASH_OK, "round %d", (int)round);
         for (i = 0, wrong = 0; i < n; i++) {
             smash_tensor expected = before;
             uint64_t want = bits_at(&before, i);
@@ -1680,6 +1681,242 @@ static void test_lamp(void)
     }
 }
 
+/* Sums of products beside those of squares: expected[block] in the same order, exact products of two numbers up to 32 bits */
+static void test_product(void)
+{
+    static const size_t shape[3] = { 4, 6, 35 };
+    static const int32_t blocks[4][3] = { { 1, 1, 1 }, { 1, -1, -1 }, { 2, 3, 7 }, { -1, -1, 5 } };
+    size_t b, i;
+    int d, e;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (d = 0; d < 4; d++) for (e = 0; e < 4; e++) for (b = 0; b < COUNT_OF(blocks); b++) {
+        const smash_grain grain = smash_grain_block(blocks[b], 3);
+        smash_tensor w = make(floats[d], 3, shape), g = make(floats[e], 3, shape), sum;
+        smash_grid grid;
+        double *expected;
+        size_t wrong = 0;
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &w, &grid), SMASH_OK, "grid");
+        sum = make(SMASH_F64, 3, grid.count);
+        expected = (double *)calloc(grid.blocks, sizeof *expected);
+        if (!expected) abort();
+        for (i = 0; i < 840; i++) { put(floats[d], w.data, i, uniform() - 0.5); put(floats[e], g.data, i, uniform() * 8 - 4); }
+        for (i = 0; i < grid.blocks; i++) ((double *)sum.data)[i] = expected[i] = (double)i / 3;
+        for (i = 0; i < 840; i++) {
+            const volatile double product = get(floats[d], w.data, i) * get(floats[e], g.data, i);
+            expected[block_of(&grid, i)] += product;
+        }
+        CHECK_ERR(&ctx, smash_score_add_product(&ctx, b ? &grain : NULL, &w, &g, &sum), SMASH_OK, "block %d", (int)b);
+        for (i = 0; i < grid.blocks; i++) wrong += memcmp((double *)sum.data + i, &expected[i], sizeof(double)) != 0;
+        CHECK(!wrong, "%s and %s, block %d: %d sums differ", smash_dtype_name(floats[d]), smash_dtype_name(floats[e]), (int)b, (int)wrong);
+        put(floats[e], g.data, 839, strtod("inf", NULL));
+        CHECK_ERR(&ctx, smash_score_add_product(&ctx, &grain, &w, &g, &sum), SMASH_ERR_NONFINITE, "an Inf");
+        CHECK(ctx.index == grid.blocks - 1, "index %d", (int)ctx.index);
+        CHECK_ERR(&ctx, smash_score_add_product(&ctx, &grain, &w, &sum, &sum), b ? SMASH_ERR_SHAPE : SMASH_ERR_ARG, "in one place");
+        free(w.data); free(g.data); free(sum.data); free(expected);
+    }
+}
+
+/* Within `units` of the last place of want */
+static int within(double got, double want, double units) { return magnitude(got - want) <= units * 2.220446049250313e-16 * magnitude(want) + 5e-324; }
+
+static void test_penalty(void)
+{
+    size_t r, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (r = 0; r < COUNT_OF(golden_sigmoid); r++) {
+        const size_t one = 1;
+        double x = golden_sigmoid[r].x, y = 0, slope = 0;
+        smash_tensor state = test_view(SMASH_F64, &x, 1, &one), metric = test_view(SMASH_F64, &y, 1, &one), gradient = test_view(SMASH_F64, &slope, 1, &one);
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &state, &metric), SMASH_OK, "%g", x);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_SIGMOID, 1, 1, &state, &gradient, NULL), SMASH_OK, "%g", x);
+        CHECK(within(y, golden_sigmoid[r].sigmoid, 4) && within(slope, golden_sigmoid[r].slope, 4), "sigmoid(%g) = %.17g, want %.17g, slope %.17g, want %.17g", x, y, golden_sigmoid[r].sigmoid, slope, golden_sigmoid[r].slope);
+    }
+    for (r = 0; r < COUNT_OF(golden_penalty); r++) {
+        const size_t shape[2] = { 7, 1 };
+        double gradient[7] = { 0, 0, 0, 0, 0, 0, 0 }, loss = -1, again = -1;
+        const double before = 0.125;
+        smash_tensor state = test_view(SMASH_F64, golden_penalty[r].state, 2, shape), g = test_view(SMASH_F64, gradient, 2, shape);
+        const smash_penalty kind = (smash_penalty)golden_penalty[r].kind;
+        state.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, kind, golden_penalty[r].scale, golden_penalty[r].targets, &state, &g, &loss), SMASH_OK, "row %d", (int)r);
+        CHECK(within(loss, golden_penalty[r].loss, 16), "row %d: penalty %.17g, want %.17g", (int)r, loss, golden_penalty[r].loss);
+        for (i = 0; i < 7; i++) CHECK(within(gradient[i], golden_penalty[r].gradient[i], 8), "row %d, %d: %.17g, want %.17g", (int)r, (int)i, gradient[i], golden_penalty[r].gradient[i]);
+        for (i = 0; i < 7; i++) gradient[i] = before;
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, kind, golden_penalty[r].scale, golden_penalty[r].targets, &state, NULL, &again), SMASH_OK, "no gradient");
+        CHECK(again >= loss && again <= loss, "row %d: another penalty without a gradient", (int)r);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, kind, golden_penalty[r].scale, golden_penalty[r].targets, &state, &g, NULL), SMASH_OK, "no loss");
+        for (i = 0; i < 7; i++) CHECK(magnitude(gradient[i] - before - golden_penalty[r].gradient[i]) < 1e-15 * (1 + magnitude(golden_penalty[r].gradient[i])), "row %d, %d: is not added", (int)r, (int)i);
+    }
+    {
+        static const double bad[3] = { 1, 2, 1e308 * 10 };
+        double two[3] = { 1e308, 1e308, 1 }, gradient[3] = { 5, 6, 7 }, loss = 3, other[3] = { 1, 2, 3 };
+        const size_t n = 3, none = 0, less = 2;
+        smash_tensor state = test_view(SMASH_F64, other, 1, &n), g = test_view(SMASH_F64, gradient, 1, &n), inf = test_view(SMASH_F64, bad, 1, &n), large = test_view(SMASH_F64, two, 1, &n);
+        smash_tensor empty = test_view(SMASH_F64, NULL, 1, &none), small = test_view(SMASH_F64, gradient, 1, &less), single = test_view(SMASH_F32, gradient, 1, &n);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, (smash_penalty)2, 1, 1, &state, &g, &loss), SMASH_ERR_ARG, "kind 2");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, -1, 1, &state, &g, &loss), SMASH_ERR_RANGE, "scale -1");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, strtod("nan", NULL), 1, &state, &g, &loss), SMASH_ERR_RANGE, "scale NaN");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 0, &state, &g, &loss), SMASH_ERR_RANGE, "no targets");
+        CHECK(strcmp(ctx.message, "a penalty is shared by 1 target or more, not 0") == 0, "%s", ctx.message);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &inf, &g, &loss), SMASH_ERR_NONFINITE, "Inf");
+        CHECK(ctx.index == 2, "index %d", (int)ctx.index);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &large, &g, &loss), SMASH_ERR_NONFINITE, "beyond double");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &state, &state, &loss), SMASH_ERR_ARG, "in one place");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &state, &small, &loss), SMASH_ERR_SHAPE, "too few");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &state, &single, &loss), SMASH_ERR_DTYPE, "f32");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, NULL, &g, &loss), SMASH_ERR_ARG, "no state");
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &state, &state), SMASH_ERR_ARG, "in one place");
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &inf, &g), SMASH_ERR_NONFINITE, "Inf");
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &state, &small), SMASH_ERR_SHAPE, "too few");
+        CHECK(loss >= 3 && loss <= 3 && gradient[0] >= 5 && gradient[0] <= 5 && gradient[2] >= 7 && gradient[2] <= 7, "touched");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_SIGMOID, 1, 1, &empty, &empty, &loss), SMASH_OK, "none");
+        CHECK(loss >= 0 && loss <= 0, "none: %g", loss);
+    }
+}
+
+/* Errors relative to the largest number that goes into the step */
+static double largest(double a, double b) { return magnitude(a) > magnitude(b) ? magnitude(a) : magnitude(b); }
+
+static void test_adam(void)
+{
+    size_t r, i;
+    const size_t one = 1;
+    double g, m, v, x;
+    smash_tensor gradient = test_view(SMASH_F64, &g, 1, &one), mean = test_view(SMASH_F64, &m, 1, &one), squares = test_view(SMASH_F64, &v, 1, &one), state = test_view(SMASH_F64, &x, 1, &one);
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    gradient.flags = SMASH_TENSOR_CONST;
+    for (r = 0; r < COUNT_OF(golden_adam); r++) {
+        smash_adam_desc desc = SMASH_ZERO;
+        const int plain = r % 3 != 0;
+        desc.rate = golden_adam[r].rate;
+        desc.beta1 = golden_adam[r].beta1;
+        desc.beta2 = golden_adam[r].beta2;
+        desc.epsilon = golden_adam[r].epsilon;
+        g = golden_adam[r].gradient;
+        m = golden_adam[r].mean;
+        v = golden_adam[r].squares;
+        x = golden_adam[r].state;
+        CHECK_ERR(&ctx, smash_score_adam(&ctx, plain ? NULL : &desc, golden_adam[r].step, &gradient, &mean, &squares, &state), SMASH_OK, "row %d", (int)r);
+        CHECK(magnitude(m - golden_adam[r].mean_then) <= 4e-16 * largest(g, golden_adam[r].mean), "row %d: mean %.17g, want %.17g", (int)r, m, golden_adam[r].mean_then);
+        CHECK(within(v, golden_adam[r].squares_then, 3), "row %d: squares %.17g, want %.17g", (int)r, v, golden_adam[r].squares_then);
+        CHECK(magnitude(x - golden_adam[r].state_then) <= 1e-12 * largest(golden_adam[r].state, golden_adam[r].state_then), "row %d: state %.17g, want %.17g", (int)r, x, golden_adam[r].state_then);
+    }
+    for (r = 0, m = v = x = 0; r < COUNT_OF(golden_adam_walk); r++) {
+        g = golden_adam_walk[r].gradient;
+        CHECK_ERR(&ctx, smash_score_adam(&ctx, NULL, r + 1, &gradient, &mean, &squares, &state), SMASH_OK, "step %d", (int)r + 1);
+        CHECK(magnitude(m - golden_adam_walk[r].mean) < 1e-14 && magnitude(v - golden_adam_walk[r].squares) < 1e-14 && magnitude(x - golden_adam_walk[r].state) < 1e-14,
+              "step %d: %.17g %.17g %.17g, want %.17g %.17g %.17g", (int)r + 1, m, v, x, golden_adam_walk[r].mean, golden_adam_walk[r].squares, golden_adam_walk[r].state);
+    }
+    {
+        static const struct { const char *what; smash_err want; size_t index; } rows[] = {
+            { "fine", SMASH_OK, 0 }, { "none", SMASH_OK, 0 }, { "fence", SMASH_ERR_ARG, 0 }, { "step 0", SMASH_ERR_RANGE, 0 }, { "rate -1", SMASH_ERR_RANGE, 0 }, { "rate nan", SMASH_ERR_RANGE, 0 },
+            { "beta1 1", SMASH_ERR_RANGE, 0 }, { "beta2 -1", SMASH_ERR_RANGE, 0 }, { "epsilon inf", SMASH_ERR_RANGE, 0 }, { "g nan", SMASH_ERR_NONFINITE, 1 }, { "m inf", SMASH_ERR_NONFINITE, 2 },
+            { "v nan", SMASH_ERR_NONFINITE, 0 }, { "s nan", SMASH_ERR_NONFINITE, 2 }, { "v -1", SMASH_ERR_NONFINITE, 1 }, { "g f32", SMASH_ERR_DTYPE, 1 }, { "m short", SMASH_ERR_SHAPE, 0 },
+            { "v shape", SMASH_ERR_SHAPE, 0 }, { "s const", SMASH_ERR_ARG, 0 }, { "m on v", SMASH_ERR_ARG, 0 }, { "g on s", SMASH_ERR_ARG, 0 }, { "g on m", SMASH_ERR_ARG, 0 }, { "no g", SMASH_ERR_ARG, 0 },
+            { "no s", SMASH_ERR_ARG, 0 }, { "s huge", SMASH_ERR_OVERFLOW, 0 }
+        };
+        for (r = 0; r < COUNT_OF(rows); r++) {
+            const char *what = rows[r].what;
+            double n[4][3];
+            const size_t three = 3, none = 0, huge[2] = { SIZE_MAX / 2, 3 };
+            smash_tensor t[4], *p[4];
+            smash_adam_desc desc = SMASH_ZERO;
+            uint64_t step = 2;
+            const double nan = strtod("nan", NULL), inf = strtod("inf", NULL);
+            for (i = 0; i < 12; i++) n[i / 3][i % 3] = 0.5;
+            for (i = 0; i < 4; i++) { t[i] = test_view(SMASH_F64, n[i], 1, strcmp(what, "none") ? &three : &none); p[i] = &t[i]; }
+#define IS(word) (strcmp(what, word) == 0)
+            if (IS("fence")) desc.zero_begin = 7;
+            if (IS("step 0")) step = 0;
+            if (IS("rate -1")) desc.rate = -1;
+            if (IS("rate nan")) desc.rate = nan;
+            if (IS("beta1 1")) desc.beta1 = 1;
+            if (IS("beta2 -1")) desc.beta2 = -1;
+            if (IS("epsilon inf")) desc.epsilon = inf;
+            if (IS("g nan")) n[0][1] = nan;
+            if (IS("m inf")) n[1][2] = inf;
+            if (IS("v nan")) n[2][0] = nan;
+            if (IS("v -1")) n[2][1] = -1;
+            if (IS("s nan")) n[3][2] = nan;
+            if (IS("g f32")) t[0].dtype = SMASH_F32;
+            if (IS("m short")) t[1].bytes--;
+            if (IS("v shape")) t[2].shape[0] = 2;
+            if (IS("s const")) t[3].flags = SMASH_TENSOR_CONST;
+            if (IS("m on v")) t[1].data = &n[2][1];
+            if (IS("g on s")) t[0].data = n[3];
+            if (IS("g on m")) t[0].data = n[1];
+            if (IS("no g")) p[0] = NULL;
+            if (IS("no s")) p[3] = NULL;
+            if (IS("s huge")) t[3] = smash_tensor_view(SMASH_F64, n[3], sizeof n[3], 2, huge);
+#undef IS
+            CHECK_ERR(&ctx, smash_score_adam(&ctx, &desc, step, p[0], p[1], p[2], p[3]), rows[r].want, "%s", what);
+            CHECK(!rows[r].want || ctx.index == rows[r].index, "%s: index %d", what, (int)ctx.index);
+            CHECK(rows[r].want || strcmp(what, "none") == 0 || (n[3][0] < 0.5 && n[3][2] < 0.5), "%s: did not move", what);
+            for (i = 3; rows[r].want && strcmp(what, "v -1") && i < 12; i++) CHECK(!(n[i / 3][i % 3] < 0.5) && !(n[i / 3][i % 3] > 0.5 && n[i / 3][i % 3] < inf), "%s: %d was touched", what, (int)i);
+        }
+    }
+}
+
+static void test_scale(void)
+{
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 200; round++) {
+        static const size_t dims[] = { 1, 2, 3, 4, 6, 8, 12, 30 };
+        const smash_dtype dtype = floats[below(4)];
+        uint32_t ndim = (uint32_t)below(5), axis;
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, n = 1, wrong = 0;
+        int32_t block[SMASH_MAX_DIMS] = { 0 };
+        const int in_place = (int)below(2);
+        smash_grain grain;
+        smash_grid g;
+        smash_tensor src, before, dst, factors;
+        for (axis = 0; axis < ndim; axis++) {
+            shape[axis] = dims[below(COUNT_OF(dims))];
+            block[axis] = random_block(shape[axis]);
+            n *= shape[axis];
+        }
+        grain = round % 3 ? smash_grain_block(block, ndim) : smash_grain_element();
+        src = make(dtype, ndim, shape);
+        before = make(dtype, ndim, shape);
+        dst = in_place ? src : make(dtype, ndim, shape);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &src, &g), SMASH_OK, "round %d", (int)round);
+        factors = make(SMASH_F64, g.ndim, g.count);
+        for (i = 0; i < g.blocks; i++) ((double *)factors.data)[i] = uniform() * 2 - 0.5;
+        for (i = 0; i < n; i++) put(dtype, src.data, i, (uniform() - 0.5) * (below(9) ? 1 : 1e-7));
+        memcpy(before.data, src.data, src.bytes);
+        CHECK_ERR(&ctx, smash_mask_scale(&ctx, round % 3 ? &grain : NULL, &factors, &src, &dst), SMASH_OK, "round %d", (int)round);
+        for (i = 0; i < n; i++) {
+            const volatile double product = get(dtype, before.data, i) * ((double *)factors.data)[block_of(&g, i)];
+            smash_tensor one = before;
+            put(dtype, one.data, i, product);
+            wrong += bits_at(&dst, i) != bits_at(&one, i);
+        }
+        CHECK(!wrong, "round %d %s: %d of %d wrong", (int)round, smash_dtype_name(dtype), (int)wrong, (int)n);
+        ((double *)factors.data)[g.blocks - 1] = strtod("nan", NULL);
+        memcpy(before.data, dst.data, dst.bytes);
+        CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &factors, &src, &dst), SMASH_ERR_NONFINITE, "a NaN");
+        CHECK(ctx.index == g.blocks - 1 && memcmp(before.data, dst.data, dst.bytes) == 0, "round %d: index %d, or touched", (int)round, (int)ctx.index);
+        ((double *)factors.data)[g.blocks - 1] = 1e300;
+        put(dtype, src.data, n - 1, 1e9);
+        CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &factors, &src, &dst), SMASH_ERR_NONFINITE, "too large");
+        CHECK(ctx.index < n, "index %d", (int)ctx.index);
+        if (!in_place) {
+            CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &src, &src, &dst), dtype == SMASH_F64 ? ctx.err : SMASH_ERR_DTYPE, "factors of another dtype");
+            dst.shape[ndim ? ndim - 1 : 0]++;
+            dst.ndim = ndim ? ndim : 1;
+            dst.bytes = SIZE_MAX;
+            CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &factors, &src, &dst), SMASH_ERR_SHAPE, "another shape");
+            free(dst.data);
+        }
+        free(src.data); free(before.data); free(factors.data);
+    }
+}
+
 int main(void)
 {
     test_recorded();
@@ -1710,5 +1947,9 @@ int main(void)
     test_taylor();
     test_channels();
     test_lamp();
+    test_product();
+    test_penalty();
+    test_adam();
+    test_scale();
     return test_done();
 }
