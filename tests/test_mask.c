@@ -1453,6 +1453,7 @@ static void test_group_errors(void)
 static void test_sparse(void)
 {
     static const smash_dtype dtypes[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16, SMASH_I8, SMASH_U8, SMASH_I16, SMASH_U16, SMASH_I32, SMASH_U32, SMASH_I64, SMASH_U64, SMASH_BOOL };
+    static const smash_dtype refused[] = { SMASH_DTYPE_NONE, SMASH_I4, SMASH_U4, SMASH_I2, SMASH_U2, SMASH_F6_E2M3, SMASH_F6_E3M2, SMASH_F4, SMASH_C64, SMASH_DTYPE_COUNT };
     static const size_t counts[] = { 0, 1, 2, 7, 8, 9, 15, 16, 17, 64, 1000, 4097 };
     size_t d, c, i, nonzero;
     int share;
@@ -1502,8 +1503,13 @@ static void test_sparse(void)
     {
         static unsigned char room[64];
         const size_t n = 8, one = 1;
-        smash_tensor t = smash_tensor_view(SMASH_I4, room, 4, 1, &n), bits = smash_tensor_view(SMASH_U8, room + 8, 1, 1, &one), values = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
-        CHECK(smash_sparse_count(NULL, &t, &nonzero) == SMASH_ERR_DTYPE && smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE, "packed numbers");
+        smash_tensor t = smash_tensor_view(SMASH_I8, room, 8, 1, &n), bits = smash_tensor_view(SMASH_U8, room + 8, 1, 1, &one), values = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
+        for (i = 0; i < COUNT_OF(refused); i++) {                        /* not of whole bytes, or too wide */
+            values.dtype = t.dtype = refused[i];
+            CHECK(smash_sparse_count(NULL, &t, &nonzero) == SMASH_ERR_DTYPE && smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE &&
+                  smash_sparse_unpack(NULL, &bits, &values, &t) == SMASH_ERR_DTYPE, "dtype %d", (int)refused[i]);
+        }
+        values.dtype = SMASH_I8;
         t = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
         CHECK(smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_ARG, "values over the tensor");
         values = smash_tensor_view(SMASH_I16, room + 32, 16, 1, &n);
