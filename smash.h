@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 46,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 50,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 7,100 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,000 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -756,6 +756,50 @@ SMASH_API smash_err smash_mask_scale(smash_ctx *ctx, const smash_grain *grain, c
 SMASH_API smash_err smash_sparse_count(smash_ctx *ctx, const smash_tensor *t, size_t *nonzero);
 SMASH_API smash_err smash_sparse_pack(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values);
 SMASH_API smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bitmask, const smash_tensor *values, const smash_tensor *t);
+
+/* A tensor of which at most n of each m numbers along an axis are not zero: those n, and where in their group of m they stand. A group
+ * begins at every multiple of m; the last one is shorter if m does not divide the axis, and keeps n numbers, or all if it has fewer. So of an
+ * axis of L numbers K = L / m * n + min(n, L % m) stay. Zero is the number whose bits are all 0, so -0 stays; groups with fewer others are
+ * filled up with their first zeros. Both parts are tensors like all others: row-major, without gaps, packed dtypes low bits first; the data of
+ * values is aligned to its numbers. Number k along the axis is number k / n * m + places[k] of t; in a group places ascend. For a matrix
+ * w [rows, L], axis 1, this is w times x:
+ *     for (r = 0; r < rows; r++) for (k = 0; k < K; k++) y[r] += values[r * K + k] * x[k / n * m + places[r * K + k]];
+ *   n, m     1 <= n <= m, 2 <= m <= 256     axis  below t's ndim
+ *   t        in of pack, out of unpack; of shape and check only dtype and shape: any dtype but F6 and C64, any shape
+ *   values   out of pack, in of unpack and check: t's dtype, t's shape with K in place of L
+ *   places   out of pack, in of unpack and check: the shape of values; u2 for m up to 4, u4 up to 16, u8 above. In u2, n = 2 and m = 4 along
+ *            the last axis are the half bytes of NVIDIA's 2:4 metadata. Of shape, values and places are out: without data, bytes as needed
+ *   needs    nothing, O(count). After check (unpack does it) a loop like the one above needs no checks of its own
+ *   exact    everywhere; unpacked it is the same bits
+ *   fails    ARG DTYPE SHAPE OVERFLOW RANGE(n, m, axis); of pack RANGE(first number of the first group with more than n); FORMAT(number of
+ *            places) where places do not ascend or leave their group; outputs untouched
+ *   from     Mishra et al. 2021, arXiv:2104.08378; Zhou et al. 2021, arXiv:2102.04010 */
+SMASH_API smash_err smash_sparse_shape_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, smash_tensor *values, smash_tensor *places);
+SMASH_API smash_err smash_sparse_pack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places);
+SMASH_API smash_err smash_sparse_check_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places);
+SMASH_API smash_err smash_sparse_unpack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *values, const smash_tensor *places, const smash_tensor *t);
+
+/* A tensor without its zero blocks, by rows of blocks (BSR; of single elements CSR). A row of blocks is one index of the grid's first axis; the
+ * column of a block is its index, row-major, among the blocks of its row. A block is zero if all its bits are 0, so -0 stays. The parts are
+ * tensors like all others: row-major, without gaps, packed dtypes low bits first (a block may begin inside a byte then). Blocks of row r are
+ * numbers rows[r] to rows[r + 1] - 1 of columns and of values; their columns ascend. For a matrix w in blocks of a x b, this is w times x:
+ *     for (r = 0; r < grid.count[0]; r++) for (k = rows[r]; k < rows[r + 1]; k++)
+ *         for (i = 0; i < a; i++) for (j = 0; j < b; j++) y[r * a + i] += values[(k * a + i) * b + j] * x[columns[k] * b + j];
+ *   grain    opt  NULL: elements; its block is that of the layout
+ *   t        in of shape and pack, out of unpack; of check only dtype and shape: any dtype but F6 and C64, 1 number or more
+ *   rows     out of pack, in of unpack and check: [grid.count[0] + 1], the first is 0; of a scalar [2]
+ *   columns  out of pack, in of unpack and check: [blocks that stay]. Both u16 if the grid has 65,535 blocks or fewer, else u32
+ *   values   out of pack, in of unpack and check: t's dtype, [blocks that stay, grid.block_elements], each block in row-major order
+ *            Of shape these three are out: without data, bytes as needed
+ *   needs    nothing, O(count). After check (unpack does it) a loop like the one above needs no checks of its own
+ *   exact    everywhere; unpacked it is the same bits
+ *   fails    ARG DTYPE SHAPE OVERFLOW RANGE(block size) LIMIT(2^32 blocks); FORMAT(row) where rows do not begin with 0, go back, or do not end
+ *            with the number of blocks; FORMAT(block) where columns do not ascend or leave the grid; outputs untouched
+ *   from     the block sparse rows of SciPy and cuSPARSE, for any number of axes */
+SMASH_API smash_err smash_sparse_shape_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_tensor *rows, smash_tensor *columns, smash_tensor *values);
+SMASH_API smash_err smash_sparse_pack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values);
+SMASH_API smash_err smash_sparse_check_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values);
+SMASH_API smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values, const smash_tensor *t);
 #endif
 
 #if !SMASH_NO_QUANT
@@ -3248,14 +3292,23 @@ SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
     }
 }
 
+/* Numbers of a block that lie in one piece; axes: those in front that lead from piece to piece */
+SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
+{
+    uint32_t axis = grid->ndim;
+    size_t run = 1;
+    while (axis && grid->count[axis - 1] == 1) run *= grid->block[--axis];         /* whole axes at the end join the run ... */
+    if (axis) run *= grid->block[axis - 1];                                        /* ... and so does the block of the next one */
+    *axes = axis;
+    return run;
+}
+
 SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
 {
-    uint32_t axis = grid->ndim, i;
+    uint32_t axis, i;
     size_t stride = 1;
     smash__fill(w, 0, sizeof *w);
-    w->run = 1;
-    while (axis && grid->count[axis - 1] == 1) w->run *= grid->block[--axis];      /* whole axes at the end join the run ... */
-    if (axis) w->run *= grid->block[axis - 1];                                     /* ... and so does the block of the next one */
+    w->run = smash__grid_run(grid, &axis);
     w->axes = axis;
     w->runs = 1;
     for (i = axis; i > 0;) {
@@ -4924,14 +4977,20 @@ SMASH__DEF smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, 
     return smash__spread_checked(ctx, grain, mask, w, 1);
 }
 
-/* Bytes of so many bits, in a row, with nothing behind the last one if they are read */
+/* Bytes of so many bits, in a row */
 SMASH__FN smash_err smash__check_bits(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t count, int access)
 {
     const size_t bytes = count / 8 + (count % 8 != 0);
     SMASH__TRY(smash__check(ctx, t, role, SMASH__BIT(SMASH_U8), access, NULL));
-    SMASH__TRY(smash__check_shape(ctx, t, role, 1, &bytes));
-    if (access == SMASH__READ && count % 8 && ((const uint8_t *)t->data)[bytes - 1] >> count % 8)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, bytes - 1, "%s %q has bits behind its last one", role, smash__name(t));
+    return smash__check_shape(ctx, t, role, 1, &bytes);
+}
+
+/* The same to be read: nothing may lie behind the last one */
+SMASH__FN smash_err smash__read_bits(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t count)
+{
+    SMASH__TRY(smash__check_bits(ctx, t, role, count, SMASH__READ));
+    if (count % 8 && ((const uint8_t *)t->data)[count / 8] >> count % 8)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, count / 8, "%s %q has bits behind its last one", role, smash__name(t));
     return SMASH_OK;
 }
 
@@ -4969,7 +5028,7 @@ SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc 
     if (d.bits > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, d.bits, "desc.bits is %u; it is 0 or 1", d.bits);
     SMASH__TRY(smash__check_copy(ctx, src, dst));
     SMASH__TRY(smash__mask_grid(ctx, &d.grain, src, &grid));
-    if (d.bits) SMASH__TRY(smash__check_bits(ctx, mask, "mask", grid.blocks, SMASH__READ));
+    if (d.bits) SMASH__TRY(smash__read_bits(ctx, mask, "mask", grid.blocks));
     else {
         SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
         SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
@@ -5006,7 +5065,7 @@ SMASH__DEF smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits,
 {
     size_t n, i;
     SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__WRITE, &n));
-    SMASH__TRY(smash__check_bits(ctx, bits, "bits", n, SMASH__READ));
+    SMASH__TRY(smash__read_bits(ctx, bits, "bits", n));
     SMASH__TRY(smash__check_apart(ctx, mask, bits));
     for (i = 0; i < n; i++) ((uint8_t *)mask->data)[i] = ((const uint8_t *)bits->data)[i / 8] >> i % 8 & 1;
     return SMASH_OK;
@@ -5105,12 +5164,9 @@ SMASH__DEF smash_err smash_sparse_count(smash_ctx *ctx, const smash_tensor *t, s
 /* The parts of a sparse tensor: as many bytes of bits as t has numbers for, values of its dtype */
 SMASH__FN smash_err smash__check_sparse(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values, int pack, size_t *n, size_t *nonzero)
 {
-    size_t bytes;
     SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__WHOLE, pack ? SMASH__READ : SMASH__WRITE, n));
-    SMASH__TRY(smash__check(ctx, bitmask, "bitmask", SMASH__BIT(SMASH_U8), pack ? SMASH__WRITE : SMASH__READ, NULL));
+    SMASH__TRY(smash__check_bits(ctx, bitmask, "bitmask", *n, pack ? SMASH__WRITE : SMASH__READ));
     SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), pack ? SMASH__WRITE : SMASH__READ, nonzero));
-    bytes = *n / 8 + (*n % 8 != 0);
-    SMASH__TRY(smash__check_shape(ctx, bitmask, "bitmask", 1, &bytes));
     if (values->ndim != 1) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, values->ndim, "the values of %q have %u dims; they are a row", smash__name(t), values->ndim);
     SMASH__TRY(smash__check_apart(ctx, t, bitmask));
     SMASH__TRY(smash__check_apart(ctx, t, values));
@@ -5139,8 +5195,8 @@ SMASH__DEF smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bit
     size_t n, nonzero, i, bits = 0;
     const uint8_t *mask;
     SMASH__TRY(smash__check_sparse(ctx, t, bitmask, values, 0, &n, &nonzero));
+    SMASH__TRY(smash__read_bits(ctx, bitmask, "bitmask", n));
     mask = (const uint8_t *)bitmask->data;
-    if (n % 8 && mask[n / 8] >> n % 8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, n / 8, "the bitmask of %q has bits behind its last number", smash__name(t));
     for (i = 0; i < n; i++) bits += mask[i / 8] >> i % 8 & 1;
     if (bits != nonzero) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, bits, "the bitmask of %q stands for %z numbers, and there are %z", smash__name(t), bits, nonzero);
     switch (smash_dtype_bits(t->dtype)) {
@@ -5151,6 +5207,346 @@ SMASH__DEF smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bit
     }
     return SMASH_OK;
 }
+
+/* What the other layouts take: whatever lies in whole bytes, or in halves or quarters of one */
+#define SMASH__PARTS_OF (~(SMASH__BIT(SMASH_DTYPE_NONE) | SMASH__BIT(SMASH_F6_E2M3) | SMASH__BIT(SMASH_F6_E3M2) | SMASH__BIT(SMASH_C64)))
+
+/* 1 if one of n numbers has a bit that is not 0 */
+SMASH__FN int smash__any_bit(const smash_tensor *t, size_t first, size_t n)
+{
+    const size_t width = smash_dtype_bits(t->dtype) / 8;
+    const unsigned char *p = (const unsigned char *)t->data + first * width;
+    int negative;
+    size_t i;
+    for (i = 0; i < n * width; i++) if (p[i]) return 1;
+    for (i = 0; i < n && !width; i++) if (smash__get_int(t, first + i, &negative)) return 1;
+    return 0;
+}
+
+/* n numbers, to another tensor of the same dtype */
+SMASH__FN void smash__move(const smash_tensor *to, size_t at, const smash_tensor *from, size_t first, size_t n)
+{
+    const size_t width = smash_dtype_bits(to->dtype) / 8;
+    int negative;
+    size_t i;
+    if (width) smash__copy((unsigned char *)to->data + at * width, (const unsigned char *)from->data + first * width, n * width);
+    for (i = 0; i < n && !width; i++) {
+        const uint64_t magnitude = smash__get_int(from, first + i, &negative);
+        smash__set_int(to, at + i, magnitude, negative);
+    }
+}
+
+/* All of t, which was checked: packed numbers are then put into bytes without anything behind the last one */
+SMASH__FN void smash__clear(const smash_tensor *t)
+{
+    size_t bytes = 0;
+    (void)smash_tensor_bytes(t, &bytes);
+    smash__fill(t->data, 0, bytes);
+}
+
+/* A tensor to be given data; its shape fits, as it is part of one that does */
+SMASH__FN smash_tensor smash__part_of(smash_dtype dtype, uint32_t ndim, const size_t *shape)
+{
+    smash_tensor part = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    (void)smash_tensor_bytes(&part, &part.bytes);
+    return part;
+}
+
+/* ---- public: N:M ---- */
+
+typedef struct smash__nm {
+    size_t n, m, length, kept, inner;    /* kept: of `length` numbers along the axis */
+    size_t lines, groups;                /* groups along the axis, and all of them */
+    size_t shape[SMASH_MAX_DIMS];        /* of the values */
+    smash_dtype places;
+} smash__nm;
+
+SMASH__FN smash_err smash__nm_layout(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, int access, smash__nm *l)
+{
+    size_t count;
+    uint32_t i;
+    SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__PARTS_OF, access, &count));
+    if (m < 2 || m > 256) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, m, "groups of %u numbers: they have 2 to 256", m);
+    if (n < 1 || n > m) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, n, "%u of each %u numbers: at least 1 and at most all of them stay", n, m);
+    if (axis >= t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "%q has %u dims, so there is no axis %u to group along", smash__name(t), t->ndim, axis);
+    l->n = n;
+    l->m = m;
+    l->length = t->shape[axis];
+    l->kept = l->length / m * n + smash__min(n, l->length % m);
+    l->lines = l->length / m + (l->length % m != 0);
+    for (i = 0; i < t->ndim; i++) l->shape[i] = i == axis ? l->kept : t->shape[i];
+    l->places = m <= 4 ? SMASH_U2 : m <= 16 ? SMASH_U4 : SMASH_U8;
+    for (i = axis + 1, l->inner = 1; i < t->ndim && count; i++) l->inner *= t->shape[i];
+    l->groups = count ? count / l->length * l->lines : 0;
+    return SMASH_OK;
+}
+
+/* Group number g, in memory order: its numbers are `first` and every `inner` after it, and so are its places from `at` on. How many there are */
+SMASH__FN size_t smash__nm_group(const smash__nm *l, size_t g, size_t *first, size_t *at)
+{
+    const size_t column = g % l->inner, line = g / l->inner % l->lines, outer = g / l->inner / l->lines;
+    *first = (outer * l->length + line * l->m) * l->inner + column;
+    *at = (outer * l->kept + line * l->n) * l->inner + column;
+    return smash__min(l->m, l->length - line * l->m);
+}
+
+SMASH__FN smash_err smash__nm_parts(smash_ctx *ctx, const smash__nm *l, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places, int access)
+{
+    SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, values, "values", t->ndim, l->shape));
+    SMASH__TRY(smash__check(ctx, places, "places", SMASH__BIT(l->places), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, places, "places", t->ndim, l->shape));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__nm_apart(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    SMASH__TRY(smash__check_apart(ctx, t, values));
+    SMASH__TRY(smash__check_apart(ctx, t, places));
+    return smash__check_apart(ctx, values, places);
+}
+
+SMASH__DEF smash_err smash_sparse_shape_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, smash_tensor *values, smash_tensor *places)
+{
+    smash__nm l;
+    if (!values || !places) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the shapes of values and places");
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__SHAPE_ONLY, &l));
+    *places = smash__part_of(l.places, t->ndim, l.shape);
+    *values = smash__part_of(t->dtype, t->ndim, l.shape);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_pack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    smash__nm l;
+    size_t g, i, size, first, at, left;
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__READ, &l));
+    SMASH__TRY(smash__nm_parts(ctx, &l, t, values, places, SMASH__WRITE));
+    SMASH__TRY(smash__nm_apart(ctx, t, values, places));
+    for (g = 0; g < l.groups; g++) {
+        size = smash__nm_group(&l, g, &first, &at);
+        for (i = left = 0; i < size; i++) left += smash__any_bit(t, first + i * l.inner, 1) != 0;
+        if (left > n)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, first, "%z of the %z numbers of %q from number %z on, along axis %u, are not zero; %u of each %u may be", left, size, smash__name(t), first, axis, n, m);
+    }
+    smash__clear(values);
+    smash__clear(places);
+    for (g = 0; g < l.groups; g++) {
+        size_t spare;
+        size = smash__nm_group(&l, g, &first, &at);
+        spare = smash__min(n, size);
+        for (i = 0; i < size; i++) spare -= smash__any_bit(t, first + i * l.inner, 1) != 0;
+        for (i = 0; i < size; i++, first += l.inner) {
+            if (!smash__any_bit(t, first, 1)) {
+                if (!spare) continue;
+                spare--;
+            }
+            smash__move(values, at, t, first, 1);
+            smash__set_int(places, at, i, 0);
+            at += l.inner;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__nm_check(smash_ctx *ctx, const smash__nm *l, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    size_t g, k, size, first, at;
+    int negative;
+    SMASH__TRY(smash__nm_parts(ctx, l, t, values, places, SMASH__READ));
+    for (g = 0; g < l->groups; g++) {
+        size_t from = 0;
+        size = smash__nm_group(l, g, &first, &at);
+        for (k = 0; k < smash__min(l->n, size); k++, at += l->inner) {
+            const size_t place = (size_t)smash__get_int(places, at, &negative);
+            if (place < from || place >= size)
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "place %z of %q is %z; it must be %z or more, as places ascend, and less than %z", at, smash__name(t), place, from, size);
+            from = place + 1;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_check_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    smash__nm l;
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__SHAPE_ONLY, &l));
+    return smash__nm_check(ctx, &l, t, values, places);
+}
+
+SMASH__DEF smash_err smash_sparse_unpack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *values, const smash_tensor *places, const smash_tensor *t)
+{
+    smash__nm l;
+    size_t g, k, size, first, at;
+    int negative;
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__WRITE, &l));
+    SMASH__TRY(smash__nm_check(ctx, &l, t, values, places));
+    SMASH__TRY(smash__nm_apart(ctx, t, values, places));
+    smash__clear(t);
+    for (g = 0; g < l.groups; g++) {
+        size = smash__nm_group(&l, g, &first, &at);
+        for (k = 0; k < smash__min(n, size); k++, at += l.inner)
+            smash__move(t, first + (size_t)smash__get_int(places, at, &negative) * l.inner, values, at, 1);
+    }
+    return SMASH_OK;
+}
+
+/* ---- public: rows of blocks ---- */
+
+typedef struct smash__bsr {
+    smash_grid  grid;
+    size_t      rows, columns;           /* of blocks */
+    size_t      run;                     /* numbers of a block in one piece */
+    smash_dtype index;
+} smash__bsr;
+
+SMASH__FN smash_err smash__bsr_layout(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, int access, smash__bsr *l)
+{
+    uint32_t axes;
+    SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__PARTS_OF, access, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, grain, t, &l->grid));
+    if (l->grid.blocks > UINT32_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, l->grid.blocks, "%q has %z blocks; an index is a number of 32 bits", smash__name(t), l->grid.blocks);
+    l->rows = t->ndim ? l->grid.count[0] : 1;
+    l->columns = l->grid.blocks / l->rows;
+    l->run = smash__grid_run(&l->grid, &axes);
+    l->index = l->grid.blocks <= 0xFFFFu ? SMASH_U16 : SMASH_U32;
+    return SMASH_OK;
+}
+
+/* Number `inside` of a block, as number of the tensor */
+SMASH__FN size_t smash__bsr_number(const smash_grid *grid, size_t block, size_t inside)
+{
+    size_t number = 0, stride = 1;
+    uint32_t i = grid->ndim;
+    while (i--) {
+        number += (block % grid->count[i] * grid->block[i] + inside % grid->block[i]) * stride;
+        stride *= grid->count[i] * grid->block[i];
+        block /= grid->count[i];
+        inside /= grid->block[i];
+    }
+    return number;
+}
+
+SMASH__FN int smash__bsr_stays(const smash__bsr *l, const smash_tensor *t, size_t block)
+{
+    size_t i;
+    for (i = 0; i < l->grid.block_elements; i += l->run) if (smash__any_bit(t, smash__bsr_number(&l->grid, block, i), l->run)) return 1;
+    return 0;
+}
+
+SMASH__FN size_t smash__bsr_count(const smash__bsr *l, const smash_tensor *t)
+{
+    size_t block, kept = 0;
+    for (block = 0; block < l->grid.blocks; block++) kept += smash__bsr_stays(l, t, block) != 0;
+    return kept;
+}
+
+SMASH__FN smash_err smash__bsr_parts(smash_ctx *ctx, const smash__bsr *l, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values, int access, size_t *kept)
+{
+    size_t shape[2];
+    shape[0] = l->rows + 1;
+    SMASH__TRY(smash__check(ctx, rows, "rows", SMASH__BIT(l->index), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, rows, "rows", 1, shape));
+    SMASH__TRY(smash__check(ctx, columns, "columns", SMASH__BIT(l->index), access, kept));
+    shape[0] = *kept;
+    shape[1] = l->grid.block_elements;
+    SMASH__TRY(smash__check_shape(ctx, columns, "columns", 1, shape));
+    SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), access, NULL));
+    return smash__check_shape(ctx, values, "values", 2, shape);
+}
+
+SMASH__FN smash_err smash__bsr_apart(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    SMASH__TRY(smash__nm_apart(ctx, t, rows, columns));
+    SMASH__TRY(smash__check_apart(ctx, rows, values));
+    SMASH__TRY(smash__check_apart(ctx, columns, values));
+    return smash__check_apart(ctx, t, values);
+}
+
+SMASH__DEF smash_err smash_sparse_shape_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_tensor *rows, smash_tensor *columns, smash_tensor *values)
+{
+    smash__bsr l;
+    size_t shape[2];
+    if (!rows || !columns || !values) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the shapes of rows, columns and values");
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__READ, &l));
+    shape[0] = smash__bsr_count(&l, t);
+    shape[1] = l.grid.block_elements;
+    *values = smash__part_of(t->dtype, 2, shape);
+    *columns = smash__part_of(l.index, 1, shape);
+    shape[0] = l.rows + 1;
+    *rows = smash__part_of(l.index, 1, shape);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_pack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    smash__bsr l;
+    size_t room, left, block, kept = 0, i;
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__READ, &l));
+    SMASH__TRY(smash__bsr_parts(ctx, &l, t, rows, columns, values, SMASH__WRITE, &room));
+    SMASH__TRY(smash__bsr_apart(ctx, t, rows, columns, values));
+    left = smash__bsr_count(&l, t);
+    if (left != room) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, room, "%q has %z blocks that are not zero, and the columns have room for %z", smash__name(t), left, room);
+    smash__clear(values);
+    for (block = 0; block < l.grid.blocks; block++) {
+        if (block % l.columns == 0) smash__set_int(rows, block / l.columns, kept, 0);
+        if (!smash__bsr_stays(&l, t, block)) continue;
+        for (i = 0; i < l.grid.block_elements; i += l.run)
+            smash__move(values, kept * l.grid.block_elements + i, t, smash__bsr_number(&l.grid, block, i), l.run);
+        smash__set_int(columns, kept++, block % l.columns, 0);
+    }
+    smash__set_int(rows, l.rows, kept, 0);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__bsr_check(smash_ctx *ctx, const smash__bsr *l, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    size_t kept, row, k, begin, end = 0;
+    int negative;
+    SMASH__TRY(smash__bsr_parts(ctx, l, t, rows, columns, values, SMASH__READ, &kept));
+    for (row = 0; row <= l->rows; row++) {                               /* all of them before the first column is looked at */
+        begin = end;
+        end = (size_t)smash__get_int(rows, row, &negative);
+        if (end < begin || end > kept || (row == 0 && end) || (row == l->rows && end != kept))
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, row, "row %z of %q begins at block %z of %z; rows begin at 0, never go back and end at the last block", row, smash__name(t), end, kept);
+    }
+    for (row = 0, end = 0; row < l->rows; row++) {
+        size_t from = 0;
+        for (k = end, end = (size_t)smash__get_int(rows, row + 1, &negative); k < end; k++) {
+            const size_t column = (size_t)smash__get_int(columns, k, &negative);
+            if (column < from || column >= l->columns)
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, k, "block %z of %q is in column %z; it must be %z or more, as columns ascend, and less than %z", k, smash__name(t), column, from, l->columns);
+            from = column + 1;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_check_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    smash__bsr l;
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__SHAPE_ONLY, &l));
+    return smash__bsr_check(ctx, &l, t, rows, columns, values);
+}
+
+SMASH__DEF smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values, const smash_tensor *t)
+{
+    smash__bsr l;
+    size_t row, k, end = 0, i;
+    int negative;
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__WRITE, &l));
+    SMASH__TRY(smash__bsr_check(ctx, &l, t, rows, columns, values));
+    SMASH__TRY(smash__bsr_apart(ctx, t, rows, columns, values));
+    smash__clear(t);
+    for (row = 0; row < l.rows; row++)
+        for (k = end, end = (size_t)smash__get_int(rows, row + 1, &negative); k < end; k++) {
+            const size_t block = row * l.columns + (size_t)smash__get_int(columns, k, &negative);
+            for (i = 0; i < l.grid.block_elements; i += l.run)
+                smash__move(t, smash__bsr_number(&l.grid, block, i), values, k * l.grid.block_elements + i, l.run);
+        }
+    return SMASH_OK;
+}
+#undef SMASH__PARTS_OF
 #undef SMASH__MASKS
 #endif
 #if !SMASH_NO_QUANT
@@ -13442,7 +13838,7 @@ SMASH__FN smash_err smash__test_apply(smash__test *t, const smash_tensor *w, con
     copy.data = back;
     bits = smash_tensor_view(SMASH_U8, back + SMASH__TEST_MOST * sizeof(float), bytes, 1, &bytes);
     copy.bytes = SMASH__TEST_MOST * sizeof(float);
-    desc.method = SMASH_APPLY_ADD;
+    desc.method = n % 3 ? SMASH_APPLY_ADD : SMASH_APPLY_MUL;
     desc.grain = *grain;
     desc.bits = 1;
     desc.value = n % 2 ? -0.3 : 0;
@@ -13469,6 +13865,36 @@ SMASH__FN smash_err smash__test_sparse(smash__test *t, const smash_tensor *w, un
     smash__note_tensor(t, &mask);
     smash__note_tensor(t, &values);
     SMASH__TRY(smash_sparse_unpack(&t->ctx, &mask, &values, w));
+    smash__note_tensor(t, w);
+    return SMASH_OK;
+}
+
+/* The same in groups of 3 to 5 with as few numbers as it takes, and in blocks. bits: the places; back: a half for values, a quarter for columns */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_layouts(smash__test *t, const smash_tensor *w, const smash_grain *grain, unsigned char *bits, unsigned char *back)
+{
+    smash_tensor values, places, columns;
+    uint32_t n, m = 3 + w->ndim % 3, axis = w->ndim - 1;
+    smash_err err = SMASH_ERR_RANGE;
+    for (n = 1; err == SMASH_ERR_RANGE && n <= m; n++) {
+        SMASH__TRY(smash_sparse_shape_nm(&t->ctx, n, m, axis, w, &values, &places));
+        values.data = back;
+        places.data = bits;
+        err = smash_sparse_pack_nm(NULL, n, m, axis, w, &values, &places);
+    }
+    if (err) return err;
+    smash__note_tensor(t, &values);
+    smash__note_tensor(t, &places);
+    SMASH__TRY(smash_sparse_unpack_nm(&t->ctx, n - 1, m, axis, &values, &places, w));
+    smash__note_tensor(t, w);
+    SMASH__TRY(smash_sparse_shape_bsr(&t->ctx, grain, w, &places, &columns, &values));
+    values.data = back;
+    columns.data = back + SMASH__TEST_MOST * 4;
+    places.data = back + SMASH__TEST_MOST * 6;
+    SMASH__TRY(smash_sparse_pack_bsr(&t->ctx, grain, w, &places, &columns, &values));
+    smash__note_tensor(t, &places);
+    smash__note_tensor(t, &columns);
+    smash__note_tensor(t, &values);
+    SMASH__TRY(smash_sparse_unpack_bsr(&t->ctx, grain, &places, &columns, &values, w));
     smash__note_tensor(t, w);
     return SMASH_OK;
 }
@@ -13511,6 +13937,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash_mask_apply(&t->ctx, &desc.grain, &mask, &w));
             smash__note_tensor(t, &w);
             SMASH__TRY(smash__test_sparse(t, &w, bits, back));
+            SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
     return SMASH_OK;

@@ -1518,6 +1518,457 @@ static void test_sparse(void)
     }
 }
 
+/* Any dtype by its bits, one bit at a time: nothing of the library's own reading */
+static uint64_t raw(const smash_tensor *t, size_t i)
+{
+    const size_t bits = smash_dtype_bits(t->dtype);
+    const uint16_t order = 1;
+    uint64_t u = 0;
+    size_t b, at;
+    for (b = 0; b < bits; b++) {
+        at = i * bits + b;
+        if (*(const unsigned char *)&order == 0 && bits > 8) at = (at & ~(size_t)7) ^ ((bits / 8 - 1) * 8 & ~(size_t)7) ^ (at & 7);
+        u |= (uint64_t)(((const unsigned char *)t->data)[at / 8] >> at % 8 & 1) << b;
+    }
+    return u;
+}
+
+static void set_raw(const smash_tensor *t, size_t i, uint64_t u)
+{
+    const size_t bits = smash_dtype_bits(t->dtype);
+    size_t b, at;
+    if (bits == 16) { ((uint16_t *)t->data)[i] = (uint16_t)u; return; }
+    if (bits == 32) { ((uint32_t *)t->data)[i] = (uint32_t)u; return; }
+    if (bits == 64) { ((uint64_t *)t->data)[i] = u; return; }
+    for (b = 0; b < bits; b++) {
+        unsigned char *byte = (unsigned char *)t->data + (at = i * bits + b) / 8;
+        *byte = (unsigned char)((*byte & ~(1u << at % 8)) | (unsigned)(u >> b & 1) << at % 8);
+    }
+}
+
+/* A number that is not 0: often only its top bit, -0 of floats */
+static uint64_t not_zero(smash_dtype dtype)
+{
+    const uint32_t bits = smash_dtype_bits(dtype);
+    const uint64_t top = (uint64_t)1 << (bits - 1), u = smash_random(&rng) & (top | (top - 1));
+    return dtype == SMASH_BOOL ? 1 : u && below(3) ? u : top;
+}
+
+static const smash_dtype layouts[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16, SMASH_I8, SMASH_U8, SMASH_I16, SMASH_U16, SMASH_I32, SMASH_U32, SMASH_I64, SMASH_U64, SMASH_BOOL,
+                                       SMASH_I4, SMASH_U4, SMASH_I2, SMASH_U2, SMASH_F8_E4M3, SMASH_F8_E8M0, SMASH_F4 };
+
+static void give(smash_tensor *t) { t->data = malloc(t->bytes ? t->bytes : 1); memset(t->data, 0x5A, t->bytes); t->name = "t"; }
+static int is_filled(const smash_tensor *t)
+{
+    size_t i;
+    for (i = 0; i < t->bytes; i++) if (((unsigned char *)t->data)[i] != 0x5A) return 0;
+    return 1;
+}
+
+/* N:M there and back: every dtype, axis and rest, worked out here line by line; a group with one too many; places that are not what they should be. */
+static void test_nm(void)
+{
+    static const uint32_t sizes[] = { 2, 3, 4, 4, 5, 8, 16, 17, 256 };
+    static const size_t dims[] = { 1, 2, 3, 4, 5, 7, 8, 16, 19 };
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 1000; round++) {
+        const smash_dtype dtype = layouts[round % COUNT_OF(layouts)];
+        const uint32_t ndim = 1 + (uint32_t)below(3), axis = (uint32_t)below(ndim), m = sizes[below(COUNT_OF(sizes))], n = 1 + (uint32_t)below(m);
+        size_t shape[3], outer = 1, inner = 1, length, kept, o, c, g, k, wrong = 0, full = SIZE_MAX, count = 1;
+        smash_tensor t, back, values, places;
+        uint32_t d;
+        for (d = 0; d < ndim; d++) {
+            shape[d] = round % 200 == 199 && d ? 0 : dims[below(COUNT_OF(dims))];
+            if (d == axis && round % 5 == 0) shape[d] = shape[d] ? m * (1 + below(3)) + below(m) : 0;
+            count *= shape[d];
+            if (d < axis) outer *= shape[d];
+            if (d > axis) inner *= shape[d];
+        }
+        length = shape[axis];
+        kept = length / m * n + (length % m < n ? length % m : n);
+        t = make(dtype, ndim, shape);
+        back = make(dtype, ndim, shape);
+        memset(t.data, 0, t.bytes);
+        memset(back.data, 0x5A, back.bytes);
+        CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, n, m, axis, &t, &values, &places), SMASH_OK, "round %d", (int)round);
+        CHECK(values.dtype == dtype && values.ndim == ndim && !values.data && places.dtype == (m > 16 ? SMASH_U8 : m > 4 ? SMASH_U4 : SMASH_U2) && places.ndim == ndim, "round %d", (int)round);
+        for (d = 0; d < ndim; d++) wrong += values.shape[d] != (d == axis ? kept : shape[d]) || places.shape[d] != values.shape[d];
+        CHECK(!wrong, "round %d: another shape", (int)round);
+        give(&values);
+        give(&places);
+        for (o = 0; o < outer && count; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+            const size_t size = length - g < m ? length - g : m, some = below((size < n ? size : n) + 1);
+            for (k = 0; k < some; k++) set_raw(&t, (o * length + g + below(size)) * inner + c, not_zero(dtype));
+            if (size > n) full = (o * length + g) * inner + c;
+        }
+        CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, n, m, axis, &t, &values, &places), SMASH_OK, "round %d", (int)round);
+        for (o = 0; o < outer && count; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+            const size_t size = length - g < m ? length - g : m, room = size < n ? size : n;
+            char stays[256] = { 0 };
+            size_t left = 0, p;
+            for (p = 0; p < size; p++) if (raw(&t, (o * length + g + p) * inner + c)) { stays[p] = 1; left++; }
+            for (p = 0; p < size && left < room; p++) if (!stays[p]) { stays[p] = 1; left++; }
+            for (p = k = 0; p < size; p++) if (stays[p]) {
+                const size_t at = (o * kept + g / m * n + k++) * inner + c;
+                wrong += raw(&places, at) != p || raw(&values, at) != raw(&t, (o * length + g + p) * inner + c);
+            }
+        }
+        for (i = count ? outer * kept * inner : 0; i < 8 * values.bytes / smash_dtype_bits(dtype); i++) wrong += raw(&values, i) != 0;
+        CHECK(!wrong, "round %d, %s, %u:%u along %u of %d: %d wrong", (int)round, smash_dtype_name(dtype), n, m, axis, (int)length, (int)wrong);
+        values.flags = places.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, n, m, axis, &values, &places, &back), SMASH_OK, "round %d", (int)round);
+        CHECK(memcmp(back.data, t.data, t.bytes) == 0, "round %d, %s: does not come back", (int)round, smash_dtype_name(dtype));
+        for (k = 0; k < 4 && places.bytes; k++) {                        /* places of somebody else */
+            smash_tensor shape_only = back;
+            size_t bad = SIZE_MAX;
+            ((unsigned char *)places.data)[below(places.bytes)] = (unsigned char)below(256);
+            for (o = 0; o < outer; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+                const size_t size = length - g < m ? length - g : m, room = size < n ? size : n;
+                size_t p, at, least = 0;
+                for (p = 0; p < room; p++) {
+                    at = (o * kept + g / m * n + p) * inner + c;
+                    if ((raw(&places, at) < least || raw(&places, at) >= size) && at < bad) bad = at;
+                    least = (size_t)raw(&places, at) + 1;
+                }
+            }
+            shape_only.data = NULL;
+            shape_only.bytes = 0;
+            CHECK_ERR(&ctx, smash_sparse_check_nm(&ctx, n, m, axis, &shape_only, &values, &places), bad < SIZE_MAX ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            CHECK(bad == SIZE_MAX || ctx.index < count, "round %d: place %d", (int)round, (int)ctx.index);
+            memset(back.data, 0x5A, back.bytes);
+            CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, n, m, axis, &values, &places, &back), bad < SIZE_MAX ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            CHECK(bad == SIZE_MAX || is_filled(&back), "round %d: touched", (int)round);
+        }
+        values.flags = places.flags = 0;
+        if (full < SIZE_MAX) {
+            size_t first = SIZE_MAX;
+            for (k = 0; k < m && full + k * inner < count; k++) if ((full / inner % length + k) < length && k <= n) set_raw(&t, full + k * inner, not_zero(dtype));
+            for (o = 0; o < outer; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+                size_t p, left = 0;
+                for (p = g; p < length && p < g + m; p++) left += raw(&t, (o * length + p) * inner + c) != 0;
+                if (left > n && (o * length + g) * inner + c < first) first = (o * length + g) * inner + c;
+            }
+            memset(values.data, 0x5A, values.bytes);
+            memset(places.data, 0x5A, places.bytes);
+            CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, n, m, axis, &t, &values, &places), SMASH_ERR_RANGE, "round %d", (int)round);
+            CHECK(ctx.index == first && is_filled(&values) && is_filled(&places), "round %d: index %d, want %d", (int)round, (int)ctx.index, (int)first);
+        }
+        free(t.data); free(back.data); free(values.data); free(places.data);
+    }
+}
+
+static void test_nm_errors(void)
+{
+    static const struct { const char *what; smash_err want; } rows[] = {
+        { "fine", SMASH_OK }, { "m 1", SMASH_ERR_RANGE }, { "m 257", SMASH_ERR_RANGE }, { "n 0", SMASH_ERR_RANGE }, { "n 5", SMASH_ERR_RANGE }, { "axis 2", SMASH_ERR_RANGE }, { "scalar", SMASH_ERR_RANGE },
+        { "f6", SMASH_ERR_DTYPE }, { "c64", SMASH_ERR_DTYPE }, { "values f64", SMASH_ERR_DTYPE }, { "places u4", SMASH_ERR_DTYPE }, { "values wide", SMASH_ERR_SHAPE }, { "places flat", SMASH_ERR_SHAPE },
+        { "values short", SMASH_ERR_SHAPE }, { "places short", SMASH_ERR_SHAPE }, { "t huge", SMASH_ERR_OVERFLOW }, { "no t", SMASH_ERR_ARG }, { "no values", SMASH_ERR_ARG }, { "no places", SMASH_ERR_ARG },
+        { "on t", SMASH_ERR_ARG }, { "together", SMASH_ERR_ARG }, { "const", SMASH_ERR_ARG }, { "device", SMASH_ERR_DEVICE }
+    };
+    static const float numbers[2][6] = { { 0, 5, 0, -1, 0, 2 }, { 7, 0, 0, 0, 3, 0 } };
+    size_t r;
+    int unpack;
+    for (r = 0; r < COUNT_OF(rows); r++) for (unpack = 0; unpack < 2; unpack++) {
+        const size_t shape[2] = { 2, 6 }, part[2] = { 2, 4 };
+        float w[12], kept[8];
+        unsigned char at[2], before[2];
+        const char *what = rows[r].what;
+        smash_tensor t = test_view(SMASH_F32, w, 2, shape), values = test_view(SMASH_F32, kept, 2, part), places = test_view(SMASH_U2, at, 2, part), *p[3];
+        uint32_t n = 2, m = 4, axis = 1, i;
+        smash_err err;
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        p[0] = &t; p[1] = &values; p[2] = &places;
+        memcpy(w, numbers, sizeof w);
+        smash_sparse_pack_nm(NULL, 2, 4, 1, &t, &values, &places);
+        if (unpack) memset(w, 0x5A, sizeof w);
+        memcpy(before, at, 2);
+#define IS(word) (strcmp(what, word) == 0)
+        if (IS("m 1")) m = n = 1;
+        if (IS("m 257")) m = 257;
+        if (IS("n 0")) n = 0;
+        if (IS("n 5")) n = 5;
+        if (IS("axis 2")) axis = 2;
+        if (IS("scalar")) t.ndim = axis = 0;
+        if (IS("f6")) t.dtype = SMASH_F6_E2M3;
+        if (IS("c64")) t.dtype = SMASH_C64;
+        if (IS("values f64")) values.dtype = SMASH_F64;
+        if (IS("places u4")) places.dtype = SMASH_U4;
+        if (IS("values wide")) values.shape[1] = 6;
+        if (IS("places flat")) { places.ndim = 1; places.shape[0] = 8; }
+        if (IS("values short")) values.bytes--;
+        if (IS("places short")) places.bytes--;
+        if (IS("t huge")) { t.shape[0] = SIZE_MAX / 2; }
+        for (i = 0; i < 3; i++) if (IS(i == 0 ? "no t" : i == 1 ? "no values" : "no places")) p[i] = NULL;
+        if (IS("on t")) { memcpy(&w[11], at, 2); places.data = &w[11]; }
+        if (IS("together")) { memcpy(&kept[7], at, 2); places.data = &kept[7]; }
+        if (IS("const")) { t.flags = values.flags = SMASH_TENSOR_CONST; }
+        if (IS("device")) places.flags = SMASH_TENSOR_DEVICE;
+        err = unpack ? smash_sparse_unpack_nm(&ctx, n, m, axis, p[1], p[2], p[0]) : smash_sparse_pack_nm(&ctx, n, m, axis, p[0], p[1], p[2]);
+        CHECK(err == rows[r].want, "%s, unpack %d: %s (%s)", what, unpack, smash_err_name(err), ctx.message);
+        CHECK(memcmp(at, before, 2) == 0, "%s: places %02X %02X", what, at[0], at[1]);
+        if (err == SMASH_OK) CHECK(memcmp(w, numbers, sizeof w) == 0 && at[0] == (1 | 3 << 2 | 0 << 4 | 1 << 6) && at[1] == (0 | 1 << 2 | 0 << 4 | 1 << 6), "places %02X %02X", at[0], at[1]);
+        if (r && IS("m 257")) CHECK(strcmp(ctx.message, "groups of 257 numbers: they have 2 to 256") == 0, "%s", ctx.message);
+        if (!strncmp(what, "m ", 2) || !strncmp(what, "n ", 2) || IS("axis 2") || IS("f6") || IS("t huge") || IS("no t")) {
+            smash_tensor out[2];
+            memset(out, 0x5A, sizeof out);
+            CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, n, m, axis, p[0], &out[0], &out[1]), rows[r].want, "%s", what);
+            CHECK(out[0].bytes == out[1].bytes && out[0].ndim == 0x5A5A5A5Au, "%s: touched", what);
+            CHECK_ERR(&ctx, smash_sparse_check_nm(&ctx, n, m, axis, p[0], p[1], p[2]), rows[r].want, "%s", what);
+        }
+#undef IS
+    }
+    {
+        float w[6] = { 0, 1, 2, 3, 0, 0 };
+        const size_t six = 6, four = 4;
+        float kept[4];
+        unsigned char at[1];
+        smash_tensor t = test_view(SMASH_F32, w, 1, &six), values = test_view(SMASH_F32, kept, 1, &four), places = test_view(SMASH_U2, at, 1, &four);
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        t.name = "fc.weight";
+        CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, 2, 4, 0, &t, &values, &places), SMASH_ERR_RANGE, "3 of 4");
+        CHECK(strcmp(ctx.message, "3 of the 4 numbers of \"fc.weight\" from number 0 on, along axis 0, are not zero; 2 of each 4 may be") == 0, "%s", ctx.message);
+        w[1] = 0;
+        CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, 2, 4, 0, &t, &values, &places), SMASH_OK, "2 of 4");
+        at[0] = 0x4A;                                                    /* 2, 2 */
+        CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, 2, 4, 0, &values, &places, &t), SMASH_ERR_FORMAT, "twice");
+        CHECK(ctx.index == 1 && strcmp(ctx.message, "place 1 of \"fc.weight\" is 2; it must be 3 or more, as places ascend, and less than 4") == 0, "%s", ctx.message);
+        at[0] = 0x84;                                                    /* 0, 1, 0, 2: behind the end of the last group */
+        CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, 2, 4, 0, &values, &places, &t), SMASH_ERR_FORMAT, "outside");
+        CHECK(ctx.index == 3, "index %d", (int)ctx.index);
+        CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, 2, 4, 0, &t, NULL, &places), SMASH_ERR_ARG, "no place");
+    }
+}
+
+/* Rows of blocks there and back, worked out here block by block from coordinates; and index tables that are not what they should be. */
+static void test_bsr(void)
+{
+    static const size_t dims[] = { 1, 2, 3, 4, 6, 8, 12 };
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 1000; round++) {
+        const smash_dtype dtype = layouts[round % COUNT_OF(layouts)];
+        const uint32_t ndim = (uint32_t)below(5);
+        const int large = round == 77;                                   /* more than 65,535 blocks */
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, count = 1, kept = 0, seen = 0, wrong = 0, b, columns_count, rows_count, k;
+        int32_t block[SMASH_MAX_DIMS];
+        smash_grain grain;
+        smash_grid g;
+        smash_tensor t, back, rows, columns, values;
+        unsigned char *stays;
+        uint32_t d;
+        for (d = 0; d < ndim; d++) {
+            shape[d] = dims[below(COUNT_OF(dims))];
+            if (large) shape[d] = d ? 1 : 70000;
+            block[d] = large ? 1 : random_block(shape[d]);
+            count *= shape[d];
+        }
+        grain = round % 3 || large ? smash_grain_block(block, ndim) : smash_grain_element();
+        t = make(dtype, ndim, shape);
+        back = make(dtype, ndim, shape);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &t, &g), SMASH_OK, "round %d", (int)round);
+        stays = (unsigned char *)calloc(g.blocks, 1);
+        memset(t.data, 0, t.bytes);
+        memset(back.data, 0x5A, back.bytes);
+        for (b = 0; b < g.blocks; b++) stays[b] = (unsigned char)(below(1 + round % 4) == 0);
+        for (i = 0; i < count; i++) if (stays[block_of(&g, i)] && below(3)) set_raw(&t, i, not_zero(dtype));
+        memset(stays, 0, g.blocks);
+        for (i = 0; i < count; i++) if (raw(&t, i)) stays[block_of(&g, i)] = 1;
+        for (b = 0; b < g.blocks; b++) kept += stays[b];
+        rows_count = ndim ? g.count[0] : 1;
+        columns_count = g.blocks / rows_count;
+        CHECK_ERR(&ctx, smash_sparse_shape_bsr(&ctx, round % 3 || large || round % 2 ? &grain : NULL, &t, &rows, &columns, &values), SMASH_OK, "round %d", (int)round);
+        CHECK(rows.dtype == (g.blocks > 65535 ? SMASH_U32 : SMASH_U16) && columns.dtype == rows.dtype && values.dtype == dtype && rows.ndim == 1 && columns.ndim == 1 && values.ndim == 2 &&
+              rows.shape[0] == rows_count + 1 && columns.shape[0] == kept && values.shape[0] == kept && values.shape[1] == g.block_elements && !rows.data && !columns.data && !values.data,
+              "round %d: %d blocks, want %d", (int)round, (int)columns.shape[0], (int)kept);
+        give(&rows); give(&columns); give(&values);
+        CHECK_ERR(&ctx, smash_sparse_pack_bsr(&ctx, &grain, &t, &rows, &columns, &values), SMASH_OK, "round %d", (int)round);
+        for (b = 0; b < g.blocks; b++) {
+            size_t inside = 0;
+            if (b % columns_count == 0) wrong += raw(&rows, b / columns_count) != seen;
+            if (!stays[b]) continue;
+            wrong += raw(&columns, seen) != b % columns_count;
+            for (i = 0; i < count && g.blocks <= 4096; i++) if (block_of(&g, i) == b) wrong += raw(&values, seen * g.block_elements + inside++) != raw(&t, i);
+            seen++;
+        }
+        wrong += raw(&rows, rows_count) != kept;
+        for (i = kept * g.block_elements; i < 8 * values.bytes / smash_dtype_bits(dtype); i++) wrong += raw(&values, i) != 0;
+        CHECK(!wrong, "round %d, %s, %d blocks: %d wrong", (int)round, smash_dtype_name(dtype), (int)g.blocks, (int)wrong);
+        rows.flags = columns.flags = values.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_sparse_unpack_bsr(&ctx, &grain, &rows, &columns, &values, &back), SMASH_OK, "round %d", (int)round);
+        CHECK(memcmp(back.data, t.data, t.bytes) == 0, "round %d, %s: does not come back", (int)round, smash_dtype_name(dtype));
+        for (k = 0; k < 6 && !large; k++) {                              /* index tables of somebody else */
+            const smash_tensor *victim = kept && below(2) ? &columns : &rows;
+            smash_tensor shape_only = back;
+            size_t bad = 0, at, last, begin;
+            const size_t index = below(victim->shape[0]), was = (size_t)raw(victim, index);
+            set_raw(victim, index, below(3) ? below(kept + columns_count + 2) : below(65536));
+            bad += raw(&rows, 0) != 0 || raw(&rows, rows_count) != kept;
+            for (b = 0; b < rows_count; b++) bad += raw(&rows, b + 1) < raw(&rows, b);
+            for (b = 0; b < rows_count && !bad; b++) {
+                begin = (size_t)raw(&rows, b);
+                for (at = begin, last = 0; at < raw(&rows, b + 1); at++) {
+                    bad += raw(&columns, at) >= columns_count || (at > begin && raw(&columns, at) <= last);
+                    last = (size_t)raw(&columns, at);
+                }
+            }
+            shape_only.data = NULL;
+            shape_only.bytes = 0;
+            CHECK_ERR(&ctx, smash_sparse_check_bsr(&ctx, &grain, &shape_only, &rows, &columns, &values), bad ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            memset(back.data, 0x5A, back.bytes);
+            CHECK_ERR(&ctx, smash_sparse_unpack_bsr(&ctx, &grain, &rows, &columns, &values, &back), bad ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            CHECK(!bad || is_filled(&back), "round %d: touched", (int)round);
+            if (below(2)) set_raw(victim, index, was);
+        }
+        free(t.data); free(back.data); free(rows.data); free(columns.data); free(values.data); free(stays);
+    }
+}
+
+static void test_bsr_errors(void)
+{
+    static const struct { const char *what; smash_err want, unpack; } rows_[] = {
+        { "fine", SMASH_OK, SMASH_OK }, { "block 0", SMASH_ERR_RANGE, SMASH_ERR_RANGE }, { "block 3", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "empty", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "f6", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "rows u32", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "columns i16", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "values f16", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "rows short", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "one column less", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "one block less", SMASH_ERR_SHAPE, SMASH_ERR_FORMAT },
+        { "values flat", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "values huge", SMASH_ERR_OVERFLOW, SMASH_ERR_OVERFLOW }, { "no rows", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "no columns", SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "no values", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "no t", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "on t", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "const", SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "device", SMASH_ERR_DEVICE, SMASH_ERR_DEVICE }
+    };
+    static const float numbers[4][4] = { { 0, 0, 1, 2 }, { 0, 0, 3, 4 }, { 0, 5, 0, 0 }, { 0, 0, 0, 6 } };
+    size_t r;
+    int unpack;
+    for (r = 0; r < COUNT_OF(rows_); r++) for (unpack = 0; unpack < 2; unpack++) {
+        const size_t shape[2] = { 4, 4 }, three = 3, values_shape[2] = { 3, 4 };
+        int32_t block[2] = { 2, 2 };
+        float w[16], kept[12];
+        uint16_t begins[3], at[3];
+        const char *what = rows_[r].what;
+        const smash_err want = unpack ? rows_[r].unpack : rows_[r].want;
+        smash_tensor t = test_view(SMASH_F32, w, 2, shape), rows = test_view(SMASH_U16, begins, 1, &three), columns = test_view(SMASH_U16, at, 1, &three), values = test_view(SMASH_F32, kept, 2, values_shape);
+        smash_tensor *p[4];
+        smash_grain grain = smash_grain_block(block, 2);
+        smash_err err;
+        smash_ctx ctx;
+        uint32_t i;
+        test_ctx(&ctx);
+        p[0] = &t; p[1] = &rows; p[2] = &columns; p[3] = &values;
+        memcpy(w, numbers, sizeof w);
+        CHECK(smash_sparse_pack_bsr(NULL, &grain, &t, &rows, &columns, &values) == SMASH_OK && begins[0] == 0 && begins[1] == 1 && begins[2] == 3 && at[0] == 1 && at[1] == 0 && at[2] == 1, "by hand");
+        if (unpack) memset(w, 0x5A, sizeof w);
+        if (strcmp(what, "block 0") == 0) grain.block[1] = 0;
+        if (strcmp(what, "block 3") == 0) grain.block[0] = 3;
+        if (strcmp(what, "empty") == 0) t.shape[0] = 0;
+        if (strcmp(what, "f6") == 0) t.dtype = SMASH_F6_E3M2;
+        if (strcmp(what, "rows u32") == 0) rows.dtype = SMASH_U32;
+        if (strcmp(what, "columns i16") == 0) columns.dtype = SMASH_I16;
+        if (strcmp(what, "values f16") == 0) values.dtype = SMASH_F16;
+        if (strcmp(what, "rows short") == 0) rows.shape[0] = 2;
+        if (strcmp(what, "one column less") == 0) columns.shape[0] = 2;
+        if (strcmp(what, "one block less") == 0) columns.shape[0] = values.shape[0] = 2;
+        if (strcmp(what, "values flat") == 0) { values.ndim = 1; values.shape[0] = 12; }
+        if (strcmp(what, "values huge") == 0) values.shape[0] = SIZE_MAX / 2;
+        for (i = 0; i < 4; i++) if (strcmp(what, i == 0 ? "no t" : i == 1 ? "no rows" : i == 2 ? "no columns" : "no values") == 0) p[i] = NULL;
+        if (strcmp(what, "on t") == 0) values.data = &w[4];
+        if (strcmp(what, "const") == 0) t.flags = columns.flags = SMASH_TENSOR_CONST;
+        if (strcmp(what, "device") == 0) columns.flags = SMASH_TENSOR_DEVICE;
+        err = unpack ? smash_sparse_unpack_bsr(&ctx, &grain, p[1], p[2], p[3], p[0]) : smash_sparse_pack_bsr(&ctx, &grain, p[0], p[1], p[2], p[3]);
+        CHECK(err == want, "%s, unpack %d: %s (%s)", what, unpack, smash_err_name(err), ctx.message);
+        CHECK(err || memcmp(w, numbers, sizeof w) == 0, "does not come back");
+        if (strcmp(what, "one block less") == 0 && unpack) CHECK(ctx.index == 2 && strcmp(ctx.message, "row 2 of \"tensor\" begins at block 3 of 2; rows begin at 0, never go back and end at the last block") == 0, "%s", ctx.message);
+        if (strcmp(what, "one block less") == 0 && !unpack) CHECK(strcmp(ctx.message, "\"tensor\" has 3 blocks that are not zero, and the columns have room for 2") == 0, "%s", ctx.message);
+        if (strncmp(what, "block ", 6) == 0 || strcmp(what, "empty") == 0 || strcmp(what, "f6") == 0 || strcmp(what, "no t") == 0) {
+            smash_tensor out[3];
+            memset(out, 0x5A, sizeof out);
+            CHECK_ERR(&ctx, smash_sparse_shape_bsr(&ctx, &grain, p[0], &out[0], &out[1], &out[2]), rows_[r].want, "%s", what);
+            CHECK(out[0].ndim == 0x5A5A5A5Au && out[2].ndim == 0x5A5A5A5Au, "%s: touched", what);
+            CHECK_ERR(&ctx, smash_sparse_check_bsr(&ctx, &grain, p[0], p[1], p[2], p[3]), rows_[r].want, "%s", what);
+        }
+    }
+    {                                                                    /* columns: twice, outside */
+        static const struct { uint16_t begins[3], at[3]; size_t index; const char *message; } bad[] = {
+            { { 0, 1, 3 }, { 1, 1, 1 }, 2, "block 2 of \"tensor\" is in column 1; it must be 2 or more, as columns ascend, and less than 2" },
+            { { 0, 1, 3 }, { 2, 0, 1 }, 0, "block 0 of \"tensor\" is in column 2; it must be 0 or more, as columns ascend, and less than 2" },
+            { { 0, 4, 3 }, { 1, 0, 1 }, 1, "row 1 of \"tensor\" begins at block 4 of 3; rows begin at 0, never go back and end at the last block" },
+            { { 1, 1, 3 }, { 1, 0, 1 }, 0, "row 0 of \"tensor\" begins at block 1 of 3; rows begin at 0, never go back and end at the last block" },
+            { { 0, 3, 3 }, { 0, 1, 1 }, 2, "block 2 of \"tensor\" is in column 1; it must be 2 or more, as columns ascend, and less than 2" },
+            { { 0, 2, 1 }, { 0, 1, 1 }, 2, "row 2 of \"tensor\" begins at block 1 of 3; rows begin at 0, never go back and end at the last block" }
+        };
+        const size_t shape[2] = { 4, 4 }, three = 3, values_shape[2] = { 3, 4 };
+        const int32_t block[2] = { 2, 2 };
+        const smash_grain grain = smash_grain_block(block, 2);
+        float w[16] = { 0 }, kept[12] = { 0 };
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        for (r = 0; r < COUNT_OF(bad); r++) {
+            uint16_t begins[3], at[3];
+            smash_tensor t = test_view(SMASH_F32, w, 2, shape), rows = test_view(SMASH_U16, begins, 1, &three), columns = test_view(SMASH_U16, at, 1, &three), values = test_view(SMASH_F32, kept, 2, values_shape);
+            memcpy(begins, bad[r].begins, sizeof begins);
+            memcpy(at, bad[r].at, sizeof at);
+            CHECK_ERR(&ctx, smash_sparse_unpack_bsr(&ctx, &grain, &rows, &columns, &values, &t), SMASH_ERR_FORMAT, "row %d", (int)r);
+            CHECK(ctx.index == bad[r].index && strcmp(ctx.message, bad[r].message) == 0, "row %d: %d, %s", (int)r, (int)ctx.index, ctx.message);
+        }
+    }
+    {                                                                    /* more blocks than an index can count */
+        const size_t shape[2] = { 65536, 65536 };
+        smash_tensor t = smash_tensor_view(SMASH_U8, NULL, 0, 2, shape), none = t;
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        if (SIZE_MAX > 0xFFFFFFFFu) CHECK_ERR(&ctx, smash_sparse_check_bsr(&ctx, NULL, &t, &none, &none, &none), SMASH_ERR_LIMIT, "2^32 blocks");
+    }
+}
+
+/* The loops of the comments, as somebody would write them in a runtime, against the whole matrix */
+static void test_layout_kernels(void)
+{
+    enum { ROWS = 6, COLUMNS = 22, N = 2, M = 4, K = COLUMNS / M * N + (COLUMNS % M < N ? COLUMNS % M : N), A = 3, B = 2 };
+    const size_t shape[2] = { ROWS, COLUMNS };
+    const int32_t block[2] = { A, B };
+    const smash_grain grain = smash_grain_block(block, 2);
+    int32_t w[ROWS * COLUMNS], x[COLUMNS], want[ROWS], y[ROWS];
+    smash_tensor t = test_view(SMASH_I32, w, 2, shape), values, places, rows, columns;
+    size_t r, k, i, j;
+    int way;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (way = 0; way < 2; way++) {
+        memset(want, 0, sizeof want);
+        memset(y, 0, sizeof y);
+        for (i = 0; i < COLUMNS; i++) x[i] = (int32_t)below(2001) - 1000;
+        for (r = 0; r < ROWS; r++) for (i = 0; i < COLUMNS; i++) {
+            const int stays = way ? (r / A + i / B) % 3 == 0 : i % M == r % M || i % M == 2;
+            w[r * COLUMNS + i] = stays ? (int32_t)below(2001) - 1000 : 0;
+            want[r] += w[r * COLUMNS + i] * x[i];
+        }
+        if (way == 0) {
+            CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, N, M, 1, &t, &values, &places), SMASH_OK, "shape");
+            CHECK(values.shape[1] == K, "%d numbers stay, want %d", (int)values.shape[1], K);
+            give(&values); give(&places);
+            CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, N, M, 1, &t, &values, &places), SMASH_OK, "pack");
+            for (r = 0; r < ROWS; r++) for (k = 0; k < K; k++) {
+                const size_t at = r * K + k;
+                const unsigned place = ((const unsigned char *)places.data)[at / 4] >> at % 4 * 2 & 3;
+                y[r] += ((const int32_t *)values.data)[at] * x[k / N * M + place];
+            }
+            free(values.data); free(places.data);
+        } else {
+            const uint16_t *begin, *column;
+            CHECK_ERR(&ctx, smash_sparse_shape_bsr(&ctx, &grain, &t, &rows, &columns, &values), SMASH_OK, "shape");
+            give(&rows); give(&columns); give(&values);
+            CHECK_ERR(&ctx, smash_sparse_pack_bsr(&ctx, &grain, &t, &rows, &columns, &values), SMASH_OK, "pack");
+            begin = (const uint16_t *)rows.data;
+            column = (const uint16_t *)columns.data;
+            for (r = 0; r < ROWS / A; r++) for (k = begin[r]; k < begin[r + 1]; k++)
+                for (i = 0; i < A; i++) for (j = 0; j < B; j++) y[r * A + i] += ((const int32_t *)values.data)[(k * A + i) * B + j] * x[column[k] * B + j];
+            free(rows.data); free(columns.data); free(values.data);
+        }
+        CHECK(memcmp(y, want, sizeof y) == 0, "way %d", way);
+    }
+}
+
 /* Recorded values of NNI v3 (t = 1 .. 4), of its movement pruner, and of NNI 2.0; the exact form is worked out with long double. */
 static void test_schedules(void)
 {
@@ -1949,6 +2400,11 @@ int main(void)
     test_shared();
     test_group_errors();
     test_sparse();
+    test_nm();
+    test_nm_errors();
+    test_bsr();
+    test_bsr_errors();
+    test_layout_kernels();
     test_schedules();
     test_taylor();
     test_channels();
