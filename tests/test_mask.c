@@ -668,6 +668,30 @@ static void test_add(void)
     }
 }
 
+/* The value of an f32 tensor is rounded by the bits: as the machine does it, subnormals, ties and what is too large included */
+static void test_add_value(void)
+{
+    const size_t one = 1;
+    size_t i, wrong = 0;
+    for (i = 0; i < 100000; i++) {
+        const uint64_t tie = (uint64_t)1 << 28;
+        uint64_t u = (smash_random(&rng) & 0x800FFFFFFFFFFFFFu) | (uint64_t)(800 + below(330)) << 52;
+        float x = 0, want;
+        unsigned char keep = 0;
+        smash_tensor t = test_view(SMASH_F32, &x, 1, &one), mask = test_view(SMASH_BOOL, &keep, 1, &one);
+        smash_apply_desc desc = SMASH_ZERO;
+        smash_err err;
+        if (i % 3 == 0) u &= ~(2 * tie - 1);
+        if (i % 5 == 0) u = (u & ~(2 * tie - 1)) | tie;
+        memcpy(&desc.value, &u, sizeof u);
+        desc.method = SMASH_APPLY_ADD;
+        want = 0.0f + (float)desc.value;
+        err = smash_mask_apply_to(NULL, &desc, &mask, &t, &t);
+        wrong += smash_is_finite(want) ? err || memcmp(&x, &want, sizeof x) : err != SMASH_ERR_RANGE;
+    }
+    CHECK(!wrong, "%d values are rounded wrongly", (int)wrong);
+}
+
 /* What the golden table does not say, worked out in double: exact for halves, and one rounding for the others */
 static double add_here(smash_dtype dtype, double x, double value)
 {
@@ -2387,6 +2411,7 @@ int main(void)
     test_fpgm();
     test_expand_apply();
     test_add();
+    test_add_value();
     test_apply_to();
     test_apply_errors();
     test_align();
