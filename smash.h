@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 41,200 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 50,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 6,000 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,000 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -586,6 +586,8 @@ SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_
 /* Scores that come from data, for smash_mask_allocate and its kin. The state of each is one f64 tensor, all zeros at first: add puts a
  * step's share into it, merge the state of another thread or machine, and divide makes a mean of the sums, by steps or by numbers.
  *   taylor      the block's sum of (weight * gradient)^2            Molchanov et al. 2017, arXiv:1611.06440
+ *   product     the block's sum of weight * gradient: the gradient of what every weight of the block is multiplied by. Of a Slim factor, if
+ *               gradient is that of w * factor, and 0 where a mask drops; of a Movement score, if it is that of w * mask
  *   channels    of an activation, for each index of one axis: NONZERO counts what is not 0 (1 - APoZ after division: Hu et al. 2016,
  *               arXiv:1607.03250), SUM adds (mean activation rank), SQUARES adds squares (the norms that wanda takes)
  *   w, gradient, x  in   f32 f64 f16 bf16; gradient has w's shape     grain  opt  NULL: elements     axis  of x that is counted by
@@ -597,6 +599,7 @@ SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_
  *   from   NNI v3 Taylor pruner; NNI 2.0 ActivationAPoZRankFilter and ActivationMeanRankFilter, whose indicator is that of a zero */
 typedef enum smash_channel_sum { SMASH_CHANNEL_NONZERO = 0, SMASH_CHANNEL_SUM = 1, SMASH_CHANNEL_SQUARES = 2 } smash_channel_sum;
 SMASH_API smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum);
+SMASH_API smash_err smash_score_add_product(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum);
 SMASH_API smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum what, const smash_tensor *x, uint32_t axis, const smash_tensor *sum);
 SMASH_API smash_err smash_score_merge(smash_ctx *ctx, const smash_tensor *other, const smash_tensor *sum);
 SMASH_API smash_err smash_score_divide(smash_ctx *ctx, double by, const smash_tensor *sum);
@@ -615,6 +618,36 @@ SMASH_API smash_err smash_score_wanda(smash_ctx *ctx, const smash_tensor *w, con
  *   fails ARG DTYPE SHAPE OVERFLOW LIMIT(2^32 numbers) NOMEM(ctx->need); NONFINITE(index), metric then unspecified
  *   from  Lee et al. 2021, arXiv:2010.07611 */
 SMASH_API smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, const smash_tensor *metric);
+
+/* Scores that are trained beside the network: the factors of Slim, 1 at first, with which weights are multiplied (smash_mask_scale), and the
+ * scores of Movement, 0 at first, by which weights are masked. A step zeroes gradient, adds the loss's share (smash_score_add_product) and the
+ * penalty's, and moves the state by Adam. What is not important then is, for smash_mask_allocate: |f| of Slim, which smash_mask_metric gives
+ * of the factors (L1, single elements); of Movement the state itself where a ratio is asked for, its sigmoid where a threshold is.
+ *   penalty   added to the loss, and its gradient: ABS for Slim, scale / targets * sum of |f|; SIGMOID for Movement with a threshold,
+ *             scale / targets * mean of sigmoid(s), where scale is the configured one times smash_schedule_movement
+ *   adam      the mean of gradients and of their squares, both 0 at first, and a step of the state against them
+ *   state     in of penalty, io of adam: f64, any shape     score  in  the same     metric  out  f64, its shape
+ *   gradient  opt, io of penalty, in of adam: f64, the state's shape     loss  opt, out  the penalty of this target
+ *   scale     0 or more     targets  1 or more: how many share the scale     mean, squares  io  f64, the state's shape. Nothing may alias
+ *   step      1 the first time, then 2 ...: the means are corrected by powers of the betas
+ *   needs     nothing, O(count)
+ *   exact     everywhere; error of sigmoid and its slope < 4 ulp, of a step < 1e-12 of the largest number that goes into it
+ *   fails     ARG DTYPE SHAPE RANGE(scale, targets, step, desc) OVERFLOW; NONFINITE(index) of what comes in, outputs untouched, or of what
+ *             comes out, which is unspecified then
+ *   from      Liu et al. 2017, arXiv:1708.06519; Sanh et al. 2020, arXiv:2005.07683; Kingma, Ba 2015, arXiv:1412.6980; NNI v3 Slim and
+ *             Movement pruners, torch.optim.Adam */
+typedef enum smash_penalty { SMASH_PENALTY_ABS = 0, SMASH_PENALTY_SIGMOID = 1 } smash_penalty;
+typedef struct smash_adam_desc {
+    uint32_t zero_begin;
+    double   rate;                  /* 0 means 0.01 */
+    double   beta1, beta2;          /* below 1; 0 means 0.9 and 0.999 */
+    double   epsilon;               /* 0 means 1e-8 */
+    uint32_t zero_end;
+} smash_adam_desc;
+SMASH_API smash_err smash_score_add_penalty(smash_ctx *ctx, smash_penalty what, double scale, size_t targets, const smash_tensor *state, const smash_tensor *gradient, double *loss);
+SMASH_API smash_err smash_score_adam(smash_ctx *ctx, const smash_adam_desc *desc, uint64_t step, const smash_tensor *gradient, const smash_tensor *mean,
+                                     const smash_tensor *squares, const smash_tensor *state);
+SMASH_API smash_err smash_score_sigmoid(smash_ctx *ctx, const smash_tensor *score, const smash_tensor *metric);
 
 /* How much of a goal is asked for at a time: the share of it, from 0 to 1, to multiply ratio, threshold, min and max with.
  *   linear    t / total
@@ -665,6 +698,51 @@ SMASH_API smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, 
  *   from   NNI v3 apply_method 'mul', which leaves -0 where the weight was negative */
 SMASH_API smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w);
 
+/* What happens to the numbers that a mask drops. */
+typedef enum smash_apply_method {
+    SMASH_APPLY_DEFAULT = 0,    /* MUL */
+    SMASH_APPLY_MUL     = 1,    /* they become +0 */
+    SMASH_APPLY_ADD     = 2,    /* `value` is added to them: for what a softmax is to pass over */
+    SMASH_APPLY_BYPASS  = 3     /* nothing */
+} smash_apply_method;
+
+typedef struct smash_apply_desc {
+    uint32_t           zero_begin;
+    smash_apply_method method;
+    smash_grain        grain;          /* DEFAULT: single elements */
+    double             value;          /* ADD: rounded to the tensor's dtype; 0 means -1000 */
+    uint32_t           bits;           /* 1: the mask is one bit a block, as smash_mask_pack writes it */
+    uint32_t           zero_end;
+} smash_apply_desc;
+
+/* Apply a mask in any way, in place or to a copy; smash_mask_apply is the short form of the most usual one.
+ *   mask   in   bool or u8, grid shape of desc->grain, 1 = keep; or bits: u8, [(blocks + 7) / 8]
+ *   src    in   f32 f64 f16 bf16     dst  out  same dtype and shape, not SMASH_TENSOR_CONST: the memory of src itself, or apart from it
+ *   needs  nothing, O(n)
+ *   exact  everywhere; kept numbers keep their bits. ADD rounds the sum once, so it may become Inf; a NaN keeps its bits
+ *   fails  ARG DTYPE SHAPE RANGE(block size, value) OVERFLOW; FORMAT(byte) for a bit behind the last block; dst untouched
+ *   from   NNI v3 apply_method 'mul', 'add', 'bypass' */
+SMASH_API smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *desc, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst);
+
+/* A mask of one bit a block, low bit first: an eighth of the flash. Unpacking gives 0 and 1.
+ *   mask   in of pack, out of unpack: bool or u8, any shape     bits  out of pack, in of unpack: u8, [(blocks + 7) / 8]; bits behind the
+ *          last block are 0. May not alias
+ *   needs  nothing, O(blocks); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW; FORMAT(byte) for a bit behind the last block; outputs untouched */
+SMASH_API smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits);
+SMASH_API smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits, const smash_tensor *mask);
+
+#if !SMASH_NO_DOUBLE
+/* Multiply every block by its factor, in place or to a copy: the weights that a network trained with Slim runs on.
+ *   factors  in  f64, grid shape of grain, finite     grain  opt  NULL: elements
+ *   src      in  f32 f64 f16 bf16, finite     dst  out  same dtype and shape, not SMASH_TENSOR_CONST: the memory of src itself, or apart from it
+ *   needs  nothing, O(n)
+ *   exact  everywhere: the product is rounded to double, then to the dtype
+ *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW; NONFINITE(index) of a factor, dst untouched, or of dst, unspecified then
+ *   from   Liu et al. 2017, arXiv:1708.06519; NNI v3 Slim pruner */
+SMASH_API smash_err smash_mask_scale(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *factors, const smash_tensor *src, const smash_tensor *dst);
+#endif
+
 /* A tensor without its zeros: one bit a number, 1 where it is not zero, low bit first, and the numbers that are not. Zero is the number
  * whose bits are all 0, so -0 stays.
  *   t        in   of pack and count, out of unpack: 8 to 64 bits a number, any shape
@@ -678,6 +756,50 @@ SMASH_API smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, c
 SMASH_API smash_err smash_sparse_count(smash_ctx *ctx, const smash_tensor *t, size_t *nonzero);
 SMASH_API smash_err smash_sparse_pack(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values);
 SMASH_API smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bitmask, const smash_tensor *values, const smash_tensor *t);
+
+/* A tensor of which at most n of each m numbers along an axis are not zero: those n, and where in their group of m they stand. A group
+ * begins at every multiple of m; the last one is shorter if m does not divide the axis, and keeps n numbers, or all if it has fewer. So of an
+ * axis of L numbers K = L / m * n + min(n, L % m) stay. Zero is the number whose bits are all 0, so -0 stays; groups with fewer others are
+ * filled up with their first zeros. Both parts are tensors like all others: row-major, without gaps, packed dtypes low bits first; the data of
+ * values is aligned to its numbers. Number k along the axis is number k / n * m + places[k] of t; in a group places ascend. For a matrix
+ * w [rows, L], axis 1, this is w times x:
+ *     for (r = 0; r < rows; r++) for (k = 0; k < K; k++) y[r] += values[r * K + k] * x[k / n * m + places[r * K + k]];
+ *   n, m     1 <= n <= m, 2 <= m <= 256     axis  below t's ndim
+ *   t        in of pack, out of unpack; of shape and check only dtype and shape: any dtype but F6 and C64, any shape
+ *   values   out of pack, in of unpack and check: t's dtype, t's shape with K in place of L
+ *   places   out of pack, in of unpack and check: the shape of values; u2 for m up to 4, u4 up to 16, u8 above. In u2, n = 2 and m = 4 along
+ *            the last axis are the half bytes of NVIDIA's 2:4 metadata. Of shape, values and places are out: without data, bytes as needed
+ *   needs    nothing, O(count). After check (unpack does it) a loop like the one above needs no checks of its own
+ *   exact    everywhere; unpacked it is the same bits
+ *   fails    ARG DTYPE SHAPE OVERFLOW RANGE(n, m, axis); of pack RANGE(first number of the first group with more than n); FORMAT(number of
+ *            places) where places do not ascend or leave their group; outputs untouched
+ *   from     Mishra et al. 2021, arXiv:2104.08378; Zhou et al. 2021, arXiv:2102.04010 */
+SMASH_API smash_err smash_sparse_shape_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, smash_tensor *values, smash_tensor *places);
+SMASH_API smash_err smash_sparse_pack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places);
+SMASH_API smash_err smash_sparse_check_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places);
+SMASH_API smash_err smash_sparse_unpack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *values, const smash_tensor *places, const smash_tensor *t);
+
+/* A tensor without its zero blocks, by rows of blocks (BSR; of single elements CSR). A row of blocks is one index of the grid's first axis; the
+ * column of a block is its index, row-major, among the blocks of its row. A block is zero if all its bits are 0, so -0 stays. The parts are
+ * tensors like all others: row-major, without gaps, packed dtypes low bits first (a block may begin inside a byte then). Blocks of row r are
+ * numbers rows[r] to rows[r + 1] - 1 of columns and of values; their columns ascend. For a matrix w in blocks of a x b, this is w times x:
+ *     for (r = 0; r < grid.count[0]; r++) for (k = rows[r]; k < rows[r + 1]; k++)
+ *         for (i = 0; i < a; i++) for (j = 0; j < b; j++) y[r * a + i] += values[(k * a + i) * b + j] * x[columns[k] * b + j];
+ *   grain    opt  NULL: elements; its block is that of the layout
+ *   t        in of shape and pack, out of unpack; of check only dtype and shape: any dtype but F6 and C64, 1 number or more
+ *   rows     out of pack, in of unpack and check: [grid.count[0] + 1], the first is 0; of a scalar [2]
+ *   columns  out of pack, in of unpack and check: [blocks that stay]. Both u16 if the grid has 65,535 blocks or fewer, else u32
+ *   values   out of pack, in of unpack and check: t's dtype, [blocks that stay, grid.block_elements], each block in row-major order
+ *            Of shape these three are out: without data, bytes as needed
+ *   needs    nothing, O(count). After check (unpack does it) a loop like the one above needs no checks of its own
+ *   exact    everywhere; unpacked it is the same bits
+ *   fails    ARG DTYPE SHAPE OVERFLOW RANGE(block size) LIMIT(2^32 blocks); FORMAT(row) where rows do not begin with 0, go back, or do not end
+ *            with the number of blocks; FORMAT(block) where columns do not ascend or leave the grid; outputs untouched
+ *   from     the block sparse rows of SciPy and cuSPARSE, for any number of axes */
+SMASH_API smash_err smash_sparse_shape_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_tensor *rows, smash_tensor *columns, smash_tensor *values);
+SMASH_API smash_err smash_sparse_pack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values);
+SMASH_API smash_err smash_sparse_check_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values);
+SMASH_API smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values, const smash_tensor *t);
 #endif
 
 #if !SMASH_NO_QUANT
@@ -2735,7 +2857,7 @@ SMASH__FN float smash__to_f32(double x)
     return (float)x;
 }
 
-/* Round the bits of a double to a 16-bit float with this many mantissa bits and this exponent bias. */
+/* Round the bits of a double to a smaller float with this many mantissa bits and this exponent bias. */
 SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
 {
     uint64_t m = bits & 0xFFFFFFFFFFFFFu;
@@ -2751,7 +2873,7 @@ SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
         else out = 0;
         if (out > top << mantissa || e > 2 * bias) out = top << mantissa;
     }
-    return out | sign << 15;
+    return out | sign << (mantissa == 23 ? 31 : 15);
 }
 
 SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(smash__bits64(x), 10, 15); }
@@ -3170,14 +3292,23 @@ SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
     }
 }
 
+/* Numbers of a block that lie in one piece; axes: those in front that lead from piece to piece */
+SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
+{
+    uint32_t axis = grid->ndim;
+    size_t run = 1;
+    while (axis && grid->count[axis - 1] == 1) run *= grid->block[--axis];         /* whole axes at the end join the run ... */
+    if (axis) run *= grid->block[axis - 1];                                        /* ... and so does the block of the next one */
+    *axes = axis;
+    return run;
+}
+
 SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
 {
-    uint32_t axis = grid->ndim, i;
+    uint32_t axis, i;
     size_t stride = 1;
     smash__fill(w, 0, sizeof *w);
-    w->run = 1;
-    while (axis && grid->count[axis - 1] == 1) w->run *= grid->block[--axis];      /* whole axes at the end join the run ... */
-    if (axis) w->run *= grid->block[axis - 1];                                     /* ... and so does the block of the next one */
+    w->run = smash__grid_run(grid, &axis);
     w->axes = axis;
     w->runs = 1;
     for (i = axis; i > 0;) {
@@ -4140,11 +4271,28 @@ SMASH__FN smash_err smash__check_scores(smash_ctx *ctx, const smash_tensor *scor
     return smash__first_bad(&keys) < n ? smash__bad_element(ctx, scores, &keys) : SMASH_OK;
 }
 
-SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+/* w * gradient of n numbers from `first` on, or its square, added to sum in this order */
+SMASH__FN SMASH__NOINLINE double smash__add_products(const smash_tensor *w, const smash_tensor *gradient, int square, size_t first, size_t n, double sum)
+{
+    double x[SMASH__TILE / 2], y[SMASH__TILE / 2];
+    size_t tile, i;
+    for (; n; n -= tile, first += tile) {
+        tile = smash__min(n, SMASH__TILE / 2);
+        smash__load_f64(w, first, tile, x);
+        smash__load_f64(gradient, first, tile, y);
+        for (i = 0; i < tile; i++) {
+            const double product = smash__product(x[i], y[i]);
+            sum += square ? smash__product(product, product) : product;
+        }
+    }
+    return sum;
+}
+
+SMASH__FN smash_err smash__score_gradient(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, int square, const smash_tensor *sum)
 {
     smash_grid grid;
     smash__walk walk;
-    size_t run, i;
+    size_t run;
     SMASH__TRY(smash__check(ctx, w, "weights", SMASH__FLOATS, SMASH__READ, NULL));
     SMASH__TRY(smash__check(ctx, gradient, "gradient", SMASH__FLOATS, SMASH__READ, NULL));
     SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
@@ -4154,12 +4302,21 @@ SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *g
     SMASH__TRY(smash__check_apart(ctx, w, sum));
     SMASH__TRY(smash__check_apart(ctx, gradient, sum));
     smash__walk_start(&walk, &grid);
-    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk))
-        for (i = walk.first; i < walk.first + walk.run; i++) {
-            const double product = smash__product(smash__double_at(w, i), smash__double_at(gradient, i));
-            ((double *)sum->data)[walk.block] += smash__product(product, product);
-        }
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk)) {
+        double *to = (double *)sum->data + walk.block;
+        *to = smash__add_products(w, gradient, square, walk.first, walk.run, *to);
+    }
     return smash__check_scores(ctx, sum, grid.blocks);
+}
+
+SMASH__DEF smash_err smash_score_add_taylor(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+{
+    return smash__score_gradient(ctx, grain, w, gradient, 1, sum);
+}
+
+SMASH__DEF smash_err smash_score_add_product(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *w, const smash_tensor *gradient, const smash_tensor *sum)
+{
+    return smash__score_gradient(ctx, grain, w, gradient, 0, sum);
 }
 
 SMASH__DEF smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum what, const smash_tensor *x, uint32_t axis, const smash_tensor *sum)
@@ -4259,6 +4416,138 @@ SMASH__DEF smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, con
     }
     smash__scratch_rewind(ctx, mark);
     return err;
+}
+
+/* ---- public: scores that are trained ---- */
+
+/* A state, finite; its numbers in *n */
+SMASH__FN smash_err smash__check_state(smash_ctx *ctx, const smash_tensor *state, const char *role, int access, size_t *n)
+{
+    SMASH__TRY(smash__check(ctx, state, role, SMASH__BIT(SMASH_F64), access, n));
+    return smash__check_scores(ctx, state, *n);
+}
+
+/* What goes with a state: f64, its shape, finite, apart from it */
+SMASH__FN smash_err smash__check_beside(smash_ctx *ctx, const smash_tensor *t, const char *role, int access, const smash_tensor *state)
+{
+    size_t n;
+    SMASH__TRY(smash__check(ctx, t, role, SMASH__BIT(SMASH_F64), access, &n));
+    SMASH__TRY(smash__check_shape(ctx, t, role, state->ndim, state->shape));
+    SMASH__TRY(smash__check_apart(ctx, t, state));
+    return smash__check_scores(ctx, t, n);
+}
+
+/* 1 / (1 + e^-x), and its slope; from e^-|x|, so that neither cancels */
+SMASH__FN double smash__sigmoid(double x, double *slope)
+{
+    const double e = smash_exp(x < 0 ? x : -x), sum = 1.0 + e;
+    *slope = e / smash__product(sum, sum);
+    return (x < 0 ? e : 1.0) / sum;
+}
+
+SMASH__DEF smash_err smash_score_add_penalty(smash_ctx *ctx, smash_penalty what, double scale, size_t targets, const smash_tensor *state, const smash_tensor *gradient, double *loss)
+{
+    size_t n, i;
+    double sum = 0, share;
+    const double *x;
+    if ((unsigned)what > SMASH_PENALTY_SIGMOID) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)what, "there is no penalty %u", (uint32_t)what);
+    if (!(scale >= 0) || !smash_is_finite_f64(scale)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the scale of a penalty is a finite number, 0 or more");
+    if (!targets) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "a penalty is shared by 1 target or more, not 0");
+    SMASH__TRY(smash__check_state(ctx, state, "state", SMASH__READ, &n));
+    if (gradient) SMASH__TRY(smash__check_beside(ctx, gradient, "gradient", SMASH__WRITE, state));
+    x = (const double *)state->data;
+    share = scale / (double)targets;
+    if (what == SMASH_PENALTY_SIGMOID && n) share /= (double)n;
+    for (i = 0; i < n; i++) {
+        double slope;
+        sum += what == SMASH_PENALTY_ABS ? x[i] < 0 ? -x[i] : x[i] : smash__sigmoid(x[i], &slope);
+    }
+    sum = smash__product(share, sum);
+    if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, n, "the penalty of %q overflows; its numbers are too large", smash__name(state));
+    if (loss) *loss = sum;
+    if (!gradient) return SMASH_OK;
+    for (i = 0; i < n; i++) {
+        double slope = x[i] < 0 ? -1.0 : x[i] > 0;
+        if (what == SMASH_PENALTY_SIGMOID) smash__sigmoid(x[i], &slope);
+        ((double *)gradient->data)[i] += smash__product(share, slope);
+    }
+    return smash__check_scores(ctx, gradient, n);
+}
+
+/* x^n, by squares */
+SMASH__FN double smash__power(double x, uint64_t n)
+{
+    double power = 1;
+    for (; n; n >>= 1) {
+        if (n & 1) power = smash__product(power, x);
+        x = smash__product(x, x);
+    }
+    return power;
+}
+
+SMASH__FN smash_err smash__adam_desc(smash_ctx *ctx, const smash_adam_desc *desc, smash_adam_desc *d)
+{
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_adam_desc d = SMASH_ZERO;");
+    if (desc) *d = *desc;
+    if (d->rate == 0) d->rate = 0.01;
+    if (d->beta1 == 0) d->beta1 = 0.9;
+    if (d->beta2 == 0) d->beta2 = 0.999;
+    if (d->epsilon == 0) d->epsilon = 1e-8;
+    if (!(d->rate > 0) || !smash_is_finite_f64(d->rate)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.rate must be a finite number above 0");
+    if (!(d->beta1 > 0 && d->beta1 < 1 && d->beta2 > 0 && d->beta2 < 1)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.beta1 and beta2 must lie between 0 and 1");
+    if (!(d->epsilon > 0) || !smash_is_finite_f64(d->epsilon)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.epsilon must be a finite number above 0");
+    return SMASH_OK;
+}
+
+/* The numbers of one step; size: rate over what the mean has of its weight, root: the square root of the same for the squares */
+typedef struct smash__adam { double beta1, beta2, size, root, epsilon; } smash__adam;
+
+SMASH__FN void smash__adam_at(const smash__adam *a, double g, double *mean, double *squares, double *state)
+{
+    *mean += smash__product(1.0 - a->beta1, g - *mean);
+    *squares = smash__product(*squares, a->beta2) + smash__product(smash__product(1.0 - a->beta2, g), g);
+    *state -= smash__product(a->size, *mean / (smash_sqrt(*squares) / a->root + a->epsilon));
+}
+
+SMASH__DEF smash_err smash_score_adam(smash_ctx *ctx, const smash_adam_desc *desc, uint64_t step, const smash_tensor *gradient, const smash_tensor *mean,
+                                      const smash_tensor *squares, const smash_tensor *state)
+{
+    smash_adam_desc d = SMASH_ZERO;
+    smash__adam a;
+    size_t n, i;
+    SMASH__TRY(smash__adam_desc(ctx, desc, &d));
+    if (!step) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the first step is 1, not 0");
+    SMASH__TRY(smash__check_state(ctx, state, "state", SMASH__WRITE, &n));
+    SMASH__TRY(smash__check_beside(ctx, gradient, "gradient", SMASH__READ, state));
+    SMASH__TRY(smash__check_beside(ctx, mean, "mean", SMASH__WRITE, state));
+    SMASH__TRY(smash__check_beside(ctx, squares, "squares", SMASH__WRITE, state));
+    SMASH__TRY(smash__check_apart(ctx, gradient, mean));
+    SMASH__TRY(smash__check_apart(ctx, gradient, squares));
+    SMASH__TRY(smash__check_apart(ctx, mean, squares));
+    a.beta1 = d.beta1;
+    a.beta2 = d.beta2;
+    a.epsilon = d.epsilon;
+    a.size = d.rate / (1.0 - smash__power(d.beta1, step));
+    a.root = smash_sqrt(1.0 - smash__power(d.beta2, step));
+    for (i = 0; i < n; i++)
+        smash__adam_at(&a, ((const double *)gradient->data)[i], (double *)mean->data + i, (double *)squares->data + i, (double *)state->data + i);
+    SMASH__TRY(smash__check_scores(ctx, mean, n));
+    SMASH__TRY(smash__check_scores(ctx, squares, n));
+    return smash__check_scores(ctx, state, n);
+}
+
+SMASH__DEF smash_err smash_score_sigmoid(smash_ctx *ctx, const smash_tensor *score, const smash_tensor *metric)
+{
+    size_t n, i;
+    SMASH__TRY(smash__check_state(ctx, score, "score", SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, metric, "metric", score->ndim, score->shape));
+    SMASH__TRY(smash__check_apart(ctx, score, metric));
+    for (i = 0; i < n; i++) {
+        double slope;
+        ((double *)metric->data)[i] = smash__sigmoid(((const double *)score->data)[i], &slope);
+    }
+    return SMASH_OK;
 }
 
 /* ---- public: schedules ---- */
@@ -4549,28 +4838,88 @@ SMASH__DEF smash_err smash_mask_align(smash_ctx *ctx, const smash_tensor *src, c
     return SMASH_OK;
 }
 
-/* Walks blocks to spread a mask over elements: into w if `apply`, else into bytes. */
+/* Walks blocks to spread a mask over elements: into numbers if `apply`, else into bytes. */
 typedef struct smash__spread {
     const smash_grid *grid;
     const uint8_t    *mask;
+    const void       *from;              /* numbers that are copied to data first; NULL: they are there */
     void             *data;
-    uint32_t          bits;
+    smash_dtype       dtype;
+    uint32_t          packed;            /* a bit a block */
     int               apply, simd;
+    void            (*add)(const struct smash__spread *s, const uint8_t *keep, size_t first, size_t n);   /* NULL: write zeros. A pointer, so that who never adds does not link it */
+    double            value;             /* what it adds, and the same as a float */
+    float             narrow;
     size_t            runs, pieces;      /* runs of a task, or pieces that one long run is cut into */
 } smash__spread;
 
-SMASH__FN void smash__spread_row(const smash__spread *s, const uint8_t *mask, size_t first, size_t n)
+SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value)
+{
+    size_t j;
+    for (j = 0; j < n; j++) {
+        const uint32_t u = smash__bits32(x[j]), sum = smash__bits32(x[j] + value);
+        x[j] = smash__float32(((keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u)) ? u : sum);
+    }
+}
+SMASH__KERNEL(smash__add32, (float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value), (x, n, keep, value))
+
+SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value)
+{
+    size_t j;
+    for (j = 0; j < n; j++) {
+        const uint64_t u = smash__bits64(x[j]), sum = smash__bits64(x[j] + value);
+        x[j] = smash__float64(((keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53)) ? u : sum);
+    }
+}
+SMASH__KERNEL(smash__add64, (double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value), (x, n, keep, value))
+
+SMASH__FN void smash__add_row(const smash__spread *s, const uint8_t *keep, size_t first, size_t n)
 {
     size_t i;
-    if (!s->apply) for (i = 0; i < n; i++) ((uint8_t *)s->data)[first + i] = mask[i] != 0;
-    else if (s->bits == 16) SMASH__CALL(s->simd, smash__apply16, ((uint16_t *)s->data + first, n, mask));
-    else if (s->bits == 32) SMASH__CALL(s->simd, smash__apply32, ((float *)s->data + first, n, mask));
-    else                    SMASH__CALL(s->simd, smash__apply64, ((double *)s->data + first, n, mask));
+    if (SMASH__IS_F64(s->dtype))    SMASH__CALL(s->simd, smash__add64, ((double *)s->data + first, n, keep, s->value));
+    else if (s->dtype == SMASH_F32) SMASH__CALL(s->simd, smash__add32, ((float *)s->data + first, n, keep, s->narrow));
+    else {
+        uint16_t *x = (uint16_t *)s->data + first;
+        for (i = 0; i < n; i++) {                                        /* float has more than twice the digits: rounded to it first, the sum rounds the same */
+            const float v = s->dtype == SMASH_F16 ? smash_f16_to_f32(x[i]) : smash_bf16_to_f32(x[i]);
+            if (keep[i] || (smash__bits32(v) & 0x7FFFFFFFu) > 0x7F800000u) continue;
+            x[i] = s->dtype == SMASH_F16 ? smash_f32_to_f16(v + s->narrow) : smash_f32_to_bf16(v + s->narrow);
+        }
+    }
+}
+
+SMASH__FN void smash__spread_row(const smash__spread *s, const uint8_t *keep, size_t first, size_t n)
+{
+    const uint32_t bits = smash_dtype_bits(s->dtype);
+    size_t i;
+    if (!s->apply) for (i = 0; i < n; i++) ((uint8_t *)s->data)[first + i] = keep[i] != 0;
+    else if (s->add)     s->add(s, keep, first, n);
+    else if (bits == 16) SMASH__CALL(s->simd, smash__apply16, ((uint16_t *)s->data + first, n, keep));
+    else if (bits == 32) SMASH__CALL(s->simd, smash__apply32, ((float *)s->data + first, n, keep));
+    else                 SMASH__CALL(s->simd, smash__apply64, ((double *)s->data + first, n, keep));
+}
+
+SMASH__INLINE uint8_t smash__kept(const smash__spread *s, size_t block)
+{
+    return s->packed ? s->mask[block / 8] >> block % 8 & 1 : s->mask[block] != 0;
+}
+
+/* Numbers whose mask does not lie in bytes: each in a block of its own, from `block` on, or, if they are not `rows`, all dropped */
+SMASH__FN SMASH__NOINLINE void smash__spread_tiles(const smash__spread *s, int rows, size_t block, size_t first, size_t n)
+{
+    uint8_t keep[4 * SMASH__TILE];
+    size_t tile, i;
+    for (; n; n -= tile, first += tile, block += tile) {
+        tile = smash__min(n, sizeof keep);
+        for (i = 0; i < tile; i++) keep[i] = rows ? smash__kept(s, block + i) : 0;
+        smash__spread_row(s, keep, first, tile);
+    }
 }
 
 SMASH__FN void smash__spread_task(void *arg, size_t task)
 {
     const smash__spread *s = (const smash__spread *)arg;
+    const size_t width = smash_dtype_bits(s->dtype) / 8;
     size_t run = s->runs * (task / s->pieces), at = task % s->pieces * SMASH__CHUNK, end, n;
     smash__walk walk;
     int rows = smash__walk_rows(&walk, s->grid);
@@ -4578,37 +4927,43 @@ SMASH__FN void smash__spread_task(void *arg, size_t task)
     n = s->pieces > 1 ? smash__min(walk.run - at, SMASH__CHUNK) : walk.run;
     for (smash__walk_seek(&walk, run); run < end; run++, smash__walk_next(&walk)) {
         size_t first = walk.first + at;
-        if (rows) smash__spread_row(s, s->mask + walk.block + at, first, n);
-        else if (!s->apply) smash__fill((uint8_t *)s->data + first, s->mask[walk.block] != 0, n);
-        else if (!s->mask[walk.block]) smash__fill((uint8_t *)s->data + first * (s->bits / 8), 0, n * (s->bits / 8));
+        if (s->from) smash__copy((unsigned char *)s->data + first * width, (const unsigned char *)s->from + first * width, n * width);
+        if (rows && !s->packed) smash__spread_row(s, s->mask + walk.block + at, first, n);
+        else if (rows) smash__spread_tiles(s, 1, walk.block + at, first, n);
+        else if (!s->apply) smash__fill((uint8_t *)s->data + first, smash__kept(s, walk.block), n);
+        else if (smash__kept(s, walk.block)) continue;
+        else if (s->add) smash__spread_tiles(s, 0, 0, first, n);
+        else smash__fill((unsigned char *)s->data + first * width, 0, n * width);
     }
 }
 
-SMASH__FN SMASH__NOINLINE void smash__spread_mask(smash_ctx *ctx, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *to, int apply)
+/* to: what is written; in place unless s says from where */
+SMASH__FN SMASH__NOINLINE void smash__spread_mask(smash_ctx *ctx, smash__spread *s, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *to)
 {
-    smash__spread s;
     smash__walk walk;
     smash__walk_rows(&walk, grid);
-    s.grid = grid;
-    s.mask = (const uint8_t *)mask->data;
-    s.data = to->data;
-    s.bits = smash_dtype_bits(to->dtype);
-    s.apply = apply;
-    s.simd = smash__simd(ctx);
-    s.pieces = walk.run / SMASH__CHUNK + (walk.run % SMASH__CHUNK != 0);
-    s.runs = s.pieces > 1 ? 1 : SMASH__CHUNK / walk.run;
-    smash__parallel(ctx, (walk.runs / s.runs + (walk.runs % s.runs != 0)) * s.pieces, smash__spread_task, &s);
+    s->grid = grid;
+    s->mask = (const uint8_t *)mask->data;
+    s->data = to->data;
+    s->dtype = to->dtype;
+    s->simd = smash__simd(ctx);
+    s->pieces = walk.run / SMASH__CHUNK + (walk.run % SMASH__CHUNK != 0);
+    s->runs = s->pieces > 1 ? 1 : SMASH__CHUNK / walk.run;
+    smash__parallel(ctx, (walk.runs / s->runs + (walk.runs % s->runs != 0)) * s->pieces, smash__spread_task, s);
 }
 
 SMASH__FN smash_err smash__spread_checked(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *to, int apply)
 {
     smash_grid grid;
+    smash__spread s;
     SMASH__TRY(smash__check(ctx, to, apply ? "tensor" : "full mask", apply ? SMASH__FLOATS : SMASH__MASKS, SMASH__WRITE, NULL));
     SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
     SMASH__TRY(smash__mask_grid(ctx, grain, to, &grid));
     SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
     SMASH__TRY(smash__check_apart(ctx, mask, to));
-    smash__spread_mask(ctx, &grid, mask, to, apply);
+    smash__fill(&s, 0, sizeof s);
+    s.apply = apply;
+    smash__spread_mask(ctx, &s, &grid, mask, to);
     return SMASH_OK;
 }
 
@@ -4621,6 +4976,137 @@ SMASH__DEF smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, 
 {
     return smash__spread_checked(ctx, grain, mask, w, 1);
 }
+
+/* Bytes of so many bits, in a row */
+SMASH__FN smash_err smash__check_bits(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t count, int access)
+{
+    const size_t bytes = count / 8 + (count % 8 != 0);
+    SMASH__TRY(smash__check(ctx, t, role, SMASH__BIT(SMASH_U8), access, NULL));
+    return smash__check_shape(ctx, t, role, 1, &bytes);
+}
+
+/* The same to be read: nothing may lie behind the last one */
+SMASH__FN smash_err smash__read_bits(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t count)
+{
+    SMASH__TRY(smash__check_bits(ctx, t, role, count, SMASH__READ));
+    if (count % 8 && ((const uint8_t *)t->data)[count / 8] >> count % 8)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, count / 8, "%s %q has bits behind its last one", role, smash__name(t));
+    return SMASH_OK;
+}
+
+/* src and dst of one dtype and shape, in one place or apart */
+SMASH__FN smash_err smash__check_copy(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst)
+{
+    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__BIT(src->dtype), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, src->shape));
+    return src->data == dst->data ? SMASH_OK : smash__check_apart(ctx, src, dst);
+}
+
+/* What ADD adds, in the dtype of the tensor */
+SMASH__FN smash_err smash__apply_value(smash_ctx *ctx, const smash_apply_desc *d, smash_dtype dtype, smash__spread *s)
+{
+    int finite;
+    s->value = smash__bits64(d->value) << 1 ? d->value : -1000.0;        /* by the bits: there may be no double arithmetic here */
+    if (dtype == SMASH_F16)       s->narrow = smash_f16_to_f32(smash_f64_to_f16(s->value));
+    else if (dtype == SMASH_BF16) s->narrow = smash_bf16_to_f32(smash_f64_to_bf16(s->value));
+    else                          s->narrow = smash__float32(smash__narrow(smash__bits64(s->value), 23, 127));
+    finite = SMASH__IS_F64(dtype) ? smash_is_finite_f64(s->value) : smash_is_finite(s->narrow);
+    if (!finite) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the value that a mask adds must be finite in %s", smash_dtype_name(dtype));
+    s->add = smash__add_row;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *desc, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst)
+{
+    smash_apply_desc d = SMASH_ZERO;
+    smash_grid grid;
+    smash__spread s;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_apply_desc d = SMASH_ZERO;");
+    if (desc) d = *desc;
+    if ((unsigned)d.method > SMASH_APPLY_BYPASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)d.method, "desc.method is %u; it is one of MUL, ADD, BYPASS", (uint32_t)d.method);
+    if (d.bits > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, d.bits, "desc.bits is %u; it is 0 or 1", d.bits);
+    SMASH__TRY(smash__check_copy(ctx, src, dst));
+    SMASH__TRY(smash__mask_grid(ctx, &d.grain, src, &grid));
+    if (d.bits) SMASH__TRY(smash__read_bits(ctx, mask, "mask", grid.blocks));
+    else {
+        SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
+        SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
+    }
+    SMASH__TRY(smash__check_apart(ctx, mask, dst));
+    smash__fill(&s, 0, sizeof s);
+    if (d.method == SMASH_APPLY_ADD) SMASH__TRY(smash__apply_value(ctx, &d, src->dtype, &s));
+    if (d.method == SMASH_APPLY_BYPASS) {
+        if (src->data != dst->data) smash__copy(dst->data, src->data, grid.blocks * grid.block_elements * (smash_dtype_bits(src->dtype) / 8));
+        return SMASH_OK;
+    }
+    s.apply = 1;
+    s.packed = d.bits;
+    s.from = src->data == dst->data ? NULL : src->data;
+    smash__spread_mask(ctx, &s, &grid, mask, dst);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits)
+{
+    size_t n, i;
+    const uint8_t *keep;
+    uint8_t *out;
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, &n));
+    SMASH__TRY(smash__check_bits(ctx, bits, "bits", n, SMASH__WRITE));
+    SMASH__TRY(smash__check_apart(ctx, mask, bits));
+    keep = (const uint8_t *)mask->data;
+    out = (uint8_t *)bits->data;
+    for (i = 0; i < n; i++) out[i / 8] = (uint8_t)((i % 8 ? out[i / 8] : 0) | (keep[i] != 0) << i % 8);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits, const smash_tensor *mask)
+{
+    size_t n, i;
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__WRITE, &n));
+    SMASH__TRY(smash__read_bits(ctx, bits, "bits", n));
+    SMASH__TRY(smash__check_apart(ctx, mask, bits));
+    for (i = 0; i < n; i++) ((uint8_t *)mask->data)[i] = ((const uint8_t *)bits->data)[i / 8] >> i % 8 & 1;
+    return SMASH_OK;
+}
+
+#if !SMASH_NO_DOUBLE
+/* n numbers from `first` on, each times its factor, the next `step` further on; returns how many of them are finite before one is not */
+SMASH__FN SMASH__NOINLINE size_t smash__scale_run(const smash_tensor *src, const smash_tensor *dst, size_t first, size_t n, const double *factor, size_t step)
+{
+    double x[SMASH__TILE];
+    size_t tile, at, i;
+    for (at = 0; at < n; at += tile) {
+        tile = smash__min(n - at, SMASH__TILE);
+        smash__load_f64(src, first + at, tile, x);
+        for (i = 0; i < tile; i++, factor += step) smash__set_float(dst, first + at + i, smash__product(x[i], *factor));
+        smash__load_f64(dst, first + at, tile, x);
+        for (i = 0; i < tile; i++) if (!smash_is_finite_f64(x[i])) return at + i;
+    }
+    return n;
+}
+
+SMASH__DEF smash_err smash_mask_scale(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *factors, const smash_tensor *src, const smash_tensor *dst)
+{
+    smash_grid grid;
+    smash__walk walk;
+    size_t n, run, good;
+    int rows;
+    SMASH__TRY(smash__check_copy(ctx, src, dst));
+    SMASH__TRY(smash__check(ctx, factors, "factors", SMASH__BIT(SMASH_F64), SMASH__READ, &n));
+    SMASH__TRY(smash__mask_grid(ctx, grain, src, &grid));
+    SMASH__TRY(smash__check_shape(ctx, factors, "factors", grid.ndim, grid.count));
+    SMASH__TRY(smash__check_apart(ctx, factors, dst));
+    SMASH__TRY(smash__check_scores(ctx, factors, n));
+    rows = smash__walk_rows(&walk, &grid);
+    for (run = 0; run < walk.runs; run++, smash__walk_next(&walk)) {
+        good = smash__scale_run(src, dst, walk.first, walk.run, (const double *)factors->data + walk.block, rows != 0);
+        if (good < walk.run) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, walk.first + good, "element %z of %q times its factor is NaN or Inf", walk.first + good, smash__name(src));
+    }
+    return SMASH_OK;
+}
+#endif
 
 /* ---- public: without zeros ---- */
 
@@ -4653,7 +5139,8 @@ SMASH__SPARSE_KERNELS(32, uint32_t)
 SMASH__SPARSE_KERNELS(64, uint64_t)
 #undef SMASH__SPARSE_KERNELS
 
-#define SMASH__WHOLE (~(SMASH__BIT(SMASH_DTYPE_NONE) | SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2) | SMASH__BIT(SMASH_C64)))
+/* Numbers of whole bytes, up to 8 of them */
+#define SMASH__WHOLE (~(SMASH__BIT(SMASH_DTYPE_NONE) | SMASH__PACKED_INTS | SMASH__BIT(SMASH_F6_E2M3) | SMASH__BIT(SMASH_F6_E3M2) | SMASH__BIT(SMASH_F4) | SMASH__BIT(SMASH_C64)))
 
 SMASH__FN size_t smash__not_zero(const smash_tensor *t, size_t n)
 {
@@ -4677,12 +5164,9 @@ SMASH__DEF smash_err smash_sparse_count(smash_ctx *ctx, const smash_tensor *t, s
 /* The parts of a sparse tensor: as many bytes of bits as t has numbers for, values of its dtype */
 SMASH__FN smash_err smash__check_sparse(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *bitmask, const smash_tensor *values, int pack, size_t *n, size_t *nonzero)
 {
-    size_t bytes;
     SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__WHOLE, pack ? SMASH__READ : SMASH__WRITE, n));
-    SMASH__TRY(smash__check(ctx, bitmask, "bitmask", SMASH__BIT(SMASH_U8), pack ? SMASH__WRITE : SMASH__READ, NULL));
+    SMASH__TRY(smash__check_bits(ctx, bitmask, "bitmask", *n, pack ? SMASH__WRITE : SMASH__READ));
     SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), pack ? SMASH__WRITE : SMASH__READ, nonzero));
-    bytes = *n / 8 + (*n % 8 != 0);
-    SMASH__TRY(smash__check_shape(ctx, bitmask, "bitmask", 1, &bytes));
     if (values->ndim != 1) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, values->ndim, "the values of %q have %u dims; they are a row", smash__name(t), values->ndim);
     SMASH__TRY(smash__check_apart(ctx, t, bitmask));
     SMASH__TRY(smash__check_apart(ctx, t, values));
@@ -4711,8 +5195,8 @@ SMASH__DEF smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bit
     size_t n, nonzero, i, bits = 0;
     const uint8_t *mask;
     SMASH__TRY(smash__check_sparse(ctx, t, bitmask, values, 0, &n, &nonzero));
+    SMASH__TRY(smash__read_bits(ctx, bitmask, "bitmask", n));
     mask = (const uint8_t *)bitmask->data;
-    if (n % 8 && mask[n / 8] >> n % 8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, n / 8, "the bitmask of %q has bits behind its last number", smash__name(t));
     for (i = 0; i < n; i++) bits += mask[i / 8] >> i % 8 & 1;
     if (bits != nonzero) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, bits, "the bitmask of %q stands for %z numbers, and there are %z", smash__name(t), bits, nonzero);
     switch (smash_dtype_bits(t->dtype)) {
@@ -4723,6 +5207,346 @@ SMASH__DEF smash_err smash_sparse_unpack(smash_ctx *ctx, const smash_tensor *bit
     }
     return SMASH_OK;
 }
+
+/* What the other layouts take: whatever lies in whole bytes, or in halves or quarters of one */
+#define SMASH__PARTS_OF (~(SMASH__BIT(SMASH_DTYPE_NONE) | SMASH__BIT(SMASH_F6_E2M3) | SMASH__BIT(SMASH_F6_E3M2) | SMASH__BIT(SMASH_C64)))
+
+/* 1 if one of n numbers has a bit that is not 0 */
+SMASH__FN int smash__any_bit(const smash_tensor *t, size_t first, size_t n)
+{
+    const size_t width = smash_dtype_bits(t->dtype) / 8;
+    const unsigned char *p = (const unsigned char *)t->data + first * width;
+    int negative;
+    size_t i;
+    for (i = 0; i < n * width; i++) if (p[i]) return 1;
+    for (i = 0; i < n && !width; i++) if (smash__get_int(t, first + i, &negative)) return 1;
+    return 0;
+}
+
+/* n numbers, to another tensor of the same dtype */
+SMASH__FN void smash__move(const smash_tensor *to, size_t at, const smash_tensor *from, size_t first, size_t n)
+{
+    const size_t width = smash_dtype_bits(to->dtype) / 8;
+    int negative;
+    size_t i;
+    if (width) smash__copy((unsigned char *)to->data + at * width, (const unsigned char *)from->data + first * width, n * width);
+    for (i = 0; i < n && !width; i++) {
+        const uint64_t magnitude = smash__get_int(from, first + i, &negative);
+        smash__set_int(to, at + i, magnitude, negative);
+    }
+}
+
+/* All of t, which was checked: packed numbers are then put into bytes without anything behind the last one */
+SMASH__FN void smash__clear(const smash_tensor *t)
+{
+    size_t bytes = 0;
+    (void)smash_tensor_bytes(t, &bytes);
+    smash__fill(t->data, 0, bytes);
+}
+
+/* A tensor to be given data; its shape fits, as it is part of one that does */
+SMASH__FN smash_tensor smash__part_of(smash_dtype dtype, uint32_t ndim, const size_t *shape)
+{
+    smash_tensor part = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    (void)smash_tensor_bytes(&part, &part.bytes);
+    return part;
+}
+
+/* ---- public: N:M ---- */
+
+typedef struct smash__nm {
+    size_t n, m, length, kept, inner;    /* kept: of `length` numbers along the axis */
+    size_t lines, groups;                /* groups along the axis, and all of them */
+    size_t shape[SMASH_MAX_DIMS];        /* of the values */
+    smash_dtype places;
+} smash__nm;
+
+SMASH__FN smash_err smash__nm_layout(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, int access, smash__nm *l)
+{
+    size_t count;
+    uint32_t i;
+    SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__PARTS_OF, access, &count));
+    if (m < 2 || m > 256) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, m, "groups of %u numbers: they have 2 to 256", m);
+    if (n < 1 || n > m) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, n, "%u of each %u numbers: at least 1 and at most all of them stay", n, m);
+    if (axis >= t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "%q has %u dims, so there is no axis %u to group along", smash__name(t), t->ndim, axis);
+    l->n = n;
+    l->m = m;
+    l->length = t->shape[axis];
+    l->kept = l->length / m * n + smash__min(n, l->length % m);
+    l->lines = l->length / m + (l->length % m != 0);
+    for (i = 0; i < t->ndim; i++) l->shape[i] = i == axis ? l->kept : t->shape[i];
+    l->places = m <= 4 ? SMASH_U2 : m <= 16 ? SMASH_U4 : SMASH_U8;
+    for (i = axis + 1, l->inner = 1; i < t->ndim && count; i++) l->inner *= t->shape[i];
+    l->groups = count ? count / l->length * l->lines : 0;
+    return SMASH_OK;
+}
+
+/* Group number g, in memory order: its numbers are `first` and every `inner` after it, and so are its places from `at` on. How many there are */
+SMASH__FN size_t smash__nm_group(const smash__nm *l, size_t g, size_t *first, size_t *at)
+{
+    const size_t column = g % l->inner, line = g / l->inner % l->lines, outer = g / l->inner / l->lines;
+    *first = (outer * l->length + line * l->m) * l->inner + column;
+    *at = (outer * l->kept + line * l->n) * l->inner + column;
+    return smash__min(l->m, l->length - line * l->m);
+}
+
+SMASH__FN smash_err smash__nm_parts(smash_ctx *ctx, const smash__nm *l, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places, int access)
+{
+    SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, values, "values", t->ndim, l->shape));
+    SMASH__TRY(smash__check(ctx, places, "places", SMASH__BIT(l->places), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, places, "places", t->ndim, l->shape));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__nm_apart(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    SMASH__TRY(smash__check_apart(ctx, t, values));
+    SMASH__TRY(smash__check_apart(ctx, t, places));
+    return smash__check_apart(ctx, values, places);
+}
+
+SMASH__DEF smash_err smash_sparse_shape_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, smash_tensor *values, smash_tensor *places)
+{
+    smash__nm l;
+    if (!values || !places) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the shapes of values and places");
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__SHAPE_ONLY, &l));
+    *places = smash__part_of(l.places, t->ndim, l.shape);
+    *values = smash__part_of(t->dtype, t->ndim, l.shape);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_pack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    smash__nm l;
+    size_t g, i, size, first, at, left;
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__READ, &l));
+    SMASH__TRY(smash__nm_parts(ctx, &l, t, values, places, SMASH__WRITE));
+    SMASH__TRY(smash__nm_apart(ctx, t, values, places));
+    for (g = 0; g < l.groups; g++) {
+        size = smash__nm_group(&l, g, &first, &at);
+        for (i = left = 0; i < size; i++) left += smash__any_bit(t, first + i * l.inner, 1) != 0;
+        if (left > n)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, first, "%z of the %z numbers of %q from number %z on, along axis %u, are not zero; %u of each %u may be", left, size, smash__name(t), first, axis, n, m);
+    }
+    smash__clear(values);
+    smash__clear(places);
+    for (g = 0; g < l.groups; g++) {
+        size_t spare;
+        size = smash__nm_group(&l, g, &first, &at);
+        spare = smash__min(n, size);
+        for (i = 0; i < size; i++) spare -= smash__any_bit(t, first + i * l.inner, 1) != 0;
+        for (i = 0; i < size; i++, first += l.inner) {
+            if (!smash__any_bit(t, first, 1)) {
+                if (!spare) continue;
+                spare--;
+            }
+            smash__move(values, at, t, first, 1);
+            smash__set_int(places, at, i, 0);
+            at += l.inner;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__nm_check(smash_ctx *ctx, const smash__nm *l, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    size_t g, k, size, first, at;
+    int negative;
+    SMASH__TRY(smash__nm_parts(ctx, l, t, values, places, SMASH__READ));
+    for (g = 0; g < l->groups; g++) {
+        size_t from = 0;
+        size = smash__nm_group(l, g, &first, &at);
+        for (k = 0; k < smash__min(l->n, size); k++, at += l->inner) {
+            const size_t place = (size_t)smash__get_int(places, at, &negative);
+            if (place < from || place >= size)
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "place %z of %q is %z; it must be %z or more, as places ascend, and less than %z", at, smash__name(t), place, from, size);
+            from = place + 1;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_check_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *t, const smash_tensor *values, const smash_tensor *places)
+{
+    smash__nm l;
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__SHAPE_ONLY, &l));
+    return smash__nm_check(ctx, &l, t, values, places);
+}
+
+SMASH__DEF smash_err smash_sparse_unpack_nm(smash_ctx *ctx, uint32_t n, uint32_t m, uint32_t axis, const smash_tensor *values, const smash_tensor *places, const smash_tensor *t)
+{
+    smash__nm l;
+    size_t g, k, size, first, at;
+    int negative;
+    SMASH__TRY(smash__nm_layout(ctx, n, m, axis, t, SMASH__WRITE, &l));
+    SMASH__TRY(smash__nm_check(ctx, &l, t, values, places));
+    SMASH__TRY(smash__nm_apart(ctx, t, values, places));
+    smash__clear(t);
+    for (g = 0; g < l.groups; g++) {
+        size = smash__nm_group(&l, g, &first, &at);
+        for (k = 0; k < smash__min(n, size); k++, at += l.inner)
+            smash__move(t, first + (size_t)smash__get_int(places, at, &negative) * l.inner, values, at, 1);
+    }
+    return SMASH_OK;
+}
+
+/* ---- public: rows of blocks ---- */
+
+typedef struct smash__bsr {
+    smash_grid  grid;
+    size_t      rows, columns;           /* of blocks */
+    size_t      run;                     /* numbers of a block in one piece */
+    smash_dtype index;
+} smash__bsr;
+
+SMASH__FN smash_err smash__bsr_layout(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, int access, smash__bsr *l)
+{
+    uint32_t axes;
+    SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__PARTS_OF, access, NULL));
+    SMASH__TRY(smash__mask_grid(ctx, grain, t, &l->grid));
+    if (l->grid.blocks > UINT32_MAX) return SMASH__FAIL(ctx, SMASH_ERR_LIMIT, l->grid.blocks, "%q has %z blocks; an index is a number of 32 bits", smash__name(t), l->grid.blocks);
+    l->rows = t->ndim ? l->grid.count[0] : 1;
+    l->columns = l->grid.blocks / l->rows;
+    l->run = smash__grid_run(&l->grid, &axes);
+    l->index = l->grid.blocks <= 0xFFFFu ? SMASH_U16 : SMASH_U32;
+    return SMASH_OK;
+}
+
+/* Number `inside` of a block, as number of the tensor */
+SMASH__FN size_t smash__bsr_number(const smash_grid *grid, size_t block, size_t inside)
+{
+    size_t number = 0, stride = 1;
+    uint32_t i = grid->ndim;
+    while (i--) {
+        number += (block % grid->count[i] * grid->block[i] + inside % grid->block[i]) * stride;
+        stride *= grid->count[i] * grid->block[i];
+        block /= grid->count[i];
+        inside /= grid->block[i];
+    }
+    return number;
+}
+
+SMASH__FN int smash__bsr_stays(const smash__bsr *l, const smash_tensor *t, size_t block)
+{
+    size_t i;
+    for (i = 0; i < l->grid.block_elements; i += l->run) if (smash__any_bit(t, smash__bsr_number(&l->grid, block, i), l->run)) return 1;
+    return 0;
+}
+
+SMASH__FN size_t smash__bsr_count(const smash__bsr *l, const smash_tensor *t)
+{
+    size_t block, kept = 0;
+    for (block = 0; block < l->grid.blocks; block++) kept += smash__bsr_stays(l, t, block) != 0;
+    return kept;
+}
+
+SMASH__FN smash_err smash__bsr_parts(smash_ctx *ctx, const smash__bsr *l, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values, int access, size_t *kept)
+{
+    size_t shape[2];
+    shape[0] = l->rows + 1;
+    SMASH__TRY(smash__check(ctx, rows, "rows", SMASH__BIT(l->index), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, rows, "rows", 1, shape));
+    SMASH__TRY(smash__check(ctx, columns, "columns", SMASH__BIT(l->index), access, kept));
+    shape[0] = *kept;
+    shape[1] = l->grid.block_elements;
+    SMASH__TRY(smash__check_shape(ctx, columns, "columns", 1, shape));
+    SMASH__TRY(smash__check(ctx, values, "values", SMASH__BIT(t->dtype), access, NULL));
+    return smash__check_shape(ctx, values, "values", 2, shape);
+}
+
+SMASH__FN smash_err smash__bsr_apart(smash_ctx *ctx, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    SMASH__TRY(smash__nm_apart(ctx, t, rows, columns));
+    SMASH__TRY(smash__check_apart(ctx, rows, values));
+    SMASH__TRY(smash__check_apart(ctx, columns, values));
+    return smash__check_apart(ctx, t, values);
+}
+
+SMASH__DEF smash_err smash_sparse_shape_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_tensor *rows, smash_tensor *columns, smash_tensor *values)
+{
+    smash__bsr l;
+    size_t shape[2];
+    if (!rows || !columns || !values) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the shapes of rows, columns and values");
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__READ, &l));
+    shape[0] = smash__bsr_count(&l, t);
+    shape[1] = l.grid.block_elements;
+    *values = smash__part_of(t->dtype, 2, shape);
+    *columns = smash__part_of(l.index, 1, shape);
+    shape[0] = l.rows + 1;
+    *rows = smash__part_of(l.index, 1, shape);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_pack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    smash__bsr l;
+    size_t room, left, block, kept = 0, i;
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__READ, &l));
+    SMASH__TRY(smash__bsr_parts(ctx, &l, t, rows, columns, values, SMASH__WRITE, &room));
+    SMASH__TRY(smash__bsr_apart(ctx, t, rows, columns, values));
+    left = smash__bsr_count(&l, t);
+    if (left != room) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, room, "%q has %z blocks that are not zero, and the columns have room for %z", smash__name(t), left, room);
+    smash__clear(values);
+    for (block = 0; block < l.grid.blocks; block++) {
+        if (block % l.columns == 0) smash__set_int(rows, block / l.columns, kept, 0);
+        if (!smash__bsr_stays(&l, t, block)) continue;
+        for (i = 0; i < l.grid.block_elements; i += l.run)
+            smash__move(values, kept * l.grid.block_elements + i, t, smash__bsr_number(&l.grid, block, i), l.run);
+        smash__set_int(columns, kept++, block % l.columns, 0);
+    }
+    smash__set_int(rows, l.rows, kept, 0);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__bsr_check(smash_ctx *ctx, const smash__bsr *l, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    size_t kept, row, k, begin, end = 0;
+    int negative;
+    SMASH__TRY(smash__bsr_parts(ctx, l, t, rows, columns, values, SMASH__READ, &kept));
+    for (row = 0; row <= l->rows; row++) {                               /* all of them before the first column is looked at */
+        begin = end;
+        end = (size_t)smash__get_int(rows, row, &negative);
+        if (end < begin || end > kept || (row == 0 && end) || (row == l->rows && end != kept))
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, row, "row %z of %q begins at block %z of %z; rows begin at 0, never go back and end at the last block", row, smash__name(t), end, kept);
+    }
+    for (row = 0, end = 0; row < l->rows; row++) {
+        size_t from = 0;
+        for (k = end, end = (size_t)smash__get_int(rows, row + 1, &negative); k < end; k++) {
+            const size_t column = (size_t)smash__get_int(columns, k, &negative);
+            if (column < from || column >= l->columns)
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, k, "block %z of %q is in column %z; it must be %z or more, as columns ascend, and less than %z", k, smash__name(t), column, from, l->columns);
+            from = column + 1;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_sparse_check_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values)
+{
+    smash__bsr l;
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__SHAPE_ONLY, &l));
+    return smash__bsr_check(ctx, &l, t, rows, columns, values);
+}
+
+SMASH__DEF smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *rows, const smash_tensor *columns, const smash_tensor *values, const smash_tensor *t)
+{
+    smash__bsr l;
+    size_t row, k, end = 0, i;
+    int negative;
+    SMASH__TRY(smash__bsr_layout(ctx, grain, t, SMASH__WRITE, &l));
+    SMASH__TRY(smash__bsr_check(ctx, &l, t, rows, columns, values));
+    SMASH__TRY(smash__bsr_apart(ctx, t, rows, columns, values));
+    smash__clear(t);
+    for (row = 0; row < l.rows; row++)
+        for (k = end, end = (size_t)smash__get_int(rows, row + 1, &negative); k < end; k++) {
+            const size_t block = row * l.columns + (size_t)smash__get_int(columns, k, &negative);
+            for (i = 0; i < l.grid.block_elements; i += l.run)
+                smash__move(t, smash__bsr_number(&l.grid, block, i), values, k * l.grid.block_elements + i, l.run);
+        }
+    return SMASH_OK;
+}
+#undef SMASH__PARTS_OF
 #undef SMASH__MASKS
 #endif
 #if !SMASH_NO_QUANT
@@ -12764,6 +13588,7 @@ SMASH__FN smash_err smash__test_tensor(smash__test *t)
 SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const smash_tensor *w, smash_mask_desc *desc, double *scores, unsigned char *bits, void *copy)
 {
     smash_mask_stats stats = SMASH_ZERO;
+    smash_apply_desc add = SMASH_ZERO;
     smash_grid grid;
     smash_tensor metric, mask, other;
     const int32_t last = -1;
@@ -12789,9 +13614,13 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
     SMASH__TRY(smash_mask_make(&t->ctx, desc, w, &mask, &stats));
     smash__note(t, stats.elements);
     SMASH__TRY(smash_tensor_bytes(w, &bytes));
-    smash__copy(copy, w->data, bytes);
     other = *w;
     other.data = copy;
+    add.method = SMASH_APPLY_ADD;
+    add.grain = desc->grain;
+    SMASH__TRY(smash_mask_apply_to(&t->ctx, &add, &mask, w, &other));
+    smash__note_tensor(t, &other);
+    smash__copy(copy, w->data, bytes);
     SMASH__TRY(smash_mask_apply(&t->ctx, &desc->grain, &mask, &other));
     smash__note_tensor(t, &other);
     axis = w->ndim - 1;
@@ -12826,6 +13655,38 @@ SMASH__FN smash_err smash__test_scores(smash__test *t, double *numbers, double *
     return SMASH_OK;
 }
 
+/* Three steps of scores that are trained, and what comes of them; w and gradient as in smash__test_scores */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_trained(smash__test *t, double *numbers, double *metric)
+{
+    static const size_t shape[2] = { 4, 6 }, column[2] = { 4, 1 };
+    const smash_grain rows = smash_grain_axis(0);
+    smash_tensor w = smash_tensor_view(SMASH_F64, numbers, 24 * sizeof *numbers, 2, shape), state[4];
+    double loss = 0;
+    uint32_t i;
+    smash__fill(metric, 0, 16 * sizeof *metric);
+    for (i = 0; i < 4; i++) {
+        state[i] = smash_tensor_view(SMASH_F64, metric + 4 * i, 4 * sizeof *metric, 2, column);
+        metric[12 + i] = (double)i - 1.25;
+    }
+    for (i = 1; i < 4; i++) {
+        smash_tensor gradient = w;
+        gradient.data = numbers + 24;
+        smash__fill(metric, 0, 4 * sizeof *metric);
+        SMASH__TRY(smash_score_add_product(&t->ctx, &rows, &w, &gradient, &state[0]));
+        SMASH__TRY(smash_score_add_penalty(&t->ctx, (smash_penalty)(i % 2), 0.01, 3, &state[3], &state[0], &loss));
+        smash__note(t, smash__bits64(loss));
+        SMASH__TRY(smash_score_adam(&t->ctx, NULL, i * i, &state[0], &state[1], &state[2], &state[3]));
+        smash__note_tensor(t, &state[3]);
+    }
+    SMASH__TRY(smash_score_sigmoid(&t->ctx, &state[3], &state[0]));
+    smash__note_tensor(t, &state[0]);
+    state[0] = w;
+    state[0].data = metric + 16;
+    SMASH__TRY(smash_mask_scale(&t->ctx, &rows, &state[3], &w, &state[0]));
+    smash__note_tensor(t, &state[0]);
+    return SMASH_OK;
+}
+
 /* Several targets together, and parts, and schedules: ties, both zeros, negative scores, minima, maxima, weights. */
 SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
 {
@@ -12855,6 +13716,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
         else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
         SMASH__TRY(smash__test_scores(t, scores, scores + 2 * MOST));
+        SMASH__TRY(smash__test_trained(t, scores, scores + 2 * MOST));
         smash__note(t, smash__bits64(smash_schedule_agp(way, 11)));
         smash__note(t, smash__bits64(smash_schedule_agp_epoch(0.1, 0.9, way, 2, 11, 3)));
         smash__note(t, smash__bits64(smash_schedule_movement(way, 3, 10)));
@@ -12965,7 +13827,30 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
 #endif
 
 #if !SMASH_NO_MASK && !SMASH_NO_QUANT
-/* What SMASH_NO_DOUBLE leaves: rounding, half floats, tensors there and back, masks of random blocks applied, spread and aligned */
+/* A mask in bits and back, and a copy of w with something added where it drops. back: two thirds for the copy, the rest for the bits */
+SMASH__FN smash_err smash__test_apply(smash__test *t, const smash_tensor *w, const smash_grain *grain, const smash_tensor *mask, unsigned char *back)
+{
+    smash_apply_desc desc = SMASH_ZERO;
+    smash_tensor copy = *w, bits;
+    size_t n, bytes;
+    SMASH__TRY(smash_tensor_count(mask, &n));
+    bytes = n / 8 + (n % 8 != 0);
+    copy.data = back;
+    bits = smash_tensor_view(SMASH_U8, back + SMASH__TEST_MOST * sizeof(float), bytes, 1, &bytes);
+    copy.bytes = SMASH__TEST_MOST * sizeof(float);
+    desc.method = n % 3 ? SMASH_APPLY_ADD : SMASH_APPLY_MUL;
+    desc.grain = *grain;
+    desc.bits = 1;
+    desc.value = n % 2 ? -0.3 : 0;
+    SMASH__TRY(smash_mask_pack(&t->ctx, mask, &bits));
+    smash__note_tensor(t, &bits);
+    SMASH__TRY(smash_mask_apply_to(&t->ctx, &desc, &bits, w, &copy));
+    smash__note_tensor(t, &copy);
+    SMASH__TRY(smash_mask_unpack(&t->ctx, &bits, mask));
+    smash__note_tensor(t, mask);
+    return SMASH_OK;
+}
+
 /* A tensor without its zeros, and with them again */
 SMASH__FN smash_err smash__test_sparse(smash__test *t, const smash_tensor *w, unsigned char *bits, void *back)
 {
@@ -12984,6 +13869,37 @@ SMASH__FN smash_err smash__test_sparse(smash__test *t, const smash_tensor *w, un
     return SMASH_OK;
 }
 
+/* The same in groups of 3 to 5 with as few numbers as it takes, and in blocks. bits: the places; back: a half for values, a quarter for columns */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_layouts(smash__test *t, const smash_tensor *w, const smash_grain *grain, unsigned char *bits, unsigned char *back)
+{
+    smash_tensor values, places, columns;
+    uint32_t n, m = 3 + w->ndim % 3, axis = w->ndim - 1;
+    smash_err err = SMASH_ERR_RANGE;
+    for (n = 1; err == SMASH_ERR_RANGE && n <= m; n++) {
+        SMASH__TRY(smash_sparse_shape_nm(&t->ctx, n, m, axis, w, &values, &places));
+        values.data = back;
+        places.data = bits;
+        err = smash_sparse_pack_nm(NULL, n, m, axis, w, &values, &places);
+    }
+    if (err) return err;
+    smash__note_tensor(t, &values);
+    smash__note_tensor(t, &places);
+    SMASH__TRY(smash_sparse_unpack_nm(&t->ctx, n - 1, m, axis, &values, &places, w));
+    smash__note_tensor(t, w);
+    SMASH__TRY(smash_sparse_shape_bsr(&t->ctx, grain, w, &places, &columns, &values));
+    values.data = back;
+    columns.data = back + SMASH__TEST_MOST * 4;
+    places.data = back + SMASH__TEST_MOST * 6;
+    SMASH__TRY(smash_sparse_pack_bsr(&t->ctx, grain, w, &places, &columns, &values));
+    smash__note_tensor(t, &places);
+    smash__note_tensor(t, &columns);
+    smash__note_tensor(t, &values);
+    SMASH__TRY(smash_sparse_unpack_bsr(&t->ctx, grain, &places, &columns, &values, w));
+    smash__note_tensor(t, w);
+    return SMASH_OK;
+}
+
+/* What SMASH_NO_DOUBLE leaves: rounding, half floats, tensors there and back, masks of random blocks applied, spread and aligned */
 SMASH__FN smash_err smash__test_float(smash__test *t)
 {
     static const smash_dtype dtypes[3] = { SMASH_F32, SMASH_F16, SMASH_BF16 };
@@ -13017,9 +13933,11 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             full = smash_tensor_view(SMASH_BOOL, back, SMASH__TEST_MOST, 1, &w.shape[axis]);
             SMASH__TRY(smash_mask_align(&t->ctx, &mask, &desc.grain, &w, &last, 1, &element, &full));
             smash__note_tensor(t, &full);
+            SMASH__TRY(smash__test_apply(t, &w, &desc.grain, &mask, (unsigned char *)back));
             SMASH__TRY(smash_mask_apply(&t->ctx, &desc.grain, &mask, &w));
             smash__note_tensor(t, &w);
             SMASH__TRY(smash__test_sparse(t, &w, bits, back));
+            SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
     return SMASH_OK;

@@ -545,9 +545,9 @@ static void test_pack_sparse(void)
 /* Files that lie about their zeros: an error each, nothing read. */
 static void test_sparse_lies(void)
 {
-    enum { GOOD, SCALED, NO_BITS, NO_SHAPE, BITS_I8, BITS_2D, SHAPE_F64, NEGATIVE, WIDE, WRONG_COUNT, FEW_VALUES, MANY_VALUES, BITS_BEHIND, VALUES_2D, LIES };
+    enum { GOOD, SCALED, NO_BITS, NO_SHAPE, BITS_I8, BITS_2D, SHAPE_F64, NEGATIVE, WIDE, WRONG_COUNT, FEW_VALUES, MANY_VALUES, BITS_BEHIND, VALUES_2D, VALUES_F4, VALUES_F6, LIES };
     static const smash_err want[LIES] = { SMASH_OK, SMASH_OK, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT,
-                                          SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT };
+                                          SMASH_ERR_SHAPE, SMASH_ERR_SHAPE, SMASH_ERR_FORMAT, SMASH_ERR_FORMAT, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE };
     int lie, i;
     for (lie = 0; lie < LIES; lie++) {
         static const size_t one[1] = { 1 }, two[1] = { 2 }, three[1] = { 3 }, four[1] = { 4 }, ones[2] = { 1, 1 }, one_two[2] = { 1, 2 }, one_three[2] = { 1, 3 };
@@ -568,6 +568,8 @@ static void test_sparse_lies(void)
         if (lie == BITS_BEHIND) bits[1] = 0x42;
         t = lie == SCALED ? smash_tensor_view(SMASH_I8, ints, sizeof ints, 1, three)
           : smash_tensor_view(SMASH_F32, values, sizeof values, lie == VALUES_2D ? 2u : 1u, lie == VALUES_2D ? one_three : lie == FEW_VALUES ? two : lie == MANY_VALUES ? four : three);
+        if (lie == VALUES_F4) t.dtype = SMASH_F4;                        /* not of whole bytes */
+        if (lie == VALUES_F6) t.dtype = SMASH_F6_E2M3;
         CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_compressed", &t, 0), SMASH_OK, "lie %d", lie);
         t = smash_tensor_view(lie == BITS_I8 ? SMASH_I8 : SMASH_U8, bits, sizeof bits, lie == BITS_2D ? 2u : 1u, lie == BITS_2D ? one_two : two);
         if (lie != NO_BITS) CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "w_bitmask", &t, 0), SMASH_OK, "lie %d", lie);

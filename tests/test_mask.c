@@ -2,8 +2,10 @@
  * a slow one worked out here by sorting and by coordinates. */
 #include "../smash.h"
 #include "test.h"
+#include "golden/apply_add.h"
 #include "golden/config_list_mask.h"
 #include "golden/mask_cases.h"
+#include "golden/trained.h"
 
 static uint64_t rng = 7;
 static double uniform(void) { return (double)(smash_random(&rng) >> 11) / 9007199254740992.0; }
@@ -615,6 +617,236 @@ static void test_expand_apply(void)
         free(before.data);
         free(mask.data);
         free(full.data);
+    }
+}
+
+static uint64_t bits_at(const smash_tensor *t, size_t i)
+{
+    if (width(t->dtype) == 2) return ((const uint16_t *)t->data)[i];
+    return width(t->dtype) == 4 ? ((const uint32_t *)t->data)[i] : ((const uint64_t *)t->data)[i];
+}
+
+static void set_bits(const smash_tensor *t, size_t i, uint64_t u)
+{
+    if (width(t->dtype) == 2) ((uint16_t *)t->data)[i] = (uint16_t)u;
+    else if (width(t->dtype) == 4) ((uint32_t *)t->data)[i] = (uint32_t)u;
+    else ((uint64_t *)t->data)[i] = u;
+}
+
+/* Every sum of the golden table: all numbers masked, by an element mask, by one block, by bits; in place and to a copy */
+static void test_add(void)
+{
+    size_t first, end, i;
+    int way, mode;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (first = 0; first < COUNT_OF(apply_add); first = end) {
+        size_t n, wrong = 0, first_wrong = 0;
+        for (end = first; end < COUNT_OF(apply_add) && apply_add[end].dtype == apply_add[first].dtype && memcmp(&apply_add[end].value, &apply_add[first].value, sizeof(double)) == 0; end++) {}
+        n = end - first;
+        for (way = 0; way < 6; way++) for (mode = 0; mode < 4; mode++) {
+            const size_t blocks = way % 3 == 1 ? 1 : n, bytes = (blocks + 7) / 8;
+            smash_tensor src = make(apply_add[first].dtype, 1, &n), dst = way < 3 ? src : make(src.dtype, 1, &n);
+            smash_tensor mask = way % 3 == 2 ? make(SMASH_U8, 1, &bytes) : make(SMASH_BOOL, 1, &blocks);
+            smash_apply_desc desc = SMASH_ZERO;
+            memset(mask.data, 0, mask.bytes);
+            desc.method = SMASH_APPLY_ADD;
+            desc.bits = way % 3 == 2;
+            desc.value = apply_add[first].value;
+            if (desc.value <= -1000 && desc.value >= -1000) desc.value = 0;              /* the default */
+            if (way % 3 == 1) desc.grain = smash_grain_tensor();
+            for (i = 0; i < n; i++) set_bits(&src, i, apply_add[first + i].x);
+            ctx.no_simd = (uint32_t)mode % 2;
+            CHECK_ERR(&ctx, smash_mask_apply_to(&ctx, &desc, &mask, &src, &dst), SMASH_OK, "row %d", (int)first);
+            for (i = 0; i < n; i++)
+                if (bits_at(&dst, i) != apply_add[first + i].want && !wrong++) first_wrong = i;
+            CHECK(!wrong, "%s + %g, way %d: %d wrong, first 0x%llX gives 0x%llX, want 0x%llX", smash_dtype_name(src.dtype), apply_add[first].value, way, (int)wrong,
+                  (unsigned long long)apply_add[first + first_wrong].x, (unsigned long long)bits_at(&dst, first_wrong), (unsigned long long)apply_add[first + first_wrong].want);
+            if (way >= 3) free(dst.data);
+            free(src.data); free(mask.data);
+        }
+    }
+}
+
+/* The value of an f32 tensor is rounded by the bits: as the machine does it, subnormals, ties and what is too large included */
+static void test_add_value(void)
+{
+    const size_t one = 1;
+    size_t i, wrong = 0;
+    for (i = 0; i < 100000; i++) {
+        const uint64_t tie = (uint64_t)1 << 28;
+        uint64_t u = (smash_random(&rng) & 0x800FFFFFFFFFFFFFu) | (uint64_t)(800 + below(330)) << 52;
+        float x = 0, want;
+        unsigned char keep = 0;
+        smash_tensor t = test_view(SMASH_F32, &x, 1, &one), mask = test_view(SMASH_BOOL, &keep, 1, &one);
+        smash_apply_desc desc = SMASH_ZERO;
+        smash_err err;
+        if (i % 3 == 0) u &= ~(2 * tie - 1);
+        if (i % 5 == 0) u = (u & ~(2 * tie - 1)) | tie;
+        memcpy(&desc.value, &u, sizeof u);
+        desc.method = SMASH_APPLY_ADD;
+        want = 0.0f + (float)desc.value;
+        err = smash_mask_apply_to(NULL, &desc, &mask, &t, &t);
+        wrong += smash_is_finite(want) ? err || memcmp(&x, &want, sizeof x) : err != SMASH_ERR_RANGE;
+    }
+    CHECK(!wrong, "%d values are rounded wrongly", (int)wrong);
+}
+
+/* What the golden table does not say, worked out in double: exact for halves, and one rounding for the others */
+static double add_here(smash_dtype dtype, double x, double value)
+{
+    volatile float narrow = (float)x + (float)value;
+    return dtype == SMASH_F32 ? (double)narrow : x + value;
+}
+
+/* All ways at once, on random shapes and bits: which numbers are touched, and that nothing else is */
+static void test_apply_to(void)
+{
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 400; round++) {
+        static const size_t dims[] = { 1, 2, 3, 4, 6, 8, 12, 30 };
+        const smash_dtype dtype = floats[below(4)];
+        uint32_t ndim = (uint32_t)below(5), axis;
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, n = 1, wrong = 0, bytes;
+        int32_t block[SMASH_MAX_DIMS] = { 0 };
+        int in_place = (int)below(2), finite = (int)below(2);
+        smash_apply_desc desc = SMASH_ZERO;
+        smash_grid g;
+        smash_tensor src, dst, before, mask, packed, back;
+        for (axis = 0; axis < ndim; axis++) {
+            shape[axis] = dims[below(COUNT_OF(dims))];
+            if (round % 25 == 0 && axis == ndim - 1) shape[axis] *= 140001 / n;
+            block[axis] = random_block(shape[axis]);
+            n *= shape[axis];
+        }
+        desc.method = finite ? SMASH_APPLY_ADD : (smash_apply_method)(below(2) * below(4));
+        if (!finite && desc.method == SMASH_APPLY_ADD) desc.method = SMASH_APPLY_BYPASS;
+        desc.value = (double)below(3) * -4.5;
+        desc.bits = (uint32_t)below(2);
+        desc.grain = round % 7 ? smash_grain_block(block, ndim) : smash_grain_element();
+        src = make(dtype, ndim, shape);
+        before = make(dtype, ndim, shape);
+        dst = in_place ? src : make(dtype, ndim, shape);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &desc.grain, &src, &g), SMASH_OK, "round %d", (int)round);
+        mask = make(round % 2 ? SMASH_BOOL : SMASH_U8, ndim, g.count);
+        back = make(round % 3 ? SMASH_BOOL : SMASH_U8, ndim, g.count);
+        for (i = 0; i < g.blocks; i++) ((uint8_t *)mask.data)[i] = (uint8_t)(below(2) * (mask.dtype == SMASH_U8 ? 1 + below(255) : 1));
+        bytes = (g.blocks + 7) / 8;
+        packed = make(SMASH_U8, 1, &bytes);
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &mask, &packed), SMASH_OK, "round %d", (int)round);
+        CHECK_ERR(&ctx, smash_mask_unpack(&ctx, &packed, &back), SMASH_OK, "round %d", (int)round);
+        for (i = 0; i < 8 * bytes; i++) {
+            const int kept = i < g.blocks && ((uint8_t *)mask.data)[i] != 0;
+            wrong += (((uint8_t *)packed.data)[i / 8] >> i % 8 & 1) != kept;
+            if (i < g.blocks) wrong += ((uint8_t *)back.data)[i] != kept;
+        }
+        CHECK(!wrong, "round %d: %d of %d bits wrong", (int)round, (int)wrong, (int)g.blocks);
+        for (i = 0; i < src.bytes; i++) ((uint8_t *)src.data)[i] = (uint8_t)below(256);
+        for (i = 0; i < n && finite; i++) put(dtype, src.data, i, 4 * uniform() - 2);
+        memcpy(before.data, src.data, src.bytes);
+        set_mode(&ctx, (int)below(MODES));
+        CHECK_ERR(&ctx, smash_mask_apply_to(&ctx, round % 14 || desc.bits || desc.method || desc.value < 0 ? &desc : NULL, desc.bits ? &packed : &mask, &src, &dst), SMASH_OK, "round %d", (int)round);
+        for (i = 0, wrong = 0; i < n; i++) {
+            smash_tensor expected = before;
+            uint64_t want = bits_at(&before, i);
+            if (!((uint8_t *)mask.data)[block_of(&g, i)]) {
+                if (desc.method <= SMASH_APPLY_MUL) want = 0;
+                else if (desc.method == SMASH_APPLY_ADD) {
+                    put(dtype, expected.data, i, add_here(dtype, get(dtype, before.data, i), desc.value < 0 ? desc.value : -1000.0));
+                    want = bits_at(&expected, i);
+                }
+            }
+            wrong += bits_at(&dst, i) != want;
+        }
+        CHECK(!wrong, "round %d %s, method %d, bits %u: %d of %d wrong", (int)round, smash_dtype_name(dtype), (int)desc.method, desc.bits, (int)wrong, (int)n);
+        if (!in_place) { free(dst.data); }
+        free(src.data); free(before.data); free(mask.data); free(packed.data); free(back.data);
+    }
+}
+
+static void test_apply_errors(void)
+{
+    static const struct { const char *what; smash_err want; const char *message; } rows[] = {
+        { "fine", SMASH_OK, "" }, { "in place", SMASH_OK, "" }, { "bits", SMASH_OK, "" },
+        { "fence", SMASH_ERR_ARG, "desc was not zeroed: use smash_apply_desc d = SMASH_ZERO;" }, { "method 4", SMASH_ERR_ARG, "desc.method is 4; it is one of MUL, ADD, BYPASS" },
+        { "bits 2", SMASH_ERR_ARG, "desc.bits is 2; it is 0 or 1" }, { "no src", SMASH_ERR_ARG, NULL }, { "no dst", SMASH_ERR_ARG, NULL }, { "no mask", SMASH_ERR_ARG, NULL },
+        { "src i8", SMASH_ERR_DTYPE, NULL }, { "dst f64", SMASH_ERR_DTYPE, NULL }, { "dst shape", SMASH_ERR_SHAPE, NULL }, { "const", SMASH_ERR_ARG, NULL }, { "shifted", SMASH_ERR_ARG, NULL },
+        { "mask shape", SMASH_ERR_SHAPE, NULL }, { "mask f32", SMASH_ERR_DTYPE, NULL }, { "mask on dst", SMASH_ERR_ARG, NULL }, { "bits long", SMASH_ERR_SHAPE, NULL }, { "bits bool", SMASH_ERR_DTYPE, NULL },
+        { "bits behind", SMASH_ERR_FORMAT, "mask \"m\" has bits behind its last one" }, { "block 0", SMASH_ERR_RANGE, NULL }, { "block 5", SMASH_ERR_SHAPE, NULL }, { "empty", SMASH_ERR_SHAPE, NULL },
+        { "huge", SMASH_ERR_OVERFLOW, NULL }, { "value nan", SMASH_ERR_RANGE, "the value that a mask adds must be finite in F32" }, { "value -inf", SMASH_ERR_RANGE, NULL },
+        { "value 1e39", SMASH_ERR_RANGE, NULL }, { "mul 1e39", SMASH_OK, "" }, { "device", SMASH_ERR_DEVICE, NULL }
+    };
+    size_t r, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        const char *what = rows[r].what;
+        float x[16], y[16];
+        uint8_t keep[12];
+        const size_t shape[2] = { 3, 4 }, bytes = 2;
+        smash_apply_desc desc = SMASH_ZERO;
+        smash_tensor src = test_view(SMASH_F32, x, 2, shape), dst = test_view(SMASH_F32, y, 2, shape), mask = test_view(SMASH_BOOL, keep, 2, shape), *s = &src, *d = &dst, *m = &mask;
+        mask.name = "m";
+        for (i = 0; i < 16; i++) { x[i] = (float)i + 1; y[i] = -7; }
+        memset(keep, 0, sizeof keep);
+        desc.method = SMASH_APPLY_ADD;
+#define IS(word) (strcmp(what, word) == 0)
+        if (IS("in place")) d = s;
+        if (strncmp(what, "bits", 4) == 0) { desc.bits = 1; mask = test_view(SMASH_U8, keep, 1, &bytes); mask.name = "m"; }
+        if (IS("bits 2")) desc.bits = 2;
+        if (IS("bits long")) mask.shape[0] = mask.bytes = 3;
+        if (IS("bits bool")) mask.dtype = SMASH_BOOL;
+        if (IS("bits behind")) keep[1] = 0x10;
+        if (IS("fence")) desc.zero_end = 1;
+        if (IS("method 4")) desc.method = (smash_apply_method)4;
+        if (IS("no src")) s = NULL;
+        if (IS("no dst")) d = NULL;
+        if (IS("no mask")) m = NULL;
+        if (IS("src i8")) src.dtype = SMASH_I8;
+        if (IS("dst f64")) { dst.dtype = SMASH_F64; dst.bytes = sizeof y; dst.shape[0] = 2; }
+        if (IS("dst shape")) { dst.shape[0] = 4; dst.shape[1] = 3; }
+        if (IS("const")) dst.flags = SMASH_TENSOR_CONST;
+        if (IS("shifted")) { dst.data = x + 1; }
+        if (IS("mask shape")) mask.shape[1] = 1;
+        if (IS("mask f32")) mask.dtype = SMASH_F32;
+        if (IS("mask on dst")) mask.data = y;
+        if (IS("block 0") || IS("block 5")) { const int32_t b = IS("block 0") ? 0 : 5; desc.grain = smash_grain_block(&b, 1); }
+        if (IS("empty")) { src.shape[0] = dst.shape[0] = mask.shape[0] = 0; }
+        if (IS("huge")) { src.shape[0] = dst.shape[0] = SIZE_MAX / 2; }
+        if (IS("value nan")) desc.value = strtod("nan", NULL);
+        if (IS("value -inf")) desc.value = strtod("-inf", NULL);
+        if (IS("value 1e39") || IS("mul 1e39")) desc.value = 1e39;
+        if (IS("mul 1e39")) desc.method = SMASH_APPLY_MUL;
+        if (IS("device")) src.flags = SMASH_TENSOR_DEVICE;
+#undef IS
+        CHECK_ERR(&ctx, smash_mask_apply_to(&ctx, &desc, m, s, d), rows[r].want, "%s", what);
+        if (rows[r].message) CHECK(strcmp(ctx.message, rows[r].message) == 0, "%s: %s", what, ctx.message);
+        for (i = 0; rows[r].want && i < 16; i++)
+            CHECK(x[i] == (float)i + 1 && y[i] == -7.0f, "%s: number %d was touched", what, (int)i);
+    }
+    {
+        uint8_t keep[9] = { 0, 1, 2, 255, 0, 0, 1, 0, 7 }, bits[2] = { 0x5A, 0x5A };
+        const size_t nine = 9, two = 2, none = 0, huge[2] = { SIZE_MAX / 2, 4 };
+        smash_tensor mask = test_view(SMASH_U8, keep, 1, &nine), packed = test_view(SMASH_U8, bits, 1, &two), nothing = test_view(SMASH_U8, NULL, 1, &none);
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &mask, &packed), SMASH_OK, "nine");
+        CHECK(bits[0] == 0x4E && bits[1] == 1, "nine bits are %02x %02x", bits[0], bits[1]);
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &nothing, &nothing), SMASH_OK, "none");
+        CHECK_ERR(&ctx, smash_mask_unpack(&ctx, &nothing, &nothing), SMASH_OK, "none");
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &mask, &nothing), SMASH_ERR_SHAPE, "no bits");
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, NULL, &packed), SMASH_ERR_ARG, "no mask");
+        CHECK_ERR(&ctx, smash_mask_unpack(&ctx, NULL, &mask), SMASH_ERR_ARG, "no bits");
+        bits[1] = 0x82;
+        CHECK_ERR(&ctx, smash_mask_unpack(&ctx, &packed, &mask), SMASH_ERR_FORMAT, "behind");
+        CHECK(ctx.index == 1 && keep[3] == 255, "index %d, or touched", (int)ctx.index);
+        packed.data = keep + 3;
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &mask, &packed), SMASH_ERR_ARG, "in one place");
+        CHECK_ERR(&ctx, smash_mask_unpack(&ctx, &packed, &mask), SMASH_ERR_ARG, "in one place");
+        packed.dtype = SMASH_BOOL;
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &mask, &packed), SMASH_ERR_DTYPE, "bool");
+        mask = smash_tensor_view(SMASH_BOOL, keep, sizeof keep, 2, huge);
+        CHECK_ERR(&ctx, smash_mask_pack(&ctx, &mask, &packed), SMASH_ERR_OVERFLOW, "huge");
     }
 }
 
@@ -1245,6 +1477,7 @@ static void test_group_errors(void)
 static void test_sparse(void)
 {
     static const smash_dtype dtypes[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16, SMASH_I8, SMASH_U8, SMASH_I16, SMASH_U16, SMASH_I32, SMASH_U32, SMASH_I64, SMASH_U64, SMASH_BOOL };
+    static const smash_dtype refused[] = { SMASH_DTYPE_NONE, SMASH_I4, SMASH_U4, SMASH_I2, SMASH_U2, SMASH_F6_E2M3, SMASH_F6_E3M2, SMASH_F4, SMASH_C64, SMASH_DTYPE_COUNT };
     static const size_t counts[] = { 0, 1, 2, 7, 8, 9, 15, 16, 17, 64, 1000, 4097 };
     size_t d, c, i, nonzero;
     int share;
@@ -1294,13 +1527,469 @@ static void test_sparse(void)
     {
         static unsigned char room[64];
         const size_t n = 8, one = 1;
-        smash_tensor t = smash_tensor_view(SMASH_I4, room, 4, 1, &n), bits = smash_tensor_view(SMASH_U8, room + 8, 1, 1, &one), values = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
-        CHECK(smash_sparse_count(NULL, &t, &nonzero) == SMASH_ERR_DTYPE && smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE, "packed numbers");
+        smash_tensor t = smash_tensor_view(SMASH_I8, room, 8, 1, &n), bits = smash_tensor_view(SMASH_U8, room + 8, 1, 1, &one), values = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
+        for (i = 0; i < COUNT_OF(refused); i++) {                        /* not of whole bytes, or too wide */
+            values.dtype = t.dtype = refused[i];
+            CHECK(smash_sparse_count(NULL, &t, &nonzero) == SMASH_ERR_DTYPE && smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE &&
+                  smash_sparse_unpack(NULL, &bits, &values, &t) == SMASH_ERR_DTYPE, "dtype %d", (int)refused[i]);
+        }
+        values.dtype = SMASH_I8;
         t = smash_tensor_view(SMASH_I8, room + 16, 8, 1, &n);
         CHECK(smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_ARG, "values over the tensor");
         values = smash_tensor_view(SMASH_I16, room + 32, 16, 1, &n);
         CHECK(smash_sparse_pack(NULL, &t, &bits, &values) == SMASH_ERR_DTYPE, "values of another dtype");
         CHECK(smash_sparse_count(NULL, &t, NULL) == SMASH_ERR_ARG && smash_sparse_count(NULL, NULL, &nonzero) == SMASH_ERR_ARG, "nothing there");
+    }
+}
+
+/* Any dtype by its bits, one bit at a time: nothing of the library's own reading */
+static uint64_t raw(const smash_tensor *t, size_t i)
+{
+    const size_t bits = smash_dtype_bits(t->dtype);
+    const uint16_t order = 1;
+    uint64_t u = 0;
+    size_t b, at;
+    for (b = 0; b < bits; b++) {
+        at = i * bits + b;
+        if (*(const unsigned char *)&order == 0 && bits > 8) at = (at & ~(size_t)7) ^ ((bits / 8 - 1) * 8 & ~(size_t)7) ^ (at & 7);
+        u |= (uint64_t)(((const unsigned char *)t->data)[at / 8] >> at % 8 & 1) << b;
+    }
+    return u;
+}
+
+static void set_raw(const smash_tensor *t, size_t i, uint64_t u)
+{
+    const size_t bits = smash_dtype_bits(t->dtype);
+    size_t b, at;
+    if (bits == 16) { ((uint16_t *)t->data)[i] = (uint16_t)u; return; }
+    if (bits == 32) { ((uint32_t *)t->data)[i] = (uint32_t)u; return; }
+    if (bits == 64) { ((uint64_t *)t->data)[i] = u; return; }
+    for (b = 0; b < bits; b++) {
+        unsigned char *byte = (unsigned char *)t->data + (at = i * bits + b) / 8;
+        *byte = (unsigned char)((*byte & ~(1u << at % 8)) | (unsigned)(u >> b & 1) << at % 8);
+    }
+}
+
+/* A number that is not 0: often only its top bit, -0 of floats */
+static uint64_t not_zero(smash_dtype dtype)
+{
+    const uint32_t bits = smash_dtype_bits(dtype);
+    const uint64_t top = (uint64_t)1 << (bits - 1), u = smash_random(&rng) & (top | (top - 1));
+    return dtype == SMASH_BOOL ? 1 : u && below(3) ? u : top;
+}
+
+static const smash_dtype layouts[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16, SMASH_I8, SMASH_U8, SMASH_I16, SMASH_U16, SMASH_I32, SMASH_U32, SMASH_I64, SMASH_U64, SMASH_BOOL,
+                                       SMASH_I4, SMASH_U4, SMASH_I2, SMASH_U2, SMASH_F8_E4M3, SMASH_F8_E8M0, SMASH_F4 };
+
+static void give(smash_tensor *t) { t->data = malloc(t->bytes ? t->bytes : 1); memset(t->data, 0x5A, t->bytes); t->name = "t"; }
+static int is_filled(const smash_tensor *t)
+{
+    size_t i;
+    for (i = 0; i < t->bytes; i++) if (((unsigned char *)t->data)[i] != 0x5A) return 0;
+    return 1;
+}
+
+/* N:M there and back: every dtype, axis and rest, worked out here line by line; a group with one too many; places that are not what they should be. */
+static void test_nm(void)
+{
+    static const uint32_t sizes[] = { 2, 3, 4, 4, 5, 8, 16, 17, 256 };
+    static const size_t dims[] = { 1, 2, 3, 4, 5, 7, 8, 16, 19 };
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 1000; round++) {
+        const smash_dtype dtype = layouts[round % COUNT_OF(layouts)];
+        const uint32_t ndim = 1 + (uint32_t)below(3), axis = (uint32_t)below(ndim), m = sizes[below(COUNT_OF(sizes))], n = 1 + (uint32_t)below(m);
+        size_t shape[3], outer = 1, inner = 1, length, kept, o, c, g, k, wrong = 0, full = SIZE_MAX, count = 1;
+        smash_tensor t, back, values, places;
+        uint32_t d;
+        for (d = 0; d < ndim; d++) {
+            shape[d] = round % 200 == 199 && d ? 0 : dims[below(COUNT_OF(dims))];
+            if (d == axis && round % 5 == 0) shape[d] = shape[d] ? m * (1 + below(3)) + below(m) : 0;
+            count *= shape[d];
+            if (d < axis) outer *= shape[d];
+            if (d > axis) inner *= shape[d];
+        }
+        length = shape[axis];
+        kept = length / m * n + (length % m < n ? length % m : n);
+        t = make(dtype, ndim, shape);
+        back = make(dtype, ndim, shape);
+        memset(t.data, 0, t.bytes);
+        memset(back.data, 0x5A, back.bytes);
+        CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, n, m, axis, &t, &values, &places), SMASH_OK, "round %d", (int)round);
+        CHECK(values.dtype == dtype && values.ndim == ndim && !values.data && places.dtype == (m > 16 ? SMASH_U8 : m > 4 ? SMASH_U4 : SMASH_U2) && places.ndim == ndim, "round %d", (int)round);
+        for (d = 0; d < ndim; d++) wrong += values.shape[d] != (d == axis ? kept : shape[d]) || places.shape[d] != values.shape[d];
+        CHECK(!wrong, "round %d: another shape", (int)round);
+        give(&values);
+        give(&places);
+        for (o = 0; o < outer && count; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+            const size_t size = length - g < m ? length - g : m, some = below((size < n ? size : n) + 1);
+            for (k = 0; k < some; k++) set_raw(&t, (o * length + g + below(size)) * inner + c, not_zero(dtype));
+            if (size > n) full = (o * length + g) * inner + c;
+        }
+        CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, n, m, axis, &t, &values, &places), SMASH_OK, "round %d", (int)round);
+        for (o = 0; o < outer && count; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+            const size_t size = length - g < m ? length - g : m, room = size < n ? size : n;
+            char stays[256] = { 0 };
+            size_t left = 0, p;
+            for (p = 0; p < size; p++) if (raw(&t, (o * length + g + p) * inner + c)) { stays[p] = 1; left++; }
+            for (p = 0; p < size && left < room; p++) if (!stays[p]) { stays[p] = 1; left++; }
+            for (p = k = 0; p < size; p++) if (stays[p]) {
+                const size_t at = (o * kept + g / m * n + k++) * inner + c;
+                wrong += raw(&places, at) != p || raw(&values, at) != raw(&t, (o * length + g + p) * inner + c);
+            }
+        }
+        for (i = count ? outer * kept * inner : 0; i < 8 * values.bytes / smash_dtype_bits(dtype); i++) wrong += raw(&values, i) != 0;
+        CHECK(!wrong, "round %d, %s, %u:%u along %u of %d: %d wrong", (int)round, smash_dtype_name(dtype), n, m, axis, (int)length, (int)wrong);
+        values.flags = places.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, n, m, axis, &values, &places, &back), SMASH_OK, "round %d", (int)round);
+        CHECK(memcmp(back.data, t.data, t.bytes) == 0, "round %d, %s: does not come back", (int)round, smash_dtype_name(dtype));
+        for (k = 0; k < 4 && places.bytes; k++) {                        /* places of somebody else */
+            smash_tensor shape_only = back;
+            size_t bad = SIZE_MAX;
+            ((unsigned char *)places.data)[below(places.bytes)] = (unsigned char)below(256);
+            for (o = 0; o < outer; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+                const size_t size = length - g < m ? length - g : m, room = size < n ? size : n;
+                size_t p, at, least = 0;
+                for (p = 0; p < room; p++) {
+                    at = (o * kept + g / m * n + p) * inner + c;
+                    if ((raw(&places, at) < least || raw(&places, at) >= size) && at < bad) bad = at;
+                    least = (size_t)raw(&places, at) + 1;
+                }
+            }
+            shape_only.data = NULL;
+            shape_only.bytes = 0;
+            CHECK_ERR(&ctx, smash_sparse_check_nm(&ctx, n, m, axis, &shape_only, &values, &places), bad < SIZE_MAX ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            CHECK(bad == SIZE_MAX || ctx.index < count, "round %d: place %d", (int)round, (int)ctx.index);
+            memset(back.data, 0x5A, back.bytes);
+            CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, n, m, axis, &values, &places, &back), bad < SIZE_MAX ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            CHECK(bad == SIZE_MAX || is_filled(&back), "round %d: touched", (int)round);
+        }
+        values.flags = places.flags = 0;
+        if (full < SIZE_MAX) {
+            size_t first = SIZE_MAX;
+            for (k = 0; k < m && full + k * inner < count; k++) if ((full / inner % length + k) < length && k <= n) set_raw(&t, full + k * inner, not_zero(dtype));
+            for (o = 0; o < outer; o++) for (c = 0; c < inner; c++) for (g = 0; g < length; g += m) {
+                size_t p, left = 0;
+                for (p = g; p < length && p < g + m; p++) left += raw(&t, (o * length + p) * inner + c) != 0;
+                if (left > n && (o * length + g) * inner + c < first) first = (o * length + g) * inner + c;
+            }
+            memset(values.data, 0x5A, values.bytes);
+            memset(places.data, 0x5A, places.bytes);
+            CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, n, m, axis, &t, &values, &places), SMASH_ERR_RANGE, "round %d", (int)round);
+            CHECK(ctx.index == first && is_filled(&values) && is_filled(&places), "round %d: index %d, want %d", (int)round, (int)ctx.index, (int)first);
+        }
+        free(t.data); free(back.data); free(values.data); free(places.data);
+    }
+}
+
+static void test_nm_errors(void)
+{
+    static const struct { const char *what; smash_err want; } rows[] = {
+        { "fine", SMASH_OK }, { "m 1", SMASH_ERR_RANGE }, { "m 257", SMASH_ERR_RANGE }, { "n 0", SMASH_ERR_RANGE }, { "n 5", SMASH_ERR_RANGE }, { "axis 2", SMASH_ERR_RANGE }, { "scalar", SMASH_ERR_RANGE },
+        { "f6", SMASH_ERR_DTYPE }, { "c64", SMASH_ERR_DTYPE }, { "values f64", SMASH_ERR_DTYPE }, { "places u4", SMASH_ERR_DTYPE }, { "values wide", SMASH_ERR_SHAPE }, { "places flat", SMASH_ERR_SHAPE },
+        { "values short", SMASH_ERR_SHAPE }, { "places short", SMASH_ERR_SHAPE }, { "t huge", SMASH_ERR_OVERFLOW }, { "no t", SMASH_ERR_ARG }, { "no values", SMASH_ERR_ARG }, { "no places", SMASH_ERR_ARG },
+        { "on t", SMASH_ERR_ARG }, { "together", SMASH_ERR_ARG }, { "const", SMASH_ERR_ARG }, { "device", SMASH_ERR_DEVICE }
+    };
+    static const float numbers[2][6] = { { 0, 5, 0, -1, 0, 2 }, { 7, 0, 0, 0, 3, 0 } };
+    size_t r;
+    int unpack;
+    for (r = 0; r < COUNT_OF(rows); r++) for (unpack = 0; unpack < 2; unpack++) {
+        const size_t shape[2] = { 2, 6 }, part[2] = { 2, 4 };
+        float w[12], kept[8];
+        unsigned char at[2], before[2];
+        const char *what = rows[r].what;
+        smash_tensor t = test_view(SMASH_F32, w, 2, shape), values = test_view(SMASH_F32, kept, 2, part), places = test_view(SMASH_U2, at, 2, part), *p[3];
+        uint32_t n = 2, m = 4, axis = 1, i;
+        smash_err err;
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        p[0] = &t; p[1] = &values; p[2] = &places;
+        memcpy(w, numbers, sizeof w);
+        smash_sparse_pack_nm(NULL, 2, 4, 1, &t, &values, &places);
+        if (unpack) memset(w, 0x5A, sizeof w);
+        memcpy(before, at, 2);
+#define IS(word) (strcmp(what, word) == 0)
+        if (IS("m 1")) m = n = 1;
+        if (IS("m 257")) m = 257;
+        if (IS("n 0")) n = 0;
+        if (IS("n 5")) n = 5;
+        if (IS("axis 2")) axis = 2;
+        if (IS("scalar")) t.ndim = axis = 0;
+        if (IS("f6")) t.dtype = SMASH_F6_E2M3;
+        if (IS("c64")) t.dtype = SMASH_C64;
+        if (IS("values f64")) values.dtype = SMASH_F64;
+        if (IS("places u4")) places.dtype = SMASH_U4;
+        if (IS("values wide")) values.shape[1] = 6;
+        if (IS("places flat")) { places.ndim = 1; places.shape[0] = 8; }
+        if (IS("values short")) values.bytes--;
+        if (IS("places short")) places.bytes--;
+        if (IS("t huge")) { t.shape[0] = SIZE_MAX / 2; }
+        for (i = 0; i < 3; i++) if (IS(i == 0 ? "no t" : i == 1 ? "no values" : "no places")) p[i] = NULL;
+        if (IS("on t")) { memcpy(&w[11], at, 2); places.data = &w[11]; }
+        if (IS("together")) { memcpy(&kept[7], at, 2); places.data = &kept[7]; }
+        if (IS("const")) { t.flags = values.flags = SMASH_TENSOR_CONST; }
+        if (IS("device")) places.flags = SMASH_TENSOR_DEVICE;
+        err = unpack ? smash_sparse_unpack_nm(&ctx, n, m, axis, p[1], p[2], p[0]) : smash_sparse_pack_nm(&ctx, n, m, axis, p[0], p[1], p[2]);
+        CHECK(err == rows[r].want, "%s, unpack %d: %s (%s)", what, unpack, smash_err_name(err), ctx.message);
+        CHECK(memcmp(at, before, 2) == 0, "%s: places %02X %02X", what, at[0], at[1]);
+        if (err == SMASH_OK) CHECK(memcmp(w, numbers, sizeof w) == 0 && at[0] == (1 | 3 << 2 | 0 << 4 | 1 << 6) && at[1] == (0 | 1 << 2 | 0 << 4 | 1 << 6), "places %02X %02X", at[0], at[1]);
+        if (r && IS("m 257")) CHECK(strcmp(ctx.message, "groups of 257 numbers: they have 2 to 256") == 0, "%s", ctx.message);
+        if (!strncmp(what, "m ", 2) || !strncmp(what, "n ", 2) || IS("axis 2") || IS("f6") || IS("t huge") || IS("no t")) {
+            smash_tensor out[2];
+            memset(out, 0x5A, sizeof out);
+            CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, n, m, axis, p[0], &out[0], &out[1]), rows[r].want, "%s", what);
+            CHECK(out[0].bytes == out[1].bytes && out[0].ndim == 0x5A5A5A5Au, "%s: touched", what);
+            CHECK_ERR(&ctx, smash_sparse_check_nm(&ctx, n, m, axis, p[0], p[1], p[2]), rows[r].want, "%s", what);
+        }
+#undef IS
+    }
+    {
+        float w[6] = { 0, 1, 2, 3, 0, 0 };
+        const size_t six = 6, four = 4;
+        float kept[4];
+        unsigned char at[1];
+        smash_tensor t = test_view(SMASH_F32, w, 1, &six), values = test_view(SMASH_F32, kept, 1, &four), places = test_view(SMASH_U2, at, 1, &four);
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        t.name = "fc.weight";
+        CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, 2, 4, 0, &t, &values, &places), SMASH_ERR_RANGE, "3 of 4");
+        CHECK(strcmp(ctx.message, "3 of the 4 numbers of \"fc.weight\" from number 0 on, along axis 0, are not zero; 2 of each 4 may be") == 0, "%s", ctx.message);
+        w[1] = 0;
+        CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, 2, 4, 0, &t, &values, &places), SMASH_OK, "2 of 4");
+        at[0] = 0x4A;                                                    /* 2, 2 */
+        CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, 2, 4, 0, &values, &places, &t), SMASH_ERR_FORMAT, "twice");
+        CHECK(ctx.index == 1 && strcmp(ctx.message, "place 1 of \"fc.weight\" is 2; it must be 3 or more, as places ascend, and less than 4") == 0, "%s", ctx.message);
+        at[0] = 0x84;                                                    /* 0, 1, 0, 2: behind the end of the last group */
+        CHECK_ERR(&ctx, smash_sparse_unpack_nm(&ctx, 2, 4, 0, &values, &places, &t), SMASH_ERR_FORMAT, "outside");
+        CHECK(ctx.index == 3, "index %d", (int)ctx.index);
+        CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, 2, 4, 0, &t, NULL, &places), SMASH_ERR_ARG, "no place");
+    }
+}
+
+/* Rows of blocks there and back, worked out here block by block from coordinates; and index tables that are not what they should be. */
+static void test_bsr(void)
+{
+    static const size_t dims[] = { 1, 2, 3, 4, 6, 8, 12 };
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 1000; round++) {
+        const smash_dtype dtype = layouts[round % COUNT_OF(layouts)];
+        const uint32_t ndim = (uint32_t)below(5);
+        const int large = round == 77;                                   /* more than 65,535 blocks */
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, count = 1, kept = 0, seen = 0, wrong = 0, b, columns_count, rows_count, k;
+        int32_t block[SMASH_MAX_DIMS];
+        smash_grain grain;
+        smash_grid g;
+        smash_tensor t, back, rows, columns, values;
+        unsigned char *stays;
+        uint32_t d;
+        for (d = 0; d < ndim; d++) {
+            shape[d] = dims[below(COUNT_OF(dims))];
+            if (large) shape[d] = d ? 1 : 70000;
+            block[d] = large ? 1 : random_block(shape[d]);
+            count *= shape[d];
+        }
+        grain = round % 3 || large ? smash_grain_block(block, ndim) : smash_grain_element();
+        t = make(dtype, ndim, shape);
+        back = make(dtype, ndim, shape);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &t, &g), SMASH_OK, "round %d", (int)round);
+        stays = (unsigned char *)calloc(g.blocks, 1);
+        memset(t.data, 0, t.bytes);
+        memset(back.data, 0x5A, back.bytes);
+        for (b = 0; b < g.blocks; b++) stays[b] = (unsigned char)(below(1 + round % 4) == 0);
+        for (i = 0; i < count; i++) if (stays[block_of(&g, i)] && below(3)) set_raw(&t, i, not_zero(dtype));
+        memset(stays, 0, g.blocks);
+        for (i = 0; i < count; i++) if (raw(&t, i)) stays[block_of(&g, i)] = 1;
+        for (b = 0; b < g.blocks; b++) kept += stays[b];
+        rows_count = ndim ? g.count[0] : 1;
+        columns_count = g.blocks / rows_count;
+        CHECK_ERR(&ctx, smash_sparse_shape_bsr(&ctx, round % 3 || large || round % 2 ? &grain : NULL, &t, &rows, &columns, &values), SMASH_OK, "round %d", (int)round);
+        CHECK(rows.dtype == (g.blocks > 65535 ? SMASH_U32 : SMASH_U16) && columns.dtype == rows.dtype && values.dtype == dtype && rows.ndim == 1 && columns.ndim == 1 && values.ndim == 2 &&
+              rows.shape[0] == rows_count + 1 && columns.shape[0] == kept && values.shape[0] == kept && values.shape[1] == g.block_elements && !rows.data && !columns.data && !values.data,
+              "round %d: %d blocks, want %d", (int)round, (int)columns.shape[0], (int)kept);
+        give(&rows); give(&columns); give(&values);
+        CHECK_ERR(&ctx, smash_sparse_pack_bsr(&ctx, &grain, &t, &rows, &columns, &values), SMASH_OK, "round %d", (int)round);
+        for (b = 0; b < g.blocks; b++) {
+            size_t inside = 0;
+            if (b % columns_count == 0) wrong += raw(&rows, b / columns_count) != seen;
+            if (!stays[b]) continue;
+            wrong += raw(&columns, seen) != b % columns_count;
+            for (i = 0; i < count && g.blocks <= 4096; i++) if (block_of(&g, i) == b) wrong += raw(&values, seen * g.block_elements + inside++) != raw(&t, i);
+            seen++;
+        }
+        wrong += raw(&rows, rows_count) != kept;
+        for (i = kept * g.block_elements; i < 8 * values.bytes / smash_dtype_bits(dtype); i++) wrong += raw(&values, i) != 0;
+        CHECK(!wrong, "round %d, %s, %d blocks: %d wrong", (int)round, smash_dtype_name(dtype), (int)g.blocks, (int)wrong);
+        rows.flags = columns.flags = values.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_sparse_unpack_bsr(&ctx, &grain, &rows, &columns, &values, &back), SMASH_OK, "round %d", (int)round);
+        CHECK(memcmp(back.data, t.data, t.bytes) == 0, "round %d, %s: does not come back", (int)round, smash_dtype_name(dtype));
+        for (k = 0; k < 6 && !large; k++) {                              /* index tables of somebody else */
+            const smash_tensor *victim = kept && below(2) ? &columns : &rows;
+            smash_tensor shape_only = back;
+            size_t bad = 0, at, last, begin;
+            const size_t index = below(victim->shape[0]), was = (size_t)raw(victim, index);
+            set_raw(victim, index, below(3) ? below(kept + columns_count + 2) : below(65536));
+            bad += raw(&rows, 0) != 0 || raw(&rows, rows_count) != kept;
+            for (b = 0; b < rows_count; b++) bad += raw(&rows, b + 1) < raw(&rows, b);
+            for (b = 0; b < rows_count && !bad; b++) {
+                begin = (size_t)raw(&rows, b);
+                for (at = begin, last = 0; at < raw(&rows, b + 1); at++) {
+                    bad += raw(&columns, at) >= columns_count || (at > begin && raw(&columns, at) <= last);
+                    last = (size_t)raw(&columns, at);
+                }
+            }
+            shape_only.data = NULL;
+            shape_only.bytes = 0;
+            CHECK_ERR(&ctx, smash_sparse_check_bsr(&ctx, &grain, &shape_only, &rows, &columns, &values), bad ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            memset(back.data, 0x5A, back.bytes);
+            CHECK_ERR(&ctx, smash_sparse_unpack_bsr(&ctx, &grain, &rows, &columns, &values, &back), bad ? SMASH_ERR_FORMAT : SMASH_OK, "round %d", (int)round);
+            CHECK(!bad || is_filled(&back), "round %d: touched", (int)round);
+            if (below(2)) set_raw(victim, index, was);
+        }
+        free(t.data); free(back.data); free(rows.data); free(columns.data); free(values.data); free(stays);
+    }
+}
+
+static void test_bsr_errors(void)
+{
+    static const struct { const char *what; smash_err want, unpack; } rows_[] = {
+        { "fine", SMASH_OK, SMASH_OK }, { "block 0", SMASH_ERR_RANGE, SMASH_ERR_RANGE }, { "block 3", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "empty", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
+        { "f6", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "rows u32", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "columns i16", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "values f16", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "rows short", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "one column less", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "one block less", SMASH_ERR_SHAPE, SMASH_ERR_FORMAT },
+        { "values flat", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "values huge", SMASH_ERR_OVERFLOW, SMASH_ERR_OVERFLOW }, { "no rows", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "no columns", SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "no values", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "no t", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "on t", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "const", SMASH_ERR_ARG, SMASH_ERR_ARG },
+        { "device", SMASH_ERR_DEVICE, SMASH_ERR_DEVICE }
+    };
+    static const float numbers[4][4] = { { 0, 0, 1, 2 }, { 0, 0, 3, 4 }, { 0, 5, 0, 0 }, { 0, 0, 0, 6 } };
+    size_t r;
+    int unpack;
+    for (r = 0; r < COUNT_OF(rows_); r++) for (unpack = 0; unpack < 2; unpack++) {
+        const size_t shape[2] = { 4, 4 }, three = 3, values_shape[2] = { 3, 4 };
+        int32_t block[2] = { 2, 2 };
+        float w[16], kept[12];
+        uint16_t begins[3], at[3];
+        const char *what = rows_[r].what;
+        const smash_err want = unpack ? rows_[r].unpack : rows_[r].want;
+        smash_tensor t = test_view(SMASH_F32, w, 2, shape), rows = test_view(SMASH_U16, begins, 1, &three), columns = test_view(SMASH_U16, at, 1, &three), values = test_view(SMASH_F32, kept, 2, values_shape);
+        smash_tensor *p[4];
+        smash_grain grain = smash_grain_block(block, 2);
+        smash_err err;
+        smash_ctx ctx;
+        uint32_t i;
+        test_ctx(&ctx);
+        p[0] = &t; p[1] = &rows; p[2] = &columns; p[3] = &values;
+        memcpy(w, numbers, sizeof w);
+        CHECK(smash_sparse_pack_bsr(NULL, &grain, &t, &rows, &columns, &values) == SMASH_OK && begins[0] == 0 && begins[1] == 1 && begins[2] == 3 && at[0] == 1 && at[1] == 0 && at[2] == 1, "by hand");
+        if (unpack) memset(w, 0x5A, sizeof w);
+        if (strcmp(what, "block 0") == 0) grain.block[1] = 0;
+        if (strcmp(what, "block 3") == 0) grain.block[0] = 3;
+        if (strcmp(what, "empty") == 0) t.shape[0] = 0;
+        if (strcmp(what, "f6") == 0) t.dtype = SMASH_F6_E3M2;
+        if (strcmp(what, "rows u32") == 0) rows.dtype = SMASH_U32;
+        if (strcmp(what, "columns i16") == 0) columns.dtype = SMASH_I16;
+        if (strcmp(what, "values f16") == 0) values.dtype = SMASH_F16;
+        if (strcmp(what, "rows short") == 0) rows.shape[0] = 2;
+        if (strcmp(what, "one column less") == 0) columns.shape[0] = 2;
+        if (strcmp(what, "one block less") == 0) columns.shape[0] = values.shape[0] = 2;
+        if (strcmp(what, "values flat") == 0) { values.ndim = 1; values.shape[0] = 12; }
+        if (strcmp(what, "values huge") == 0) values.shape[0] = SIZE_MAX / 2;
+        for (i = 0; i < 4; i++) if (strcmp(what, i == 0 ? "no t" : i == 1 ? "no rows" : i == 2 ? "no columns" : "no values") == 0) p[i] = NULL;
+        if (strcmp(what, "on t") == 0) values.data = &w[4];
+        if (strcmp(what, "const") == 0) t.flags = columns.flags = SMASH_TENSOR_CONST;
+        if (strcmp(what, "device") == 0) columns.flags = SMASH_TENSOR_DEVICE;
+        err = unpack ? smash_sparse_unpack_bsr(&ctx, &grain, p[1], p[2], p[3], p[0]) : smash_sparse_pack_bsr(&ctx, &grain, p[0], p[1], p[2], p[3]);
+        CHECK(err == want, "%s, unpack %d: %s (%s)", what, unpack, smash_err_name(err), ctx.message);
+        CHECK(err || memcmp(w, numbers, sizeof w) == 0, "does not come back");
+        if (strcmp(what, "one block less") == 0 && unpack) CHECK(ctx.index == 2 && strcmp(ctx.message, "row 2 of \"tensor\" begins at block 3 of 2; rows begin at 0, never go back and end at the last block") == 0, "%s", ctx.message);
+        if (strcmp(what, "one block less") == 0 && !unpack) CHECK(strcmp(ctx.message, "\"tensor\" has 3 blocks that are not zero, and the columns have room for 2") == 0, "%s", ctx.message);
+        if (strncmp(what, "block ", 6) == 0 || strcmp(what, "empty") == 0 || strcmp(what, "f6") == 0 || strcmp(what, "no t") == 0) {
+            smash_tensor out[3];
+            memset(out, 0x5A, sizeof out);
+            CHECK_ERR(&ctx, smash_sparse_shape_bsr(&ctx, &grain, p[0], &out[0], &out[1], &out[2]), rows_[r].want, "%s", what);
+            CHECK(out[0].ndim == 0x5A5A5A5Au && out[2].ndim == 0x5A5A5A5Au, "%s: touched", what);
+            CHECK_ERR(&ctx, smash_sparse_check_bsr(&ctx, &grain, p[0], p[1], p[2], p[3]), rows_[r].want, "%s", what);
+        }
+    }
+    {                                                                    /* columns: twice, outside */
+        static const struct { uint16_t begins[3], at[3]; size_t index; const char *message; } bad[] = {
+            { { 0, 1, 3 }, { 1, 1, 1 }, 2, "block 2 of \"tensor\" is in column 1; it must be 2 or more, as columns ascend, and less than 2" },
+            { { 0, 1, 3 }, { 2, 0, 1 }, 0, "block 0 of \"tensor\" is in column 2; it must be 0 or more, as columns ascend, and less than 2" },
+            { { 0, 4, 3 }, { 1, 0, 1 }, 1, "row 1 of \"tensor\" begins at block 4 of 3; rows begin at 0, never go back and end at the last block" },
+            { { 1, 1, 3 }, { 1, 0, 1 }, 0, "row 0 of \"tensor\" begins at block 1 of 3; rows begin at 0, never go back and end at the last block" },
+            { { 0, 3, 3 }, { 0, 1, 1 }, 2, "block 2 of \"tensor\" is in column 1; it must be 2 or more, as columns ascend, and less than 2" },
+            { { 0, 2, 1 }, { 0, 1, 1 }, 2, "row 2 of \"tensor\" begins at block 1 of 3; rows begin at 0, never go back and end at the last block" }
+        };
+        const size_t shape[2] = { 4, 4 }, three = 3, values_shape[2] = { 3, 4 };
+        const int32_t block[2] = { 2, 2 };
+        const smash_grain grain = smash_grain_block(block, 2);
+        float w[16] = { 0 }, kept[12] = { 0 };
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        for (r = 0; r < COUNT_OF(bad); r++) {
+            uint16_t begins[3], at[3];
+            smash_tensor t = test_view(SMASH_F32, w, 2, shape), rows = test_view(SMASH_U16, begins, 1, &three), columns = test_view(SMASH_U16, at, 1, &three), values = test_view(SMASH_F32, kept, 2, values_shape);
+            memcpy(begins, bad[r].begins, sizeof begins);
+            memcpy(at, bad[r].at, sizeof at);
+            CHECK_ERR(&ctx, smash_sparse_unpack_bsr(&ctx, &grain, &rows, &columns, &values, &t), SMASH_ERR_FORMAT, "row %d", (int)r);
+            CHECK(ctx.index == bad[r].index && strcmp(ctx.message, bad[r].message) == 0, "row %d: %d, %s", (int)r, (int)ctx.index, ctx.message);
+        }
+    }
+    {                                                                    /* more blocks than an index can count */
+        const size_t shape[2] = { 65536, 65536 };
+        smash_tensor t = smash_tensor_view(SMASH_U8, NULL, 0, 2, shape), none = t;
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        if (SIZE_MAX > 0xFFFFFFFFu) CHECK_ERR(&ctx, smash_sparse_check_bsr(&ctx, NULL, &t, &none, &none, &none), SMASH_ERR_LIMIT, "2^32 blocks");
+    }
+}
+
+/* The loops of the comments, as somebody would write them in a runtime, against the whole matrix */
+static void test_layout_kernels(void)
+{
+    enum { ROWS = 6, COLUMNS = 22, N = 2, M = 4, K = COLUMNS / M * N + (COLUMNS % M < N ? COLUMNS % M : N), A = 3, B = 2 };
+    const size_t shape[2] = { ROWS, COLUMNS };
+    const int32_t block[2] = { A, B };
+    const smash_grain grain = smash_grain_block(block, 2);
+    int32_t w[ROWS * COLUMNS], x[COLUMNS], want[ROWS], y[ROWS];
+    smash_tensor t = test_view(SMASH_I32, w, 2, shape), values, places, rows, columns;
+    size_t r, k, i, j;
+    int way;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (way = 0; way < 2; way++) {
+        memset(want, 0, sizeof want);
+        memset(y, 0, sizeof y);
+        for (i = 0; i < COLUMNS; i++) x[i] = (int32_t)below(2001) - 1000;
+        for (r = 0; r < ROWS; r++) for (i = 0; i < COLUMNS; i++) {
+            const int stays = way ? (r / A + i / B) % 3 == 0 : i % M == r % M || i % M == 2;
+            w[r * COLUMNS + i] = stays ? (int32_t)below(2001) - 1000 : 0;
+            want[r] += w[r * COLUMNS + i] * x[i];
+        }
+        if (way == 0) {
+            CHECK_ERR(&ctx, smash_sparse_shape_nm(&ctx, N, M, 1, &t, &values, &places), SMASH_OK, "shape");
+            CHECK(values.shape[1] == K, "%d numbers stay, want %d", (int)values.shape[1], K);
+            give(&values); give(&places);
+            CHECK_ERR(&ctx, smash_sparse_pack_nm(&ctx, N, M, 1, &t, &values, &places), SMASH_OK, "pack");
+            for (r = 0; r < ROWS; r++) for (k = 0; k < K; k++) {
+                const size_t at = r * K + k;
+                const unsigned place = ((const unsigned char *)places.data)[at / 4] >> at % 4 * 2 & 3;
+                y[r] += ((const int32_t *)values.data)[at] * x[k / N * M + place];
+            }
+            free(values.data); free(places.data);
+        } else {
+            const uint16_t *begin, *column;
+            CHECK_ERR(&ctx, smash_sparse_shape_bsr(&ctx, &grain, &t, &rows, &columns, &values), SMASH_OK, "shape");
+            give(&rows); give(&columns); give(&values);
+            CHECK_ERR(&ctx, smash_sparse_pack_bsr(&ctx, &grain, &t, &rows, &columns, &values), SMASH_OK, "pack");
+            begin = (const uint16_t *)rows.data;
+            column = (const uint16_t *)columns.data;
+            for (r = 0; r < ROWS / A; r++) for (k = begin[r]; k < begin[r + 1]; k++)
+                for (i = 0; i < A; i++) for (j = 0; j < B; j++) y[r * A + i] += ((const int32_t *)values.data)[(k * A + i) * B + j] * x[column[k] * B + j];
+            free(rows.data); free(columns.data); free(values.data);
+        }
+        CHECK(memcmp(y, want, sizeof y) == 0, "way %d", way);
     }
 }
 
@@ -1473,6 +2162,242 @@ static void test_lamp(void)
     }
 }
 
+/* Sums of products beside those of squares: expected[block] in the same order, exact products of two numbers up to 32 bits */
+static void test_product(void)
+{
+    static const size_t shape[3] = { 4, 6, 35 };
+    static const int32_t blocks[4][3] = { { 1, 1, 1 }, { 1, -1, -1 }, { 2, 3, 7 }, { -1, -1, 5 } };
+    size_t b, i;
+    int d, e;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (d = 0; d < 4; d++) for (e = 0; e < 4; e++) for (b = 0; b < COUNT_OF(blocks); b++) {
+        const smash_grain grain = smash_grain_block(blocks[b], 3);
+        smash_tensor w = make(floats[d], 3, shape), g = make(floats[e], 3, shape), sum;
+        smash_grid grid;
+        double *expected;
+        size_t wrong = 0;
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &w, &grid), SMASH_OK, "grid");
+        sum = make(SMASH_F64, 3, grid.count);
+        expected = (double *)calloc(grid.blocks, sizeof *expected);
+        if (!expected) abort();
+        for (i = 0; i < 840; i++) { put(floats[d], w.data, i, uniform() - 0.5); put(floats[e], g.data, i, uniform() * 8 - 4); }
+        for (i = 0; i < grid.blocks; i++) ((double *)sum.data)[i] = expected[i] = (double)i / 3;
+        for (i = 0; i < 840; i++) {
+            const volatile double product = get(floats[d], w.data, i) * get(floats[e], g.data, i);
+            expected[block_of(&grid, i)] += product;
+        }
+        CHECK_ERR(&ctx, smash_score_add_product(&ctx, b ? &grain : NULL, &w, &g, &sum), SMASH_OK, "block %d", (int)b);
+        for (i = 0; i < grid.blocks; i++) wrong += memcmp((double *)sum.data + i, &expected[i], sizeof(double)) != 0;
+        CHECK(!wrong, "%s and %s, block %d: %d sums differ", smash_dtype_name(floats[d]), smash_dtype_name(floats[e]), (int)b, (int)wrong);
+        put(floats[e], g.data, 839, strtod("inf", NULL));
+        CHECK_ERR(&ctx, smash_score_add_product(&ctx, &grain, &w, &g, &sum), SMASH_ERR_NONFINITE, "an Inf");
+        CHECK(ctx.index == grid.blocks - 1, "index %d", (int)ctx.index);
+        CHECK_ERR(&ctx, smash_score_add_product(&ctx, &grain, &w, &sum, &sum), b ? SMASH_ERR_SHAPE : SMASH_ERR_ARG, "in one place");
+        free(w.data); free(g.data); free(sum.data); free(expected);
+    }
+}
+
+/* Within `units` of the last place of want */
+static int within(double got, double want, double units) { return magnitude(got - want) <= units * 2.220446049250313e-16 * magnitude(want) + 5e-324; }
+
+static void test_penalty(void)
+{
+    size_t r, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (r = 0; r < COUNT_OF(golden_sigmoid); r++) {
+        const size_t one = 1;
+        double x = golden_sigmoid[r].x, y = 0, slope = 0;
+        smash_tensor state = test_view(SMASH_F64, &x, 1, &one), metric = test_view(SMASH_F64, &y, 1, &one), gradient = test_view(SMASH_F64, &slope, 1, &one);
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &state, &metric), SMASH_OK, "%g", x);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_SIGMOID, 1, 1, &state, &gradient, NULL), SMASH_OK, "%g", x);
+        CHECK(within(y, golden_sigmoid[r].sigmoid, 4) && within(slope, golden_sigmoid[r].slope, 4), "sigmoid(%g) = %.17g, want %.17g, slope %.17g, want %.17g", x, y, golden_sigmoid[r].sigmoid, slope, golden_sigmoid[r].slope);
+    }
+    for (r = 0; r < COUNT_OF(golden_penalty); r++) {
+        const size_t shape[2] = { 7, 1 };
+        double gradient[7] = { 0, 0, 0, 0, 0, 0, 0 }, loss = -1, again = -1;
+        const double before = 0.125;
+        smash_tensor state = test_view(SMASH_F64, golden_penalty[r].state, 2, shape), g = test_view(SMASH_F64, gradient, 2, shape);
+        const smash_penalty kind = (smash_penalty)golden_penalty[r].kind;
+        state.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, kind, golden_penalty[r].scale, golden_penalty[r].targets, &state, &g, &loss), SMASH_OK, "row %d", (int)r);
+        CHECK(within(loss, golden_penalty[r].loss, 16), "row %d: penalty %.17g, want %.17g", (int)r, loss, golden_penalty[r].loss);
+        for (i = 0; i < 7; i++) CHECK(within(gradient[i], golden_penalty[r].gradient[i], 8), "row %d, %d: %.17g, want %.17g", (int)r, (int)i, gradient[i], golden_penalty[r].gradient[i]);
+        for (i = 0; i < 7; i++) gradient[i] = before;
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, kind, golden_penalty[r].scale, golden_penalty[r].targets, &state, NULL, &again), SMASH_OK, "no gradient");
+        CHECK(again >= loss && again <= loss, "row %d: another penalty without a gradient", (int)r);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, kind, golden_penalty[r].scale, golden_penalty[r].targets, &state, &g, NULL), SMASH_OK, "no loss");
+        for (i = 0; i < 7; i++) CHECK(magnitude(gradient[i] - before - golden_penalty[r].gradient[i]) < 1e-15 * (1 + magnitude(golden_penalty[r].gradient[i])), "row %d, %d: is not added", (int)r, (int)i);
+    }
+    {
+        static const double bad[3] = { 1, 2, 1e308 * 10 };
+        double two[3] = { 1e308, 1e308, 1 }, gradient[3] = { 5, 6, 7 }, loss = 3, other[3] = { 1, 2, 3 };
+        const size_t n = 3, none = 0, less = 2;
+        smash_tensor state = test_view(SMASH_F64, other, 1, &n), g = test_view(SMASH_F64, gradient, 1, &n), inf = test_view(SMASH_F64, bad, 1, &n), large = test_view(SMASH_F64, two, 1, &n);
+        smash_tensor empty = test_view(SMASH_F64, NULL, 1, &none), small = test_view(SMASH_F64, gradient, 1, &less), single = test_view(SMASH_F32, gradient, 1, &n);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, (smash_penalty)2, 1, 1, &state, &g, &loss), SMASH_ERR_ARG, "kind 2");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, -1, 1, &state, &g, &loss), SMASH_ERR_RANGE, "scale -1");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, strtod("nan", NULL), 1, &state, &g, &loss), SMASH_ERR_RANGE, "scale NaN");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 0, &state, &g, &loss), SMASH_ERR_RANGE, "no targets");
+        CHECK(strcmp(ctx.message, "a penalty is shared by 1 target or more, not 0") == 0, "%s", ctx.message);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &inf, &g, &loss), SMASH_ERR_NONFINITE, "Inf");
+        CHECK(ctx.index == 2, "index %d", (int)ctx.index);
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &large, &g, &loss), SMASH_ERR_NONFINITE, "beyond double");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &state, &state, &loss), SMASH_ERR_ARG, "in one place");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &state, &small, &loss), SMASH_ERR_SHAPE, "too few");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, &state, &single, &loss), SMASH_ERR_DTYPE, "f32");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_ABS, 1, 1, NULL, &g, &loss), SMASH_ERR_ARG, "no state");
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &state, &state), SMASH_ERR_ARG, "in one place");
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &inf, &g), SMASH_ERR_NONFINITE, "Inf");
+        CHECK_ERR(&ctx, smash_score_sigmoid(&ctx, &state, &small), SMASH_ERR_SHAPE, "too few");
+        CHECK(loss >= 3 && loss <= 3 && gradient[0] >= 5 && gradient[0] <= 5 && gradient[2] >= 7 && gradient[2] <= 7, "touched");
+        CHECK_ERR(&ctx, smash_score_add_penalty(&ctx, SMASH_PENALTY_SIGMOID, 1, 1, &empty, &empty, &loss), SMASH_OK, "none");
+        CHECK(loss >= 0 && loss <= 0, "none: %g", loss);
+    }
+}
+
+/* Errors relative to the largest number that goes into the step */
+static double largest(double a, double b) { return magnitude(a) > magnitude(b) ? magnitude(a) : magnitude(b); }
+
+static void test_adam(void)
+{
+    size_t r, i;
+    const size_t one = 1;
+    double g, m, v, x;
+    smash_tensor gradient = test_view(SMASH_F64, &g, 1, &one), mean = test_view(SMASH_F64, &m, 1, &one), squares = test_view(SMASH_F64, &v, 1, &one), state = test_view(SMASH_F64, &x, 1, &one);
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    gradient.flags = SMASH_TENSOR_CONST;
+    for (r = 0; r < COUNT_OF(golden_adam); r++) {
+        smash_adam_desc desc = SMASH_ZERO;
+        const int plain = r % 3 != 0;
+        desc.rate = golden_adam[r].rate;
+        desc.beta1 = golden_adam[r].beta1;
+        desc.beta2 = golden_adam[r].beta2;
+        desc.epsilon = golden_adam[r].epsilon;
+        g = golden_adam[r].gradient;
+        m = golden_adam[r].mean;
+        v = golden_adam[r].squares;
+        x = golden_adam[r].state;
+        CHECK_ERR(&ctx, smash_score_adam(&ctx, plain ? NULL : &desc, golden_adam[r].step, &gradient, &mean, &squares, &state), SMASH_OK, "row %d", (int)r);
+        CHECK(magnitude(m - golden_adam[r].mean_then) <= 4e-16 * largest(g, golden_adam[r].mean), "row %d: mean %.17g, want %.17g", (int)r, m, golden_adam[r].mean_then);
+        CHECK(within(v, golden_adam[r].squares_then, 3), "row %d: squares %.17g, want %.17g", (int)r, v, golden_adam[r].squares_then);
+        CHECK(magnitude(x - golden_adam[r].state_then) <= 1e-12 * largest(golden_adam[r].state, golden_adam[r].state_then), "row %d: state %.17g, want %.17g", (int)r, x, golden_adam[r].state_then);
+    }
+    for (r = 0, m = v = x = 0; r < COUNT_OF(golden_adam_walk); r++) {
+        g = golden_adam_walk[r].gradient;
+        CHECK_ERR(&ctx, smash_score_adam(&ctx, NULL, r + 1, &gradient, &mean, &squares, &state), SMASH_OK, "step %d", (int)r + 1);
+        CHECK(magnitude(m - golden_adam_walk[r].mean) < 1e-14 && magnitude(v - golden_adam_walk[r].squares) < 1e-14 && magnitude(x - golden_adam_walk[r].state) < 1e-14,
+              "step %d: %.17g %.17g %.17g, want %.17g %.17g %.17g", (int)r + 1, m, v, x, golden_adam_walk[r].mean, golden_adam_walk[r].squares, golden_adam_walk[r].state);
+    }
+    {
+        static const struct { const char *what; smash_err want; size_t index; } rows[] = {
+            { "fine", SMASH_OK, 0 }, { "none", SMASH_OK, 0 }, { "fence", SMASH_ERR_ARG, 0 }, { "step 0", SMASH_ERR_RANGE, 0 }, { "rate -1", SMASH_ERR_RANGE, 0 }, { "rate nan", SMASH_ERR_RANGE, 0 },
+            { "beta1 1", SMASH_ERR_RANGE, 0 }, { "beta2 -1", SMASH_ERR_RANGE, 0 }, { "epsilon inf", SMASH_ERR_RANGE, 0 }, { "g nan", SMASH_ERR_NONFINITE, 1 }, { "m inf", SMASH_ERR_NONFINITE, 2 },
+            { "v nan", SMASH_ERR_NONFINITE, 0 }, { "s nan", SMASH_ERR_NONFINITE, 2 }, { "v -1", SMASH_ERR_NONFINITE, 1 }, { "g f32", SMASH_ERR_DTYPE, 1 }, { "m short", SMASH_ERR_SHAPE, 0 },
+            { "v shape", SMASH_ERR_SHAPE, 0 }, { "s const", SMASH_ERR_ARG, 0 }, { "m on v", SMASH_ERR_ARG, 0 }, { "g on s", SMASH_ERR_ARG, 0 }, { "g on m", SMASH_ERR_ARG, 0 }, { "no g", SMASH_ERR_ARG, 0 },
+            { "no s", SMASH_ERR_ARG, 0 }, { "s huge", SMASH_ERR_OVERFLOW, 0 }
+        };
+        for (r = 0; r < COUNT_OF(rows); r++) {
+            const char *what = rows[r].what;
+            double n[4][3];
+            const size_t three = 3, none = 0, huge[2] = { SIZE_MAX / 2, 3 };
+            smash_tensor t[4], *p[4];
+            smash_adam_desc desc = SMASH_ZERO;
+            uint64_t step = 2;
+            const double nan = strtod("nan", NULL), inf = strtod("inf", NULL);
+            for (i = 0; i < 12; i++) n[i / 3][i % 3] = 0.5;
+            for (i = 0; i < 4; i++) { t[i] = test_view(SMASH_F64, n[i], 1, strcmp(what, "none") ? &three : &none); p[i] = &t[i]; }
+#define IS(word) (strcmp(what, word) == 0)
+            if (IS("fence")) desc.zero_begin = 7;
+            if (IS("step 0")) step = 0;
+            if (IS("rate -1")) desc.rate = -1;
+            if (IS("rate nan")) desc.rate = nan;
+            if (IS("beta1 1")) desc.beta1 = 1;
+            if (IS("beta2 -1")) desc.beta2 = -1;
+            if (IS("epsilon inf")) desc.epsilon = inf;
+            if (IS("g nan")) n[0][1] = nan;
+            if (IS("m inf")) n[1][2] = inf;
+            if (IS("v nan")) n[2][0] = nan;
+            if (IS("v -1")) n[2][1] = -1;
+            if (IS("s nan")) n[3][2] = nan;
+            if (IS("g f32")) t[0].dtype = SMASH_F32;
+            if (IS("m short")) t[1].bytes--;
+            if (IS("v shape")) t[2].shape[0] = 2;
+            if (IS("s const")) t[3].flags = SMASH_TENSOR_CONST;
+            if (IS("m on v")) t[1].data = &n[2][1];
+            if (IS("g on s")) t[0].data = n[3];
+            if (IS("g on m")) t[0].data = n[1];
+            if (IS("no g")) p[0] = NULL;
+            if (IS("no s")) p[3] = NULL;
+            if (IS("s huge")) t[3] = smash_tensor_view(SMASH_F64, n[3], sizeof n[3], 2, huge);
+#undef IS
+            CHECK_ERR(&ctx, smash_score_adam(&ctx, &desc, step, p[0], p[1], p[2], p[3]), rows[r].want, "%s", what);
+            CHECK(!rows[r].want || ctx.index == rows[r].index, "%s: index %d", what, (int)ctx.index);
+            CHECK(rows[r].want || strcmp(what, "none") == 0 || (n[3][0] < 0.5 && n[3][2] < 0.5), "%s: did not move", what);
+            for (i = 3; rows[r].want && strcmp(what, "v -1") && i < 12; i++) CHECK(!(n[i / 3][i % 3] < 0.5) && !(n[i / 3][i % 3] > 0.5 && n[i / 3][i % 3] < inf), "%s: %d was touched", what, (int)i);
+        }
+    }
+}
+
+static void test_scale(void)
+{
+    size_t round, i;
+    smash_ctx ctx;
+    test_ctx(&ctx);
+    for (round = 0; round < 200; round++) {
+        static const size_t dims[] = { 1, 2, 3, 4, 6, 8, 12, 30 };
+        const smash_dtype dtype = floats[below(4)];
+        uint32_t ndim = (uint32_t)below(5), axis;
+        size_t shape[SMASH_MAX_DIMS] = { 0 }, n = 1, wrong = 0;
+        int32_t block[SMASH_MAX_DIMS] = { 0 };
+        const int in_place = (int)below(2);
+        smash_grain grain;
+        smash_grid g;
+        smash_tensor src, before, dst, factors;
+        for (axis = 0; axis < ndim; axis++) {
+            shape[axis] = dims[below(COUNT_OF(dims))];
+            block[axis] = random_block(shape[axis]);
+            n *= shape[axis];
+        }
+        grain = round % 3 ? smash_grain_block(block, ndim) : smash_grain_element();
+        src = make(dtype, ndim, shape);
+        before = make(dtype, ndim, shape);
+        dst = in_place ? src : make(dtype, ndim, shape);
+        CHECK_ERR(&ctx, smash_grid_make(&ctx, &grain, &src, &g), SMASH_OK, "round %d", (int)round);
+        factors = make(SMASH_F64, g.ndim, g.count);
+        for (i = 0; i < g.blocks; i++) ((double *)factors.data)[i] = uniform() * 2 - 0.5;
+        for (i = 0; i < n; i++) put(dtype, src.data, i, (uniform() - 0.5) * (below(9) ? 1 : 1e-7));
+        memcpy(before.data, src.data, src.bytes);
+        CHECK_ERR(&ctx, smash_mask_scale(&ctx, round % 3 ? &grain : NULL, &factors, &src, &dst), SMASH_OK, "round %d", (int)round);
+        for (i = 0; i < n; i++) {
+            const volatile double product = get(dtype, before.data, i) * ((double *)factors.data)[block_of(&g, i)];
+            smash_tensor one = before;
+            put(dtype, one.data, i, product);
+            wrong += bits_at(&dst, i) != bits_at(&one, i);
+        }
+        CHECK(!wrong, "round %d %s: %d of %d wrong", (int)round, smash_dtype_name(dtype), (int)wrong, (int)n);
+        ((double *)factors.data)[g.blocks - 1] = strtod("nan", NULL);
+        memcpy(before.data, dst.data, dst.bytes);
+        CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &factors, &src, &dst), SMASH_ERR_NONFINITE, "a NaN");
+        CHECK(ctx.index == g.blocks - 1 && memcmp(before.data, dst.data, dst.bytes) == 0, "round %d: index %d, or touched", (int)round, (int)ctx.index);
+        ((double *)factors.data)[g.blocks - 1] = 1e300;
+        put(dtype, src.data, n - 1, 1e9);
+        CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &factors, &src, &dst), SMASH_ERR_NONFINITE, "too large");
+        CHECK(ctx.index < n, "index %d", (int)ctx.index);
+        if (!in_place) {
+            CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &src, &src, &dst), dtype == SMASH_F64 ? ctx.err : SMASH_ERR_DTYPE, "factors of another dtype");
+            dst.shape[ndim ? ndim - 1 : 0]++;
+            dst.ndim = ndim ? ndim : 1;
+            dst.bytes = SIZE_MAX;
+            CHECK_ERR(&ctx, smash_mask_scale(&ctx, &grain, &factors, &src, &dst), SMASH_ERR_SHAPE, "another shape");
+            free(dst.data);
+        }
+        free(src.data); free(before.data); free(factors.data);
+    }
+}
+
 int main(void)
 {
     test_recorded();
@@ -1485,6 +2410,10 @@ int main(void)
     test_metric_bits();
     test_fpgm();
     test_expand_apply();
+    test_add();
+    test_add_value();
+    test_apply_to();
+    test_apply_errors();
     test_align();
     test_errors();
     test_nonfinite();
@@ -1496,9 +2425,18 @@ int main(void)
     test_shared();
     test_group_errors();
     test_sparse();
+    test_nm();
+    test_nm_errors();
+    test_bsr();
+    test_bsr_errors();
+    test_layout_kernels();
     test_schedules();
     test_taylor();
     test_channels();
     test_lamp();
+    test_product();
+    test_penalty();
+    test_adam();
+    test_scale();
     return test_done();
 }
