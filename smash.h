@@ -560,19 +560,29 @@ typedef struct smash_mask_member {
     smash_tensor     metric;                 /* in   f64, finite, its grid shape */
     smash_tensor     mask;                   /* out  bool or u8, same shape, 1 = keep; may not alias any metric or other mask */
     size_t           block_elements;         /* numbers that go with a block; 0 = 1 */
+    size_t           cost;                   /* of a block, where a budget counts something else than numbers; 0 = block_elements */
     double           min_ratio, max_ratio;   /* at least, at most this share of its blocks goes (0 = unset); max wins */
     smash_mask_stats stats;                  /* out */
 } smash_mask_member;
 
-/* One budget for several targets: of all their numbers together trunc(count * ratio) may go. First each gives up its min_ratio; then
- * go the blocks with the smallest scores, wherever they are, but none of a target that is at its max_ratio, up to the first that does
- * not fit the budget any more. Masks of a smaller ratio are part of those of a larger one.
- *   members  io   count of them     ratio  0..1
+/* How much of several targets goes: a share of what they cost together, or an amount of it. */
+typedef struct smash_budget_desc {
+    uint32_t zero_begin;
+    double   ratio;                 /* 0..1: trunc(cost of all blocks * ratio) may go, product in double */
+    uint32_t use_amount;            /* 1: as few blocks go as cost `amount` together, or more; ratio must be 0 */
+    size_t   amount;                /* what must go; all that the maxima allow if that is less */
+    uint32_t zero_end;
+} smash_budget_desc;
+
+/* One budget for several targets. First each gives up its min_ratio; then go the blocks with the smallest scores, wherever they are, but
+ * none of a target that is at its max_ratio: up to the first that does not fit the ratio any more, or until the amount is gone. Masks
+ * of a smaller ratio or amount are part of those of a larger one.
+ *   desc     opt  ratio or amount     members  io  count of them
  *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks + members^2)
  *   exact    everywhere; among equal scores the earlier member goes first, then the lower index
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(member) NOMEM(ctx->need); members untouched
  *   from     NNI v3 global_group_id, which ignores min and max, and drops nothing at ratio 1 */
-SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, smash_mask_member *members, size_t count);
+SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budget_desc *desc, smash_mask_member *members, size_t count);
 
 /* The same blocks of several targets: those with the smallest mean score. Skip connections need it.
  *   desc     opt  ratio or threshold, min, max, parts; its metric and grain are not looked at     dtype_bits  as in smash_mask_allocate
@@ -4310,6 +4320,7 @@ SMASH__FN int smash__before(uint64_t key, size_t member, size_t index, const sma
 }
 
 SMASH__FN size_t smash__member_weight(const smash_mask_member *m) { return m->block_elements ? m->block_elements : 1; }
+SMASH__FN size_t smash__member_cost(const smash_mask_member *m) { return m->cost ? m->cost : smash__member_weight(m); }
 SMASH__FN size_t smash__metric_blocks(const smash_mask_member *m)
 {
     size_t n = 0;
@@ -4317,43 +4328,43 @@ SMASH__FN size_t smash__metric_blocks(const smash_mask_member *m)
     return n;
 }
 
-/* The cut behind the longest run of blocks that fits the budget, of members first .. end, within their bounds (NULL: all blocks, and each
- * weighs 1). Eight passes narrow the key down by a byte each. bins: room for 256 weights */
-SMASH__FN SMASH__NOINLINE smash__cut smash__find_cut(const smash_mask_member *members, size_t first, size_t end, const smash__bounds *bounds, size_t budget, size_t *bins)
+/* The cut behind the longest run of blocks that fits the budget, or (least) the shortest that costs so much, of members first .. end, within
+ * their bounds (NULL: all blocks, and each costs 1). Eight passes narrow the key down by a byte each. bins: room for 256 costs */
+SMASH__FN SMASH__NOINLINE smash__cut smash__find_cut(const smash_mask_member *members, size_t first, size_t end, const smash__bounds *bounds, size_t budget, int least, size_t *bins)
 {
     smash__cut cut;
     size_t m, i, n, b;
     int shift;
     cut.key = 0;
+    cut.member = cut.index = SIZE_MAX;
     for (shift = 56; shift >= -8; shift -= 8) {
         if (shift >= 0) smash__fill(bins, 0, 256 * sizeof *bins);
         for (m = first; m < end; m++) {
-            const size_t weight = bounds ? smash__member_weight(&members[m]) : 1;
+            const size_t cost = bounds ? smash__member_cost(&members[m]) : 1;
             n = smash__metric_blocks(&members[m]);
             for (i = 0; i < n; i++) {
                 const uint64_t key = smash__score_key(&members[m], i);
                 if (shift < 0 ? key != cut.key : shift < 56 && key >> (shift + 8) != cut.key) continue;
                 if (bounds && (smash__before(key, m, i, &bounds[m].from) || !smash__before(key, m, i, &bounds[m].to))) continue;
-                if (shift >= 0) bins[key >> shift & 255] += weight;
-                else if (weight <= budget) budget -= weight;             /* the equals, in order */
+                if (shift >= 0) bins[key >> shift & 255] += cost;
+                else if (least ? budget > 0 : cost <= budget) budget -= smash__min(cost, budget);      /* the equals, in order */
                 else { cut.member = m; cut.index = i; return cut; }
             }
         }
-        if (shift < 0) break;
-        for (b = 0; b < 256 && bins[b] <= budget; b++) budget -= bins[b];
-        if (b == 256) break;                                             /* all of them fit: only in the first pass */
+        if (shift < 0) return cut;                                       /* least: with the last of the equals */
+        for (b = 0; b < 256 && (least ? bins[b] < budget : bins[b] <= budget); b++) budget -= bins[b];
+        if (b == 256) break;                                             /* all of them: only in the first pass */
         cut.key = cut.key << 8 | b;
     }
     cut.key = UINT64_MAX;
-    cut.member = cut.index = SIZE_MAX;
     return cut;
 }
 
-/* Metrics, masks and shares of all members; the sum of their numbers in *elements. */
-SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member *members, size_t count, size_t *elements)
+/* Metrics, masks and shares of all members; what they cost together in *total. */
+SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member *members, size_t count, size_t *total)
 {
-    size_t i, k, n, product;
-    *elements = 0;
+    size_t i, k, n, product, elements = 0;
+    *total = 0;
     if (!members || !count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there are no members to choose from");
     for (i = 0; i < count; i++) {
         const smash_mask_member *m = &members[i];
@@ -4370,34 +4381,49 @@ SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member
         if (!n) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "metric %q is empty: there is nothing to choose from", smash__name(&m->metric));
         keys = smash__keys_of(ctx, SMASH_F64, m->metric.data, n, 1);
         if (smash__first_bad(&keys) < n) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "score %z of %q is NaN or Inf", smash__first_bad(&keys), smash__name(&m->metric));
-        if (!smash__mul(n, smash__member_weight(m), &product) || !smash__add(*elements, product, elements))
-            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the numbers of %z members are more than can be counted", count);
+        if (!smash__mul(n, smash__member_weight(m), &product) || !smash__add(elements, product, &elements) ||
+            !smash__mul(n, smash__member_cost(m), &product) || !smash__add(*total, product, total))
+            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the numbers of %z members, or their costs, are more than can be counted", count);
     }
     return SMASH_OK;
 }
 
-SMASH__DEF smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, smash_mask_member *members, size_t count)
+/* All the blocks before a cut that lets none, or all, go are known without a search. */
+SMASH__FN smash__cut smash__cut_at(const smash_mask_member *members, size_t m, size_t n, size_t blocks, size_t *bins)
 {
+    smash__cut cut;
+    cut.key = n ? UINT64_MAX : 0;
+    cut.member = cut.index = n ? SIZE_MAX : 0;
+    return n == 0 || n == blocks ? cut : smash__find_cut(members, m, m + 1, NULL, n, 0, bins);
+}
+
+SMASH__DEF smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budget_desc *desc, smash_mask_member *members, size_t count)
+{
+    static const smash_budget_desc plain = SMASH_ZERO;
+    const smash_budget_desc *d = desc ? desc : &plain;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash__bounds *bounds;
     smash__cut cut;
-    size_t *bins, elements, budget, i, m, n;
-    SMASH__TRY(smash__mask_share(ctx, "ratio", ratio));
-    SMASH__TRY(smash__check_members(ctx, members, count, &elements));
+    size_t *bins, total, budget, i, m, n;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the budget desc was not zeroed first: write smash_budget_desc d = SMASH_ZERO");
+    if (d->use_amount > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "use_amount is %u; it must be 0 or 1", d->use_amount);
+    SMASH__TRY(smash__mask_share(ctx, "ratio", d->ratio));
+    if (d->use_amount && d->ratio > 0) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "both an amount and a ratio are set; leave ratio at 0");
+    SMASH__TRY(smash__check_members(ctx, members, count, &total));
     bins = (size_t *)smash__scratch(ctx, 256, sizeof *bins);
     bounds = bins ? (smash__bounds *)smash__scratch(ctx, count, sizeof *bounds) : NULL;
     if (!bounds) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
-    budget = smash__share(elements, ratio);
+    budget = d->use_amount ? d->amount : smash__share(total, d->ratio);
     for (m = 0; m < count; m++) {
         size_t most, least;
         n = smash__metric_blocks(&members[m]);
         most = members[m].max_ratio > 0 ? smash__share(n, members[m].max_ratio) : n;
         least = smash__min(most, smash__share(n, members[m].min_ratio));
-        bounds[m].from = smash__find_cut(members, m, m + 1, NULL, least, bins);
-        bounds[m].to = smash__find_cut(members, m, m + 1, NULL, most, bins);
-        budget -= smash__min(budget, least * smash__member_weight(&members[m]));
+        bounds[m].from = smash__cut_at(members, m, least, n, bins);
+        bounds[m].to = smash__cut_at(members, m, most, n, bins);
+        budget -= smash__min(budget, least * smash__member_cost(&members[m]));
     }
-    cut = smash__find_cut(members, 0, count, bounds, budget, bins);
+    cut = smash__find_cut(members, 0, count, bounds, budget, d->use_amount && budget, bins);
     for (m = 0; m < count; m++) {
         uint8_t *keep = (uint8_t *)members[m].mask.data;
         size_t dropped = 0;
@@ -11347,6 +11373,7 @@ SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_ta
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_mask_member *members = (smash_mask_member *)smash__scratch(ctx, group->count, sizeof *members);
     const smash_mask_desc *desc = &plan->rows[group->first].mask;
+    smash_budget_desc budget = SMASH_ZERO;
     smash_mask_desc common;
     uint32_t i, n = 0;
     smash_err err = members ? SMASH_OK : SMASH_ERR_NOMEM;
@@ -11374,7 +11401,10 @@ SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_ta
         m->min_ratio = row->mask.min_ratio;
         m->max_ratio = row->mask.max_ratio;
     }
-    if (!err && group->rule == SMASH_RULE_GLOBAL) err = smash_mask_allocate_global(ctx, desc->ratio, members, n);
+    if (!err && group->rule == SMASH_RULE_GLOBAL) {
+        budget.ratio = desc->ratio;
+        err = smash_mask_allocate_global(ctx, &budget, members, n);
+    }
     if (!err && group->rule == SMASH_RULE_SHARED) {
         common = *desc;
         common.min_ratio = common.max_ratio = 0;                         /* of the members, which may differ */
@@ -12838,6 +12868,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
     if (!members || !scores || !masks) return SMASH_ERR_NOMEM;
     for (way = 0; way < WAYS; way++) {
         smash_mask_desc desc = SMASH_ZERO;
+        smash_budget_desc budget = SMASH_ZERO;
         const size_t same = 24;
         for (m = 0; m < MEMBERS; m++) {
             smash__fill(&members[m], 0, sizeof members[m]);
@@ -12849,10 +12880,10 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
             for (i = 0; i < MOST; i++) scores[m * MOST + i] = (double)(int64_t)(smash_random(&t->rng) >> (way < 6 ? 40 : 61)) * (smash_random(&t->rng) & 1 ? 0.5 : -0.25);
         }
         smash__fill(masks, 2, MEMBERS * MOST);
-        desc.ratio = (double)way / 12;
+        desc.ratio = budget.ratio = (double)way / 12;
         desc.parts = way < 6 ? 0 : 4;
         if (way % 2) SMASH__TRY(smash_mask_allocate_shared(&t->ctx, &desc, members, MEMBERS, 32));
-        else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
+        else SMASH__TRY(smash_mask_allocate_global(&t->ctx, &budget, members, MEMBERS));
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
         SMASH__TRY(smash__test_scores(t, scores, scores + 2 * MOST));
         smash__note(t, smash__bits64(smash_schedule_agp(way, 11)));
