@@ -1053,6 +1053,10 @@ SMASH_API smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, siz
  *         ConvTranspose too, where axis 0 is the input */
 SMASH_API uint32_t smash_type_out_axis(const char *type);
 SMASH_API uint32_t smash_type_in_axis(const char *type);
+
+/* Shape of an input or output of a module, as far as it is known: dim 0 is the batch, dim 1 the channels. NULL if it is not.
+ *   model  in  finished     module  index     target  in  "_input_0", "_output_0" ...     needs nothing; exact everywhere; fails never */
+SMASH_API const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target);
 #endif
 
 #if !SMASH_NO_IO
@@ -1184,7 +1188,8 @@ typedef enum smash_key_kind {
     SMASH_KEY_ALGORITHM = 16,   /* name of an algorithm of the group that the key names, or null */
     SMASH_KEY_TYPES = 17,       /* {"module": "type"} */
     SMASH_KEY_DEVICE = 18,      /* cpu, cuda, cuda:N */
-    SMASH_KEY_ID = 19           /* string or whole number */
+    SMASH_KEY_ID = 19,          /* string or whole number */
+    SMASH_KEY_AMOUNT = 20       /* whole number from 1 on, or a share above 0 and below 1 */
 } smash_key_kind;
 
 /* One key of a table: a hyperparameter, a key of a config_list entry, or one of the dictionary itself. */
@@ -1277,8 +1282,8 @@ typedef struct smash_algo {
     void                *user;
 } smash_algo;
 
-/* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list and the shorthands,
- * then include and exclude. Static, or the algorithm's.
+/* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
+ * target_parameters, target_bytes and target_macs, and the shorthands, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -1485,14 +1490,33 @@ SMASH_API int smash_job_takes(const smash_job *job, const char *module);
 typedef enum smash_group_rule {
     SMASH_RULE_NONE = 0,
     SMASH_RULE_GLOBAL = 1,           /* global_group_id: smash_mask_allocate_global */
-    SMASH_RULE_SHARED = 2            /* dependency_group_id: smash_mask_allocate_shared */
+    SMASH_RULE_SHARED = 2,           /* dependency_group_id: smash_mask_allocate_shared */
+    SMASH_RULE_GOAL = 3              /* nothing is asked of them: they give up what the goal needs, by smash_mask_allocate_global */
 } smash_group_rule;
 typedef struct smash_target_group {
     smash_group_rule rule;
     uint32_t         first, count;   /* first row; the others through next_member */
     uint32_t         last;
     uint32_t         made;           /* 1: the masks of its rows are in `kept` */
+    uint64_t         numbers, masked; /* filled by smash_run: of all its targets, and how many of them went */
+    const char      *note;           /* idem: why it is not what was asked; NULL if it is */
 } smash_target_group;
+
+/* What may be left of the whole model: target_parameters, target_bytes or target_macs of a pruner. */
+typedef enum smash_goal_kind {
+    SMASH_GOAL_NONE = 0,
+    SMASH_GOAL_PARAMETERS = 1,       /* numbers that are not zero when they are read back */
+    SMASH_GOAL_BYTES = 2,            /* of the file */
+    SMASH_GOAL_MACS = 3              /* multiply-accumulates a sample, of Linear and of convolutions; a masked weight costs none */
+} smash_goal_kind;
+typedef struct smash_goal {
+    smash_goal_kind  kind;
+    const smash_key *key;            /* "target_bytes" */
+    double           asked;          /* so much; below 1: this share of what there is */
+    uint32_t         group;          /* index into the groups of the plan */
+    uint64_t         before;         /* filled by smash_run: what there is. BYTES: of its tensors */
+    uint64_t         most, left;     /* idem: what may be left, what is */
+} smash_goal;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
@@ -1534,6 +1558,7 @@ typedef struct smash_plan {
     uint32_t          *prune, *quantize;   /* per parameter: its row, or SMASH_NONE */
     smash_target_group *groups;            /* targets that are pruned together */
     size_t             group_count;
+    smash_goal         goal;
     uint32_t          *order;              /* parameters, sources of aligned masks before those that follow them */
     const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
     const char        *types_text;         /* {"module": "type", ...} */
@@ -1674,10 +1699,11 @@ typedef struct smash_run_desc {
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
- *           arena
+ *           arena. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
+ *           that number has binary digits
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
- *           bytes; NONFINITE(index) naming module and target;
+ *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
@@ -1696,6 +1722,10 @@ SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model
 /* The rows, as the "targets" list of a report.
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
+
+/* The groups of targets that were pruned together, as the "groups" list of a report: what was asked of each, what all members got.
+ *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
+SMASH_API void smash_report_groups(smash_writer *w, const smash_plan *plan);
 #endif
 
 #if !SMASH_NO_SELFTEST
@@ -7794,6 +7824,12 @@ SMASH__DEF uint32_t smash_type_out_axis(const char *type)
 }
 
 SMASH__DEF uint32_t smash_type_in_axis(const char *type) { return !smash_type_out_axis(type); }
+SMASH__DEF const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target)
+{
+    (void)model; (void)module; (void)target;                             /* no shapes are known yet */
+    return NULL;
+}
+
 #endif
 
 #if !SMASH_NO_IO
@@ -8796,9 +8832,17 @@ SMASH__FN smash_err smash__default(smash_ctx *ctx, smash_arena *arena, const sma
 
 /* ---- the registry ---- */
 
+#define SMASH__AMOUNT "a whole number from 1 on, or a share of what there is, above 0 and below 1"
+
 SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
 {
     static const smash_key list = { "config_list", SMASH_KEY_LIST, "a list of objects", "null", "which modules, and what for each; without it the keys below apply to all of the default types", 0, 0, 0, 0, 0 };
+    static const smash_key goals[3] = {
+        { "target_parameters", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
+          "how many numbers of the whole model may be left that are not zero; targets of which nothing is asked give up together what matters least", 0, 0, 0, 0, 0 },
+        { "target_bytes", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null", "how large the file may be, by the same means; needs pack_sparse", 0, 0, 0, 0, 0 },
+        { "target_macs", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
+          "how many multiply-accumulates a sample may take, by the same means; convolutions need the shapes of their outputs", 0, 0, 0, 0, 0 } };
     static const smash_key globs[2] = {
         { "include", SMASH_KEY_GLOBS, "a list of globs", "[\"*\"]", "only modules whose name matches one of these", 0, 0, 0, 0, 0 },
         { "exclude", SMASH_KEY_GLOBS, "a list of globs", "[]", "not modules whose name matches one of these", 0, 0, 0, 0, 0 } };
@@ -8809,6 +8853,10 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     if (algo->targets) {
         if (i == 0) return &list;
         i--;
+        if (algo->group == SMASH_PRUNER) {
+            if (i < 3) return &goals[i];
+            i -= 3;
+        }
         for (k = 0; k < count; k++) {
             if (keys[k].selects || !(keys[k].groups >> algo->group & 1)) continue;
             if (i == 0) return &keys[k];
@@ -8817,6 +8865,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     }
     return (algo->targets || algo->on_modules) && i < 2 ? &globs[i] : NULL;
 }
+#undef SMASH__AMOUNT
 
 SMASH__FN const smash_key *smash__algo_key(const smash_algo *algo, const char *name)
 {
@@ -9296,6 +9345,10 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         good = is_number && v->number >= key->low && v->number <= key->high;
         if (is_number && !good) code = "out_of_range";
         if (good && key->kind == SMASH_KEY_INTEGER && !smash__is_whole(v->number)) { good = 0; code = "illegal_value"; }
+        break;
+    case SMASH_KEY_AMOUNT:
+        good = v->type == SMASH_VALUE_NUMBER && v->number > 0 && (v->number < 1 || (smash__is_whole(v->number) && v->number < 9007199254740992.0));
+        if (v->type == SMASH_VALUE_NUMBER) code = "out_of_range";
         break;
     case SMASH_KEY_BOOLEAN:
         legal = "true or false";
@@ -9873,6 +9926,21 @@ SMASH__FN smash_err smash__ask(smash_ctx *ctx, smash_err (*callback)(smash_ctx *
     return SMASH_OK;
 }
 
+/* A pruner has one target for the whole model, and a file gets smaller only where zeros are not stored. */
+SMASH__FN void smash__check_goal(const smash_config *config, const smash_algo *algo)
+{
+    const smash_setting *first = NULL, *sparse = smash__setting(config, "pack_sparse");
+    size_t i;
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *s = &config->settings[i];
+        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        if (first) smash__say(config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q and %q are two targets for one model; remove one of them", first->name, s->name);
+        if (!first) first = s;
+        if (smash__equal(s->key->name, "target_bytes") && (!sparse || sparse->value->number == 0))
+            smash__say(config, SMASH_ERROR, "needs_pack_sparse", s->doc, s->value, "%q needs \"pack_sparse\": true; without it zeros take as many bytes as other numbers", s->name);
+    }
+}
+
 /* Rules between keys: a list and the shorthands of a list of one, and what the algorithms have to say. */
 SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *config)
 {
@@ -9888,6 +9956,7 @@ SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *confi
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         smash_job job;
         if (!algo) continue;
+        smash__check_goal(config, algo);
         job = smash__job(config, algo, NULL, NULL);
         SMASH__TRY(smash__ask(ctx, algo->check_config, &job, "incompatible_config", "config"));
     }
@@ -10556,6 +10625,41 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     } else mask->parts = (uint32_t)(count / m);
 }
 
+/* For how many multiply-accumulates a weight of this parameter stands in a sample: 0 if the module is no layer that multiplies, or this
+ * is not its weight. Returns 0 if that is not known. */
+SMASH__FN int smash__uses(const smash_model *model, const char *type, size_t param, uint64_t *uses)
+{
+    const smash_param *p = &model->params[param];
+    const smash_tensor *out;
+    uint32_t d;
+    size_t n = 1;
+    *uses = 0;
+    if (!smash__equal(p->target, "weight") || p->tensor.ndim < 2) return 1;
+    *uses = smash__equal(type, "Linear") ? 1 : 0;
+    if (!smash__starts_with(type, "Conv")) return 1;
+    out = smash_model_find_activation(model, p->module, "_output_0");
+    if (!out) return 0;
+    for (d = 2; d < out->ndim; d++) if (!smash__mul(n, out->shape[d], &n)) return 0;
+    *uses = n;
+    return 1;
+}
+
+/* A target of which nothing is asked goes with the others of its kind where the whole model has a goal. */
+SMASH__FN void smash__resolve_member(smash__resolve *r, smash_row *row, const smash__wish *wish)
+{
+    const smash_goal *goal = &r->plan->goal;
+    uint64_t uses;
+    if (row->group_id) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, row->group_id, "%s is in a group of which nothing is asked; give the group a sparse_ratio, or leave its id out, and %s decides what goes",
+                   r->model->params[row->param].name, goal->key->name);
+        row->skip = 1;
+    }
+    row->group_rule = SMASH_RULE_GOAL;
+    if (goal->kind != SMASH_GOAL_MACS || !smash__uses(r->model, r->types[row->module], row->param, &uses) || uses) return;
+    row->group_rule = SMASH_RULE_NONE;
+    row->note = "kept: it takes no multiply-accumulates";
+}
+
 SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
     uint32_t n = 0, m = 0;
@@ -10583,13 +10687,15 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         smash__say(r->config, SMASH_ERROR, "internal_metric_block", wish->doc, wish->parts, "%s", probe.message);
         row->skip = 1;
     }
-    else if (!wish->ratio && !wish->threshold && !m) smash__resolve_source(r, entry, row, wish);
+    else if (!wish->ratio && !wish->threshold && !m && (!r->plan->goal.kind || wish->align || smash__equal(row->target, "bias"))) smash__resolve_source(r, entry, row, wish);
+    else if (!wish->ratio && !wish->threshold && !m) smash__resolve_member(r, row, wish);
     else if (mask->ratio > 0 && row->group_rule == SMASH_RULE_NONE && !r->too_little) {
         const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
-        if (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio)) return;
+        const int limited = mask->max_ratio > 0 && smash__share(part, mask->max_ratio) == 0;
+        if (!limited && (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio))) return;
         r->too_little = 1;                                               /* once for an entry */
-        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
-                   mask->parts > 1 ? " in a part" : "");
+        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, limited ? wish->high : wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this %s is less than one: nothing goes", param->name,
+                   part, mask->parts > 1 ? " in a part" : "", limited ? "max_sparse_ratio" : "sparse_ratio");
     }
 }
 
@@ -10869,9 +10975,12 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
     const size_t blocks = smash__row_blocks(plan, first);
     const char *first_name = r->model->params[first->param].name;
     uint32_t i, parts = 1;
+    size_t numbers = 0, smallest = SIZE_MAX, low = 0, high = SIZE_MAX;    /* all numbers, and those of a block; blocks that the members' minima and maxima mean */
     for (i = group->first; i != SMASH__NO_INDEX; i = plan->rows[i].next_member) {
         const smash_row *row = &plan->rows[i];
         const char *name = r->model->params[row->param].name;
+        const size_t own_blocks = smash__row_blocks(plan, row);
+        size_t count = 0;
         uint32_t own = row->mask.parts ? row->mask.parts : 1, a = parts, b = own;
         if (row->mask.ratio != first->mask.ratio || row->mask.use_threshold != first->mask.use_threshold || (first->mask.use_threshold && row->mask.threshold != first->mask.threshold))
             smash__say(r->config, SMASH_ERROR, "group_ratio", row->doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", first_name, name);
@@ -10880,10 +10989,24 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
                        first_name, blocks, name, smash__row_blocks(plan, row));
         while (b) { const uint32_t rest = a % b; a = b; b = rest; }      /* a is the greatest common divisor */
         parts = own / a <= UINT32_MAX / parts ? parts * (own / a) : UINT32_MAX;
+        (void)smash_tensor_count(&r->model->params[row->param].tensor, &count);
+        numbers += count;
+        if (own_blocks) smallest = smash__min(smallest, count / own_blocks);
+        if (group->rule == SMASH_RULE_SHARED) count = own_blocks / own; else count = own_blocks;
+        if (smash__share(count, row->mask.min_ratio) > low) low = smash__share(count, row->mask.min_ratio);
+        if (row->mask.max_ratio > 0) high = smash__min(high, smash__share(count, row->mask.max_ratio));
     }
-    if (group->rule == SMASH_RULE_GLOBAL) {
+    if (first->mask.ratio > 0 && !first->mask.use_threshold) {
+        const int shared = group->rule == SMASH_RULE_SHARED;
+        const size_t may = shared ? smash__share(blocks / parts, first->mask.ratio) : smash__share(numbers, first->mask.ratio) / smallest;
+        if ((!may && !low) || (shared && !high))
+            smash__say(r->config, SMASH_WARNING, "ratio_too_small", first->doc, first->group_id, shared ? "%s and the rest of its group have %z blocks%s, of which their ratio is less than one: nothing goes"
+                       : "%s and the rest of its group have %z numbers%s, and their sparse_ratio is less than one block of them: nothing goes", first_name, shared ? blocks / parts : numbers,
+                       shared && parts > 1 ? " in a part" : "");
+    }
+    if (group->rule != SMASH_RULE_SHARED) {
         if (parts > 1)
-            smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
+            smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id ? first->group_id : first->place, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
         return;
     }
     if (blocks % parts)
@@ -10905,6 +11028,7 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
         if (row->skip || row->group_rule == SMASH_RULE_NONE || row->align_row != SMASH__NO_INDEX) continue;
         for (g = 0; g < plan->group_count; g++) {
             const smash_row *first = &plan->rows[plan->groups[g].first];
+            if (first->group_rule == row->group_rule && row->group_rule == SMASH_RULE_GOAL) break;
             if (first->algo == row->algo && first->group_rule == row->group_rule && first->group_id->type == row->group_id->type && smash__same_scalar(first->group_id, row->group_id)) break;
         }
         group = &plan->groups[g];
@@ -10918,8 +11042,50 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
         row->group = (uint32_t)g;
         group->count++;
     }
-    for (g = 0; g < plan->group_count; g++) smash__check_group(r, &plan->groups[g]);
+    plan->goal.group = SMASH__NO_INDEX;
+    for (g = 0; g < plan->group_count; g++) {
+        smash__check_group(r, &plan->groups[g]);
+        if (plan->groups[g].rule == SMASH_RULE_GOAL) plan->goal.group = (uint32_t)g;
+    }
     return SMASH_OK;
+}
+
+/* The target that a pruner has for the whole model, if it has one. */
+SMASH__FN void smash__find_goal(const smash_config *config, const smash_algo *algo, smash_goal *goal)
+{
+    size_t i;
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *s = &config->settings[i];
+        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        goal->key = s->key;
+        goal->asked = s->value->number;
+        goal->kind = smash__equal(s->key->name, "target_parameters") ? SMASH_GOAL_PARAMETERS : smash__equal(s->key->name, "target_bytes") ? SMASH_GOAL_BYTES : SMASH_GOAL_MACS;
+    }
+}
+
+/* There is something to choose from, and what is to be counted can be. */
+SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
+{
+    const smash_goal *goal = &r->plan->goal;
+    const smash_algo *pruner = smash_config_active(r->config, SMASH_PRUNER);
+    const smash_setting *s = goal->kind ? smash__hyper(r->config, pruner, goal->key->name) : NULL;
+    uint64_t uses;
+    size_t i;
+    int g;
+    if (!s) return;
+    if (goal->group == SMASH__NO_INDEX)
+        smash__say(r->config, SMASH_ERROR, "target_without_choice", s->doc, s->value, "%q has nothing to choose from: every target has a sparse_ratio, threshold, align or N:M of its own, or there is none", s->name);
+    for (g = 1; g < SMASH_GROUP_COUNT && goal->kind == SMASH_GOAL_BYTES; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(r->config, (smash_group)g) : NULL;
+        if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
+        smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the pruner", s->name, algo->name);
+    }
+    for (i = 0; i < r->model->param_count && goal->kind == SMASH_GOAL_MACS; i++) {
+        const uint32_t m = r->model->params[i].module;
+        if (!smash__uses(r->model, r->types[m], i, &uses))
+            smash__say(r->config, SMASH_ERROR, "unknown_shape", s->doc, s->value, "%q cannot be counted: the shape of the output of module %q (%s) is not known; say it in \"shapes\"", s->name,
+                       r->model->modules[m].name, r->types[m]);
+    }
 }
 
 /* Parameters to rows, shapes that must fit, and an order in which every source comes first. */
@@ -11030,10 +11196,10 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         smash__write_grain(w, &row->mask.grain, ndim);
     } else {
         if (row->mask.use_threshold) { smash_write_key(w, "sparse_threshold"); smash_write_number(w, row->mask.threshold); }
-        else { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
+        else if (row->group_rule != SMASH_RULE_GOAL) { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
         if (row->mask.min_ratio > 0) { smash_write_key(w, "min_sparse_ratio"); smash_write_number(w, row->mask.min_ratio); }
         if (row->mask.max_ratio > 0) { smash_write_key(w, "max_sparse_ratio"); smash_write_number(w, row->mask.max_ratio); }
-        if (row->group_rule != SMASH_RULE_NONE) { smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id"); smash__write_tree(w, row->group_id, 0); }
+        if (row->group_id) { smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id"); smash__write_tree(w, row->group_id, 0); }
         if (row->mask.parts > 1) { smash_write_key(w, "internal_metric_block"); smash_write_u64(w, row->mask.parts); }
         smash_write_key(w, "granularity");
         smash__write_grain(w, &row->mask.grain, ndim);
@@ -11152,7 +11318,7 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         if (!algo) continue;
         for (i = 0; i < config->count; i++) {
             const smash_setting *s = &config->settings[i];
-            if (s->algo != algo || s->is_default || (algo->targets && !smash__is_own(algo, s->key))) continue;       /* the rest is in the lists */
+            if (s->algo != algo || s->is_default || (algo->targets && s->key->kind != SMASH_KEY_AMOUNT && !smash__is_own(algo, s->key))) continue;       /* the rest is in the lists */
             smash_write_key(&w, s->name);
             smash__write_tree(&w, s->value, 0);
         }
@@ -11291,12 +11457,14 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
         active += algo != NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
+        if (g == SMASH_PRUNER) smash__find_goal(config, algo, &made.goal);
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
     if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
     SMASH__TRY(smash__sort_rows(&r));
     SMASH__TRY(smash__resolve_groups(&r));
+    smash__resolve_goal(&r, groups);
     SMASH__TRY(smash__resolve_align(&r));
     SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
     SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
@@ -11367,51 +11535,65 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     return SMASH_OK;
 }
 
-/* Scores of all targets of a group, one tensor at a time, then all of their masks. */
-SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+/* Scores of all targets of a group, one tensor at a time, in scratch, with room for their masks. */
+SMASH__FN smash_err smash__score_group(smash_ctx *ctx, smash_plan *plan, const smash_target_group *group, smash_mask_member **out)
 {
-    smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_mask_member *members = (smash_mask_member *)smash__scratch(ctx, group->count, sizeof *members);
-    const smash_mask_desc *desc = &plan->rows[group->first].mask;
-    smash_budget_desc budget = SMASH_ZERO;
-    smash_mask_desc common;
     uint32_t i, n = 0;
-    smash_err err = members ? SMASH_OK : SMASH_ERR_NOMEM;
-    for (i = group->first; !err && i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
+    if (!members) return SMASH_ERR_NOMEM;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
         smash_row *row = &plan->rows[i];
         smash_mask_member *m = &members[n];
         smash_arena_mark tensor;
         smash_tensor w;
         smash_grid grid;
+        smash_err err;
         smash__fill(m, 0, sizeof *m);
-        err = smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid);
-        if (!err) err = smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric);
-        if (err) break;
+        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid));
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric));
         tensor = smash__scratch_mark(ctx);
         err = smash_model_load(ctx, plan->model, row->param, &ctx->scratch, &w);
         if (!err) err = smash_mask_metric(ctx, &row->mask, &w, &m->metric);
         smash__scratch_rewind(ctx, tensor);
-        if (!err && !row->kept.data) {
+        if (err) return err;
+        if (!row->kept.data) {
             void *room = smash_arena_alloc(ctx, plan->arena, grid.blocks);
-            if (room) row->kept = smash_tensor_view(SMASH_BOOL, room, grid.blocks, grid.ndim, grid.count);
-            else err = SMASH_ERR_NOMEM;
+            if (!room) return SMASH_ERR_NOMEM;
+            row->kept = smash_tensor_view(SMASH_BOOL, room, grid.blocks, grid.ndim, grid.count);
         }
         m->mask = row->kept;
         m->block_elements = grid.block_elements;
         m->min_ratio = row->mask.min_ratio;
         m->max_ratio = row->mask.max_ratio;
     }
+    *out = members;
+    return SMASH_OK;
+}
+
+/* The masks of the members are made: their rows get to know. */
+SMASH__FN void smash__group_made(smash_plan *plan, smash_target_group *group, const smash_mask_member *members)
+{
+    uint32_t i, n = 0;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) plan->rows[i].mask_stats = members[n++].stats;
+    group->made = 1;
+}
+
+SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_mask_desc common = plan->rows[group->first].mask;
+    smash_budget_desc budget = SMASH_ZERO;
+    smash_mask_member *members;
+    smash_err err = smash__score_group(ctx, plan, group, &members);
     if (!err && group->rule == SMASH_RULE_GLOBAL) {
-        budget.ratio = desc->ratio;
-        err = smash_mask_allocate_global(ctx, &budget, members, n);
+        budget.ratio = common.ratio;
+        err = smash_mask_allocate_global(ctx, &budget, members, group->count);
     }
     if (!err && group->rule == SMASH_RULE_SHARED) {
-        common = *desc;
         common.min_ratio = common.max_ratio = 0;                         /* of the members, which may differ */
-        err = smash_mask_allocate_shared(ctx, &common, members, n, 32);
+        err = smash_mask_allocate_shared(ctx, &common, members, group->count, 32);
     }
-    for (i = group->first, n = 0; !err && i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) plan->rows[i].mask_stats = members[n].stats;
-    if (!err) group->made = 1;
+    if (!err) smash__group_made(plan, group, members);
     smash__scratch_rewind(ctx, mark);
     return err;
 }
@@ -11542,6 +11724,7 @@ typedef struct smash__run {
     uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
     uint32_t             *mask_index;
     size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
+    size_t               *left;             /* per parameter, while a goal is looked for: numbers that are not zero when they are read back; else NULL */
     uint64_t              done, total;
 } smash__run;
 
@@ -11634,6 +11817,15 @@ SMASH__FN size_t smash__count_zeros(const smash_tensor *t, size_t n)
     return zeros;
 }
 
+/* Numbers of a parameter that are not zero when they are read back */
+SMASH__FN size_t smash__numbers_left(const smash__run *run, size_t param, const smash_work *work)
+{
+    const smash_row *quant = smash__row_of(run->plan, run->plan->quantize, param);
+    size_t count = 0;
+    (void)smash_tensor_count(&work->tensor, &count);
+    return count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
+}
+
 /* The numbers and the bitmask of a tensor without zeros, in scratch, into their places among those laid out. */
 SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_tensor *outs, uint32_t n)
 {
@@ -11662,7 +11854,7 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     size_t count;
     SMASH__TRY(smash_tensor_count(&p->tensor, &count));
     run->result.parameters += count;
-    run->result.nonzero += count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
+    run->result.nonzero += smash__numbers_left(run, param, work);
     if (out) SMASH__TRY(smash__outputs(ctx, run, param, outs, &n));
     if (out && smash__is_packed_sparse(run, param, quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
     else if (out) outs[SMASH__OUT_MAIN].data = quant ? work->quantized.data : work->tensor.data;
@@ -11712,6 +11904,7 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
+    if (!err && run->left) run->left[param] = smash__numbers_left(run, param, &work);
     if (!err && !emit && run->nonzero && prune && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
         err = smash_sparse_count(ctx, quantize ? &work.quantized : &work.tensor, &run->nonzero[param]);
     smash__scratch_rewind(ctx, mark);
@@ -11741,7 +11934,8 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
-        if (plan->pack_sparse && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
+        if ((plan->pack_sparse || plan->goal.kind) && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
+        if (run->left) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
         const uint32_t param = plan->order[i - 1];
@@ -11815,6 +12009,181 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     return SMASH_OK;
 }
 
+/* ---- a goal for the whole model ---- */
+
+typedef struct smash__search {
+    smash__run         *run;
+    smash_target_group *group;
+    smash_mask_member  *members;
+    unsigned char      *affected;     /* per parameter: 1: its mask comes from the group, or from one that does */
+} smash__search;
+
+/* What is counted of a parameter of so many numbers: bytes, as they are stored in full, for BYTES. */
+SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_t numbers)
+{
+    const smash_plan *plan = run->plan;
+    const smash_param *p = &plan->model->params[param];
+    const smash_row *quant = smash__row_of(plan, plan->quantize, param);
+    const uint64_t bits = smash_dtype_bits(quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype);
+    uint64_t uses = 1;
+    if (plan->goal.kind == SMASH_GOAL_BYTES) return numbers * (bits < 8 ? 1 : bits / 8);
+    if (plan->goal.kind == SMASH_GOAL_MACS) (void)smash__uses(plan->model, plan->model->modules[p->module].type, param, &uses);
+    return numbers * uses;
+}
+
+/* What is left with the masks as they are */
+SMASH__FN smash_err smash__goal_left(smash_ctx *ctx, smash__run *run, uint64_t *left)
+{
+    const smash_plan *plan = run->plan;
+    smash_arena_mark mark = smash_arena_get_mark(plan->arena);
+    size_t i, n;
+    *left = 0;
+    if (plan->goal.kind == SMASH_GOAL_BYTES) {
+        smash_err err = smash__make_layouts(ctx, run);
+        smash_arena_rewind(plan->arena, mark);
+        *left = run->layout.bytes;
+        return err;
+    }
+    for (i = 0; i < plan->model->param_count; i++) {
+        const smash_row *row = smash__row_of(plan, plan->prune, i);
+        SMASH__TRY(smash_tensor_count(&plan->model->params[i].tensor, &n));
+        *left += run->left ? run->left[i] : smash__goal_cost(run, i, n - (row ? row->mask_stats.elements : 0));
+    }
+    return SMASH_OK;
+}
+
+/* Masks of which `amount` goes, and the number of blocks that does. */
+SMASH__FN smash_err smash__search_masks(smash_ctx *ctx, smash__search *s, uint64_t amount, uint64_t *blocks)
+{
+    smash_budget_desc budget = SMASH_ZERO;
+    uint32_t i;
+    budget.use_amount = 1;
+    budget.amount = amount < SIZE_MAX ? (size_t)amount : SIZE_MAX;
+    SMASH__TRY(smash_mask_allocate_global(ctx, &budget, s->members, s->group->count));
+    smash__group_made(s->run->plan, s->group, s->members);
+    for (*blocks = 0, i = 0; i < s->group->count; i++) *blocks += s->members[i].stats.dropped;
+    return SMASH_OK;
+}
+
+/* A block costs what it counts for the goal, or 1. What is larger than can be summed costs 1: it is only a guess. */
+SMASH__FN void smash__search_costs(const smash__search *s, int own)
+{
+    const smash_plan *plan = s->run->plan;
+    double total = 0;
+    uint32_t i, n = 0;
+    for (i = s->group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
+        const uint64_t cost = own ? smash__goal_cost(s->run, plan->rows[i].param, s->members[n].block_elements) : 1;
+        total += (double)cost * (double)smash__metric_blocks(&s->members[n]);
+        s->members[n].cost = cost && total < (double)(SIZE_MAX / 2) ? (size_t)cost : 1;
+    }
+    for (n = 0; n < s->group->count && total >= (double)(SIZE_MAX / 2); n++) s->members[n].cost = 1;
+}
+
+/* What is left when so many blocks go */
+SMASH__FN smash_err smash__search_try(smash_ctx *ctx, smash__search *s, uint64_t blocks, uint64_t *left)
+{
+    const smash_plan *plan = s->run->plan;
+    uint64_t gone;
+    size_t i;
+    smash__search_costs(s, 0);
+    SMASH__TRY(smash__search_masks(ctx, s, blocks, &gone));
+    for (i = 0; i < plan->model->param_count; i++) if (s->affected[plan->order[i]]) SMASH__TRY(smash__process(ctx, s->run, plan->order[i], 0));
+    return smash__goal_left(ctx, s->run, left);
+}
+
+/* The fewest blocks that must go: more than lo, which is too few. At first by what blocks cost, as often as a sum that is almost right
+ * needs it; then hi is enough, and it lies in between. */
+SMASH__FN smash_err smash__search_blocks(smash_ctx *ctx, smash__search *s, uint64_t lo, uint64_t all, uint64_t left)
+{
+    smash_goal *goal = &s->run->plan->goal;
+    uint64_t hi = 0, at = lo, amount = 0;
+    uint32_t i, guesses = 0, narrowed = 0;
+    smash__search_costs(s, 1);
+    for (i = 0; i < s->group->count; i++) amount += (uint64_t)s->members[i].stats.dropped * s->members[i].cost;
+    while (!hi || hi - lo > 1) {
+        if (!hi) {
+            amount += left - goal->most;
+            smash__search_costs(s, 1);
+            SMASH__TRY(smash__search_masks(ctx, s, amount, &at));
+            if (at <= lo) at = lo + 1;
+            if (at > all || guesses++ == 6) at = all;
+        } else at = narrowed++ ? lo + (hi - lo) / 2 : hi - 1;
+        SMASH__TRY(smash__search_try(ctx, s, at, &left));
+        if (left <= goal->most) hi = at;
+        else if (at == all)
+            return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is when all goes that may; raise it, or max_sparse_ratio, or let it choose from more", goal->key->name,
+                               goal->most, left);
+        else lo = at;
+    }
+    if (at != hi) SMASH__TRY(smash__search_try(ctx, s, hi, &left));
+    goal->left = left;
+    return SMASH_OK;
+}
+
+/* Rows that follow one of the group, and those that follow them: sources stand first in plan->order. */
+SMASH__FN smash_err smash__find_affected(smash_ctx *ctx, smash__search *s)
+{
+    const smash_plan *plan = s->run->plan;
+    const size_t n = plan->model->param_count;
+    size_t i;
+    s->affected = (unsigned char *)smash__scratch(ctx, n, 1);
+    if (!s->affected) return SMASH_ERR_NOMEM;
+    smash__fill(s->affected, 0, n);
+    for (i = 0; i < n; i++) {
+        const uint32_t param = plan->order[i];
+        const smash_row *row = smash__row_of(plan, plan->prune, param);
+        if (row && row->group != (uint32_t)SMASH_NONE) s->affected[param] = plan->groups[row->group].rule == SMASH_RULE_GOAL;
+        else if (row && row->align_row != (uint32_t)SMASH_NONE) s->affected[param] = s->affected[plan->rows[row->align_row].param];
+    }
+    return SMASH_OK;
+}
+
+/* What the model has now, of what is counted */
+SMASH__FN smash_err smash__goal_before(smash_ctx *ctx, smash__run *run, uint64_t *before)
+{
+    const smash_model *model = run->plan->model;
+    size_t i, n;
+    *before = run->plan->goal.kind == SMASH_GOAL_BYTES ? run->total : 0;
+    for (i = 0; i < model->param_count && run->plan->goal.kind != SMASH_GOAL_BYTES; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_tensor t;
+        SMASH__TRY(smash_tensor_count(&model->params[i].tensor, &n));
+        if (run->plan->goal.kind == SMASH_GOAL_PARAMETERS) {
+            SMASH__TRY(smash_model_load(ctx, model, i, &ctx->scratch, &t));
+            n -= smash__count_zeros(&t, n);
+            smash__scratch_rewind(ctx, mark);
+        }
+        *before += smash__goal_cost(run, i, n);
+    }
+    return SMASH_OK;
+}
+
+/* Masks for the targets of which nothing is asked, so that the goal is reached. */
+SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    smash_goal *goal = &plan->goal;
+    smash__search s = SMASH_ZERO;
+    uint64_t least, all;
+    s.run = run;
+    s.group = &plan->groups[goal->group];
+    SMASH__TRY(smash__goal_before(ctx, run, &goal->before));
+    goal->most = goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked;
+    if (goal->kind == SMASH_GOAL_PARAMETERS) {
+        run->left = (size_t *)smash__scratch(ctx, plan->model->param_count, sizeof *run->left);
+        if (!run->left) return SMASH_ERR_NOMEM;
+    }
+    SMASH__TRY(smash__find_affected(ctx, &s));
+    SMASH__TRY(smash__score_group(ctx, plan, s.group, &s.members));
+    SMASH__TRY(smash__search_masks(ctx, &s, UINT64_MAX, &all));
+    SMASH__TRY(smash__search_masks(ctx, &s, 0, &least));
+    SMASH__TRY(smash__measure_zeros(ctx, run));
+    SMASH__TRY(smash__goal_left(ctx, run, &goal->left));
+    if (goal->left <= goal->most) return SMASH_OK;
+    if (least == all) all = least + 1;                                   /* nothing may go: the first try finds that out */
+    return smash__search_blocks(ctx, &s, least, all, goal->left);
+}
+
 /* Everything before the first byte is written */
 SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash__run *run)
 {
@@ -11826,8 +12195,30 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
     }
-    SMASH__TRY(smash__measure_zeros(ctx, run));
+    if (plan->goal.kind) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_err err = smash__find_goal_masks(ctx, run);
+        smash__scratch_rewind(ctx, mark);
+        run->left = NULL;
+        if (err) return err;
+    } else SMASH__TRY(smash__measure_zeros(ctx, run));
     return smash__make_layouts(ctx, run);
+}
+
+/* What came of a group, over all its members */
+SMASH__FN void smash__sum_group(const smash_plan *plan, smash_target_group *group)
+{
+    const smash_mask_desc *first = &plan->rows[group->first].mask;
+    uint32_t i;
+    size_t n;
+    group->numbers = group->masked = 0;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) {
+        if (!smash_tensor_count(&plan->model->params[plan->rows[i].param].tensor, &n)) group->numbers += n;
+        group->masked += plan->rows[i].mask_stats.elements;
+    }
+    group->note = NULL;
+    if (!group->masked && group->rule == SMASH_RULE_GOAL) group->note = "the model is within its target as it is: nothing goes";
+    else if (!group->masked && !first->use_threshold && first->ratio > 0) group->note = "the ratio is less than one block of the group: nothing goes";
 }
 
 SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
@@ -11836,6 +12227,7 @@ SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
     if (run->desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run->layout, run->desc->out));
     if (run->desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run->mask_layout, run->desc->masks));
     for (i = 0; i < run->plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, run, run->plan->order[i], 1));
+    for (i = 0; i < run->plan->group_count; i++) smash__sum_group(run->plan, &run->plan->groups[i]);
     return SMASH_OK;
 }
 
@@ -12550,10 +12942,11 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     if (row->algo->group == SMASH_PRUNER) {
         int own = !row->skip && row->align_row == (uint32_t)SMASH_NONE;
         smash_write_key(w, "asked");
-        if (own && !row->mask.use_threshold) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
+        if (own && !row->mask.use_threshold && row->group_rule != SMASH_RULE_GOAL) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
         if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, plan->model->params[plan->rows[row->align_row].param].name); }
-        if (row->group_rule != SMASH_RULE_NONE && !row->skip) {
+        if (row->group_rule == SMASH_RULE_GOAL && !row->skip) { smash_write_key(w, "chosen_by"); smash_write_text(w, plan->goal.key->name); }
+        if (row->group_id && !row->skip) {
             smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
             smash__write_tree(w, row->group_id, 0);
         }
@@ -12583,6 +12976,44 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
     size_t i;
     smash_write_begin_array(w);
     for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
+    smash_write_end(w);
+}
+
+SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, const smash_target_group *group)
+{
+    const smash_row *first = &plan->rows[group->first];
+    uint32_t i;
+    smash_write_begin_object(w);
+    smash_write_key(w, "rule");      smash_write_text(w, group->rule == SMASH_RULE_GOAL ? plan->goal.key->name : group->rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
+    smash_write_key(w, "id");
+    if (first->group_id) smash__write_tree(w, first->group_id, 0); else smash_write_null(w);
+    smash_write_key(w, "algorithm"); smash_write_text(w, first->algo->name);
+    smash_write_key(w, "asked");
+    if (group->rule == SMASH_RULE_GOAL) smash_write_number(w, plan->goal.asked);
+    else if (!first->mask.use_threshold) smash_write_number(w, first->mask.ratio);
+    else smash_write_null(w);
+    if (first->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, first->mask.threshold); }
+    if (group->rule == SMASH_RULE_GOAL) {
+        smash_write_key(w, "before"); smash_write_u64(w, plan->goal.before);
+        smash_write_key(w, "most");   smash_write_u64(w, plan->goal.most);
+        smash_write_key(w, "left");   smash_write_u64(w, plan->goal.left);
+    }
+    smash_write_key(w, "sparsity");  smash_write_number(w, group->numbers ? (double)group->masked / (double)group->numbers : 0);
+    smash_write_key(w, "zeros");     smash_write_u64(w, group->masked);
+    smash_write_key(w, "numbers");   smash_write_u64(w, group->numbers);
+    smash_write_key(w, "members");
+    smash_write_begin_array(w);
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) smash_write_text(w, plan->model->params[plan->rows[i].param].name);
+    smash_write_end(w);
+    smash_write_key(w, "note");      smash_write_text(w, group->note);
+    smash_write_end(w);
+}
+
+SMASH__DEF void smash_report_groups(smash_writer *w, const smash_plan *plan)
+{
+    size_t i;
+    smash_write_begin_array(w);
+    for (i = 0; i < plan->group_count; i++) smash__report_group(w, plan, &plan->groups[i]);
     smash_write_end(w);
 }
 #endif
