@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 41,200 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 43,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 6,000 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 6,400 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -674,6 +674,40 @@ SMASH_API smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain, 
  *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW; w untouched
  *   from   NNI v3 apply_method 'mul', which leaves -0 where the weight was negative */
 SMASH_API smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w);
+
+/* What happens to the numbers that a mask drops. */
+typedef enum smash_apply_method {
+    SMASH_APPLY_DEFAULT = 0,    /* MUL */
+    SMASH_APPLY_MUL     = 1,    /* they become +0 */
+    SMASH_APPLY_ADD     = 2,    /* `value` is added to them: for what a softmax is to pass over */
+    SMASH_APPLY_BYPASS  = 3     /* nothing */
+} smash_apply_method;
+
+typedef struct smash_apply_desc {
+    uint32_t           zero_begin;
+    smash_apply_method method;
+    smash_grain        grain;          /* DEFAULT: single elements */
+    double             value;          /* ADD: rounded to the tensor's dtype; 0 means -1000 */
+    uint32_t           bits;           /* 1: the mask is one bit a block, as smash_mask_pack writes it */
+    uint32_t           zero_end;
+} smash_apply_desc;
+
+/* Apply a mask in any way, in place or to a copy; smash_mask_apply is the short form of the most usual one.
+ *   mask   in   bool or u8, grid shape of desc->grain, 1 = keep; or bits: u8, [(blocks + 7) / 8]
+ *   src    in   f32 f64 f16 bf16     dst  out  same dtype and shape, not SMASH_TENSOR_CONST: the memory of src itself, or apart from it
+ *   needs  nothing, O(n)
+ *   exact  everywhere; kept numbers keep their bits. ADD rounds the sum once, so it may become Inf; a NaN keeps its bits
+ *   fails  ARG DTYPE SHAPE RANGE(block size, value) OVERFLOW; FORMAT(byte) for a bit behind the last block; dst untouched
+ *   from   NNI v3 apply_method 'mul', 'add', 'bypass' */
+SMASH_API smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *desc, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst);
+
+/* A mask of one bit a block, low bit first: an eighth of the flash. Unpacking gives 0 and 1.
+ *   mask   in of pack, out of unpack: bool or u8, any shape     bits  out of pack, in of unpack: u8, [(blocks + 7) / 8]; bits behind the
+ *          last block are 0. May not alias
+ *   needs  nothing, O(blocks); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW; FORMAT(byte) for a bit behind the last block; outputs untouched */
+SMASH_API smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits);
+SMASH_API smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits, const smash_tensor *mask);
 
 /* A tensor without its zeros: one bit a number, 1 where it is not zero, low bit first, and the numbers that are not. Zero is the number
  * whose bits are all 0, so -0 stays.
@@ -2775,7 +2809,7 @@ SMASH__FN float smash__to_f32(double x)
     return (float)x;
 }
 
-/* Round the bits of a double to a 16-bit float with this many mantissa bits and this exponent bias. */
+/* Round the bits of a double to a smaller float with this many mantissa bits and this exponent bias. */
 SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
 {
     uint64_t m = bits & 0xFFFFFFFFFFFFFu;
@@ -2791,7 +2825,7 @@ SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
         else out = 0;
         if (out > top << mantissa || e > 2 * bias) out = top << mantissa;
     }
-    return out | sign << 15;
+    return out | sign << (mantissa == 23 ? 31 : 15);
 }
 
 SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(smash__bits64(x), 10, 15); }
@@ -4605,28 +4639,88 @@ SMASH__DEF smash_err smash_mask_align(smash_ctx *ctx, const smash_tensor *src, c
     return SMASH_OK;
 }
 
-/* Walks blocks to spread a mask over elements: into w if `apply`, else into bytes. */
+/* Walks blocks to spread a mask over elements: into numbers if `apply`, else into bytes. */
 typedef struct smash__spread {
     const smash_grid *grid;
     const uint8_t    *mask;
+    const void       *from;              /* numbers that are copied to data first; NULL: they are there */
     void             *data;
-    uint32_t          bits;
+    smash_dtype       dtype;
+    uint32_t          packed;            /* a bit a block */
     int               apply, simd;
+    void            (*add)(const struct smash__spread *s, const uint8_t *keep, size_t first, size_t n);   /* NULL: write zeros. A pointer, so that who never adds does not link it */
+    double            value;             /* what it adds, and the same as a float */
+    float             narrow;
     size_t            runs, pieces;      /* runs of a task, or pieces that one long run is cut into */
 } smash__spread;
 
-SMASH__FN void smash__spread_row(const smash__spread *s, const uint8_t *mask, size_t first, size_t n)
+SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value)
+{
+    size_t j;
+    for (j = 0; j < n; j++) {
+        const uint32_t u = smash__bits32(x[j]), sum = smash__bits32(x[j] + value);
+        x[j] = smash__float32((keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u) ? u : sum);
+    }
+}
+SMASH__KERNEL(smash__add32, (float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value), (x, n, keep, value))
+
+SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value)
+{
+    size_t j;
+    for (j = 0; j < n; j++) {
+        const uint64_t u = smash__bits64(x[j]), sum = smash__bits64(x[j] + value);
+        x[j] = smash__float64((keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53) ? u : sum);
+    }
+}
+SMASH__KERNEL(smash__add64, (double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value), (x, n, keep, value))
+
+SMASH__FN void smash__add_row(const smash__spread *s, const uint8_t *keep, size_t first, size_t n)
 {
     size_t i;
-    if (!s->apply) for (i = 0; i < n; i++) ((uint8_t *)s->data)[first + i] = mask[i] != 0;
-    else if (s->bits == 16) SMASH__CALL(s->simd, smash__apply16, ((uint16_t *)s->data + first, n, mask));
-    else if (s->bits == 32) SMASH__CALL(s->simd, smash__apply32, ((float *)s->data + first, n, mask));
-    else                    SMASH__CALL(s->simd, smash__apply64, ((double *)s->data + first, n, mask));
+    if (SMASH__IS_F64(s->dtype))    SMASH__CALL(s->simd, smash__add64, ((double *)s->data + first, n, keep, s->value));
+    else if (s->dtype == SMASH_F32) SMASH__CALL(s->simd, smash__add32, ((float *)s->data + first, n, keep, s->narrow));
+    else {
+        uint16_t *x = (uint16_t *)s->data + first;
+        for (i = 0; i < n; i++) {                                        /* float has more than twice the digits: rounded to it first, the sum rounds the same */
+            const float v = s->dtype == SMASH_F16 ? smash_f16_to_f32(x[i]) : smash_bf16_to_f32(x[i]);
+            if (keep[i] || (smash__bits32(v) & 0x7FFFFFFFu) > 0x7F800000u) continue;
+            x[i] = s->dtype == SMASH_F16 ? smash_f32_to_f16(v + s->narrow) : smash_f32_to_bf16(v + s->narrow);
+        }
+    }
+}
+
+SMASH__FN void smash__spread_row(const smash__spread *s, const uint8_t *keep, size_t first, size_t n)
+{
+    const uint32_t bits = smash_dtype_bits(s->dtype);
+    size_t i;
+    if (!s->apply) for (i = 0; i < n; i++) ((uint8_t *)s->data)[first + i] = keep[i] != 0;
+    else if (s->add)     s->add(s, keep, first, n);
+    else if (bits == 16) SMASH__CALL(s->simd, smash__apply16, ((uint16_t *)s->data + first, n, keep));
+    else if (bits == 32) SMASH__CALL(s->simd, smash__apply32, ((float *)s->data + first, n, keep));
+    else                 SMASH__CALL(s->simd, smash__apply64, ((double *)s->data + first, n, keep));
+}
+
+SMASH__INLINE uint8_t smash__kept(const smash__spread *s, size_t block)
+{
+    return s->packed ? s->mask[block / 8] >> block % 8 & 1 : s->mask[block] != 0;
+}
+
+/* Numbers whose mask does not lie in bytes: each in a block of its own, from `block` on, or, if they are not `rows`, all dropped */
+SMASH__FN SMASH__NOINLINE void smash__spread_tiles(const smash__spread *s, int rows, size_t block, size_t first, size_t n)
+{
+    uint8_t keep[4 * SMASH__TILE];
+    size_t tile, i;
+    for (; n; n -= tile, first += tile, block += tile) {
+        tile = smash__min(n, sizeof keep);
+        for (i = 0; i < tile; i++) keep[i] = rows ? smash__kept(s, block + i) : 0;
+        smash__spread_row(s, keep, first, tile);
+    }
 }
 
 SMASH__FN void smash__spread_task(void *arg, size_t task)
 {
     const smash__spread *s = (const smash__spread *)arg;
+    const size_t width = smash_dtype_bits(s->dtype) / 8;
     size_t run = s->runs * (task / s->pieces), at = task % s->pieces * SMASH__CHUNK, end, n;
     smash__walk walk;
     int rows = smash__walk_rows(&walk, s->grid);
@@ -4634,37 +4728,43 @@ SMASH__FN void smash__spread_task(void *arg, size_t task)
     n = s->pieces > 1 ? smash__min(walk.run - at, SMASH__CHUNK) : walk.run;
     for (smash__walk_seek(&walk, run); run < end; run++, smash__walk_next(&walk)) {
         size_t first = walk.first + at;
-        if (rows) smash__spread_row(s, s->mask + walk.block + at, first, n);
-        else if (!s->apply) smash__fill((uint8_t *)s->data + first, s->mask[walk.block] != 0, n);
-        else if (!s->mask[walk.block]) smash__fill((uint8_t *)s->data + first * (s->bits / 8), 0, n * (s->bits / 8));
+        if (s->from) smash__copy((unsigned char *)s->data + first * width, (const unsigned char *)s->from + first * width, n * width);
+        if (rows && !s->packed) smash__spread_row(s, s->mask + walk.block + at, first, n);
+        else if (rows) smash__spread_tiles(s, 1, walk.block + at, first, n);
+        else if (!s->apply) smash__fill((uint8_t *)s->data + first, smash__kept(s, walk.block), n);
+        else if (smash__kept(s, walk.block)) continue;
+        else if (s->add) smash__spread_tiles(s, 0, 0, first, n);
+        else smash__fill((unsigned char *)s->data + first * width, 0, n * width);
     }
 }
 
-SMASH__FN SMASH__NOINLINE void smash__spread_mask(smash_ctx *ctx, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *to, int apply)
+/* to: what is written; in place unless s says from where */
+SMASH__FN SMASH__NOINLINE void smash__spread_mask(smash_ctx *ctx, smash__spread *s, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *to)
 {
-    smash__spread s;
     smash__walk walk;
     smash__walk_rows(&walk, grid);
-    s.grid = grid;
-    s.mask = (const uint8_t *)mask->data;
-    s.data = to->data;
-    s.bits = smash_dtype_bits(to->dtype);
-    s.apply = apply;
-    s.simd = smash__simd(ctx);
-    s.pieces = walk.run / SMASH__CHUNK + (walk.run % SMASH__CHUNK != 0);
-    s.runs = s.pieces > 1 ? 1 : SMASH__CHUNK / walk.run;
-    smash__parallel(ctx, (walk.runs / s.runs + (walk.runs % s.runs != 0)) * s.pieces, smash__spread_task, &s);
+    s->grid = grid;
+    s->mask = (const uint8_t *)mask->data;
+    s->data = to->data;
+    s->dtype = to->dtype;
+    s->simd = smash__simd(ctx);
+    s->pieces = walk.run / SMASH__CHUNK + (walk.run % SMASH__CHUNK != 0);
+    s->runs = s->pieces > 1 ? 1 : SMASH__CHUNK / walk.run;
+    smash__parallel(ctx, (walk.runs / s->runs + (walk.runs % s->runs != 0)) * s->pieces, smash__spread_task, s);
 }
 
 SMASH__FN smash_err smash__spread_checked(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *to, int apply)
 {
     smash_grid grid;
+    smash__spread s;
     SMASH__TRY(smash__check(ctx, to, apply ? "tensor" : "full mask", apply ? SMASH__FLOATS : SMASH__MASKS, SMASH__WRITE, NULL));
     SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
     SMASH__TRY(smash__mask_grid(ctx, grain, to, &grid));
     SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
     SMASH__TRY(smash__check_apart(ctx, mask, to));
-    smash__spread_mask(ctx, &grid, mask, to, apply);
+    smash__fill(&s, 0, sizeof s);
+    s.apply = apply;
+    smash__spread_mask(ctx, &s, &grid, mask, to);
     return SMASH_OK;
 }
 
@@ -4676,6 +4776,94 @@ SMASH__DEF smash_err smash_mask_expand(smash_ctx *ctx, const smash_grain *grain,
 SMASH__DEF smash_err smash_mask_apply(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *mask, const smash_tensor *w)
 {
     return smash__spread_checked(ctx, grain, mask, w, 1);
+}
+
+/* Bytes of so many bits, in a row, with nothing behind the last one if they are read */
+SMASH__FN smash_err smash__check_bits(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t count, int access)
+{
+    const size_t bytes = count / 8 + (count % 8 != 0);
+    SMASH__TRY(smash__check(ctx, t, role, SMASH__BIT(SMASH_U8), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, t, role, 1, &bytes));
+    if (access == SMASH__READ && count % 8 && ((const uint8_t *)t->data)[bytes - 1] >> count % 8)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, bytes - 1, "%s %q has bits behind its last one", role, smash__name(t));
+    return SMASH_OK;
+}
+
+/* src and dst of one dtype and shape, in one place or apart */
+SMASH__FN smash_err smash__check_copy(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst)
+{
+    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__BIT(src->dtype), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, src->shape));
+    return src->data == dst->data ? SMASH_OK : smash__check_apart(ctx, src, dst);
+}
+
+/* What ADD adds, in the dtype of the tensor */
+SMASH__FN smash_err smash__apply_value(smash_ctx *ctx, const smash_apply_desc *d, smash_dtype dtype, smash__spread *s)
+{
+    int finite;
+    s->value = smash__bits64(d->value) << 1 ? d->value : -1000.0;        /* by the bits: there may be no double arithmetic here */
+    if (dtype == SMASH_F16)       s->narrow = smash_f16_to_f32(smash_f64_to_f16(s->value));
+    else if (dtype == SMASH_BF16) s->narrow = smash_bf16_to_f32(smash_f64_to_bf16(s->value));
+    else                          s->narrow = smash__float32(smash__narrow(smash__bits64(s->value), 23, 127));
+    finite = SMASH__IS_F64(dtype) ? smash_is_finite_f64(s->value) : smash_is_finite(s->narrow);
+    if (!finite) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the value that a mask adds must be finite in %s", smash_dtype_name(dtype));
+    s->add = smash__add_row;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *desc, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst)
+{
+    smash_apply_desc d = SMASH_ZERO;
+    smash_grid grid;
+    smash__spread s;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_apply_desc d = SMASH_ZERO;");
+    if (desc) d = *desc;
+    if ((unsigned)d.method > SMASH_APPLY_BYPASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)d.method, "desc.method is %u; it is one of MUL, ADD, BYPASS", (uint32_t)d.method);
+    if (d.bits > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, d.bits, "desc.bits is %u; it is 0 or 1", d.bits);
+    SMASH__TRY(smash__check_copy(ctx, src, dst));
+    SMASH__TRY(smash__mask_grid(ctx, &d.grain, src, &grid));
+    if (d.bits) SMASH__TRY(smash__check_bits(ctx, mask, "mask", grid.blocks, SMASH__READ));
+    else {
+        SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
+        SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
+    }
+    SMASH__TRY(smash__check_apart(ctx, mask, dst));
+    smash__fill(&s, 0, sizeof s);
+    if (d.method == SMASH_APPLY_ADD) SMASH__TRY(smash__apply_value(ctx, &d, src->dtype, &s));
+    if (d.method == SMASH_APPLY_BYPASS) {
+        if (src->data != dst->data) smash__copy(dst->data, src->data, grid.blocks * grid.block_elements * (smash_dtype_bits(src->dtype) / 8));
+        return SMASH_OK;
+    }
+    s.apply = 1;
+    s.packed = d.bits;
+    s.from = src->data == dst->data ? NULL : src->data;
+    smash__spread_mask(ctx, &s, &grid, mask, dst);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits)
+{
+    size_t n, i;
+    const uint8_t *keep;
+    uint8_t *out;
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, &n));
+    SMASH__TRY(smash__check_bits(ctx, bits, "bits", n, SMASH__WRITE));
+    SMASH__TRY(smash__check_apart(ctx, mask, bits));
+    keep = (const uint8_t *)mask->data;
+    out = (uint8_t *)bits->data;
+    for (i = 0; i < n; i++) out[i / 8] = (uint8_t)((i % 8 ? out[i / 8] : 0) | (keep[i] != 0) << i % 8);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_mask_unpack(smash_ctx *ctx, const smash_tensor *bits, const smash_tensor *mask)
+{
+    size_t n, i;
+    SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__WRITE, &n));
+    SMASH__TRY(smash__check_bits(ctx, bits, "bits", n, SMASH__READ));
+    SMASH__TRY(smash__check_apart(ctx, mask, bits));
+    for (i = 0; i < n; i++) ((uint8_t *)mask->data)[i] = ((const uint8_t *)bits->data)[i / 8] >> i % 8 & 1;
+    return SMASH_OK;
 }
 
 /* ---- public: without zeros ---- */
@@ -13225,6 +13413,7 @@ SMASH__FN smash_err smash__test_tensor(smash__test *t)
 SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const smash_tensor *w, smash_mask_desc *desc, double *scores, unsigned char *bits, void *copy)
 {
     smash_mask_stats stats = SMASH_ZERO;
+    smash_apply_desc add = SMASH_ZERO;
     smash_grid grid;
     smash_tensor metric, mask, other;
     const int32_t last = -1;
@@ -13250,9 +13439,13 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
     SMASH__TRY(smash_mask_make(&t->ctx, desc, w, &mask, &stats));
     smash__note(t, stats.elements);
     SMASH__TRY(smash_tensor_bytes(w, &bytes));
-    smash__copy(copy, w->data, bytes);
     other = *w;
     other.data = copy;
+    add.method = SMASH_APPLY_ADD;
+    add.grain = desc->grain;
+    SMASH__TRY(smash_mask_apply_to(&t->ctx, &add, &mask, w, &other));
+    smash__note_tensor(t, &other);
+    smash__copy(copy, w->data, bytes);
     SMASH__TRY(smash_mask_apply(&t->ctx, &desc->grain, &mask, &other));
     smash__note_tensor(t, &other);
     axis = w->ndim - 1;
@@ -13427,7 +13620,30 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
 #endif
 
 #if !SMASH_NO_MASK && !SMASH_NO_QUANT
-/* What SMASH_NO_DOUBLE leaves: rounding, half floats, tensors there and back, masks of random blocks applied, spread and aligned */
+/* A mask in bits and back, and a copy of w with something added where it drops. back: two thirds for the copy, the rest for the bits */
+SMASH__FN smash_err smash__test_apply(smash__test *t, const smash_tensor *w, const smash_grain *grain, const smash_tensor *mask, unsigned char *back)
+{
+    smash_apply_desc desc = SMASH_ZERO;
+    smash_tensor copy = *w, bits;
+    size_t n, bytes;
+    SMASH__TRY(smash_tensor_count(mask, &n));
+    bytes = n / 8 + (n % 8 != 0);
+    copy.data = back;
+    bits = smash_tensor_view(SMASH_U8, back + SMASH__TEST_MOST * sizeof(float), bytes, 1, &bytes);
+    copy.bytes = SMASH__TEST_MOST * sizeof(float);
+    desc.method = SMASH_APPLY_ADD;
+    desc.grain = *grain;
+    desc.bits = 1;
+    desc.value = n % 2 ? -0.3 : 0;
+    SMASH__TRY(smash_mask_pack(&t->ctx, mask, &bits));
+    smash__note_tensor(t, &bits);
+    SMASH__TRY(smash_mask_apply_to(&t->ctx, &desc, &bits, w, &copy));
+    smash__note_tensor(t, &copy);
+    SMASH__TRY(smash_mask_unpack(&t->ctx, &bits, mask));
+    smash__note_tensor(t, mask);
+    return SMASH_OK;
+}
+
 /* A tensor without its zeros, and with them again */
 SMASH__FN smash_err smash__test_sparse(smash__test *t, const smash_tensor *w, unsigned char *bits, void *back)
 {
@@ -13446,6 +13662,7 @@ SMASH__FN smash_err smash__test_sparse(smash__test *t, const smash_tensor *w, un
     return SMASH_OK;
 }
 
+/* What SMASH_NO_DOUBLE leaves: rounding, half floats, tensors there and back, masks of random blocks applied, spread and aligned */
 SMASH__FN smash_err smash__test_float(smash__test *t)
 {
     static const smash_dtype dtypes[3] = { SMASH_F32, SMASH_F16, SMASH_BF16 };
@@ -13479,6 +13696,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             full = smash_tensor_view(SMASH_BOOL, back, SMASH__TEST_MOST, 1, &w.shape[axis]);
             SMASH__TRY(smash_mask_align(&t->ctx, &mask, &desc.grain, &w, &last, 1, &element, &full));
             smash__note_tensor(t, &full);
+            SMASH__TRY(smash__test_apply(t, &w, &desc.grain, &mask, (unsigned char *)back));
             SMASH__TRY(smash_mask_apply(&t->ctx, &desc.grain, &mask, &w));
             smash__note_tensor(t, &w);
             SMASH__TRY(smash__test_sparse(t, &w, bits, back));
