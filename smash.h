@@ -9669,16 +9669,79 @@ SMASH__FN void smash__next_entry(smash__entry *entry)
     smash__entry_place(entry);
 }
 
-/* Old spellings (NNI v2) that people still have in their files */
-SMASH__FN const char *smash__modern(const char *key)
+/* Spellings of NNI v2 that people still have in their files: how they are read, if that says the same, and what they are now. */
+enum { SMASH__OLD_REFUSED = 0, SMASH__OLD_RATIO = 1, SMASH__OLD_GROUP = 2, SMASH__OLD_MAX = 3, SMASH__OLD_PARTS = 4, SMASH__OLD_EXCLUDE = 5 };
+typedef struct smash__old { const char *name, *modern, *key; int how; uint32_t groups; } smash__old;
+
+SMASH__FN const smash__old *smash__find_old(const char *name)
 {
-    static const char *const pairs[][2] = {
-        { "sparsity", "sparse_ratio" }, { "sparsity_per_layer", "sparse_ratio" }, { "total_sparsity", "sparse_ratio with global_group_id" },
-        { "max_sparsity_per_layer", "max_sparse_ratio" }, { "op_partial_names", "op_names_re with \".*part.*\"" },
-        { "exclude", "exclude_op_names or exclude_op_types in every entry" }, { "quant_types", "target_names" }, { "quant_bits", "quant_dtype" } };
+    static const smash__old all[] = {
+        { "sparsity", "sparse_ratio", "sparse_ratio", SMASH__OLD_RATIO, SMASH__PRUNERS },
+        { "sparsity_per_layer", "sparse_ratio", "sparse_ratio", SMASH__OLD_RATIO, SMASH__PRUNERS },
+        { "total_sparsity", "sparse_ratio with global_group_id", "sparse_ratio", SMASH__OLD_GROUP, SMASH__PRUNERS },
+        { "max_sparsity_per_layer", "max_sparse_ratio", "max_sparse_ratio", SMASH__OLD_MAX, SMASH__PRUNERS },
+        { "op_partial_names", "op_names_re with \".*part.*\"", "op_names", SMASH__OLD_PARTS, SMASH__BOTH },
+        { "exclude", "exclude_op_names, exclude_op_names_re or exclude_op_types in every entry", NULL, SMASH__OLD_EXCLUDE, SMASH__BOTH },
+        { "quant_types", "target_names", NULL, SMASH__OLD_REFUSED, SMASH__BOTH },                    /* with the dtype that a quantizer of then chose */
+        { "quant_bits", "quant_dtype", NULL, SMASH__OLD_REFUSED, SMASH__BOTH } };
     size_t i;
-    for (i = 0; i < sizeof pairs / sizeof *pairs; i++) if (smash__equal(pairs[i][0], key)) return pairs[i][1];
+    for (i = 0; i < sizeof all / sizeof *all; i++) if (smash__equal(all[i].name, name)) return &all[i];
     return NULL;
+}
+
+/* A member that is there and not null */
+SMASH__FN const smash_value *smash__said(const smash_value *object, const char *name)
+{
+    const smash_value *v = smash_value_get(object, name);
+    return v && v->type != SMASH_VALUE_NULL ? v : NULL;
+}
+
+SMASH__FN int smash__leaves_out(const smash_value *entry)
+{
+    const smash_value *v = smash_value_get(entry, "exclude");
+    return v && v->type == SMASH_VALUE_BOOL && v->number != 0;
+}
+
+/* "exclude": true says nothing but which modules, by names or by types: of both, NNI v2 left out those that have both. */
+SMASH__FN void smash__check_exclude(const smash__entry *entry, const smash_value *object, const smash_value *k)
+{
+    const smash_value *m;
+    uint32_t i;
+    if (k[1].type != SMASH_VALUE_BOOL) {
+        smash__say(entry->config, SMASH_ERROR, "wrong_type", entry->doc, k + 1, "\"exclude\" is true or false");
+        return;
+    }
+    if (!smash__leaves_out(object)) return;
+    for (i = 0, m = object + 1; i < object->count; i++, m = m + 1 + m[1].span) {
+        if (smash_value_is(m, "exclude") || smash_value_is(m, "op_names") || smash_value_is(m, "op_names_re") || smash_value_is(m, "op_types") || smash_value_is(m, "op_partial_names") || m[1].type == SMASH_VALUE_NULL) continue;
+        smash__say(entry->config, SMASH_ERROR, "exclusive_keys", entry->doc, m, "an entry with \"exclude\": true only says which modules are left out; remove %q", m->text);
+    }
+    if (smash__said(object, "op_types") && (smash__said(object, "op_names") || smash__said(object, "op_names_re") || smash__said(object, "op_partial_names")))
+        smash__say(entry->config, SMASH_ERROR, "legacy_key", entry->doc, k, "\"exclude\" of names and types together is the old spelling for modules that have both; write their names into exclude_op_names of every entry");
+}
+
+/* A key of NNI v2: how it will be read, or why not */
+SMASH__FN smash_err smash__check_old(smash_ctx *ctx, const smash__entry *entry, const smash_value *object, const smash_value *k, const smash__old *old)
+{
+    static const char *const ratios[] = { "sparse_ratio", "sparse_threshold", "sparsity", "sparsity_per_layer", "total_sparsity" }, *const ids[] = { "global_group_id", "dependency_group_id" };
+    const smash_config *config = entry->config;
+    const size_t errors = config->diags->errors;
+    size_t i;
+    if (k[1].type == SMASH_VALUE_NULL) return SMASH_OK;
+    for (i = 0; i < 5 && (old->how == SMASH__OLD_RATIO || old->how == SMASH__OLD_GROUP); i++)
+        if (!smash__equal(ratios[i], k->text) && smash__said(object, ratios[i]) && (i < 2 || smash__said(object, ratios[i])->at > k->at || !entry->doc))
+            smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, k, "%q and %q of one entry exclude each other; write sparse_ratio", k->text, ratios[i]);
+    for (i = 0; i < 2 && old->how == SMASH__OLD_GROUP; i++)
+        if (smash__said(object, ids[i])) smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, k, "%q makes a group of its entry, which has a %s; write sparse_ratio", k->text, ids[i]);
+    if (old->how == SMASH__OLD_MAX && smash__said(object, "max_sparse_ratio"))
+        smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, k, "%q and \"max_sparse_ratio\" of one entry exclude each other; write max_sparse_ratio", k->text);
+    if (old->how == SMASH__OLD_MAX && k[1].type == SMASH_VALUE_OBJECT)
+        smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q with a limit for each layer is the old spelling; write an entry with max_sparse_ratio for each of them, and one global_group_id", k->text);
+    else if (old->how == SMASH__OLD_EXCLUDE) smash__check_exclude(entry, object, k);
+    else SMASH__TRY(smash__check_value(ctx, config, smash__key(entry->algo->group, old->key), k->text, entry->doc, k + 1));
+    if (config->diags->errors == errors && !(old->how == SMASH__OLD_PARTS && smash__leaves_out(object)))
+        smash__say(config, SMASH_WARNING, "legacy_key", entry->doc, k, "%q is the old spelling; it is read as %s", k->text, old->modern);
+    return SMASH_OK;
 }
 
 /* Keys and values of an object of settings: an entry, or one target's part of target_settings (inner). */
@@ -9702,10 +9765,11 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
             continue;
         }
         if (!key) {
-            const char *modern = smash__modern(k->text);
+            const smash__old *old = smash__find_old(k->text);
             int other;
             for (other = 1; other < SMASH_GROUP_COUNT && !smash__key((smash_group)other, k->text); other++) { }
-            if (modern) smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q is the old spelling; write %s", k->text, modern);
+            if (old && old->how && !inner && (old->groups >> entry->algo->group & 1)) SMASH__TRY(smash__check_old(ctx, entry, object, k, old));
+            else if (old) smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q is the old spelling; write %s", k->text, old->modern);
             else if (other < SMASH_GROUP_COUNT)
                 smash__say(config, SMASH_ERROR, "wrong_group", entry->doc, k, "%q is a key of a %s; %s is a %s", k->text, smash_group_name((smash_group)other),
                            entry->algo->name, smash_group_name(entry->algo->group));
@@ -9729,7 +9793,8 @@ SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config
 {
     smash__entry entry = smash__first_entry(config, algo, doc, list);
     char text[SMASH__VALUE_TEXT];
-    uint32_t i;
+    const smash_value *left_out = NULL, *v;
+    uint32_t i, others = 0, j;
     for (i = 0; i < list->count; i++) {
         if (i) entry.value += entry.value->span;
         if (entry.value->type != SMASH_VALUE_OBJECT) {
@@ -9737,9 +9802,133 @@ SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config
             continue;
         }
         SMASH__TRY(smash__check_keys(ctx, &entry, entry.value, 0));
-        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types"))
+        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types") && !smash_value_get(entry.value, "op_partial_names"))
             smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
+        v = smash_value_get(entry.value, "op_types");
+        for (j = 0; v && smash__is_string_list(v) && j < v->count; j++)
+            if (smash_value_is(v + 1 + j, "default")) smash__say(config, SMASH_ERROR, "legacy_key", entry.doc, v + 1 + j, "\"default\" is the old spelling for all types; write them, such as \"Linear\", \"Conv2d\"");
+        if (smash__leaves_out(entry.value)) left_out = entry.value; else others++;
     }
+    if (left_out && !others) smash__say(config, SMASH_ERROR, "legacy_key", entry.doc, left_out, "\"exclude\" leaves modules out of the other entries, and there is none; write %s_exclude", algo->name);
+    return SMASH_OK;
+}
+
+/* A list that is put together from values of another; to NULL: only counted. */
+typedef struct smash__tree {
+    smash_value        *to;
+    size_t              count;
+    const smash_value **left_out;     /* entries with "exclude": true */
+    uint32_t            left_out_count;
+} smash__tree;
+
+SMASH__FN void smash__tree_add(smash__tree *tree, const smash_value *v, size_t n)
+{
+    if (tree->to) smash__copy(tree->to + tree->count, v, n * sizeof *v);
+    tree->count += n;
+}
+
+SMASH__FN void smash__tree_text(smash__tree *tree, const char *text, uint32_t at)
+{
+    smash_value v = smash__whole_word(text);
+    v.type = SMASH_VALUE_STRING;
+    v.at = at;
+    smash__tree_add(tree, &v, 1);
+}
+
+/* Its elements or members are there: how many, and where it ends. */
+SMASH__FN void smash__tree_close(smash__tree *tree, size_t first, uint32_t count)
+{
+    if (!tree->to) return;
+    tree->to[first].count = count;
+    tree->to[first].span = (uint32_t)(tree->count - first);
+}
+
+/* ".*part.*" of a name that may hold what means something in a pattern */
+SMASH__FN smash_err smash__tree_pattern(smash_ctx *ctx, smash_arena *arena, smash__tree *tree, const smash_value *part)
+{
+    static const char special[] = "\\.^$*+?{}[]|()";
+    char *text, *to;
+    const char *c, *m;
+    if (!tree->to) { tree->count++; return SMASH_OK; }
+    to = text = (char *)smash_arena_array(ctx, arena, (size_t)part->count + 3, 2);
+    if (!text) return SMASH_ERR_NOMEM;
+    *to++ = '.'; *to++ = '*';
+    for (c = part->text; *c; c++) {
+        for (m = special; *m && *m != *c; m++) { }
+        if (*m) *to++ = '\\';
+        *to++ = *c;
+    }
+    *to++ = '.'; *to++ = '*'; *to = '\0';
+    smash__tree_text(tree, text, part->at);
+    return SMASH_OK;
+}
+
+/* One of the lists of names of an entry: its own, and (source) what others leave out. Adds a member, or none if there is nothing to say. */
+SMASH__FN smash_err smash__tree_names(smash_ctx *ctx, smash_arena *arena, smash__tree *tree, const smash_value *entry, const char *key, const char *source, uint32_t *members)
+{
+    const size_t first = tree->count;
+    const smash_value *from = entry, *own = smash__said(entry, key), *v;
+    const int patterns = smash__equal(key, "op_names_re") || smash__equal(key, "exclude_op_names_re");
+    uint32_t i, k, j, n = 0;
+    for (i = 0; i <= (source ? tree->left_out_count : 1); i++) {         /* its own first */
+        if (i && source) from = tree->left_out[i - 1];
+        for (k = 0; k < 2; k++) {
+            if (i == 0) v = k ? NULL : own;
+            else if (k) v = patterns ? smash__said(from, "op_partial_names") : NULL;
+            else v = source ? smash__said(from, source) : NULL;
+            for (j = 0; v && j < v->count; j++, n++) {
+                if (n == 0) { smash__tree_text(tree, key, v->at); smash__tree_add(tree, v, 1); }
+                if (k) SMASH__TRY(smash__tree_pattern(ctx, arena, tree, v + 1 + j));
+                else smash__tree_add(tree, v + 1 + j, 1);
+            }
+        }
+    }
+    if (n) smash__tree_close(tree, first + 1, n);
+    else if (own) { smash__tree_text(tree, key, own->at); smash__tree_add(tree, own, 1); }
+    *members += n || own;
+    return SMASH_OK;
+}
+
+/* A list in which NNI v2 spells something, in the spelling of today. It has been checked. */
+SMASH__FN smash_err smash__tree_list(smash_ctx *ctx, smash_arena *arena, smash__tree *tree, const smash_value *list)
+{
+    static const char *const names[4][2] = { { "op_names_re", NULL }, { "exclude_op_names", "op_names" }, { "exclude_op_names_re", "op_names_re" }, { "exclude_op_types", "op_types" } };
+    const smash_value *e = list + 1, *k;
+    uint32_t i, j, n = 0;
+    smash__tree_add(tree, list, 1);
+    for (i = 0; i < list->count; i++, e += e->span) {
+        const size_t first = tree->count;
+        uint32_t members = 0;
+        if (smash__leaves_out(e)) continue;
+        n++;
+        smash__tree_add(tree, e, 1);
+        for (j = 0, k = e + 1; j < e->count; j++, k = k + 1 + k[1].span) {
+            const smash__old *old = smash__find_old(k->text);
+            int is_list = 0, l;
+            for (l = 0; l < 4; l++) is_list |= smash_value_is(k, names[l][0]);
+            if (is_list || (old && (k[1].type == SMASH_VALUE_NULL || old->how >= SMASH__OLD_PARTS))) continue;
+            if (old) smash__tree_text(tree, old->key, k->at); else smash__tree_add(tree, k, 1);
+            smash__tree_add(tree, k + 1, k[1].span);
+            members++;
+            if (old && old->how == SMASH__OLD_GROUP) {                   /* an id that nobody else has */
+                char id[64];
+                const char *text = "";
+                uint32_t number = i, v;
+                do {
+                    smash__format(id, sizeof id, "total_sparsity of entry %u", ++number);
+                    for (v = 0; v < list->span && !smash_value_is(list + v, id); v++) { }
+                } while (v < list->span);
+                if (tree->to) text = smash__text_copy(ctx, arena, id, smash__length(id));
+                if (!text) return SMASH_ERR_NOMEM;
+                smash__tree_text(tree, "global_group_id", k->at);
+                smash__tree_text(tree, text, k->at);
+                members++;
+            }
+        }
+        for (j = 0; j < 4; j++) SMASH__TRY(smash__tree_names(ctx, arena, tree, e, names[j][0], names[j][1], &members));
+        smash__tree_close(tree, first, members);
+    }
+    smash__tree_close(tree, 0, n);
     return SMASH_OK;
 }
 
@@ -9862,8 +10051,9 @@ SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config
     for (; n < count; n++) names[n] = plain[n].name;
     for (i = 0; i < config->registry->count; i++) {
         const smash_algo *algo = config->registry->algos[i];
-        const char *behind = smash__behind(algo->name, key), *modern = behind ? smash__modern(behind) : NULL;
-        if (modern) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, modern);
+        const char *behind = smash__behind(algo->name, key);
+        const smash__old *old = behind ? smash__find_old(behind) : NULL;
+        if (old) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, old->modern);
         else if (smash_config_active(config, algo->group) == algo && smash__algo_key(algo, key))                            /* sparse_ratio alone: the active one's */
             smash__format(near, SMASH__SHAPE_TEXT * 2, "; did you mean \"%s_%s\"?", algo->name, key);
         if (near[0]) return near;
@@ -10033,6 +10223,43 @@ SMASH__FN int smash__has_bad_text(const smash_value *v)
     return 0;
 }
 
+/* What it takes grows with what is left out times what is not, and with groups times what may have their id. */
+enum { SMASH__OLD_MOST = 10000000 };
+
+SMASH__FN smash_err smash__modern_list(smash__change *c, const smash_value **list)
+{
+    smash_arena *arena = c->config->arena;
+    smash_arena_mark mark = smash__scratch_mark(c->ctx);
+    const smash_value *e = *list + 1, *k;
+    smash__tree tree = SMASH_ZERO;
+    double others = 0, groups = 0, left_out = 0;
+    uint32_t i, j;
+    int is_old = 0;
+    smash_err err;
+    tree.left_out = (const smash_value **)smash__scratch(c->ctx, (*list)->count, sizeof *tree.left_out);
+    if (!tree.left_out) return SMASH_ERR_NOMEM;
+    for (i = 0; i < (*list)->count; i++, e += e->span) {
+        for (j = 0, k = e + 1; j < e->count; j++, k = k + 1 + k[1].span) {
+            is_old |= smash__find_old(k->text) != NULL;
+            groups += smash_value_is(k, "total_sparsity");
+        }
+        if (smash__leaves_out(e)) { tree.left_out[tree.left_out_count++] = e; left_out += e->span; } else others++;
+    }
+    if (is_old && others * left_out + groups * (*list)->span > SMASH__OLD_MOST)
+        smash__say(c->config, SMASH_ERROR, "legacy_key", c->doc, *list, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names");
+    else if (is_old) {
+        err = smash__tree_list(c->ctx, arena, &tree, *list);
+        if (!err) tree.to = (smash_value *)smash_arena_array(c->ctx, arena, tree.count, sizeof *tree.to);
+        if (!err && !tree.to) err = SMASH_ERR_NOMEM;
+        tree.count = 0;
+        if (!err) err = smash__tree_list(c->ctx, arena, &tree, *list);
+        if (err) { smash__scratch_rewind(c->ctx, mark); return err; }
+        *list = tree.to;
+    }
+    smash__scratch_rewind(c->ctx, mark);
+    return SMASH_OK;
+}
+
 /* One key: unknown, illegal, inactive, forbidden, in this order. The value must outlive the config. */
 SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_value *v)
 {
@@ -10076,6 +10303,7 @@ SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_v
     s.key = key;
     s.algo = algo;
     s.doc = c->doc;
+    if (key->kind == SMASH_KEY_LIST && v->type == SMASH_VALUE_ARRAY) SMASH__TRY(smash__modern_list(c, &v));
     mark = smash_arena_get_mark(config->arena);
     SMASH__TRY(smash__default(c->ctx, config->arena, key, &s.value));
     s.is_default = (v->span == 1 ? smash__same_scalar(v, s.value) : smash__same_value(v, s.value, 0)) != 0;

@@ -150,7 +150,40 @@ static void test_mistakes(void)
         { "[{\"op_types\": [3], \"sparse_ratio\": 0.5}]", "level", "wrong_type", "a list of module types", 1, 15 },
         { "[{\"sparse_ratio\": 0.5}]", "level", "missing_key", "selects no modules", 1, 2 },
         { "[7]", "level", "wrong_type", "is an object; this is 7", 1, 2 },
-        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5}]", "level", "legacy_key", "write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 1.5}]", "level", "out_of_range",
+          "\"sparsity\" is 1.5 (a number); it must be a number from 0 to 1", 1, 39 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"sparse_ratio\": 0.5}]", "level", "exclusive_keys",
+          "\"sparsity\" and \"sparse_ratio\" of one entry exclude each other; write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"total_sparsity\": 0.5}]", "level", "exclusive_keys",
+          "\"sparsity\" and \"total_sparsity\" of one entry exclude each other; write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"total_sparsity\": 0.5, \"dependency_group_id\": 1}]", "level", "exclusive_keys",
+          "\"total_sparsity\" makes a group of its entry, which has a dependency_group_id; write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity_per_layer\": 0.5, \"max_sparsity_per_layer\": 0.5, \"max_sparse_ratio\": 0.5}]", "level", "exclusive_keys",
+          "\"max_sparsity_per_layer\" and \"max_sparse_ratio\" of one entry exclude each other; write max_sparse_ratio", 1, 54 },
+        { "[{\"op_types\": [\"Linear\"], \"total_sparsity\": 0.5, \"max_sparsity_per_layer\": {\"a\": 0.5}}]", "level", "legacy_key",
+          "\"max_sparsity_per_layer\" with a limit for each layer is the old spelling; write an entry with max_sparse_ratio for each of them, and one global_group_id", 1, 50 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"op_partial_names\": \"a\"}]", "level", "wrong_type",
+          "\"op_partial_names\" is \"a\" (a string); it must be a list of module names, such as [\"a\"]", 1, 64 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"exclude\": 1}]", "level", "wrong_type",
+          "\"exclude\" is true or false", 1, 55 },
+        { "[{\"op_names\": [\"a\"], \"sparsity\": 0.5}, {\"op_names\": [\"b\"], \"exclude\": true, \"sparsity\": 0.5}]", "level", "exclusive_keys",
+          "an entry with \"exclude\": true only says which modules are left out; remove \"sparsity\"", 1, 77 },
+        { "[{\"op_names\": [\"a\"], \"sparsity\": 0.5}, {\"op_partial_names\": [\"b\"], \"op_types\": [\"Linear\"], \"exclude\": true}]", "level", "legacy_key",
+          "\"exclude\" of names and types together is the old spelling for modules that have both; write their names into exclude_op_names of every entry", 1, 92 },
+        { "[{\"op_names\": [\"b\"], \"exclude\": true}]", "level", "legacy_key",
+          "\"exclude\" leaves modules out of the other entries, and there is none; write level_exclude", 1, 2 },
+        { "[{\"op_types\": [\"default\"], \"sparsity\": 0.5}]", "level", "legacy_key",
+          "\"default\" is the old spelling for all types; write them, such as \"Linear\", \"Conv2d\"", 1, 16 },
+        { "[{\"op_names\": [\"a\"], \"target_settings\": {\"weight\": {\"sparsity\": 0.5}}}]", "level", "legacy_key",
+          "\"sparsity\" is the old spelling; write sparse_ratio", 1, 53 },
+        { "[{\"op_names\": [\"a\"], \"sparsity\": 0.5}]", "ptq", "legacy_key",
+          "\"sparsity\" is the old spelling; write sparse_ratio", 1, 22 },
+        { "[{\"op_types\": [\"Linear\"], \"quant_types\": [\"weight\"], \"quant_bits\": 8}]", "ptq", "legacy_key",
+          "\"quant_types\" is the old spelling; write target_names", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"quant_bits\": {\"weight\": 8}}]", "ptq", "legacy_key",
+          "\"quant_bits\" is the old spelling; write quant_dtype", 1, 27 },
+        { "{\"pruner\": \"level\", \"level_total_sparsity\": 0.5}", NULL, "unknown_key",
+          "there is no key \"level_total_sparsity\"; the old total_sparsity is level_sparse_ratio with global_group_id now", 1, 21 },
         { "[{\"op_types\": [\"Linear\"], \"quant_dtype\": \"int8\"}]", "level", "wrong_group", "is a key of a quantizer", 1, 27 },
         { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": \"row\"}]", "level", "illegal_value", "out_channel", 1, 63 },
         { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": [0]}]", "level", "illegal_value", "block sizes", 1, 63 },
@@ -280,6 +313,66 @@ static void test_good(void)
         CHECK(diags.warnings == rows[i].warnings && diags.errors == 0, "%s: %zu warnings, want %u: %s", rows[i].text, diags.warnings, rows[i].warnings, first_message());
         CHECK(!rows[i].code || has_code(rows[i].code), "%s: no warning %s", rows[i].text, rows[i].code);
     }
+}
+
+/* Lists in the spelling of NNI v2 say what lists of today say, whatever they are for; each old key warns. */
+static void test_old_lists(void)
+{
+    static const struct { const char *old, *modern; unsigned warnings; } rows[] = {
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", 1 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity_per_layer\": 0.5, \"total_sparsity\": null, \"exclude\": false}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", 2 },
+        { "[{\"op_types\": [\"Linear\", \"Conv2d\"], \"total_sparsity\": 0.4, \"max_sparsity_per_layer\": 0.6}]",
+          "[{\"op_types\": [\"Linear\", \"Conv2d\"], \"sparse_ratio\": 0.4, \"max_sparse_ratio\": 0.6, \"global_group_id\": \"total_sparsity of entry 1\"}]", 2 },
+        { "[{\"op_types\": [\"Linear\"], \"total_sparsity\": 0.4}, {\"op_types\": [\"Conv2d\"], \"total_sparsity\": 0.4}, {\"op_names\": [\"bn\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 2\"}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 1\"}, {\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 3\"}, {\"op_names\": [\"bn\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 2\"}]", 2 },
+        { "[{\"op_partial_names\": [\"onv\", \"c.\"], \"op_types\": [\"Conv2d\"], \"sparsity\": 0.5}]",
+          "[{\"op_names\": [\"conv\", \"conv2\", \"conv3\"], \"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5}]", 2 },
+        { "[{\"op_partial_names\": [\"nv2\"], \"op_names_re\": [\"a$\"], \"op_names\": [\"b\"], \"sparse_ratio\": 0.5}]",
+          "[{\"op_names\": [\"b\", \"conv2\", \"a\"], \"sparse_ratio\": 0.5}]", 1 },
+        { "[{\"exclude\": true, \"op_names\": [\"a\"]}, {\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"exclude_op_names\": [\"c\"]}, {\"op_partial_names\": [\"v2\"], \"exclude\": true}, {\"op_types\": [\"Conv2d\"], \"sparsity\": 0.25}, {\"op_names_re\": [\"conv3\"], \"exclude\": true}, {\"op_types\": [\"Embedding\"], \"exclude\": true}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"exclude_op_names\": [\"a\", \"c\"]}, {\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.25, \"exclude_op_names\": [\"conv2\", \"conv3\"]}]", 6 },
+        { "[{\"op_types\": [\"Linear\", \"Embedding\"], \"sparsity\": 0.5}, {\"op_types\": [\"Embedding\"], \"exclude\": true}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", 2 }
+    };
+    static const char *const algorithms[] = { "level", "l1_norm" };
+    static char resolved[65536], text[131072];
+    static test_buffer first;
+    size_t i, k, n;
+    for (i = 0; i < COUNT_OF(rows); i++) for (k = 0; k < COUNT_OF(algorithms); k++) {
+        const smash_diag *d;
+        unsigned old = 0;
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(rows[i].modern, algorithms[k]), SMASH_OK, "%s: %s", rows[i].modern, first_message());
+        CHECK(!has_code("legacy_key"), "%s", rows[i].modern);
+        snprintf(resolved, sizeof resolved, "%s", plan.config_text);
+        first = mask_file;
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(rows[i].old, algorithms[k]), SMASH_OK, "%s: %s", rows[i].old, first_message());
+        for (d = diags.first; d; d = d->next) old += strcmp(d->code, "legacy_key") == 0 && d->severity == SMASH_WARNING;
+        CHECK(old == rows[i].warnings, "%s: %u warnings", rows[i].old, old);
+        CHECK(strcmp(resolved, plan.config_text) == 0, "%s: %s\n%s", rows[i].old, plan.config_text, resolved);
+        CHECK(first.used == mask_file.used && memcmp(first.data, mask_file.data, first.used) == 0, "%s: other masks", rows[i].old);
+    }
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config("[{\"op_partial_names\": [\"a(\"], \"op_names\": [\"b\"], \"total_sparsity\": 0.5}, {\"op_types\": [\"Conv2d\"], \"exclude\": true}]", "level"), SMASH_OK, "%s", first_message());
+    CHECK(strstr(plan.dictionary_text, "\"level_config_list\":[{\"op_names\":[\"b\"],\"sparse_ratio\":0.5,\"global_group_id\":\"total_sparsity of entry 1\",\"op_names_re\":[\".*a\\\\(.*\"],\"exclude_op_types\":[\"Conv2d\"]}]") != NULL,
+          "%s", plan.dictionary_text);
+    CHECK(diags.warnings == 3 && strcmp(diags.first->message, "\"op_partial_names\" is the old spelling; it is read as op_names_re with \".*part.*\"") == 0 && diags.first->column == 3, "%s", first_message());
+    CHECK(strcmp(diags.first->next->message, "\"total_sparsity\" is the old spelling; it is read as sparse_ratio with global_group_id") == 0, "%s", diags.first->next->message);
+    CHECK(strcmp(diags.last->message, "\"exclude\" is the old spelling; it is read as exclude_op_names, exclude_op_names_re or exclude_op_types in every entry") == 0, "%s", diags.last->message);
+    n = (size_t)snprintf(text, sizeof text, "[{\"exclude\": true, \"op_names\": [\"b\"");
+    for (i = 0; i < 6000; i++) n += (size_t)snprintf(text + n, sizeof text - n, ",\"b\"");
+    n += (size_t)snprintf(text + n, sizeof text - n, "]}");
+    for (i = 0; i < 2000; i++) n += (size_t)snprintf(text + n, sizeof text - n, ",{\"op_names\":[\"a\"],\"sparse_ratio\":0.5}");
+    snprintf(text + n, sizeof text - n, "]");
+    start();
+    CHECK_ERR(&ctx, smash_config_load(&ctx, &config, text, n + 1, NULL, "level"), SMASH_ERR_CONFIG, "2000 entries without 6001 names");
+    CHECK(strcmp(ctx.message, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names") == 0, "%s", ctx.message);
 }
 
 /* The seed's standard_config, nulls and all, equals its shorthand: same file, but for nothing. */
@@ -560,6 +653,7 @@ int main(void)
     test_mistakes();
     test_all_at_once();
     test_good();
+    test_old_lists();
     test_shorthand_equals_standard();
     test_resolved();
     test_older_failure();
