@@ -1565,6 +1565,8 @@ typedef struct smash_row {
     uint32_t     skip;
     /* pruners */
     smash_mask_desc mask;            /* grain resolved: never DEFAULT */
+    smash_apply_method apply_method; /* DEFAULT only in rows with `skip` */
+    double       apply_value;        /* of ADD, never 0; else 0 */
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
@@ -4812,11 +4814,28 @@ SMASH__FN smash_err smash__apply_value(smash_ctx *ctx, const smash_apply_desc *d
     return SMASH_OK;
 }
 
+/* Once everything else is known to fit */
+SMASH__FN smash_err smash__apply_grid(smash_ctx *ctx, const smash_apply_desc *d, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst)
+{
+    smash__spread s;
+    SMASH__TRY(smash__check_apart(ctx, mask, dst));
+    smash__fill(&s, 0, sizeof s);
+    if (d->method == SMASH_APPLY_ADD) SMASH__TRY(smash__apply_value(ctx, d, src->dtype, &s));
+    if (d->method == SMASH_APPLY_BYPASS) {
+        if (src->data != dst->data) smash__copy(dst->data, src->data, grid->blocks * grid->block_elements * (smash_dtype_bits(src->dtype) / 8));
+        return SMASH_OK;
+    }
+    s.apply = 1;
+    s.packed = d->bits;
+    s.from = src->data == dst->data ? NULL : src->data;
+    smash__spread_mask(ctx, &s, grid, mask, dst);
+    return SMASH_OK;
+}
+
 SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *desc, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst)
 {
     smash_apply_desc d = SMASH_ZERO;
     smash_grid grid;
-    smash__spread s;
     if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_apply_desc d = SMASH_ZERO;");
     if (desc) d = *desc;
     if ((unsigned)d.method > SMASH_APPLY_BYPASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)d.method, "desc.method is %u; it is one of MUL, ADD, BYPASS", (uint32_t)d.method);
@@ -4828,18 +4847,7 @@ SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc 
         SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
         SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
     }
-    SMASH__TRY(smash__check_apart(ctx, mask, dst));
-    smash__fill(&s, 0, sizeof s);
-    if (d.method == SMASH_APPLY_ADD) SMASH__TRY(smash__apply_value(ctx, &d, src->dtype, &s));
-    if (d.method == SMASH_APPLY_BYPASS) {
-        if (src->data != dst->data) smash__copy(dst->data, src->data, grid.blocks * grid.block_elements * (smash_dtype_bits(src->dtype) / 8));
-        return SMASH_OK;
-    }
-    s.apply = 1;
-    s.packed = d.bits;
-    s.from = src->data == dst->data ? NULL : src->data;
-    smash__spread_mask(ctx, &s, &grid, mask, dst);
-    return SMASH_OK;
+    return smash__apply_grid(ctx, &d, &grid, mask, src, dst);
 }
 
 SMASH__DEF smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits)
@@ -8827,7 +8835,8 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
-        { "apply_method", SMASH_KEY_CHOICE, "mul", "mul", "how a mask is applied", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "apply_value", SMASH_KEY_NUMBER, "a number", "-1000", "what apply_method add adds; 0 means -1000", -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
@@ -10823,7 +10832,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts;
+    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
     const smash_json  *doc;
 } smash__wish;
 
@@ -10838,11 +10847,13 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "dependency_group_id")) wish->shared = v;
     else if (smash__equal(key, "internal_metric_block")) wish->parts = v;
     else if (smash__equal(key, "align")) wish->align = v;
+    else if (smash__equal(key, "apply_method")) wish->method = v;
+    else if (smash__equal(key, "apply_value")) wish->value = v;
     else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
 }
 
-/* A bias follows its weight: of the entry's own keys it takes align only. */
+/* A bias follows its weight: of the entry's own keys it takes align and how masks are applied. */
 SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, const smash_value *settings, smash__wish *wish)
 {
     size_t count, i;
@@ -10857,7 +10868,7 @@ SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, c
     for (i = 0; i < count; i++) {
         const smash_json *doc;
         const smash_value *v;
-        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align"))) continue;
+        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align") && !smash__starts_with(keys[i].name, "apply_"))) continue;
         v = smash__field(entry, keys[i].name, &doc);
         if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
     }
@@ -10907,6 +10918,7 @@ typedef struct smash__resolve {
     uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
     const char          *overlap_first, *overlap_at;
     uint32_t             nothing_asked;                    /* targets of this entry of which nothing is asked */
+    uint32_t             idle_value;                       /* 1: an apply_value that nothing adds has been warned of, in this entry */
     uint32_t             too_little;                       /* 1: a ratio that is less than one block has been warned of, in this entry */
     uint32_t            *ends;                             /* per module: rows of _input_0 and _output_0 */
 } smash__resolve;
@@ -11035,6 +11047,14 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
         row->skip = 1;
+    } else if (wish->global && !wish->shared) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says what goes of each %u numbers, and a global_group_id that it goes wherever it matters least; leave one of them out",
+                   wish->granularity->text, m);
+        row->skip = 1;
+    } else if (wish->low || wish->high) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says how much goes of each %u numbers; leave min_sparse_ratio and max_sparse_ratio out",
+                   wish->granularity->text, m);
+        row->skip = 1;
     } else if (row_numbers % m || count / m > UINT32_MAX) {
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
         row->skip = 1;
@@ -11076,6 +11096,40 @@ SMASH__FN void smash__resolve_member(smash__resolve *r, smash_row *row, const sm
     row->note = "kept: it takes no multiply-accumulates";
 }
 
+/* How the mask of a row is applied. add and bypass leave no zeros, which goals count, and no grid holds what add makes. */
+SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const smash__wish *wish)
+{
+    const smash_param *param = &r->model->params[row->param];
+    const double usual = -1000;
+    smash_apply_desc desc = SMASH_ZERO;
+    smash__spread spread;
+    smash_ctx probe;
+    row->apply_method = !wish->method || smash_value_is(wish->method, "mul") ? SMASH_APPLY_MUL : smash_value_is(wish->method, "add") ? SMASH_APPLY_ADD : SMASH_APPLY_BYPASS;
+    if (wish->value && (wish->value->number < usual || wish->value->number > usual) && row->apply_method != SMASH_APPLY_ADD && !r->idle_value++)
+        smash__say(r->config, SMASH_WARNING, "no_effect", wish->doc, wish->value, "apply_value has no effect on %s: only \"apply_method\": \"add\" adds it", param->name);
+    if (row->apply_method == SMASH_APPLY_MUL) return;
+    if (r->plan->goal.kind)
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->method, "%s: apply_method %q leaves no zeros, and %s counts them; write \"mul\"", param->name, wish->method->text, r->plan->goal.key->name);
+    if (row->apply_method != SMASH_APPLY_ADD) return;
+    row->apply_value = desc.value = wish->value && smash__bits64(wish->value->number) << 1 ? wish->value->number : usual;
+    smash__probe(r->ctx, &probe);
+    if (smash__apply_value(&probe, &desc, param->tensor.dtype, &spread))
+        smash__say(r->config, SMASH_ERROR, "out_of_range", wish->doc, wish->value ? wish->value : wish->method, "%s: %s", param->name, probe.message);
+}
+
+/* Numbers to which something large is added fit no grid together with the others. */
+SMASH__FN void smash__check_applied(const smash__resolve *r)
+{
+    const smash_plan *plan = r->plan;
+    size_t i;
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[i];
+        const uint32_t quant = row->algo->group != SMASH_PRUNER || row->skip || row->apply_method != SMASH_APPLY_ADD ? SMASH__NO_INDEX : plan->quantize[row->param];
+        if (quant != SMASH__NO_INDEX && !plan->rows[quant].skip)
+            smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", r->model->params[row->param].name);
+    }
+}
+
 SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
     uint32_t n = 0, m = 0;
@@ -11093,6 +11147,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->low) mask->min_ratio = wish->low->number;
     if (wish->high) mask->max_ratio = wish->high->number;
     if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
+    smash__resolve_apply(r, row, wish);
     row->group_id = wish->shared ? wish->shared : wish->global;
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
@@ -11302,7 +11357,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     smash_arena *arena = r->plan->arena;
     targets.items = NULL;
     targets.count = 0;
-    r->nothing_asked = r->too_little = 0;
+    r->nothing_asked = r->too_little = r->idle_value = 0;
     if (entry->value) {
         select.op_names = smash__string_list(r->ctx, arena, smash__field(entry, "op_names", &doc), &err);
         select.op_names_re = smash__string_list(r->ctx, arena, smash__field(entry, "op_names_re", &doc), &err);
@@ -11583,6 +11638,12 @@ SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[
     return out;
 }
 
+SMASH__FN const char *smash__apply_name(smash_apply_method method)
+{
+    static const char *const names[] = { "mul", "mul", "add", "bypass" };
+    return names[method];
+}
+
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
 SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
@@ -11620,6 +11681,8 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "granularity");
         smash__write_grain(w, &row->mask.grain, ndim);
     }
+    if (row->algo->group == SMASH_PRUNER && row->apply_method != SMASH_APPLY_MUL) { smash_write_key(w, "apply_method"); smash_write_text(w, smash__apply_name(row->apply_method)); }
+    if (row->algo->group == SMASH_PRUNER && row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     smash_write_end(w);
 }
 
@@ -11882,6 +11945,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     SMASH__TRY(smash__resolve_groups(&r));
     smash__resolve_goal(&r, groups);
     SMASH__TRY(smash__resolve_align(&r));
+    smash__check_applied(&r);
     SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
     SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
     for (i = 0; i < model->module_count; i++)
@@ -12024,6 +12088,8 @@ SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
 SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
 {
     smash_row *row = work->row;
+    smash_apply_desc apply = SMASH_ZERO;
+    smash_tensor source;
     smash_grid grid;
     size_t i, count;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
@@ -12043,18 +12109,18 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
         row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid.blocks;
     }
     SMASH__TRY(smash__make_dependents(ctx, work));
-    if (!row->mask_stats.dropped) return SMASH_OK;
-    if (work->tensor.flags & SMASH_TENSOR_CONST) {                       /* the model's own numbers stay as they are */
-        void *copy;
-        SMASH__TRY(smash_tensor_bytes(&work->tensor, &count));
-        copy = smash__scratch(ctx, count, 1);
-        if (!copy) return SMASH_ERR_NOMEM;
-        smash__copy(copy, work->tensor.data, count);
-        work->tensor.data = copy;
+    if (!row->mask_stats.dropped || row->apply_method == SMASH_APPLY_BYPASS) return SMASH_OK;
+    source = work->tensor;
+    if (source.flags & SMASH_TENSOR_CONST) {                             /* the model's own numbers stay as they are */
+        SMASH__TRY(smash_tensor_bytes(&source, &count));
+        work->tensor.data = smash__scratch(ctx, count, 1);
+        if (!work->tensor.data) return SMASH_ERR_NOMEM;
         work->tensor.bytes = count;
         work->tensor.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
     }
-    return smash_mask_apply(ctx, &row->mask.grain, &work->mask, &work->tensor);
+    apply.method = row->apply_method;
+    apply.value = row->apply_value;
+    return smash__apply_grid(ctx, &apply, &grid, &work->mask, &source, &work->tensor);
 }
 
 /* ptq: exact ranges of the weights as they are, after pruning. */
@@ -13367,7 +13433,11 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
             smash__write_tree(w, row->group_id, 0);
         }
         smash_write_key(w, "sparsity");  smash_write_number(w, row->mask_stats.ratio);
-        smash_write_key(w, "zeros");     smash_write_u64(w, row->mask_stats.elements);
+        smash_write_key(w, "masked");    smash_write_u64(w, row->mask_stats.elements);
+        smash_write_key(w, "zeros");     smash_write_u64(w, row->apply_method == SMASH_APPLY_MUL ? row->mask_stats.elements : 0);
+        smash_write_key(w, "apply_method");
+        smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
+        if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
         smash_write_key(w, "dtype");     smash_write_text(w, smash__dtype_name(&row->quant, text));
         smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
@@ -13398,7 +13468,9 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
 SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, const smash_target_group *group)
 {
     const smash_row *first = &plan->rows[group->first];
+    uint64_t zeros = 0;
     uint32_t i;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) if (plan->rows[i].apply_method == SMASH_APPLY_MUL) zeros += plan->rows[i].mask_stats.elements;
     smash_write_begin_object(w);
     smash_write_key(w, "rule");      smash_write_text(w, group->rule == SMASH_RULE_GOAL ? plan->goal.key->name : group->rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
     smash_write_key(w, "id");
@@ -13415,7 +13487,8 @@ SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, cons
         smash_write_key(w, "left");   smash_write_u64(w, plan->goal.left);
     }
     smash_write_key(w, "sparsity");  smash_write_number(w, group->numbers ? (double)group->masked / (double)group->numbers : 0);
-    smash_write_key(w, "zeros");     smash_write_u64(w, group->masked);
+    smash_write_key(w, "masked");    smash_write_u64(w, group->masked);
+    smash_write_key(w, "zeros");     smash_write_u64(w, zeros);
     smash_write_key(w, "numbers");   smash_write_u64(w, group->numbers);
     smash_write_key(w, "members");
     smash_write_begin_array(w);

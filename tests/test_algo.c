@@ -825,6 +825,73 @@ static void test_groups(void)
     }
 }
 
+/* What masked numbers become: zero, the sum with a value rounded to their dtype, or what they were. The masks are the same, in their file, too. */
+static void test_apply_method(void)
+{
+    static const struct { const char *text; double value; } rows[] = { { "\"mul\"", 0 }, { "\"add\"", -1000 }, { "\"add\", \"apply_value\": 0", -1000 }, { "\"add\", \"apply_value\": 0.3", 0.3 }, { "\"add\", \"apply_value\": -7e4", -7e4 },
+        { "\"bypass\"", 0 }, { "\"bypass\", \"apply_value\": 5", 0 } };
+    static const char *const names[] = { "fc.weight", "tok_emb.weight", "half.weight", "wide.weight", "conv.weight", "conv.bias" };
+    static const char *const prunes[] = { "\"sparse_ratio\": 0.4", "\"sparse_ratio\": 0.4, \"global_group_id\": 1", "\"granularity\": [1], \"sparse_threshold\": 0.8" };
+    static test_buffer mul_masks;
+    size_t i, k, n, p, j;
+    for (p = 0; p < COUNT_OF(prunes); p++) for (i = 0; i < COUNT_OF(rows); i++) {
+        const int add = strstr(rows[i].text, "add") != NULL, f16_too = rows[i].value > -65505;
+        smash_model before, after, mask;
+        smash_io out_io, mask_io;
+        smash_result result;
+        char text[512];
+        size_t zeros = 0;
+        snprintf(text, sizeof text, "{\"pruner\": \"l1_norm\", \"pack_sparse\": true, \"l1_norm_config_list\": [{\"op_names\": [\"fc\", %s\"half\", \"wide\", \"conv\"], %s, \"apply_method\": %s}]}", f16_too ? "\"tok_emb\", " : "", prunes[p],
+                 rows[i].text);
+        start();
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        if (i == 0) mul_masks = masks;
+        else if (f16_too) CHECK(masks.used == mul_masks.used && !memcmp(masks.data, mul_masks.data, masks.used), "%s: other masks", text);
+        out_io = smash_io_memory(out.data, out.used);
+        mask_io = smash_io_memory(masks.data, masks.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &before), SMASH_OK, "source");
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &out_io, &arena, NULL, &after), SMASH_OK, "out");
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &mask_io, &arena, NULL, &mask), SMASH_OK, "masks");
+        for (k = 0; k < COUNT_OF(names); k++) {
+            smash_tensor x = tensor_of(&before, names[k]), y, m, sum, one, value;
+            size_t bad = 0, dropped = 0, width = smash_dtype_bits(x.dtype) / 8;
+            double wide;
+            unsigned char rounded[8];
+            if (!f16_too && k == 1) continue;
+            CHECK_ERR(&ctx, smash_model_restore(&ctx, &after, names[k], &arena, &y, NULL), SMASH_OK, "%s", names[k]);
+            m = tensor_of(&mask, names[k]);
+            smash_tensor_count(&x, &n);
+            sum = smash_tensor_view(SMASH_F64, &wide, sizeof wide, 0, NULL);
+            one = smash_tensor_view(x.dtype, rounded, sizeof rounded, 0, NULL);
+            value = smash_tensor_view(SMASH_F64, &wide, sizeof wide, 0, NULL);
+            wide = rows[i].value;
+            if (x.dtype == SMASH_F64) memcpy(rounded, &wide, 8);
+            else CHECK_ERR(&ctx, smash_tensor_convert(&ctx, &value, &one), SMASH_OK, "%s", names[k]);
+            { const double narrow = number(&one, 0);                         /* the sums below are exact in double */
+              for (j = 0; j < n; j++) {
+                const int keep = ((const unsigned char *)m.data)[j];
+                const unsigned char *from = (const unsigned char *)x.data + j * width, *to = (const unsigned char *)y.data + j * width;
+                dropped += !keep;
+                memcpy(rounded, from, width);
+                if (!keep && i == 0) memset(rounded, 0, width);
+                if (!keep && add) {
+                    wide = number(&x, j) + narrow;
+                    if (x.dtype == SMASH_F64) memcpy(rounded, &wide, 8);
+                    else CHECK_ERR(&ctx, smash_tensor_convert(&ctx, &sum, &one), SMASH_OK, "%s", names[k]);
+                }
+                bad += memcmp(to, rounded, width) != 0;
+              }
+            }
+            CHECK(bad == 0, "%s: %s has %d wrong numbers", text, names[k], (int)bad);
+            CHECK(dropped > 0 || k == 5 || p == 1, "%s: nothing of %s is masked", text, names[k]);
+            zeros += dropped;
+        }
+        for (j = k = 0; j < plan.count; j++) k += plan.rows[j].mask_stats.elements;
+        CHECK(k == zeros, "%s: %d masked, not %d", text, (int)k, (int)zeros);
+        CHECK(i ? result.nonzero > result.parameters - 5 : result.nonzero < result.parameters - zeros + 5, "%s: %d of %d are not zero", text, (int)result.nonzero, (int)result.parameters);
+    }
+}
+
 /* Files that lie about their zeros: an error each, nothing read. */
 static void test_sparse_lies(void)
 {
@@ -912,6 +979,7 @@ int main(void)
     test_goal_report();
     test_goal_errors();
     test_groups();
+    test_apply_method();
     test_sparse_lies();
     test_selftest();
     smash_arena_release(&arena);

@@ -208,7 +208,26 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\", \"c\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and c.weight has 4", 1, 71 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\","
           " \"internal_metric_block\": 6}, {\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\", \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and conv.weight has 4", 1, 294 },
-        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"}]", "level", "illegal_value", "mul", 1, 59 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"ad\"}]", "level", "illegal_value",
+          "legal: mul add bypass", 1, 59 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 1e39}]", "level", "out_of_range",
+          "a.weight: the value that a mask adds must be finite in F32", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": \"5\"}]", "level", "wrong_type",
+          "\"apply_value\" is \"5\" (a string); it must be a number", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 1e999}]", "level", "out_of_range",
+          "\"apply_value\" is 1e999 (a number)", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"apply_method\": \"mul\"}]", "ptq", "illegal_value",
+          "legal: clamp_round", 1, 66 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"apply_value\": 3}]", "ptq", "wrong_group",
+          "\"apply_value\" is a key of a pruner; ptq is a quantizer", 1, 50 },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"}], \"quantizer\": \"ptq\"}", NULL, "exclusive_keys",
+          "a.weight is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", 1, 43 },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 0.5, \"level_config_list\": [{\"op_names\": [\"a\"]}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]}", NULL, "exclusive_keys",
+          "b.weight: apply_method \"bypass\" leaves no zeros, and target_parameters counts them; write \"mul\"", 1, 153 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"global_group_id\": \"g\"}]", "level", "exclusive_keys",
+          "granularity \"2:4\" says what goes of each 4 numbers, and a global_group_id that it goes wherever it matters least; leave one of them out", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"max_sparse_ratio\": 0.3}]", "level", "exclusive_keys",
+          "granularity \"2:4\" says how much goes of each 4 numbers; leave min_sparse_ratio and max_sparse_ratio out", 1, 37 },
         { "[{\"op_names\": [\"a\"]}]", "l1_norm", "nothing_asked", "a.weight", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"]}]", "l1_norm", "align_source", "gets no mask", 0, 0 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"wieght\"]}]", "l1_norm", "unknown_target", "did you mean \"weight\"", 1, 2 },
@@ -301,6 +320,8 @@ static void test_good(void)
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 2.5, \"dependency_group_id\": 7, \"internal_metric_block\": 3}]", "l2_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_value\": 3}]", "level", 2, 1, "no_effect" }, { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_apply_method\": \"add\"}", NULL, 16, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"apply_method\": \"add\", \"apply_value\": 3}}}]", "level", 2, 0, NULL },
         { "{\"module_types\": {\"zzz\": \"Linear\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\"]}]}", NULL, 1, 1, "unknown_module" },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"uint4\", \"quant_scheme\": \"affine\", \"granularity\": \"per_channel\"}]", "ptq", 1, 0, NULL }
     };
@@ -421,6 +442,8 @@ static void test_resolved(void)
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"},"
         " {\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.4, \"global_group_id\": 3, \"max_sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2}]}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"b\"], \"granularity\": \"1:3\"}]}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 0.3}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"},"
+        " {\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]}",
         "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
     };
     size_t i;

@@ -356,7 +356,7 @@ static const char *id_text(app *a, const smash_value *id) { return id->type == S
 static const char *pruned_text(app *a, const job *j, const smash_row *row)
 {
     const smash_mask_desc *m = &row->mask;
-    const char *asked, *group = "", *name;
+    const char *asked, *group = "", *how = "", *name;
     double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor);
 
     if (row->skip) return format(a, "%s -", row->algo->name);
@@ -368,7 +368,9 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
         name = id_text(a, row->group_id);
         group = format(a, row->group_rule == SMASH_RULE_SHARED ? ", as group %s" : " of group %s", name);
     }
-    return format(a, "%s %s%s -> %s", row->algo->name, asked, group, percent(a, (double)row->mask_stats.elements, whole));
+    if (row->apply_method == SMASH_APPLY_BYPASS) how = ", not applied";
+    if (row->apply_method == SMASH_APPLY_ADD) how = format(a, ", %g added", row->apply_value);
+    return format(a, "%s %s%s -> %s%s", row->algo->name, asked, group, percent(a, (double)row->mask_stats.elements, whole), how);
 }
 
 static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
@@ -412,7 +414,7 @@ static void group_table(app *a, job *j)
     for (i = 0; i < plan->group_count; i++) {
         const smash_target_group *g = &plan->groups[i];
         const smash_row *first = &plan->rows[g->first];
-        const char *share = format(a, "%s of %s numbers went", percent(a, (double)g->masked, (double)g->numbers), number(a, g->numbers));
+        const char *share = format(a, "%s of %s numbers masked", percent(a, (double)g->masked, (double)g->numbers), number(a, g->numbers));
         int whole = g->rule == SMASH_RULE_GOAL;
         table_cell(&t, whole ? "the model" : id_text(a, first->group_id));
         table_cell(&t, whole ? goal->key->name : g->rule == SMASH_RULE_SHARED ? "dependency" : "global");
