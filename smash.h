@@ -1565,6 +1565,7 @@ typedef struct smash_row {
     uint32_t     skip;
     /* pruners */
     smash_mask_desc mask;            /* grain resolved: never DEFAULT */
+    uint32_t     n_of_m;             /* M of a granularity N:M, whose parts must lose just so much; else 0 */
     smash_apply_method apply_method; /* DEFAULT only in rows with `skip` */
     double       apply_value;        /* of ADD, never 0; else 0 */
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
@@ -11058,7 +11059,10 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     } else if (row_numbers % m || count / m > UINT32_MAX) {
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
         row->skip = 1;
-    } else mask->parts = (uint32_t)(count / m);
+    } else {
+        mask->parts = (uint32_t)(count / m);
+        row->n_of_m = m;
+    }
 }
 
 /* For how many multiply-accumulates a weight of this parameter stands in a sample: 0 if the module is no layer that multiplies, or this
@@ -11445,6 +11449,7 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
     smash_row *first = &plan->rows[group->first];
     const size_t blocks = smash__row_blocks(plan, first);
     const char *first_name = r->model->params[first->param].name;
+    const smash_row *exact = NULL, *limited = NULL;
     uint32_t i, parts = 1;
     size_t numbers = 0, smallest = SIZE_MAX, low = 0, high = SIZE_MAX;    /* all numbers, and those of a block; blocks that the members' minima and maxima mean */
     for (i = group->first; i != SMASH__NO_INDEX; i = plan->rows[i].next_member) {
@@ -11460,6 +11465,8 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
                        first_name, blocks, name, smash__row_blocks(plan, row));
         while (b) { const uint32_t rest = a % b; a = b; b = rest; }      /* a is the greatest common divisor */
         parts = own / a <= UINT32_MAX / parts ? parts * (own / a) : UINT32_MAX;
+        if (row->n_of_m && !exact) exact = row;
+        if (row->mask.min_ratio > 0 || row->mask.max_ratio > 0) limited = row;
         (void)smash_tensor_count(&r->model->params[row->param].tensor, &count);
         numbers += count;
         if (own_blocks) smallest = smash__min(smallest, count / own_blocks);
@@ -11475,6 +11482,9 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
                        : "%s and the rest of its group have %z numbers%s, and their sparse_ratio is less than one block of them: nothing goes", first_name, shared ? blocks / parts : numbers,
                        shared && parts > 1 ? " in a part" : "");
     }
+    if (exact && blocks % parts == 0 && (limited || smash__share(blocks / parts, first->mask.ratio) * (parts / exact->mask.parts) != smash__share(blocks / exact->mask.parts, first->mask.ratio)))
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", exact->doc, exact->group_id, "%s keeps some of each %u numbers, and what %s asks of their group is not the same for each of these; leave its %s out, or one of them out of the group",
+                   r->model->params[exact->param].name, exact->n_of_m, limited ? r->model->params[limited->param].name : "another", limited ? "min_sparse_ratio or max_sparse_ratio" : "internal_metric_block");
     if (group->rule != SMASH_RULE_SHARED) {
         if (parts > 1)
             smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id ? first->group_id : first->place, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);

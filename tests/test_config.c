@@ -1,6 +1,7 @@
 /* test_config.c - the config list: recorded cases of NNI v3, every kind of mistake, overlap, order, resolved config. */
 #include "../smash.h"
 #include "test.h"
+#include <math.h>
 
 typedef struct golden_param { const char *module, *target, *type; const float *data; unsigned ndim; size_t shape[4]; } golden_param;
 typedef struct golden_mask { const char *name; unsigned first, count; } golden_mask;
@@ -226,6 +227,12 @@ static void test_mistakes(void)
           "b.weight: apply_method \"bypass\" leaves no zeros, and target_parameters counts them; write \"mul\"", 1, 153 },
         { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"global_group_id\": \"g\"}]", "level", "exclusive_keys",
           "granularity \"2:4\" says what goes of each 4 numbers, and a global_group_id that it goes wherever it matters least; leave one of them out", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"4:8\", \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 16, \"dependency_group_id\": 1}]", "level", "exclusive_keys",
+          "a.weight keeps some of each 8 numbers, and what another asks of their group is not the same for each of these; leave its internal_metric_block out, or one of them out of the group", 1, 67 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], \"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.25, \"dependency_group_id\": 1}]", "level", "exclusive_keys",
+          "a.weight keeps some of each 4 numbers, and what nb.weight asks of their group is not the same for each of these; leave its min_sparse_ratio or max_sparse_ratio out, or one of them out of the group", 1, 67 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], \"granularity\": \"1:3\", \"dependency_group_id\": 1}]", "level", "group_ratio",
+          "a.weight and nb.weight are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", 1, 137 },
         { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"max_sparse_ratio\": 0.3}]", "level", "exclusive_keys",
           "granularity \"2:4\" says how much goes of each 4 numbers; leave min_sparse_ratio and max_sparse_ratio out", 1, 37 },
         { "[{\"op_names\": [\"a\"]}]", "l1_norm", "nothing_asked", "a.weight", 1, 2 },
@@ -543,6 +550,43 @@ static void test_n_of_m(void)
     }
 }
 
+/* N:M in a dependency group: the same positions of both go, of each M in a row those of the smallest mean; so both keep their N. */
+static void test_n_of_m_together(void)
+{
+    static const struct { const char *a, *nb; size_t m; } rows[] = { { "\"granularity\": \"1:2\"", "\"granularity\": \"1:2\"", 2 }, { "\"granularity\": \"2:4\"", "\"granularity\": \"1:2\"", 2 },
+        { "\"granularity\": \"2:4\"", "\"sparse_ratio\": 0.5", 4 }, { "\"granularity\": \"4:8\"", "\"granularity\": \"3:6\"", 2 } };
+    size_t i, k, j, o, bad;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char text[256];
+        smash_tensor w[2], keep[2];
+        smash_model masks;
+        smash_io io;
+        start();
+        golden_model();
+        snprintf(text, sizeof text, "[{\"op_names\": [\"a\"], %s, \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], %s, \"dependency_group_id\": 1}]", rows[i].a, rows[i].nb);
+        CHECK_ERR(&ctx, run_config(text, "level"), SMASH_OK, "%s: %s", text, first_message());
+        io = smash_io_memory(mask_file.data, mask_file.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &masks), SMASH_OK, "%s", text);
+        for (k = 0; k < 2; k++) {
+            const char *name = k ? "nb.weight" : "a.weight";
+            CHECK_ERR(&ctx, smash_model_load(&ctx, &masks, (size_t)smash_model_find_param(&masks, name), &arena, &keep[k]), SMASH_OK, "%s", text);
+            CHECK_ERR(&ctx, smash_model_load(&ctx, &model, (size_t)smash_model_find_param(&model, name), &arena, &w[k]), SMASH_OK, "%s", text);
+        }
+        for (k = bad = 0; k < 48; k += rows[i].m)
+            for (j = k; j < k + rows[i].m; j++) {
+                size_t smaller = 0;
+                double sums[2];
+                for (o = k; o < k + rows[i].m; o++) {
+                    sums[0] = fabs((double)((const float *)w[0].data)[j]) + fabs((double)((const float *)w[1].data)[j]);
+                    sums[1] = fabs((double)((const float *)w[0].data)[o]) + fabs((double)((const float *)w[1].data)[o]);
+                    smaller += sums[1] < sums[0] || (!(sums[0] < sums[1]) && o < j);
+                }
+                bad += ((const unsigned char *)keep[0].data)[j] != (smaller >= rows[i].m / 2) || ((const unsigned char *)keep[1].data)[j] != ((const unsigned char *)keep[0].data)[j];
+            }
+        CHECK(bad == 0, "%s: %d wrong", text, (int)bad);
+    }
+}
+
 /* Circles of align, chains of align */
 static void test_align_chain(void)
 {
@@ -682,6 +726,7 @@ int main(void)
     test_older_failure();
     test_set_text();
     test_n_of_m();
+    test_n_of_m_together();
     test_align_chain();
     test_untouched();
     test_register();
