@@ -560,19 +560,29 @@ typedef struct smash_mask_member {
     smash_tensor     metric;                 /* in   f64, finite, its grid shape */
     smash_tensor     mask;                   /* out  bool or u8, same shape, 1 = keep; may not alias any metric or other mask */
     size_t           block_elements;         /* numbers that go with a block; 0 = 1 */
+    size_t           cost;                   /* of a block, where a budget counts something else than numbers; 0 = block_elements */
     double           min_ratio, max_ratio;   /* at least, at most this share of its blocks goes (0 = unset); max wins */
     smash_mask_stats stats;                  /* out */
 } smash_mask_member;
 
-/* One budget for several targets: of all their numbers together trunc(count * ratio) may go. First each gives up its min_ratio; then
- * go the blocks with the smallest scores, wherever they are, but none of a target that is at its max_ratio, up to the first that does
- * not fit the budget any more. Masks of a smaller ratio are part of those of a larger one.
- *   members  io   count of them     ratio  0..1
+/* How much of several targets goes: a share of what they cost together, or an amount of it. */
+typedef struct smash_budget_desc {
+    uint32_t zero_begin;
+    double   ratio;                 /* 0..1: trunc(cost of all blocks * ratio) may go, product in double */
+    uint32_t use_amount;            /* 1: as few blocks go as cost `amount` together, or more; ratio must be 0 */
+    size_t   amount;                /* what must go; all that the maxima allow if that is less */
+    uint32_t zero_end;
+} smash_budget_desc;
+
+/* One budget for several targets. First each gives up its min_ratio; then go the blocks with the smallest scores, wherever they are, but
+ * none of a target that is at its max_ratio: up to the first that does not fit the ratio any more, or until the amount is gone. Masks
+ * of a smaller ratio or amount are part of those of a larger one.
+ *   desc     opt  ratio or amount     members  io  count of them
  *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks + members^2)
  *   exact    everywhere; among equal scores the earlier member goes first, then the lower index
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(member) NOMEM(ctx->need); members untouched
  *   from     NNI v3 global_group_id, which ignores min and max, and drops nothing at ratio 1 */
-SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, smash_mask_member *members, size_t count);
+SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budget_desc *desc, smash_mask_member *members, size_t count);
 
 /* The same blocks of several targets: those with the smallest mean score. Skip connections need it.
  *   desc     opt  ratio or threshold, min, max, parts; its metric and grain are not looked at     dtype_bits  as in smash_mask_allocate
@@ -1165,6 +1175,10 @@ SMASH_API smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, siz
  *         ConvTranspose too, where axis 0 is the input */
 SMASH_API uint32_t smash_type_out_axis(const char *type);
 SMASH_API uint32_t smash_type_in_axis(const char *type);
+
+/* Shape of an input or output of a module, as far as it is known: dim 0 is the batch, dim 1 the channels. NULL if it is not.
+ *   model  in  finished     module  index     target  in  "_input_0", "_output_0" ...     needs nothing; exact everywhere; fails never */
+SMASH_API const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target);
 #endif
 
 #if !SMASH_NO_IO
@@ -1296,7 +1310,8 @@ typedef enum smash_key_kind {
     SMASH_KEY_ALGORITHM = 16,   /* name of an algorithm of the group that the key names, or null */
     SMASH_KEY_TYPES = 17,       /* {"module": "type"} */
     SMASH_KEY_DEVICE = 18,      /* cpu, cuda, cuda:N */
-    SMASH_KEY_ID = 19           /* string or whole number */
+    SMASH_KEY_ID = 19,          /* string or whole number */
+    SMASH_KEY_AMOUNT = 20       /* whole number from 1 on, or a share above 0 and below 1 */
 } smash_key_kind;
 
 /* One key of a table: a hyperparameter, a key of a config_list entry, or one of the dictionary itself. */
@@ -1389,8 +1404,8 @@ typedef struct smash_algo {
     void                *user;
 } smash_algo;
 
-/* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list and the shorthands,
- * then include and exclude. Static, or the algorithm's.
+/* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
+ * target_parameters, target_bytes and target_macs, and the shorthands, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -1597,14 +1612,33 @@ SMASH_API int smash_job_takes(const smash_job *job, const char *module);
 typedef enum smash_group_rule {
     SMASH_RULE_NONE = 0,
     SMASH_RULE_GLOBAL = 1,           /* global_group_id: smash_mask_allocate_global */
-    SMASH_RULE_SHARED = 2            /* dependency_group_id: smash_mask_allocate_shared */
+    SMASH_RULE_SHARED = 2,           /* dependency_group_id: smash_mask_allocate_shared */
+    SMASH_RULE_GOAL = 3              /* nothing is asked of them: they give up what the goal needs, by smash_mask_allocate_global */
 } smash_group_rule;
 typedef struct smash_target_group {
     smash_group_rule rule;
     uint32_t         first, count;   /* first row; the others through next_member */
     uint32_t         last;
     uint32_t         made;           /* 1: the masks of its rows are in `kept` */
+    uint64_t         numbers, masked; /* filled by smash_run: of all its targets, and how many of them went */
+    const char      *note;           /* idem: why it is not what was asked; NULL if it is */
 } smash_target_group;
+
+/* What may be left of the whole model: target_parameters, target_bytes or target_macs of a pruner. */
+typedef enum smash_goal_kind {
+    SMASH_GOAL_NONE = 0,
+    SMASH_GOAL_PARAMETERS = 1,       /* numbers that are not zero when they are read back */
+    SMASH_GOAL_BYTES = 2,            /* of the file */
+    SMASH_GOAL_MACS = 3              /* multiply-accumulates a sample, of Linear and of convolutions; a masked weight costs none */
+} smash_goal_kind;
+typedef struct smash_goal {
+    smash_goal_kind  kind;
+    const smash_key *key;            /* "target_bytes" */
+    double           asked;          /* so much; below 1: this share of what there is */
+    uint32_t         group;          /* index into the groups of the plan */
+    uint64_t         before;         /* filled by smash_run: what there is. BYTES: of its tensors */
+    uint64_t         most, left;     /* idem: what may be left, what is */
+} smash_goal;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
@@ -1619,6 +1653,9 @@ typedef struct smash_row {
     uint32_t     skip;
     /* pruners */
     smash_mask_desc mask;            /* grain resolved: never DEFAULT */
+    uint32_t     n_of_m;             /* M of a granularity N:M, whose parts must lose just so much; else 0 */
+    smash_apply_method apply_method; /* DEFAULT only in rows with `skip` */
+    double       apply_value;        /* of ADD, never 0; else 0 */
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
@@ -1646,6 +1683,7 @@ typedef struct smash_plan {
     uint32_t          *prune, *quantize;   /* per parameter: its row, or SMASH_NONE */
     smash_target_group *groups;            /* targets that are pruned together */
     size_t             group_count;
+    smash_goal         goal;
     uint32_t          *order;              /* parameters, sources of aligned masks before those that follow them */
     const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
     const char        *types_text;         /* {"module": "type", ...} */
@@ -1786,10 +1824,11 @@ typedef struct smash_run_desc {
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
- *           arena
+ *           arena. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
+ *           that number has binary digits
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
- *           bytes; NONFINITE(index) naming module and target;
+ *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
@@ -1808,6 +1847,10 @@ SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model
 /* The rows, as the "targets" list of a report.
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
+
+/* The groups of targets that were pruned together, as the "groups" list of a report: what was asked of each, what all members got.
+ *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
+SMASH_API void smash_report_groups(smash_writer *w, const smash_plan *plan);
 #endif
 
 #if !SMASH_NO_SELFTEST
@@ -4599,6 +4642,7 @@ SMASH__FN int smash__before(uint64_t key, size_t member, size_t index, const sma
 }
 
 SMASH__FN size_t smash__member_weight(const smash_mask_member *m) { return m->block_elements ? m->block_elements : 1; }
+SMASH__FN size_t smash__member_cost(const smash_mask_member *m) { return m->cost ? m->cost : smash__member_weight(m); }
 SMASH__FN size_t smash__metric_blocks(const smash_mask_member *m)
 {
     size_t n = 0;
@@ -4606,43 +4650,43 @@ SMASH__FN size_t smash__metric_blocks(const smash_mask_member *m)
     return n;
 }
 
-/* The cut behind the longest run of blocks that fits the budget, of members first .. end, within their bounds (NULL: all blocks, and each
- * weighs 1). Eight passes narrow the key down by a byte each. bins: room for 256 weights */
-SMASH__FN SMASH__NOINLINE smash__cut smash__find_cut(const smash_mask_member *members, size_t first, size_t end, const smash__bounds *bounds, size_t budget, size_t *bins)
+/* The cut behind the longest run of blocks that fits the budget, or (least) the shortest that costs so much, of members first .. end, within
+ * their bounds (NULL: all blocks, and each costs 1). Eight passes narrow the key down by a byte each. bins: room for 256 costs */
+SMASH__FN SMASH__NOINLINE smash__cut smash__find_cut(const smash_mask_member *members, size_t first, size_t end, const smash__bounds *bounds, size_t budget, int least, size_t *bins)
 {
     smash__cut cut;
     size_t m, i, n, b;
     int shift;
     cut.key = 0;
+    cut.member = cut.index = SIZE_MAX;
     for (shift = 56; shift >= -8; shift -= 8) {
         if (shift >= 0) smash__fill(bins, 0, 256 * sizeof *bins);
         for (m = first; m < end; m++) {
-            const size_t weight = bounds ? smash__member_weight(&members[m]) : 1;
+            const size_t cost = bounds ? smash__member_cost(&members[m]) : 1;
             n = smash__metric_blocks(&members[m]);
             for (i = 0; i < n; i++) {
                 const uint64_t key = smash__score_key(&members[m], i);
                 if (shift < 0 ? key != cut.key : shift < 56 && key >> (shift + 8) != cut.key) continue;
                 if (bounds && (smash__before(key, m, i, &bounds[m].from) || !smash__before(key, m, i, &bounds[m].to))) continue;
-                if (shift >= 0) bins[key >> shift & 255] += weight;
-                else if (weight <= budget) budget -= weight;             /* the equals, in order */
+                if (shift >= 0) bins[key >> shift & 255] += cost;
+                else if (least ? budget > 0 : cost <= budget) budget -= smash__min(cost, budget);      /* the equals, in order */
                 else { cut.member = m; cut.index = i; return cut; }
             }
         }
-        if (shift < 0) break;
-        for (b = 0; b < 256 && bins[b] <= budget; b++) budget -= bins[b];
-        if (b == 256) break;                                             /* all of them fit: only in the first pass */
+        if (shift < 0) return cut;                                       /* least: with the last of the equals */
+        for (b = 0; b < 256 && (least ? bins[b] < budget : bins[b] <= budget); b++) budget -= bins[b];
+        if (b == 256) break;                                             /* all of them: only in the first pass */
         cut.key = cut.key << 8 | b;
     }
     cut.key = UINT64_MAX;
-    cut.member = cut.index = SIZE_MAX;
     return cut;
 }
 
-/* Metrics, masks and shares of all members; the sum of their numbers in *elements. */
-SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member *members, size_t count, size_t *elements)
+/* Metrics, masks and shares of all members; what they cost together in *total. */
+SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member *members, size_t count, size_t *total)
 {
-    size_t i, k, n, product;
-    *elements = 0;
+    size_t i, k, n, product, elements = 0;
+    *total = 0;
     if (!members || !count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there are no members to choose from");
     for (i = 0; i < count; i++) {
         const smash_mask_member *m = &members[i];
@@ -4659,34 +4703,49 @@ SMASH__FN smash_err smash__check_members(smash_ctx *ctx, const smash_mask_member
         if (!n) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "metric %q is empty: there is nothing to choose from", smash__name(&m->metric));
         keys = smash__keys_of(ctx, SMASH_F64, m->metric.data, n, 1);
         if (smash__first_bad(&keys) < n) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "score %z of %q is NaN or Inf", smash__first_bad(&keys), smash__name(&m->metric));
-        if (!smash__mul(n, smash__member_weight(m), &product) || !smash__add(*elements, product, elements))
-            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the numbers of %z members are more than can be counted", count);
+        if (!smash__mul(n, smash__member_weight(m), &product) || !smash__add(elements, product, &elements) ||
+            !smash__mul(n, smash__member_cost(m), &product) || !smash__add(*total, product, total))
+            return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the numbers of %z members, or their costs, are more than can be counted", count);
     }
     return SMASH_OK;
 }
 
-SMASH__DEF smash_err smash_mask_allocate_global(smash_ctx *ctx, double ratio, smash_mask_member *members, size_t count)
+/* All the blocks before a cut that lets none, or all, go are known without a search. */
+SMASH__FN smash__cut smash__cut_at(const smash_mask_member *members, size_t m, size_t n, size_t blocks, size_t *bins)
 {
+    smash__cut cut;
+    cut.key = n ? UINT64_MAX : 0;
+    cut.member = cut.index = n ? SIZE_MAX : 0;
+    return n == 0 || n == blocks ? cut : smash__find_cut(members, m, m + 1, NULL, n, 0, bins);
+}
+
+SMASH__DEF smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budget_desc *desc, smash_mask_member *members, size_t count)
+{
+    static const smash_budget_desc plain = SMASH_ZERO;
+    const smash_budget_desc *d = desc ? desc : &plain;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash__bounds *bounds;
     smash__cut cut;
-    size_t *bins, elements, budget, i, m, n;
-    SMASH__TRY(smash__mask_share(ctx, "ratio", ratio));
-    SMASH__TRY(smash__check_members(ctx, members, count, &elements));
+    size_t *bins, total, budget, i, m, n;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the budget desc was not zeroed first: write smash_budget_desc d = SMASH_ZERO");
+    if (d->use_amount > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "use_amount is %u; it must be 0 or 1", d->use_amount);
+    SMASH__TRY(smash__mask_share(ctx, "ratio", d->ratio));
+    if (d->use_amount && d->ratio > 0) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "both an amount and a ratio are set; leave ratio at 0");
+    SMASH__TRY(smash__check_members(ctx, members, count, &total));
     bins = (size_t *)smash__scratch(ctx, 256, sizeof *bins);
     bounds = bins ? (smash__bounds *)smash__scratch(ctx, count, sizeof *bounds) : NULL;
     if (!bounds) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
-    budget = smash__share(elements, ratio);
+    budget = d->use_amount ? d->amount : smash__share(total, d->ratio);
     for (m = 0; m < count; m++) {
         size_t most, least;
         n = smash__metric_blocks(&members[m]);
         most = members[m].max_ratio > 0 ? smash__share(n, members[m].max_ratio) : n;
         least = smash__min(most, smash__share(n, members[m].min_ratio));
-        bounds[m].from = smash__find_cut(members, m, m + 1, NULL, least, bins);
-        bounds[m].to = smash__find_cut(members, m, m + 1, NULL, most, bins);
-        budget -= smash__min(budget, least * smash__member_weight(&members[m]));
+        bounds[m].from = smash__cut_at(members, m, least, n, bins);
+        bounds[m].to = smash__cut_at(members, m, most, n, bins);
+        budget -= smash__min(budget, least * smash__member_cost(&members[m]));
     }
-    cut = smash__find_cut(members, 0, count, bounds, budget, bins);
+    cut = smash__find_cut(members, 0, count, bounds, budget, d->use_amount && budget, bins);
     for (m = 0; m < count; m++) {
         uint8_t *keep = (uint8_t *)members[m].mask.data;
         size_t dropped = 0;
@@ -5017,11 +5076,28 @@ SMASH__FN smash_err smash__apply_value(smash_ctx *ctx, const smash_apply_desc *d
     return SMASH_OK;
 }
 
+/* Once everything else is known to fit */
+SMASH__FN smash_err smash__apply_grid(smash_ctx *ctx, const smash_apply_desc *d, const smash_grid *grid, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst)
+{
+    smash__spread s;
+    SMASH__TRY(smash__check_apart(ctx, mask, dst));
+    smash__fill(&s, 0, sizeof s);
+    if (d->method == SMASH_APPLY_ADD) SMASH__TRY(smash__apply_value(ctx, d, src->dtype, &s));
+    if (d->method == SMASH_APPLY_BYPASS) {
+        if (src->data != dst->data) smash__copy(dst->data, src->data, grid->blocks * grid->block_elements * (smash_dtype_bits(src->dtype) / 8));
+        return SMASH_OK;
+    }
+    s.apply = 1;
+    s.packed = d->bits;
+    s.from = src->data == dst->data ? NULL : src->data;
+    smash__spread_mask(ctx, &s, grid, mask, dst);
+    return SMASH_OK;
+}
+
 SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc *desc, const smash_tensor *mask, const smash_tensor *src, const smash_tensor *dst)
 {
     smash_apply_desc d = SMASH_ZERO;
     smash_grid grid;
-    smash__spread s;
     if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_apply_desc d = SMASH_ZERO;");
     if (desc) d = *desc;
     if ((unsigned)d.method > SMASH_APPLY_BYPASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)d.method, "desc.method is %u; it is one of MUL, ADD, BYPASS", (uint32_t)d.method);
@@ -5033,18 +5109,7 @@ SMASH__DEF smash_err smash_mask_apply_to(smash_ctx *ctx, const smash_apply_desc 
         SMASH__TRY(smash__check(ctx, mask, "mask", SMASH__MASKS, SMASH__READ, NULL));
         SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
     }
-    SMASH__TRY(smash__check_apart(ctx, mask, dst));
-    smash__fill(&s, 0, sizeof s);
-    if (d.method == SMASH_APPLY_ADD) SMASH__TRY(smash__apply_value(ctx, &d, src->dtype, &s));
-    if (d.method == SMASH_APPLY_BYPASS) {
-        if (src->data != dst->data) smash__copy(dst->data, src->data, grid.blocks * grid.block_elements * (smash_dtype_bits(src->dtype) / 8));
-        return SMASH_OK;
-    }
-    s.apply = 1;
-    s.packed = d.bits;
-    s.from = src->data == dst->data ? NULL : src->data;
-    smash__spread_mask(ctx, &s, &grid, mask, dst);
-    return SMASH_OK;
+    return smash__apply_grid(ctx, &d, &grid, mask, src, dst);
 }
 
 SMASH__DEF smash_err smash_mask_pack(smash_ctx *ctx, const smash_tensor *mask, const smash_tensor *bits)
@@ -8592,6 +8657,12 @@ SMASH__DEF uint32_t smash_type_out_axis(const char *type)
 }
 
 SMASH__DEF uint32_t smash_type_in_axis(const char *type) { return !smash_type_out_axis(type); }
+SMASH__DEF const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target)
+{
+    (void)model; (void)module; (void)target;                             /* no shapes are known yet */
+    return NULL;
+}
+
 #endif
 
 #if !SMASH_NO_IO
@@ -9401,7 +9472,8 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
-        { "apply_method", SMASH_KEY_CHOICE, "mul", "mul", "how a mask is applied", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
+        { "apply_value", SMASH_KEY_NUMBER, "a number", "-1000", "what apply_method add adds; 0 means -1000", -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
@@ -9594,9 +9666,17 @@ SMASH__FN smash_err smash__default(smash_ctx *ctx, smash_arena *arena, const sma
 
 /* ---- the registry ---- */
 
+#define SMASH__AMOUNT "a whole number from 1 on, or a share of what there is, above 0 and below 1"
+
 SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
 {
     static const smash_key list = { "config_list", SMASH_KEY_LIST, "a list of objects", "null", "which modules, and what for each; without it the keys below apply to all of the default types", 0, 0, 0, 0, 0 };
+    static const smash_key goals[3] = {
+        { "target_parameters", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
+          "how many numbers of the whole model may be left that are not zero; targets of which nothing is asked give up together what matters least", 0, 0, 0, 0, 0 },
+        { "target_bytes", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null", "how large the file may be, by the same means; needs pack_sparse", 0, 0, 0, 0, 0 },
+        { "target_macs", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
+          "how many multiply-accumulates a sample may take, by the same means; convolutions need the shapes of their outputs", 0, 0, 0, 0, 0 } };
     static const smash_key globs[2] = {
         { "include", SMASH_KEY_GLOBS, "a list of globs", "[\"*\"]", "only modules whose name matches one of these", 0, 0, 0, 0, 0 },
         { "exclude", SMASH_KEY_GLOBS, "a list of globs", "[]", "not modules whose name matches one of these", 0, 0, 0, 0, 0 } };
@@ -9607,6 +9687,10 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     if (algo->targets) {
         if (i == 0) return &list;
         i--;
+        if (algo->group == SMASH_PRUNER) {
+            if (i < 3) return &goals[i];
+            i -= 3;
+        }
         for (k = 0; k < count; k++) {
             if (keys[k].selects || !(keys[k].groups >> algo->group & 1)) continue;
             if (i == 0) return &keys[k];
@@ -9615,6 +9699,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     }
     return (algo->targets || algo->on_modules) && i < 2 ? &globs[i] : NULL;
 }
+#undef SMASH__AMOUNT
 
 SMASH__FN const smash_key *smash__algo_key(const smash_algo *algo, const char *name)
 {
@@ -10095,6 +10180,10 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (is_number && !good) code = "out_of_range";
         if (good && key->kind == SMASH_KEY_INTEGER && !smash__is_whole(v->number)) { good = 0; code = "illegal_value"; }
         break;
+    case SMASH_KEY_AMOUNT:
+        good = v->type == SMASH_VALUE_NUMBER && v->number > 0 && (v->number < 1 || (smash__is_whole(v->number) && v->number < 9007199254740992.0));
+        if (v->type == SMASH_VALUE_NUMBER) code = "out_of_range";
+        break;
     case SMASH_KEY_BOOLEAN:
         legal = "true or false";
         good = smash__pick_of(key, v, &word);
@@ -10226,16 +10315,79 @@ SMASH__FN void smash__next_entry(smash__entry *entry)
     smash__entry_place(entry);
 }
 
-/* Old spellings (NNI v2) that people still have in their files */
-SMASH__FN const char *smash__modern(const char *key)
+/* Spellings of NNI v2 that people still have in their files: how they are read, if that says the same, and what they are now. */
+enum { SMASH__OLD_REFUSED = 0, SMASH__OLD_RATIO = 1, SMASH__OLD_GROUP = 2, SMASH__OLD_MAX = 3, SMASH__OLD_PARTS = 4, SMASH__OLD_EXCLUDE = 5 };
+typedef struct smash__old { const char *name, *modern, *key; int how; uint32_t groups; } smash__old;
+
+SMASH__FN const smash__old *smash__find_old(const char *name)
 {
-    static const char *const pairs[][2] = {
-        { "sparsity", "sparse_ratio" }, { "sparsity_per_layer", "sparse_ratio" }, { "total_sparsity", "sparse_ratio with global_group_id" },
-        { "max_sparsity_per_layer", "max_sparse_ratio" }, { "op_partial_names", "op_names_re with \".*part.*\"" },
-        { "exclude", "exclude_op_names or exclude_op_types in every entry" }, { "quant_types", "target_names" }, { "quant_bits", "quant_dtype" } };
+    static const smash__old all[] = {
+        { "sparsity", "sparse_ratio", "sparse_ratio", SMASH__OLD_RATIO, SMASH__PRUNERS },
+        { "sparsity_per_layer", "sparse_ratio", "sparse_ratio", SMASH__OLD_RATIO, SMASH__PRUNERS },
+        { "total_sparsity", "sparse_ratio with global_group_id", "sparse_ratio", SMASH__OLD_GROUP, SMASH__PRUNERS },
+        { "max_sparsity_per_layer", "max_sparse_ratio", "max_sparse_ratio", SMASH__OLD_MAX, SMASH__PRUNERS },
+        { "op_partial_names", "op_names_re with \".*part.*\"", "op_names", SMASH__OLD_PARTS, SMASH__BOTH },
+        { "exclude", "exclude_op_names, exclude_op_names_re or exclude_op_types in every entry", NULL, SMASH__OLD_EXCLUDE, SMASH__BOTH },
+        { "quant_types", "target_names", NULL, SMASH__OLD_REFUSED, SMASH__BOTH },                    /* with the dtype that a quantizer of then chose */
+        { "quant_bits", "quant_dtype", NULL, SMASH__OLD_REFUSED, SMASH__BOTH } };
     size_t i;
-    for (i = 0; i < sizeof pairs / sizeof *pairs; i++) if (smash__equal(pairs[i][0], key)) return pairs[i][1];
+    for (i = 0; i < sizeof all / sizeof *all; i++) if (smash__equal(all[i].name, name)) return &all[i];
     return NULL;
+}
+
+/* A member that is there and not null */
+SMASH__FN const smash_value *smash__said(const smash_value *object, const char *name)
+{
+    const smash_value *v = smash_value_get(object, name);
+    return v && v->type != SMASH_VALUE_NULL ? v : NULL;
+}
+
+SMASH__FN int smash__leaves_out(const smash_value *entry)
+{
+    const smash_value *v = smash_value_get(entry, "exclude");
+    return v && v->type == SMASH_VALUE_BOOL && v->number != 0;
+}
+
+/* "exclude": true says nothing but which modules, by names or by types: of both, NNI v2 left out those that have both. */
+SMASH__FN void smash__check_exclude(const smash__entry *entry, const smash_value *object, const smash_value *k)
+{
+    const smash_value *m;
+    uint32_t i;
+    if (k[1].type != SMASH_VALUE_BOOL) {
+        smash__say(entry->config, SMASH_ERROR, "wrong_type", entry->doc, k + 1, "\"exclude\" is true or false");
+        return;
+    }
+    if (!smash__leaves_out(object)) return;
+    for (i = 0, m = object + 1; i < object->count; i++, m = m + 1 + m[1].span) {
+        if (smash_value_is(m, "exclude") || smash_value_is(m, "op_names") || smash_value_is(m, "op_names_re") || smash_value_is(m, "op_types") || smash_value_is(m, "op_partial_names") || m[1].type == SMASH_VALUE_NULL) continue;
+        smash__say(entry->config, SMASH_ERROR, "exclusive_keys", entry->doc, m, "an entry with \"exclude\": true only says which modules are left out; remove %q", m->text);
+    }
+    if (smash__said(object, "op_types") && (smash__said(object, "op_names") || smash__said(object, "op_names_re") || smash__said(object, "op_partial_names")))
+        smash__say(entry->config, SMASH_ERROR, "legacy_key", entry->doc, k, "\"exclude\" of names and types together is the old spelling for modules that have both; write their names into exclude_op_names of every entry");
+}
+
+/* A key of NNI v2: how it will be read, or why not */
+SMASH__FN smash_err smash__check_old(smash_ctx *ctx, const smash__entry *entry, const smash_value *object, const smash_value *k, const smash__old *old)
+{
+    static const char *const ratios[] = { "sparse_ratio", "sparse_threshold", "sparsity", "sparsity_per_layer", "total_sparsity" }, *const ids[] = { "global_group_id", "dependency_group_id" };
+    const smash_config *config = entry->config;
+    const size_t errors = config->diags->errors;
+    size_t i;
+    if (k[1].type == SMASH_VALUE_NULL) return SMASH_OK;
+    for (i = 0; i < 5 && (old->how == SMASH__OLD_RATIO || old->how == SMASH__OLD_GROUP); i++)
+        if (!smash__equal(ratios[i], k->text) && smash__said(object, ratios[i]) && (i < 2 || smash__said(object, ratios[i])->at > k->at || !entry->doc))
+            smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, k, "%q and %q of one entry exclude each other; write sparse_ratio", k->text, ratios[i]);
+    for (i = 0; i < 2 && old->how == SMASH__OLD_GROUP; i++)
+        if (smash__said(object, ids[i])) smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, k, "%q makes a group of its entry, which has a %s; write sparse_ratio", k->text, ids[i]);
+    if (old->how == SMASH__OLD_MAX && smash__said(object, "max_sparse_ratio"))
+        smash__say(config, SMASH_ERROR, "exclusive_keys", entry->doc, k, "%q and \"max_sparse_ratio\" of one entry exclude each other; write max_sparse_ratio", k->text);
+    if (old->how == SMASH__OLD_MAX && k[1].type == SMASH_VALUE_OBJECT)
+        smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q with a limit for each layer is the old spelling; write an entry with max_sparse_ratio for each of them, and one global_group_id", k->text);
+    else if (old->how == SMASH__OLD_EXCLUDE) smash__check_exclude(entry, object, k);
+    else SMASH__TRY(smash__check_value(ctx, config, smash__key(entry->algo->group, old->key), k->text, entry->doc, k + 1));
+    if (config->diags->errors == errors && !(old->how == SMASH__OLD_PARTS && smash__leaves_out(object)))
+        smash__say(config, SMASH_WARNING, "legacy_key", entry->doc, k, "%q is the old spelling; it is read as %s", k->text, old->modern);
+    return SMASH_OK;
 }
 
 /* Keys and values of an object of settings: an entry, or one target's part of target_settings (inner). */
@@ -10259,10 +10411,11 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
             continue;
         }
         if (!key) {
-            const char *modern = smash__modern(k->text);
+            const smash__old *old = smash__find_old(k->text);
             int other;
             for (other = 1; other < SMASH_GROUP_COUNT && !smash__key((smash_group)other, k->text); other++) { }
-            if (modern) smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q is the old spelling; write %s", k->text, modern);
+            if (old && old->how && !inner && (old->groups >> entry->algo->group & 1)) SMASH__TRY(smash__check_old(ctx, entry, object, k, old));
+            else if (old) smash__say(config, SMASH_ERROR, "legacy_key", entry->doc, k, "%q is the old spelling; write %s", k->text, old->modern);
             else if (other < SMASH_GROUP_COUNT)
                 smash__say(config, SMASH_ERROR, "wrong_group", entry->doc, k, "%q is a key of a %s; %s is a %s", k->text, smash_group_name((smash_group)other),
                            entry->algo->name, smash_group_name(entry->algo->group));
@@ -10286,7 +10439,8 @@ SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config
 {
     smash__entry entry = smash__first_entry(config, algo, doc, list);
     char text[SMASH__VALUE_TEXT];
-    uint32_t i;
+    const smash_value *left_out = NULL, *v;
+    uint32_t i, others = 0, j;
     for (i = 0; i < list->count; i++) {
         if (i) entry.value += entry.value->span;
         if (entry.value->type != SMASH_VALUE_OBJECT) {
@@ -10294,9 +10448,133 @@ SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config
             continue;
         }
         SMASH__TRY(smash__check_keys(ctx, &entry, entry.value, 0));
-        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types"))
+        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types") && !smash_value_get(entry.value, "op_partial_names"))
             smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
+        v = smash_value_get(entry.value, "op_types");
+        for (j = 0; v && smash__is_string_list(v) && j < v->count; j++)
+            if (smash_value_is(v + 1 + j, "default")) smash__say(config, SMASH_ERROR, "legacy_key", entry.doc, v + 1 + j, "\"default\" is the old spelling for all types; write them, such as \"Linear\", \"Conv2d\"");
+        if (smash__leaves_out(entry.value)) left_out = entry.value; else others++;
     }
+    if (left_out && !others) smash__say(config, SMASH_ERROR, "legacy_key", entry.doc, left_out, "\"exclude\" leaves modules out of the other entries, and there is none; write %s_exclude", algo->name);
+    return SMASH_OK;
+}
+
+/* A list that is put together from values of another; to NULL: only counted. */
+typedef struct smash__tree {
+    smash_value        *to;
+    size_t              count;
+    const smash_value **left_out;     /* entries with "exclude": true */
+    uint32_t            left_out_count;
+} smash__tree;
+
+SMASH__FN void smash__tree_add(smash__tree *tree, const smash_value *v, size_t n)
+{
+    if (tree->to) smash__copy(tree->to + tree->count, v, n * sizeof *v);
+    tree->count += n;
+}
+
+SMASH__FN void smash__tree_text(smash__tree *tree, const char *text, uint32_t at)
+{
+    smash_value v = smash__whole_word(text);
+    v.type = SMASH_VALUE_STRING;
+    v.at = at;
+    smash__tree_add(tree, &v, 1);
+}
+
+/* Its elements or members are there: how many, and where it ends. */
+SMASH__FN void smash__tree_close(smash__tree *tree, size_t first, uint32_t count)
+{
+    if (!tree->to) return;
+    tree->to[first].count = count;
+    tree->to[first].span = (uint32_t)(tree->count - first);
+}
+
+/* ".*part.*" of a name that may hold what means something in a pattern */
+SMASH__FN smash_err smash__tree_pattern(smash_ctx *ctx, smash_arena *arena, smash__tree *tree, const smash_value *part)
+{
+    static const char special[] = "\\.^$*+?{}[]|()";
+    char *text, *to;
+    const char *c, *m;
+    if (!tree->to) { tree->count++; return SMASH_OK; }
+    to = text = (char *)smash_arena_array(ctx, arena, (size_t)part->count + 3, 2);
+    if (!text) return SMASH_ERR_NOMEM;
+    *to++ = '.'; *to++ = '*';
+    for (c = part->text; *c; c++) {
+        for (m = special; *m && *m != *c; m++) { }
+        if (*m) *to++ = '\\';
+        *to++ = *c;
+    }
+    *to++ = '.'; *to++ = '*'; *to = '\0';
+    smash__tree_text(tree, text, part->at);
+    return SMASH_OK;
+}
+
+/* One of the lists of names of an entry: its own, and (source) what others leave out. Adds a member, or none if there is nothing to say. */
+SMASH__FN smash_err smash__tree_names(smash_ctx *ctx, smash_arena *arena, smash__tree *tree, const smash_value *entry, const char *key, const char *source, uint32_t *members)
+{
+    const size_t first = tree->count;
+    const smash_value *from = entry, *own = smash__said(entry, key), *v;
+    const int patterns = smash__equal(key, "op_names_re") || smash__equal(key, "exclude_op_names_re");
+    uint32_t i, k, j, n = 0;
+    for (i = 0; i <= (source ? tree->left_out_count : 1); i++) {         /* its own first */
+        if (i && source) from = tree->left_out[i - 1];
+        for (k = 0; k < 2; k++) {
+            if (i == 0) v = k ? NULL : own;
+            else if (k) v = patterns ? smash__said(from, "op_partial_names") : NULL;
+            else v = source ? smash__said(from, source) : NULL;
+            for (j = 0; v && j < v->count; j++, n++) {
+                if (n == 0) { smash__tree_text(tree, key, v->at); smash__tree_add(tree, v, 1); }
+                if (k) SMASH__TRY(smash__tree_pattern(ctx, arena, tree, v + 1 + j));
+                else smash__tree_add(tree, v + 1 + j, 1);
+            }
+        }
+    }
+    if (n) smash__tree_close(tree, first + 1, n);
+    else if (own) { smash__tree_text(tree, key, own->at); smash__tree_add(tree, own, 1); }
+    *members += n || own;
+    return SMASH_OK;
+}
+
+/* A list in which NNI v2 spells something, in the spelling of today. It has been checked. */
+SMASH__FN smash_err smash__tree_list(smash_ctx *ctx, smash_arena *arena, smash__tree *tree, const smash_value *list)
+{
+    static const char *const names[4][2] = { { "op_names_re", NULL }, { "exclude_op_names", "op_names" }, { "exclude_op_names_re", "op_names_re" }, { "exclude_op_types", "op_types" } };
+    const smash_value *e = list + 1, *k;
+    uint32_t i, j, n = 0;
+    smash__tree_add(tree, list, 1);
+    for (i = 0; i < list->count; i++, e += e->span) {
+        const size_t first = tree->count;
+        uint32_t members = 0;
+        if (smash__leaves_out(e)) continue;
+        n++;
+        smash__tree_add(tree, e, 1);
+        for (j = 0, k = e + 1; j < e->count; j++, k = k + 1 + k[1].span) {
+            const smash__old *old = smash__find_old(k->text);
+            int is_list = 0, l;
+            for (l = 0; l < 4; l++) is_list |= smash_value_is(k, names[l][0]);
+            if (is_list || (old && (k[1].type == SMASH_VALUE_NULL || old->how >= SMASH__OLD_PARTS))) continue;
+            if (old) smash__tree_text(tree, old->key, k->at); else smash__tree_add(tree, k, 1);
+            smash__tree_add(tree, k + 1, k[1].span);
+            members++;
+            if (old && old->how == SMASH__OLD_GROUP) {                   /* an id that nobody else has */
+                char id[64];
+                const char *text = "";
+                uint32_t number = i, v;
+                do {
+                    smash__format(id, sizeof id, "total_sparsity of entry %u", ++number);
+                    for (v = 0; v < list->span && !smash_value_is(list + v, id); v++) { }
+                } while (v < list->span);
+                if (tree->to) text = smash__text_copy(ctx, arena, id, smash__length(id));
+                if (!text) return SMASH_ERR_NOMEM;
+                smash__tree_text(tree, "global_group_id", k->at);
+                smash__tree_text(tree, text, k->at);
+                members++;
+            }
+        }
+        for (j = 0; j < 4; j++) SMASH__TRY(smash__tree_names(ctx, arena, tree, e, names[j][0], names[j][1], &members));
+        smash__tree_close(tree, first, members);
+    }
+    smash__tree_close(tree, 0, n);
     return SMASH_OK;
 }
 
@@ -10419,8 +10697,9 @@ SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config
     for (; n < count; n++) names[n] = plain[n].name;
     for (i = 0; i < config->registry->count; i++) {
         const smash_algo *algo = config->registry->algos[i];
-        const char *behind = smash__behind(algo->name, key), *modern = behind ? smash__modern(behind) : NULL;
-        if (modern) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, modern);
+        const char *behind = smash__behind(algo->name, key);
+        const smash__old *old = behind ? smash__find_old(behind) : NULL;
+        if (old) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, old->modern);
         else if (smash_config_active(config, algo->group) == algo && smash__algo_key(algo, key))                            /* sparse_ratio alone: the active one's */
             smash__format(near, SMASH__SHAPE_TEXT * 2, "; did you mean \"%s_%s\"?", algo->name, key);
         if (near[0]) return near;
@@ -10590,6 +10869,43 @@ SMASH__FN int smash__has_bad_text(const smash_value *v)
     return 0;
 }
 
+/* What it takes grows with what is left out times what is not, and with groups times what may have their id. */
+enum { SMASH__OLD_MOST = 10000000 };
+
+SMASH__FN smash_err smash__modern_list(smash__change *c, const smash_value **list)
+{
+    smash_arena *arena = c->config->arena;
+    smash_arena_mark mark = smash__scratch_mark(c->ctx);
+    const smash_value *e = *list + 1, *k;
+    smash__tree tree = SMASH_ZERO;
+    double others = 0, groups = 0, left_out = 0;
+    uint32_t i, j;
+    int is_old = 0;
+    smash_err err;
+    tree.left_out = (const smash_value **)smash__scratch(c->ctx, (*list)->count, sizeof *tree.left_out);
+    if (!tree.left_out) return SMASH_ERR_NOMEM;
+    for (i = 0; i < (*list)->count; i++, e += e->span) {
+        for (j = 0, k = e + 1; j < e->count; j++, k = k + 1 + k[1].span) {
+            is_old |= smash__find_old(k->text) != NULL;
+            groups += smash_value_is(k, "total_sparsity");
+        }
+        if (smash__leaves_out(e)) { tree.left_out[tree.left_out_count++] = e; left_out += e->span; } else others++;
+    }
+    if (is_old && others * left_out + groups * (*list)->span > SMASH__OLD_MOST)
+        smash__say(c->config, SMASH_ERROR, "legacy_key", c->doc, *list, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names");
+    else if (is_old) {
+        err = smash__tree_list(c->ctx, arena, &tree, *list);
+        if (!err) tree.to = (smash_value *)smash_arena_array(c->ctx, arena, tree.count, sizeof *tree.to);
+        if (!err && !tree.to) err = SMASH_ERR_NOMEM;
+        tree.count = 0;
+        if (!err) err = smash__tree_list(c->ctx, arena, &tree, *list);
+        if (err) { smash__scratch_rewind(c->ctx, mark); return err; }
+        *list = tree.to;
+    }
+    smash__scratch_rewind(c->ctx, mark);
+    return SMASH_OK;
+}
+
 /* One key: unknown, illegal, inactive, forbidden, in this order. The value must outlive the config. */
 SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_value *v)
 {
@@ -10633,6 +10949,7 @@ SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_v
     s.key = key;
     s.algo = algo;
     s.doc = c->doc;
+    if (key->kind == SMASH_KEY_LIST && v->type == SMASH_VALUE_ARRAY) SMASH__TRY(smash__modern_list(c, &v));
     mark = smash_arena_get_mark(config->arena);
     SMASH__TRY(smash__default(c->ctx, config->arena, key, &s.value));
     s.is_default = (v->span == 1 ? smash__same_scalar(v, s.value) : smash__same_value(v, s.value, 0)) != 0;
@@ -10671,6 +10988,21 @@ SMASH__FN smash_err smash__ask(smash_ctx *ctx, smash_err (*callback)(smash_ctx *
     return SMASH_OK;
 }
 
+/* A pruner has one target for the whole model, and a file gets smaller only where zeros are not stored. */
+SMASH__FN void smash__check_goal(const smash_config *config, const smash_algo *algo)
+{
+    const smash_setting *first = NULL, *sparse = smash__setting(config, "pack_sparse");
+    size_t i;
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *s = &config->settings[i];
+        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        if (first) smash__say(config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q and %q are two targets for one model; remove one of them", first->name, s->name);
+        if (!first) first = s;
+        if (smash__equal(s->key->name, "target_bytes") && (!sparse || sparse->value->number == 0))
+            smash__say(config, SMASH_ERROR, "needs_pack_sparse", s->doc, s->value, "%q needs \"pack_sparse\": true; without it zeros take as many bytes as other numbers", s->name);
+    }
+}
+
 /* Rules between keys: a list and the shorthands of a list of one, and what the algorithms have to say. */
 SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *config)
 {
@@ -10686,6 +11018,7 @@ SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *confi
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         smash_job job;
         if (!algo) continue;
+        smash__check_goal(config, algo);
         job = smash__job(config, algo, NULL, NULL);
         SMASH__TRY(smash__ask(ctx, algo->check_config, &job, "incompatible_config", "config"));
     }
@@ -11136,7 +11469,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts;
+    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
     const smash_json  *doc;
 } smash__wish;
 
@@ -11151,11 +11484,13 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "dependency_group_id")) wish->shared = v;
     else if (smash__equal(key, "internal_metric_block")) wish->parts = v;
     else if (smash__equal(key, "align")) wish->align = v;
+    else if (smash__equal(key, "apply_method")) wish->method = v;
+    else if (smash__equal(key, "apply_value")) wish->value = v;
     else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
 }
 
-/* A bias follows its weight: of the entry's own keys it takes align only. */
+/* A bias follows its weight: of the entry's own keys it takes align and how masks are applied. */
 SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, const smash_value *settings, smash__wish *wish)
 {
     size_t count, i;
@@ -11170,7 +11505,7 @@ SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, c
     for (i = 0; i < count; i++) {
         const smash_json *doc;
         const smash_value *v;
-        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align"))) continue;
+        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align") && !smash__starts_with(keys[i].name, "apply_"))) continue;
         v = smash__field(entry, keys[i].name, &doc);
         if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
     }
@@ -11220,6 +11555,7 @@ typedef struct smash__resolve {
     uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
     const char          *overlap_first, *overlap_at;
     uint32_t             nothing_asked;                    /* targets of this entry of which nothing is asked */
+    uint32_t             idle_value;                       /* 1: an apply_value that nothing adds has been warned of, in this entry */
     uint32_t             too_little;                       /* 1: a ratio that is less than one block has been warned of, in this entry */
     uint32_t            *ends;                             /* per module: rows of _input_0 and _output_0 */
 } smash__resolve;
@@ -11348,10 +11684,90 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
         row->skip = 1;
+    } else if (wish->global && !wish->shared) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says what goes of each %u numbers, and a global_group_id that it goes wherever it matters least; leave one of them out",
+                   wish->granularity->text, m);
+        row->skip = 1;
+    } else if (wish->low || wish->high) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says how much goes of each %u numbers; leave min_sparse_ratio and max_sparse_ratio out",
+                   wish->granularity->text, m);
+        row->skip = 1;
     } else if (row_numbers % m || count / m > UINT32_MAX) {
         smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
         row->skip = 1;
-    } else mask->parts = (uint32_t)(count / m);
+    } else {
+        mask->parts = (uint32_t)(count / m);
+        row->n_of_m = m;
+    }
+}
+
+/* For how many multiply-accumulates a weight of this parameter stands in a sample: 0 if the module is no layer that multiplies, or this
+ * is not its weight. Returns 0 if that is not known. */
+SMASH__FN int smash__uses(const smash_model *model, const char *type, size_t param, uint64_t *uses)
+{
+    const smash_param *p = &model->params[param];
+    const smash_tensor *out;
+    uint32_t d;
+    size_t n = 1;
+    *uses = 0;
+    if (!smash__equal(p->target, "weight") || p->tensor.ndim < 2) return 1;
+    *uses = smash__equal(type, "Linear") ? 1 : 0;
+    if (!smash__starts_with(type, "Conv")) return 1;
+    out = smash_model_find_activation(model, p->module, "_output_0");
+    if (!out) return 0;
+    for (d = 2; d < out->ndim; d++) if (!smash__mul(n, out->shape[d], &n)) return 0;
+    *uses = n;
+    return 1;
+}
+
+/* A target of which nothing is asked goes with the others of its kind where the whole model has a goal. */
+SMASH__FN void smash__resolve_member(smash__resolve *r, smash_row *row, const smash__wish *wish)
+{
+    const smash_goal *goal = &r->plan->goal;
+    uint64_t uses;
+    if (row->group_id) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, row->group_id, "%s is in a group of which nothing is asked; give the group a sparse_ratio, or leave its id out, and %s decides what goes",
+                   r->model->params[row->param].name, goal->key->name);
+        row->skip = 1;
+    }
+    row->group_rule = SMASH_RULE_GOAL;
+    if (goal->kind != SMASH_GOAL_MACS || !smash__uses(r->model, r->types[row->module], row->param, &uses) || uses) return;
+    row->group_rule = SMASH_RULE_NONE;
+    row->note = "kept: it takes no multiply-accumulates";
+}
+
+/* How the mask of a row is applied. add and bypass leave no zeros, which goals count, and no grid holds what add makes. */
+SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const smash__wish *wish)
+{
+    const smash_param *param = &r->model->params[row->param];
+    const double usual = -1000;
+    smash_apply_desc desc = SMASH_ZERO;
+    smash__spread spread;
+    smash_ctx probe;
+    row->apply_method = !wish->method || smash_value_is(wish->method, "mul") ? SMASH_APPLY_MUL : smash_value_is(wish->method, "add") ? SMASH_APPLY_ADD : SMASH_APPLY_BYPASS;
+    if (wish->value && (wish->value->number < usual || wish->value->number > usual) && row->apply_method != SMASH_APPLY_ADD && !r->idle_value++)
+        smash__say(r->config, SMASH_WARNING, "no_effect", wish->doc, wish->value, "apply_value has no effect on %s: only \"apply_method\": \"add\" adds it", param->name);
+    if (row->apply_method == SMASH_APPLY_MUL) return;
+    if (r->plan->goal.kind)
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->method, "%s: apply_method %q leaves no zeros, and %s counts them; write \"mul\"", param->name, wish->method->text, r->plan->goal.key->name);
+    if (row->apply_method != SMASH_APPLY_ADD) return;
+    row->apply_value = desc.value = wish->value && smash__bits64(wish->value->number) << 1 ? wish->value->number : usual;
+    smash__probe(r->ctx, &probe);
+    if (smash__apply_value(&probe, &desc, param->tensor.dtype, &spread))
+        smash__say(r->config, SMASH_ERROR, "out_of_range", wish->doc, wish->value ? wish->value : wish->method, "%s: %s", param->name, probe.message);
+}
+
+/* Numbers to which something large is added fit no grid together with the others. */
+SMASH__FN void smash__check_applied(const smash__resolve *r)
+{
+    const smash_plan *plan = r->plan;
+    size_t i;
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[i];
+        const uint32_t quant = row->algo->group != SMASH_PRUNER || row->skip || row->apply_method != SMASH_APPLY_ADD ? SMASH__NO_INDEX : plan->quantize[row->param];
+        if (quant != SMASH__NO_INDEX && !plan->rows[quant].skip)
+            smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", r->model->params[row->param].name);
+    }
 }
 
 SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
@@ -11371,6 +11787,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->low) mask->min_ratio = wish->low->number;
     if (wish->high) mask->max_ratio = wish->high->number;
     if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
+    smash__resolve_apply(r, row, wish);
     row->group_id = wish->shared ? wish->shared : wish->global;
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
@@ -11381,13 +11798,15 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         smash__say(r->config, SMASH_ERROR, "internal_metric_block", wish->doc, wish->parts, "%s", probe.message);
         row->skip = 1;
     }
-    else if (!wish->ratio && !wish->threshold && !m) smash__resolve_source(r, entry, row, wish);
+    else if (!wish->ratio && !wish->threshold && !m && (!r->plan->goal.kind || wish->align || smash__equal(row->target, "bias"))) smash__resolve_source(r, entry, row, wish);
+    else if (!wish->ratio && !wish->threshold && !m) smash__resolve_member(r, row, wish);
     else if (mask->ratio > 0 && row->group_rule == SMASH_RULE_NONE && !r->too_little) {
         const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
-        if (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio)) return;
+        const int limited = mask->max_ratio > 0 && smash__share(part, mask->max_ratio) == 0;
+        if (!limited && (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio))) return;
         r->too_little = 1;                                               /* once for an entry */
-        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
-                   mask->parts > 1 ? " in a part" : "");
+        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, limited ? wish->high : wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this %s is less than one: nothing goes", param->name,
+                   part, mask->parts > 1 ? " in a part" : "", limited ? "max_sparse_ratio" : "sparse_ratio");
     }
 }
 
@@ -11578,7 +11997,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     smash_arena *arena = r->plan->arena;
     targets.items = NULL;
     targets.count = 0;
-    r->nothing_asked = r->too_little = 0;
+    r->nothing_asked = r->too_little = r->idle_value = 0;
     if (entry->value) {
         select.op_names = smash__string_list(r->ctx, arena, smash__field(entry, "op_names", &doc), &err);
         select.op_names_re = smash__string_list(r->ctx, arena, smash__field(entry, "op_names_re", &doc), &err);
@@ -11666,10 +12085,14 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
     smash_row *first = &plan->rows[group->first];
     const size_t blocks = smash__row_blocks(plan, first);
     const char *first_name = r->model->params[first->param].name;
+    const smash_row *exact = NULL, *limited = NULL;
     uint32_t i, parts = 1;
+    size_t numbers = 0, smallest = SIZE_MAX, low = 0, high = SIZE_MAX;    /* all numbers, and those of a block; blocks that the members' minima and maxima mean */
     for (i = group->first; i != SMASH__NO_INDEX; i = plan->rows[i].next_member) {
         const smash_row *row = &plan->rows[i];
         const char *name = r->model->params[row->param].name;
+        const size_t own_blocks = smash__row_blocks(plan, row);
+        size_t count = 0;
         uint32_t own = row->mask.parts ? row->mask.parts : 1, a = parts, b = own;
         if (row->mask.ratio != first->mask.ratio || row->mask.use_threshold != first->mask.use_threshold || (first->mask.use_threshold && row->mask.threshold != first->mask.threshold))
             smash__say(r->config, SMASH_ERROR, "group_ratio", row->doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", first_name, name);
@@ -11678,10 +12101,29 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
                        first_name, blocks, name, smash__row_blocks(plan, row));
         while (b) { const uint32_t rest = a % b; a = b; b = rest; }      /* a is the greatest common divisor */
         parts = own / a <= UINT32_MAX / parts ? parts * (own / a) : UINT32_MAX;
+        if (row->n_of_m && !exact) exact = row;
+        if (row->mask.min_ratio > 0 || row->mask.max_ratio > 0) limited = row;
+        (void)smash_tensor_count(&r->model->params[row->param].tensor, &count);
+        numbers += count;
+        if (own_blocks) smallest = smash__min(smallest, count / own_blocks);
+        if (group->rule == SMASH_RULE_SHARED) count = own_blocks / own; else count = own_blocks;
+        if (smash__share(count, row->mask.min_ratio) > low) low = smash__share(count, row->mask.min_ratio);
+        if (row->mask.max_ratio > 0) high = smash__min(high, smash__share(count, row->mask.max_ratio));
     }
-    if (group->rule == SMASH_RULE_GLOBAL) {
+    if (first->mask.ratio > 0 && !first->mask.use_threshold) {
+        const int shared = group->rule == SMASH_RULE_SHARED;
+        const size_t may = shared ? smash__share(blocks / parts, first->mask.ratio) : smash__share(numbers, first->mask.ratio) / smallest;
+        if ((!may && !low) || (shared && !high))
+            smash__say(r->config, SMASH_WARNING, "ratio_too_small", first->doc, first->group_id, shared ? "%s and the rest of its group have %z blocks%s, of which their ratio is less than one: nothing goes"
+                       : "%s and the rest of its group have %z numbers%s, and their sparse_ratio is less than one block of them: nothing goes", first_name, shared ? blocks / parts : numbers,
+                       shared && parts > 1 ? " in a part" : "");
+    }
+    if (exact && blocks % parts == 0 && (limited || smash__share(blocks / parts, first->mask.ratio) * (parts / exact->mask.parts) != smash__share(blocks / exact->mask.parts, first->mask.ratio)))
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", exact->doc, exact->group_id, "%s keeps some of each %u numbers, and what %s asks of their group is not the same for each of these; leave its %s out, or one of them out of the group",
+                   r->model->params[exact->param].name, exact->n_of_m, limited ? r->model->params[limited->param].name : "another", limited ? "min_sparse_ratio or max_sparse_ratio" : "internal_metric_block");
+    if (group->rule != SMASH_RULE_SHARED) {
         if (parts > 1)
-            smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
+            smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id ? first->group_id : first->place, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
         return;
     }
     if (blocks % parts)
@@ -11703,6 +12145,7 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
         if (row->skip || row->group_rule == SMASH_RULE_NONE || row->align_row != SMASH__NO_INDEX) continue;
         for (g = 0; g < plan->group_count; g++) {
             const smash_row *first = &plan->rows[plan->groups[g].first];
+            if (first->group_rule == row->group_rule && row->group_rule == SMASH_RULE_GOAL) break;
             if (first->algo == row->algo && first->group_rule == row->group_rule && first->group_id->type == row->group_id->type && smash__same_scalar(first->group_id, row->group_id)) break;
         }
         group = &plan->groups[g];
@@ -11716,8 +12159,50 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
         row->group = (uint32_t)g;
         group->count++;
     }
-    for (g = 0; g < plan->group_count; g++) smash__check_group(r, &plan->groups[g]);
+    plan->goal.group = SMASH__NO_INDEX;
+    for (g = 0; g < plan->group_count; g++) {
+        smash__check_group(r, &plan->groups[g]);
+        if (plan->groups[g].rule == SMASH_RULE_GOAL) plan->goal.group = (uint32_t)g;
+    }
     return SMASH_OK;
+}
+
+/* The target that a pruner has for the whole model, if it has one. */
+SMASH__FN void smash__find_goal(const smash_config *config, const smash_algo *algo, smash_goal *goal)
+{
+    size_t i;
+    for (i = 0; i < config->count; i++) {
+        const smash_setting *s = &config->settings[i];
+        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        goal->key = s->key;
+        goal->asked = s->value->number;
+        goal->kind = smash__equal(s->key->name, "target_parameters") ? SMASH_GOAL_PARAMETERS : smash__equal(s->key->name, "target_bytes") ? SMASH_GOAL_BYTES : SMASH_GOAL_MACS;
+    }
+}
+
+/* There is something to choose from, and what is to be counted can be. */
+SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
+{
+    const smash_goal *goal = &r->plan->goal;
+    const smash_algo *pruner = smash_config_active(r->config, SMASH_PRUNER);
+    const smash_setting *s = goal->kind ? smash__hyper(r->config, pruner, goal->key->name) : NULL;
+    uint64_t uses;
+    size_t i;
+    int g;
+    if (!s) return;
+    if (goal->group == SMASH__NO_INDEX)
+        smash__say(r->config, SMASH_ERROR, "target_without_choice", s->doc, s->value, "%q has nothing to choose from: every target has a sparse_ratio, threshold, align or N:M of its own, or there is none", s->name);
+    for (g = 1; g < SMASH_GROUP_COUNT && goal->kind == SMASH_GOAL_BYTES; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(r->config, (smash_group)g) : NULL;
+        if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
+        smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the pruner", s->name, algo->name);
+    }
+    for (i = 0; i < r->model->param_count && goal->kind == SMASH_GOAL_MACS; i++) {
+        const uint32_t m = r->model->params[i].module;
+        if (!smash__uses(r->model, r->types[m], i, &uses))
+            smash__say(r->config, SMASH_ERROR, "unknown_shape", s->doc, s->value, "%q cannot be counted: the shape of the output of module %q (%s) is not known; say it in \"shapes\"", s->name,
+                       r->model->modules[m].name, r->types[m]);
+    }
 }
 
 /* Parameters to rows, shapes that must fit, and an order in which every source comes first. */
@@ -11799,6 +12284,12 @@ SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[
     return out;
 }
 
+SMASH__FN const char *smash__apply_name(smash_apply_method method)
+{
+    static const char *const names[] = { "mul", "mul", "add", "bypass" };
+    return names[method];
+}
+
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
 SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
@@ -11828,14 +12319,16 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         smash__write_grain(w, &row->mask.grain, ndim);
     } else {
         if (row->mask.use_threshold) { smash_write_key(w, "sparse_threshold"); smash_write_number(w, row->mask.threshold); }
-        else { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
+        else if (row->group_rule != SMASH_RULE_GOAL) { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
         if (row->mask.min_ratio > 0) { smash_write_key(w, "min_sparse_ratio"); smash_write_number(w, row->mask.min_ratio); }
         if (row->mask.max_ratio > 0) { smash_write_key(w, "max_sparse_ratio"); smash_write_number(w, row->mask.max_ratio); }
-        if (row->group_rule != SMASH_RULE_NONE) { smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id"); smash__write_tree(w, row->group_id, 0); }
+        if (row->group_id) { smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id"); smash__write_tree(w, row->group_id, 0); }
         if (row->mask.parts > 1) { smash_write_key(w, "internal_metric_block"); smash_write_u64(w, row->mask.parts); }
         smash_write_key(w, "granularity");
         smash__write_grain(w, &row->mask.grain, ndim);
     }
+    if (row->algo->group == SMASH_PRUNER && row->apply_method != SMASH_APPLY_MUL) { smash_write_key(w, "apply_method"); smash_write_text(w, smash__apply_name(row->apply_method)); }
+    if (row->algo->group == SMASH_PRUNER && row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     smash_write_end(w);
 }
 
@@ -11950,7 +12443,7 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         if (!algo) continue;
         for (i = 0; i < config->count; i++) {
             const smash_setting *s = &config->settings[i];
-            if (s->algo != algo || s->is_default || (algo->targets && !smash__is_own(algo, s->key))) continue;       /* the rest is in the lists */
+            if (s->algo != algo || s->is_default || (algo->targets && s->key->kind != SMASH_KEY_AMOUNT && !smash__is_own(algo, s->key))) continue;       /* the rest is in the lists */
             smash_write_key(&w, s->name);
             smash__write_tree(&w, s->value, 0);
         }
@@ -12089,13 +12582,16 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
         active += algo != NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
+        if (g == SMASH_PRUNER) smash__find_goal(config, algo, &made.goal);
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
     if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
     SMASH__TRY(smash__sort_rows(&r));
     SMASH__TRY(smash__resolve_groups(&r));
+    smash__resolve_goal(&r, groups);
     SMASH__TRY(smash__resolve_align(&r));
+    smash__check_applied(&r);
     SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
     SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
     for (i = 0; i < model->module_count; i++)
@@ -12165,47 +12661,65 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     return SMASH_OK;
 }
 
-/* Scores of all targets of a group, one tensor at a time, then all of their masks. */
-SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+/* Scores of all targets of a group, one tensor at a time, in scratch, with room for their masks. */
+SMASH__FN smash_err smash__score_group(smash_ctx *ctx, smash_plan *plan, const smash_target_group *group, smash_mask_member **out)
 {
-    smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_mask_member *members = (smash_mask_member *)smash__scratch(ctx, group->count, sizeof *members);
-    const smash_mask_desc *desc = &plan->rows[group->first].mask;
-    smash_mask_desc common;
     uint32_t i, n = 0;
-    smash_err err = members ? SMASH_OK : SMASH_ERR_NOMEM;
-    for (i = group->first; !err && i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
+    if (!members) return SMASH_ERR_NOMEM;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
         smash_row *row = &plan->rows[i];
         smash_mask_member *m = &members[n];
         smash_arena_mark tensor;
         smash_tensor w;
         smash_grid grid;
+        smash_err err;
         smash__fill(m, 0, sizeof *m);
-        err = smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid);
-        if (!err) err = smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric);
-        if (err) break;
+        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid));
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric));
         tensor = smash__scratch_mark(ctx);
         err = smash_model_load(ctx, plan->model, row->param, &ctx->scratch, &w);
         if (!err) err = smash_mask_metric(ctx, &row->mask, &w, &m->metric);
         smash__scratch_rewind(ctx, tensor);
-        if (!err && !row->kept.data) {
+        if (err) return err;
+        if (!row->kept.data) {
             void *room = smash_arena_alloc(ctx, plan->arena, grid.blocks);
-            if (room) row->kept = smash_tensor_view(SMASH_BOOL, room, grid.blocks, grid.ndim, grid.count);
-            else err = SMASH_ERR_NOMEM;
+            if (!room) return SMASH_ERR_NOMEM;
+            row->kept = smash_tensor_view(SMASH_BOOL, room, grid.blocks, grid.ndim, grid.count);
         }
         m->mask = row->kept;
         m->block_elements = grid.block_elements;
         m->min_ratio = row->mask.min_ratio;
         m->max_ratio = row->mask.max_ratio;
     }
-    if (!err && group->rule == SMASH_RULE_GLOBAL) err = smash_mask_allocate_global(ctx, desc->ratio, members, n);
-    if (!err && group->rule == SMASH_RULE_SHARED) {
-        common = *desc;
-        common.min_ratio = common.max_ratio = 0;                         /* of the members, which may differ */
-        err = smash_mask_allocate_shared(ctx, &common, members, n, 32);
+    *out = members;
+    return SMASH_OK;
+}
+
+/* The masks of the members are made: their rows get to know. */
+SMASH__FN void smash__group_made(smash_plan *plan, smash_target_group *group, const smash_mask_member *members)
+{
+    uint32_t i, n = 0;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) plan->rows[i].mask_stats = members[n++].stats;
+    group->made = 1;
+}
+
+SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_mask_desc common = plan->rows[group->first].mask;
+    smash_budget_desc budget = SMASH_ZERO;
+    smash_mask_member *members;
+    smash_err err = smash__score_group(ctx, plan, group, &members);
+    if (!err && group->rule == SMASH_RULE_GLOBAL) {
+        budget.ratio = common.ratio;
+        err = smash_mask_allocate_global(ctx, &budget, members, group->count);
     }
-    for (i = group->first, n = 0; !err && i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) plan->rows[i].mask_stats = members[n].stats;
-    if (!err) group->made = 1;
+    if (!err && group->rule == SMASH_RULE_SHARED) {
+        common.min_ratio = common.max_ratio = 0;                         /* of the members, which may differ */
+        err = smash_mask_allocate_shared(ctx, &common, members, group->count, 32);
+    }
+    if (!err) smash__group_made(plan, group, members);
     smash__scratch_rewind(ctx, mark);
     return err;
 }
@@ -12220,6 +12734,8 @@ SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
 SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
 {
     smash_row *row = work->row;
+    smash_apply_desc apply = SMASH_ZERO;
+    smash_tensor source;
     smash_grid grid;
     size_t i, count;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
@@ -12239,18 +12755,18 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
         row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid.blocks;
     }
     SMASH__TRY(smash__make_dependents(ctx, work));
-    if (!row->mask_stats.dropped) return SMASH_OK;
-    if (work->tensor.flags & SMASH_TENSOR_CONST) {                       /* the model's own numbers stay as they are */
-        void *copy;
-        SMASH__TRY(smash_tensor_bytes(&work->tensor, &count));
-        copy = smash__scratch(ctx, count, 1);
-        if (!copy) return SMASH_ERR_NOMEM;
-        smash__copy(copy, work->tensor.data, count);
-        work->tensor.data = copy;
+    if (!row->mask_stats.dropped || row->apply_method == SMASH_APPLY_BYPASS) return SMASH_OK;
+    source = work->tensor;
+    if (source.flags & SMASH_TENSOR_CONST) {                             /* the model's own numbers stay as they are */
+        SMASH__TRY(smash_tensor_bytes(&source, &count));
+        work->tensor.data = smash__scratch(ctx, count, 1);
+        if (!work->tensor.data) return SMASH_ERR_NOMEM;
         work->tensor.bytes = count;
         work->tensor.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
     }
-    return smash_mask_apply(ctx, &row->mask.grain, &work->mask, &work->tensor);
+    apply.method = row->apply_method;
+    apply.value = row->apply_value;
+    return smash__apply_grid(ctx, &apply, &grid, &work->mask, &source, &work->tensor);
 }
 
 /* ptq: exact ranges of the weights as they are, after pruning. */
@@ -12336,6 +12852,7 @@ typedef struct smash__run {
     uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
     uint32_t             *mask_index;
     size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
+    size_t               *left;             /* per parameter, while a goal is looked for: numbers that are not zero when they are read back; else NULL */
     uint64_t              done, total;
 } smash__run;
 
@@ -12428,6 +12945,15 @@ SMASH__FN size_t smash__count_zeros(const smash_tensor *t, size_t n)
     return zeros;
 }
 
+/* Numbers of a parameter that are not zero when they are read back */
+SMASH__FN size_t smash__numbers_left(const smash__run *run, size_t param, const smash_work *work)
+{
+    const smash_row *quant = smash__row_of(run->plan, run->plan->quantize, param);
+    size_t count = 0;
+    (void)smash_tensor_count(&work->tensor, &count);
+    return count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
+}
+
 /* The numbers and the bitmask of a tensor without zeros, in scratch, into their places among those laid out. */
 SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_tensor *outs, uint32_t n)
 {
@@ -12456,7 +12982,7 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     size_t count;
     SMASH__TRY(smash_tensor_count(&p->tensor, &count));
     run->result.parameters += count;
-    run->result.nonzero += count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
+    run->result.nonzero += smash__numbers_left(run, param, work);
     if (out) SMASH__TRY(smash__outputs(ctx, run, param, outs, &n));
     if (out && smash__is_packed_sparse(run, param, quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
     else if (out) outs[SMASH__OUT_MAIN].data = quant ? work->quantized.data : work->tensor.data;
@@ -12506,6 +13032,7 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
+    if (!err && run->left) run->left[param] = smash__numbers_left(run, param, &work);
     if (!err && !emit && run->nonzero && prune && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
         err = smash_sparse_count(ctx, quantize ? &work.quantized : &work.tensor, &run->nonzero[param]);
     smash__scratch_rewind(ctx, mark);
@@ -12535,7 +13062,8 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
-        if (plan->pack_sparse && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
+        if ((plan->pack_sparse || plan->goal.kind) && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
+        if (run->left) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
         const uint32_t param = plan->order[i - 1];
@@ -12609,6 +13137,181 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     return SMASH_OK;
 }
 
+/* ---- a goal for the whole model ---- */
+
+typedef struct smash__search {
+    smash__run         *run;
+    smash_target_group *group;
+    smash_mask_member  *members;
+    unsigned char      *affected;     /* per parameter: 1: its mask comes from the group, or from one that does */
+} smash__search;
+
+/* What is counted of a parameter of so many numbers: bytes, as they are stored in full, for BYTES. */
+SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_t numbers)
+{
+    const smash_plan *plan = run->plan;
+    const smash_param *p = &plan->model->params[param];
+    const smash_row *quant = smash__row_of(plan, plan->quantize, param);
+    const uint64_t bits = smash_dtype_bits(quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype);
+    uint64_t uses = 1;
+    if (plan->goal.kind == SMASH_GOAL_BYTES) return numbers * (bits < 8 ? 1 : bits / 8);
+    if (plan->goal.kind == SMASH_GOAL_MACS) (void)smash__uses(plan->model, plan->model->modules[p->module].type, param, &uses);
+    return numbers * uses;
+}
+
+/* What is left with the masks as they are */
+SMASH__FN smash_err smash__goal_left(smash_ctx *ctx, smash__run *run, uint64_t *left)
+{
+    const smash_plan *plan = run->plan;
+    smash_arena_mark mark = smash_arena_get_mark(plan->arena);
+    size_t i, n;
+    *left = 0;
+    if (plan->goal.kind == SMASH_GOAL_BYTES) {
+        smash_err err = smash__make_layouts(ctx, run);
+        smash_arena_rewind(plan->arena, mark);
+        *left = run->layout.bytes;
+        return err;
+    }
+    for (i = 0; i < plan->model->param_count; i++) {
+        const smash_row *row = smash__row_of(plan, plan->prune, i);
+        SMASH__TRY(smash_tensor_count(&plan->model->params[i].tensor, &n));
+        *left += run->left ? run->left[i] : smash__goal_cost(run, i, n - (row ? row->mask_stats.elements : 0));
+    }
+    return SMASH_OK;
+}
+
+/* Masks of which `amount` goes, and the number of blocks that does. */
+SMASH__FN smash_err smash__search_masks(smash_ctx *ctx, smash__search *s, uint64_t amount, uint64_t *blocks)
+{
+    smash_budget_desc budget = SMASH_ZERO;
+    uint32_t i;
+    budget.use_amount = 1;
+    budget.amount = amount < SIZE_MAX ? (size_t)amount : SIZE_MAX;
+    SMASH__TRY(smash_mask_allocate_global(ctx, &budget, s->members, s->group->count));
+    smash__group_made(s->run->plan, s->group, s->members);
+    for (*blocks = 0, i = 0; i < s->group->count; i++) *blocks += s->members[i].stats.dropped;
+    return SMASH_OK;
+}
+
+/* A block costs what it counts for the goal, or 1. What is larger than can be summed costs 1: it is only a guess. */
+SMASH__FN void smash__search_costs(const smash__search *s, int own)
+{
+    const smash_plan *plan = s->run->plan;
+    double total = 0;
+    uint32_t i, n = 0;
+    for (i = s->group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
+        const uint64_t cost = own ? smash__goal_cost(s->run, plan->rows[i].param, s->members[n].block_elements) : 1;
+        total += (double)cost * (double)smash__metric_blocks(&s->members[n]);
+        s->members[n].cost = cost && total < (double)(SIZE_MAX / 2) ? (size_t)cost : 1;
+    }
+    for (n = 0; n < s->group->count && total >= (double)(SIZE_MAX / 2); n++) s->members[n].cost = 1;
+}
+
+/* What is left when so many blocks go */
+SMASH__FN smash_err smash__search_try(smash_ctx *ctx, smash__search *s, uint64_t blocks, uint64_t *left)
+{
+    const smash_plan *plan = s->run->plan;
+    uint64_t gone;
+    size_t i;
+    smash__search_costs(s, 0);
+    SMASH__TRY(smash__search_masks(ctx, s, blocks, &gone));
+    for (i = 0; i < plan->model->param_count; i++) if (s->affected[plan->order[i]]) SMASH__TRY(smash__process(ctx, s->run, plan->order[i], 0));
+    return smash__goal_left(ctx, s->run, left);
+}
+
+/* The fewest blocks that must go: more than lo, which is too few. At first by what blocks cost, as often as a sum that is almost right
+ * needs it; then hi is enough, and it lies in between. */
+SMASH__FN smash_err smash__search_blocks(smash_ctx *ctx, smash__search *s, uint64_t lo, uint64_t all, uint64_t left)
+{
+    smash_goal *goal = &s->run->plan->goal;
+    uint64_t hi = 0, at = lo, amount = 0;
+    uint32_t i, guesses = 0, narrowed = 0;
+    smash__search_costs(s, 1);
+    for (i = 0; i < s->group->count; i++) amount += (uint64_t)s->members[i].stats.dropped * s->members[i].cost;
+    while (!hi || hi - lo > 1) {
+        if (!hi) {
+            amount += left - goal->most;
+            smash__search_costs(s, 1);
+            SMASH__TRY(smash__search_masks(ctx, s, amount, &at));
+            if (at <= lo) at = lo + 1;
+            if (at > all || guesses++ == 6) at = all;
+        } else at = narrowed++ ? lo + (hi - lo) / 2 : hi - 1;
+        SMASH__TRY(smash__search_try(ctx, s, at, &left));
+        if (left <= goal->most) hi = at;
+        else if (at == all)
+            return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is when all goes that may; raise it, or max_sparse_ratio, or let it choose from more", goal->key->name,
+                               goal->most, left);
+        else lo = at;
+    }
+    if (at != hi) SMASH__TRY(smash__search_try(ctx, s, hi, &left));
+    goal->left = left;
+    return SMASH_OK;
+}
+
+/* Rows that follow one of the group, and those that follow them: sources stand first in plan->order. */
+SMASH__FN smash_err smash__find_affected(smash_ctx *ctx, smash__search *s)
+{
+    const smash_plan *plan = s->run->plan;
+    const size_t n = plan->model->param_count;
+    size_t i;
+    s->affected = (unsigned char *)smash__scratch(ctx, n, 1);
+    if (!s->affected) return SMASH_ERR_NOMEM;
+    smash__fill(s->affected, 0, n);
+    for (i = 0; i < n; i++) {
+        const uint32_t param = plan->order[i];
+        const smash_row *row = smash__row_of(plan, plan->prune, param);
+        if (row && row->group != (uint32_t)SMASH_NONE) s->affected[param] = plan->groups[row->group].rule == SMASH_RULE_GOAL;
+        else if (row && row->align_row != (uint32_t)SMASH_NONE) s->affected[param] = s->affected[plan->rows[row->align_row].param];
+    }
+    return SMASH_OK;
+}
+
+/* What the model has now, of what is counted */
+SMASH__FN smash_err smash__goal_before(smash_ctx *ctx, smash__run *run, uint64_t *before)
+{
+    const smash_model *model = run->plan->model;
+    size_t i, n;
+    *before = run->plan->goal.kind == SMASH_GOAL_BYTES ? run->total : 0;
+    for (i = 0; i < model->param_count && run->plan->goal.kind != SMASH_GOAL_BYTES; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_tensor t;
+        SMASH__TRY(smash_tensor_count(&model->params[i].tensor, &n));
+        if (run->plan->goal.kind == SMASH_GOAL_PARAMETERS) {
+            SMASH__TRY(smash_model_load(ctx, model, i, &ctx->scratch, &t));
+            n -= smash__count_zeros(&t, n);
+            smash__scratch_rewind(ctx, mark);
+        }
+        *before += smash__goal_cost(run, i, n);
+    }
+    return SMASH_OK;
+}
+
+/* Masks for the targets of which nothing is asked, so that the goal is reached. */
+SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    smash_goal *goal = &plan->goal;
+    smash__search s = SMASH_ZERO;
+    uint64_t least, all;
+    s.run = run;
+    s.group = &plan->groups[goal->group];
+    SMASH__TRY(smash__goal_before(ctx, run, &goal->before));
+    goal->most = goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked;
+    if (goal->kind == SMASH_GOAL_PARAMETERS) {
+        run->left = (size_t *)smash__scratch(ctx, plan->model->param_count, sizeof *run->left);
+        if (!run->left) return SMASH_ERR_NOMEM;
+    }
+    SMASH__TRY(smash__find_affected(ctx, &s));
+    SMASH__TRY(smash__score_group(ctx, plan, s.group, &s.members));
+    SMASH__TRY(smash__search_masks(ctx, &s, UINT64_MAX, &all));
+    SMASH__TRY(smash__search_masks(ctx, &s, 0, &least));
+    SMASH__TRY(smash__measure_zeros(ctx, run));
+    SMASH__TRY(smash__goal_left(ctx, run, &goal->left));
+    if (goal->left <= goal->most) return SMASH_OK;
+    if (least == all) all = least + 1;                                   /* nothing may go: the first try finds that out */
+    return smash__search_blocks(ctx, &s, least, all, goal->left);
+}
+
 /* Everything before the first byte is written */
 SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash__run *run)
 {
@@ -12620,8 +13323,30 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
     }
-    SMASH__TRY(smash__measure_zeros(ctx, run));
+    if (plan->goal.kind) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_err err = smash__find_goal_masks(ctx, run);
+        smash__scratch_rewind(ctx, mark);
+        run->left = NULL;
+        if (err) return err;
+    } else SMASH__TRY(smash__measure_zeros(ctx, run));
     return smash__make_layouts(ctx, run);
+}
+
+/* What came of a group, over all its members */
+SMASH__FN void smash__sum_group(const smash_plan *plan, smash_target_group *group)
+{
+    const smash_mask_desc *first = &plan->rows[group->first].mask;
+    uint32_t i;
+    size_t n;
+    group->numbers = group->masked = 0;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) {
+        if (!smash_tensor_count(&plan->model->params[plan->rows[i].param].tensor, &n)) group->numbers += n;
+        group->masked += plan->rows[i].mask_stats.elements;
+    }
+    group->note = NULL;
+    if (!group->masked && group->rule == SMASH_RULE_GOAL) group->note = "the model is within its target as it is: nothing goes";
+    else if (!group->masked && !first->use_threshold && first->ratio > 0) group->note = "the ratio is less than one block of the group: nothing goes";
 }
 
 SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
@@ -12630,6 +13355,7 @@ SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
     if (run->desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run->layout, run->desc->out));
     if (run->desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run->mask_layout, run->desc->masks));
     for (i = 0; i < run->plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, run, run->plan->order[i], 1));
+    for (i = 0; i < run->plan->group_count; i++) smash__sum_group(run->plan, &run->plan->groups[i]);
     return SMASH_OK;
 }
 
@@ -13344,15 +14070,20 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     if (row->algo->group == SMASH_PRUNER) {
         int own = !row->skip && row->align_row == (uint32_t)SMASH_NONE;
         smash_write_key(w, "asked");
-        if (own && !row->mask.use_threshold) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
+        if (own && !row->mask.use_threshold && row->group_rule != SMASH_RULE_GOAL) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
         if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, plan->model->params[plan->rows[row->align_row].param].name); }
-        if (row->group_rule != SMASH_RULE_NONE && !row->skip) {
+        if (row->group_rule == SMASH_RULE_GOAL && !row->skip) { smash_write_key(w, "chosen_by"); smash_write_text(w, plan->goal.key->name); }
+        if (row->group_id && !row->skip) {
             smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
             smash__write_tree(w, row->group_id, 0);
         }
         smash_write_key(w, "sparsity");  smash_write_number(w, row->mask_stats.ratio);
-        smash_write_key(w, "zeros");     smash_write_u64(w, row->mask_stats.elements);
+        smash_write_key(w, "masked");    smash_write_u64(w, row->mask_stats.elements);
+        smash_write_key(w, "zeros");     smash_write_u64(w, row->apply_method == SMASH_APPLY_MUL ? row->mask_stats.elements : 0);
+        smash_write_key(w, "apply_method");
+        smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
+        if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
         smash_write_key(w, "dtype");     smash_write_text(w, smash__dtype_name(&row->quant, text));
         smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
@@ -13377,6 +14108,47 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
     size_t i;
     smash_write_begin_array(w);
     for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
+    smash_write_end(w);
+}
+
+SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, const smash_target_group *group)
+{
+    const smash_row *first = &plan->rows[group->first];
+    uint64_t zeros = 0;
+    uint32_t i;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) if (plan->rows[i].apply_method == SMASH_APPLY_MUL) zeros += plan->rows[i].mask_stats.elements;
+    smash_write_begin_object(w);
+    smash_write_key(w, "rule");      smash_write_text(w, group->rule == SMASH_RULE_GOAL ? plan->goal.key->name : group->rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
+    smash_write_key(w, "id");
+    if (first->group_id) smash__write_tree(w, first->group_id, 0); else smash_write_null(w);
+    smash_write_key(w, "algorithm"); smash_write_text(w, first->algo->name);
+    smash_write_key(w, "asked");
+    if (group->rule == SMASH_RULE_GOAL) smash_write_number(w, plan->goal.asked);
+    else if (!first->mask.use_threshold) smash_write_number(w, first->mask.ratio);
+    else smash_write_null(w);
+    if (first->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, first->mask.threshold); }
+    if (group->rule == SMASH_RULE_GOAL) {
+        smash_write_key(w, "before"); smash_write_u64(w, plan->goal.before);
+        smash_write_key(w, "most");   smash_write_u64(w, plan->goal.most);
+        smash_write_key(w, "left");   smash_write_u64(w, plan->goal.left);
+    }
+    smash_write_key(w, "sparsity");  smash_write_number(w, group->numbers ? (double)group->masked / (double)group->numbers : 0);
+    smash_write_key(w, "masked");    smash_write_u64(w, group->masked);
+    smash_write_key(w, "zeros");     smash_write_u64(w, zeros);
+    smash_write_key(w, "numbers");   smash_write_u64(w, group->numbers);
+    smash_write_key(w, "members");
+    smash_write_begin_array(w);
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) smash_write_text(w, plan->model->params[plan->rows[i].param].name);
+    smash_write_end(w);
+    smash_write_key(w, "note");      smash_write_text(w, group->note);
+    smash_write_end(w);
+}
+
+SMASH__DEF void smash_report_groups(smash_writer *w, const smash_plan *plan)
+{
+    size_t i;
+    smash_write_begin_array(w);
+    for (i = 0; i < plan->group_count; i++) smash__report_group(w, plan, &plan->groups[i]);
     smash_write_end(w);
 }
 #endif
@@ -13699,6 +14471,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
     if (!members || !scores || !masks) return SMASH_ERR_NOMEM;
     for (way = 0; way < WAYS; way++) {
         smash_mask_desc desc = SMASH_ZERO;
+        smash_budget_desc budget = SMASH_ZERO;
         const size_t same = 24;
         for (m = 0; m < MEMBERS; m++) {
             smash__fill(&members[m], 0, sizeof members[m]);
@@ -13710,10 +14483,10 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_groups(smash__test *t)
             for (i = 0; i < MOST; i++) scores[m * MOST + i] = (double)(int64_t)(smash_random(&t->rng) >> (way < 6 ? 40 : 61)) * (smash_random(&t->rng) & 1 ? 0.5 : -0.25);
         }
         smash__fill(masks, 2, MEMBERS * MOST);
-        desc.ratio = (double)way / 12;
+        desc.ratio = budget.ratio = (double)way / 12;
         desc.parts = way < 6 ? 0 : 4;
         if (way % 2) SMASH__TRY(smash_mask_allocate_shared(&t->ctx, &desc, members, MEMBERS, 32));
-        else SMASH__TRY(smash_mask_allocate_global(&t->ctx, desc.ratio, members, MEMBERS));
+        else SMASH__TRY(smash_mask_allocate_global(&t->ctx, &budget, members, MEMBERS));
         smash_digest_add(&t->digest, masks, MEMBERS * MOST);
         SMASH__TRY(smash__test_scores(t, scores, scores + 2 * MOST));
         SMASH__TRY(smash__test_trained(t, scores, scores + 2 * MOST));

@@ -542,6 +542,356 @@ static void test_pack_sparse(void)
     }
 }
 
+/* Text with each @ and # replaced */
+static const char *filled(char *to, size_t room, const char *text, const char *at, const char *hash)
+{
+    size_t n = 0;
+    for (; *text; text++) {
+        if (*text == '@' || *text == '#') n += (size_t)snprintf(to + n, n < room ? room - n : 0, "%s", *text == '@' ? at : hash);
+        else if (n + 1 < room) to[n++] = *text;
+        if (n >= room) n = room - 1;
+        to[n] = '\0';
+    }
+    return to;
+}
+
+/* Bytes of the metadata in the header of a file, and of the whole header without what pads it */
+static size_t metadata_bytes(const test_buffer *f, size_t *header)
+{
+    const char *text = (const char *)f->data + 8;
+    uint64_t bytes = 0;
+    size_t i, depth = 0;
+    int quoted = 0;
+    for (i = 8; i-- > 0;) bytes = bytes << 8 | f->data[i];
+    *header = (size_t)bytes;
+    while (text[*header - 1] == ' ') --*header;
+    for (i = strlen("{\"__metadata__\":"); ; i++) {
+        if (text[i] == '\\') i++;
+        else if (text[i] == '"') quoted = !quoted;
+        else if (!quoted && text[i] == '{') depth++;
+        else if (!quoted && text[i] == '}' && --depth == 0) return i;
+    }
+}
+
+/* How large this file would be with the metadata of that one */
+static size_t bytes_with_metadata(const test_buffer *f, const test_buffer *of)
+{
+    size_t header, other, own = metadata_bytes(f, &header), theirs = metadata_bytes(of, &other), before = header + (8 - header % 8) % 8;
+    header = header - own + theirs;
+    return f->used - before + header + (8 - header % 8) % 8;
+}
+
+/* What the masks that were written leave of all weights of Linear layers, which is what they multiply in a sample */
+static size_t macs_left(void)
+{
+    static const char *const layers[] = { "fc.weight", "half.weight", "wide.weight" };
+    static const size_t numbers[] = { 400, 42, 45 };
+    smash_model mask;
+    smash_io io = smash_io_memory(masks.data, masks.used);
+    size_t i, k, sum = 0;
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &mask), SMASH_OK, "masks");
+    for (i = 0; i < COUNT_OF(layers); i++) {
+        smash_tensor t;
+        sum += numbers[i];
+        if (smash_model_find_param(&mask, layers[i]) < 0) continue;
+        t = tensor_of(&mask, layers[i]);
+        for (k = 0; k < numbers[i]; k++) sum -= !((const unsigned char *)t.data)[k];
+    }
+    return sum;
+}
+
+/* A target for the whole model: it is kept, and with one block less it would not be. The same blocks go by a global group with a ratio
+ * of so many numbers; that has tests of its own. @ stands for what makes that group, # for the target. */
+static void test_goal(void)
+{
+    static const char *const rows[] = {
+        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_types\": [\"Linear\", \"Conv2d\", \"Embedding\"]@}], \"pack_sparse\": true#}",
+        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\", \"conv\"]@}, {\"op_names\": [\"half\", \"wide\"], \"sparse_ratio\": 0.5}], \"pack_sparse\": true#}",
+        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"max_sparse_ratio\": 0.8@}, {\"op_names\": [\"conv\", \"wide\"], \"min_sparse_ratio\": 0.1@}], \"pack_sparse\": true#}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_types\": [\"Linear\", \"Conv2d\"]@}, {\"op_names\": [\"bn\"], \"target_names\": [\"weight\", \"bias\"], \"target_settings\": {"
+            "\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}}}], \"pack_sparse\": true#}",
+        "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_types\": [\"Linear\"], \"granularity\": \"in_channel\"@}], \"pack_sparse\": true#}",
+        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_types\": [\"Linear\", \"Conv2d\"]@}], \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"Linear\", \"Conv2d\"], \"target_names\": [\"weight\"],"
+            " \"granularity\": \"out_channel\"}], \"pack_sparse\": true#}",
+        "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Linear\", \"Conv2d\"]@}], \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint8\", \"ptq_quant_scheme\": \"affine\", \"pack_sparse\": true#}" };
+    static const char *const keys[] = { "parameters", "bytes", "macs" };
+    static const double shares[] = { 0.97, 0.8, 0.65, 0.5, 0.36 };
+    static test_buffer reached, reached_masks, file;
+    size_t i, k, q, tried[3] = { 0 };
+    for (i = 0; i < COUNT_OF(rows); i++) for (k = 0; k < COUNT_OF(keys); k++) for (q = 0; q < 2 * COUNT_OF(shares); q++) {
+        char text[1024], goal[128], group[128];
+        const char *pruner = strstr(rows[i], "\"level_c") ? "level" : strstr(rows[i], "\"l1") ? "l1_norm" : strstr(rows[i], "\"l2") ? "l2_norm" : "fpgm";
+        smash_result result, other;
+        uint64_t before, most, left, masked, numbers;
+        smash_err err;
+        int fewer;
+        start();
+        snprintf(goal, sizeof goal, ", \"%s_target_%s\": %.17g%s", pruner, keys[k], q < COUNT_OF(shares) ? shares[q] : floor(shares[q - COUNT_OF(shares)] * (k == 0 ? 700 : k == 1 ? 7300 : 480)),
+                 k == 2 ? ", \"module_types\": {\"conv\": \"BatchNorm2d\"}" : "");
+        if (k == 2 && (strstr(rows[i], "\"conv\"") || strstr(rows[i], "Embedding"))) continue;       /* its shape is not known; it multiplies nothing */
+        err = run(filled(text, sizeof text, rows[i], "", goal), &source_io, &result);
+        before = plan.goal.before; most = plan.goal.most; left = plan.goal.left;
+        if (err == SMASH_ERR_CONFIG && strstr(ctx.message, "is the least there is")) continue;                       /* so few bytes cannot be */
+        CHECK(err == SMASH_OK, "%s: %s %s", text, ctx.message, said());
+        if (err) continue;
+        tried[k]++;
+        CHECK(left <= most && most == (q < COUNT_OF(shares) ? (uint64_t)((double)before * shares[q]) : (uint64_t)floor(shares[q - COUNT_OF(shares)] * (k == 0 ? 700 : k == 1 ? 7300 : 480))), "%s: %lu left, %lu at most",
+              text, (unsigned long)left, (unsigned long)most);
+        CHECK(left == (k == 0 ? result.nonzero : k == 1 ? out.used : macs_left()), "%s: %lu left, not %lu", text, (unsigned long)left, (unsigned long)(k == 0 ? result.nonzero : out.used));
+        masked = plan.groups[plan.goal.group].masked;
+        numbers = plan.groups[plan.goal.group].numbers;
+        reached = out;
+        reached_masks = masks;
+        for (fewer = 0; fewer < 2 && masked; fewer++) {
+            start();
+            snprintf(group, sizeof group, ", \"global_group_id\": \"all\", \"sparse_ratio\": %.17g", ((double)masked - fewer + 0.5) / (double)numbers);
+            CHECK_ERR(&ctx, run(filled(text, sizeof text, rows[i], group, k == 2 ? ", \"module_types\": {\"conv\": \"BatchNorm2d\"}" : ""), &source_io, &other), SMASH_OK, "%s: %s", text, said());
+            file = out;
+            left = k == 0 ? other.nonzero : k == 1 ? bytes_with_metadata(&file, &reached) : macs_left();
+            if (!fewer) {
+                CHECK(masks.used == reached_masks.used && !memcmp(masks.data, reached_masks.data, masks.used), "%s: other masks than those of target_%s", text, keys[k]);
+                CHECK(left == plan.goal.left || left <= most, "%s: %lu", text, (unsigned long)left);
+                if (k == 1) CHECK(left == reached.used, "%s: %lu bytes, not %lu", text, (unsigned long)left, (unsigned long)reached.used);
+            } else if (plan.groups[0].masked < masked) CHECK(left > most, "%s: one block less would have done for target_%s, %lu of %lu", text, keys[k], (unsigned long)left, (unsigned long)most);
+        }
+    }
+    CHECK(tried[0] > 50 && tried[1] > 25 && tried[2] > 20, "%d %d %d targets", (int)tried[0], (int)tried[1], (int)tried[2]);
+}
+
+/* The same masks whatever the machine does; in smash(), saved and loaded; by the resolved config; the report says it. */
+static void test_goal_report(void)
+{
+    static const char text[] = "{\"pruner\": \"level\", \"level_target_bytes\": 4450, \"level_max_sparse_ratio\": 0.9, \"quantizer\": \"ptq\", \"pack_sparse\": true}";
+    static test_buffer first, saved;
+    static smash_result whole, back;
+    static smash_config loaded;
+    char resolved[8192];
+    smash_text report = SMASH_ZERO;
+    smash_writer w = SMASH_ZERO;
+    smash_json doc;
+    smash_model model;
+    smash_result result;
+    smash_io to = SMASH_ZERO, in;
+    const smash_value *g;
+    int way;
+    for (way = 0; way < 3; way++) {
+        start();
+        ctx.no_simd = way == 1;
+        ctx.parallel = way == 2 ? reverse : NULL;
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "way %d: %s", way, said());
+        if (way == 0) first = out;
+        CHECK(out.used == first.used && !memcmp(out.data, first.data, out.used), "way %d: another file", way);
+    }
+    ctx.no_simd = 0;
+    ctx.parallel = NULL;
+    CHECK(result.bytes == plan.goal.left && plan.goal.left <= plan.goal.most && plan.goal.before == 3228, "%lu bytes of %lu, before %lu", (unsigned long)plan.goal.left, (unsigned long)plan.goal.most, (unsigned long)plan.goal.before);
+    report.ctx = &ctx;
+    report.arena = &arena;
+    w.put = smash_text_put;
+    w.user = &report;
+    smash_report_groups(&w, &plan);
+    CHECK_ERR(&ctx, smash_json_parse(&ctx, NULL, report.data, report.bytes, &arena, &diags, &doc), SMASH_OK, "%s", report.data);
+    g = doc.root + 1;
+    CHECK(doc.root->count == 1 && smash_value_is(smash_value_get(g, "rule"), "target_bytes") && smash_value_get(g, "asked")->number == 4450 && smash_value_get(g, "left")->number == (double)result.bytes
+          && smash_value_get(g, "members")->count == 5 && smash_value_get(g, "id")->type == SMASH_VALUE_NULL && smash_value_get(g, "most")->number == 4450, "%s", report.data);
+    memset(&report, 0, sizeof report);
+    memset(&w, 0, sizeof w);
+    report.ctx = &ctx;
+    report.arena = &arena;
+    w.put = smash_text_put;
+    w.user = &report;
+    smash_report_rows(&w, &plan);
+    CHECK(strstr(report.data, "\"asked\":null,\"chosen_by\":\"target_bytes\",\"sparsity\":0."), "%s", report.data);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &model), SMASH_OK, "source");
+    CHECK_ERR(&ctx, smash(&ctx, &model, &config, NULL, &whole), SMASH_OK, "smash: %s", said());
+    saved.used = 0;
+    to.write = test_buffer_write;
+    to.user = &saved;
+    CHECK_ERR(&ctx, smash_save(&ctx, &whole, &to), SMASH_OK, "save");
+    CHECK(saved.used == first.used && !memcmp(saved.data, first.data, saved.used), "smash() writes another file");
+    in = smash_io_memory(first.data, first.used);
+    smash_config_init(&loaded, smash_builtins(), &arena, &diags);
+    CHECK_ERR(&ctx, smash_load(&ctx, &in, NULL, &loaded, &back), SMASH_OK, "load: %s", said());
+    CHECK(smash_config_equal(&loaded, &config), "another config");
+    start();
+    CHECK_ERR(&ctx, run("{\"pruner\": \"level\", \"level_target_parameters\": 0.4, \"level_max_sparse_ratio\": 0.9}", &source_io, &result), SMASH_OK, "%s", said());
+    snprintf(resolved, sizeof resolved, "%s", plan.config_text);         /* of bytes it would keep more: the file holds its config, which is longer now */
+    first = masks;
+    start();
+    CHECK_ERR(&ctx, run(resolved, &source_io, &result), SMASH_OK, "%s: %s", resolved, said());
+    CHECK(masks.used == first.used && !memcmp(masks.data, first.data, masks.used), "the resolved config makes other masks");
+    start();
+    CHECK_ERR(&ctx, run("{\"pruner\": \"level\", \"level_target_parameters\": 100000}", &source_io, &result), SMASH_OK, "%s", said());
+    CHECK(plan.groups[0].masked == 0 && plan.groups[0].note && strstr(plan.groups[0].note, "within its target"), "nothing to do");
+    start();
+    CHECK_ERR(&ctx, run("{\"pruner\": \"level\", \"level_target_macs\": 200, \"module_types\": {\"conv\": \"LayerNorm\"}}", &source_io, &result), SMASH_OK, "%s", said());
+    for (way = 0; way < (int)plan.count; way++)
+        CHECK(strcmp(plan.model->modules[plan.rows[way].module].name, "tok_emb") ? plan.rows[way].note == NULL || plan.rows[way].skip : plan.rows[way].note && strstr(plan.rows[way].note, "takes no multiply-accumulates") && !plan.rows[way].mask_stats.dropped,
+              "row %d: %s", way, plan.rows[way].note ? plan.rows[way].note : "-");
+    CHECK(plan.goal.left == 200 && plan.goal.before == 487, "%lu of %lu", (unsigned long)plan.goal.left, (unsigned long)plan.goal.before);
+}
+
+static smash_err nothing(smash_ctx *c, smash_job *job) { (void)c; (void)job; return SMASH_OK; }
+
+static void test_goal_errors(void)
+{
+    static const struct { const char *text, *code, *message; } rows[] = {
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 100, \"level_target_macs\": 5}", "exclusive_keys", "\"level_target_macs\" and \"level_target_parameters\" are two targets for one model; remove one of them" },
+        { "{\"pruner\": \"level\", \"level_target_bytes\": 1000}", "needs_pack_sparse", "\"level_target_bytes\" needs \"pack_sparse\": true; without it zeros take as many bytes as other numbers" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 100, \"level_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": 0.5}]}", "target_without_choice",
+          "\"level_target_parameters\" has nothing to choose from: every target has a sparse_ratio, threshold, align or N:M of its own, or there is none" },
+        { "{\"pruner\": \"level\", \"level_target_macs\": 100}", "unknown_shape", "\"level_target_macs\" cannot be counted: the shape of the output of module \"conv\" (Conv2d) is not known; say it in \"shapes\"" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 1.5}", "out_of_range", "\"level_target_parameters\" is 1.5 (a number); it must be a whole number from 1 on, or a share of what there is, above 0 and below 1" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 0}", "out_of_range", "\"level_target_parameters\" is 0 (a number); it must be a whole number" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": -0.5}", "out_of_range", "\"level_target_parameters\" is -0.5 (a number)" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 1e16}", "out_of_range", "\"level_target_parameters\" is 1e16 (a number)" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": \"50%\"}", "wrong_type", "\"level_target_parameters\" is \"50%\" (a string); it must be a whole number" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": true}", "wrong_type", "\"level_target_parameters\" is true (a boolean)" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 100, \"level_config_list\": [{\"op_names\": [\"fc\"], \"global_group_id\": 3}]}", "exclusive_keys",
+          "fc.weight is in a group of which nothing is asked; give the group a sparse_ratio, or leave its id out, and target_parameters decides what goes" },
+        { "{\"pruner\": \"level\", \"level_target_bytes\": 100, \"compiler\": \"later\", \"pack_sparse\": true}", "unsupported", "\"level_target_bytes\" cannot be kept together with later, which changes the model or its file after the pruner" },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"target_parameters\": 100, \"sparse_ratio\": 0.5}]}", "unknown_key", "there is no key \"target_parameters\"" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 3, \"level_max_sparse_ratio\": 0.5}", NULL,
+          "target_parameters asks for at most 3, and 427 is the least there is when all goes that may; raise it, or max_sparse_ratio, or let it choose from more" },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 0.0001, \"level_config_list\": [{\"op_names\": [\"fc\"], \"max_sparse_ratio\": 0.0001}]}", NULL,
+          "target_parameters asks for at most 0, and 818 is the least there is when all goes that may; raise it, or max_sparse_ratio, or let it choose from more" } };
+    static const char *const compatible[] = { "level", NULL };
+    static smash_algo later = SMASH_ZERO;
+    const smash_algo *room[16];
+    smash_registry registry;
+    size_t i;
+    later.name = "later";
+    later.group = SMASH_COMPILER;
+    later.summary = "does nothing";
+    later.compatible = compatible;
+    later.apply = nothing;
+    smash_registry_init(&registry, room, 16);
+    CHECK_ERR(&ctx, smash_register_builtins(&ctx, &registry), SMASH_OK, "builtins");
+    CHECK_ERR(&ctx, smash_register(&ctx, &registry, &later), SMASH_OK, "later");
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const smash_diag *d;
+        smash_result result;
+        start();
+        smash_config_init(&config, &registry, &arena, &diags);
+        CHECK_ERR(&ctx, run(rows[i].text, &source_io, &result), SMASH_ERR_CONFIG, "%s", rows[i].text);
+        for (d = diags.first; d && rows[i].code && (strcmp(d->code, rows[i].code) || !strstr(d->message, rows[i].message)); d = d->next) { }
+        if (rows[i].code) CHECK(d != NULL, "%s: %s: %s", rows[i].text, diags.first ? diags.first->code : "-", said());
+        else CHECK(strcmp(ctx.message, rows[i].message) == 0, "%s: %s", rows[i].text, ctx.message);
+    }
+}
+
+/* What a group asked for and what all its members got; a ratio that is less than one block warns on every path. */
+static void test_groups(void)
+{
+    static const struct { const char *text; int warns; const char *rule; double asked, sparsity; size_t members; } rows[] = {
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\", \"half\"], \"sparse_ratio\": 0.5, \"global_group_id\": 1}]}", 0, "global_group_id", 0.5, 221.0 / 442, 2 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"fc\", \"half\"], \"sparse_ratio\": 0.01, \"global_group_id\": \"a\"}]}", 1, "global_group_id", 0.01, 0, 2 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"fc\", \"half\"], \"sparse_ratio\": 0.01, \"min_sparse_ratio\": 0.2, \"global_group_id\": \"a\"}]}", 0, "global_group_id", 0.01, 87.0 / 442, 2 },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\", \"half\"], \"sparse_threshold\": 0.0, \"global_group_id\": \"a\"}]}", 0, "global_group_id", -1, 0, 2 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 7}]}", 0, "dependency_group_id", 0.5, 0.5, 1 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.1, \"dependency_group_id\": 7}]}", 1, "dependency_group_id", 0.1, 0, 1 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.2, \"dependency_group_id\": 7, \"internal_metric_block\": 2}]}", 1, "dependency_group_id", 0.2, 0, 1 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.1, \"dependency_group_id\": 7}]}", 1, "dependency_group_id", 0.5, 0, 1 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.1}]}", 1, NULL, 0, 0, 0 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.2, \"internal_metric_block\": 2}]}", 1, NULL, 0, 0, 0 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.1}]}", 1, NULL, 0, 0, 0 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.1, \"min_sparse_ratio\": 0.2}]}", 0, NULL, 0, 0, 0 },
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.0, \"dependency_group_id\": 7}]}", 0, "dependency_group_id", 0, 0, 1 },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"granularity\": \"39:40\"}]}", 0, NULL, 0, 0, 0 } };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_text report = SMASH_ZERO;
+        smash_writer w = SMASH_ZERO;
+        smash_json doc;
+        smash_result result;
+        const smash_diag *d;
+        const smash_value *g;
+        start();
+        CHECK_ERR(&ctx, run(rows[i].text, &source_io, &result), SMASH_OK, "%s: %s", rows[i].text, said());
+        for (d = diags.first; d && strcmp(d->code, "ratio_too_small"); d = d->next) { }
+        CHECK((d != NULL) == rows[i].warns && (!d || d->severity == SMASH_WARNING), "%s: %s", rows[i].text, d ? d->message : "no warning");
+        report.ctx = &ctx;
+        report.arena = &arena;
+        w.put = smash_text_put;
+        w.user = &report;
+        smash_report_groups(&w, &plan);
+        CHECK_ERR(&ctx, smash_json_parse(&ctx, NULL, report.data, report.bytes, &arena, &diags, &doc), SMASH_OK, "%s", report.data);
+        CHECK(doc.root->count == (rows[i].rule != NULL), "%s: %s", rows[i].text, report.data);
+        if (!rows[i].rule || !doc.root->count) continue;
+        g = doc.root + 1;
+        CHECK(smash_value_is(smash_value_get(g, "rule"), rows[i].rule) && smash_value_get(g, "members")->count == rows[i].members && fabs(smash_value_get(g, "sparsity")->number - rows[i].sparsity) < 1e-12, "%s: %s", rows[i].text, report.data);
+        CHECK(rows[i].asked < 0 ? smash_value_get(g, "asked")->type == SMASH_VALUE_NULL : smash_value_get(g, "asked")->number == rows[i].asked, "%s: %s", rows[i].text, report.data);
+        CHECK((smash_value_get(g, "note")->type == SMASH_VALUE_STRING) == (rows[i].sparsity == 0 && rows[i].asked > 0), "%s: %s", rows[i].text, report.data);
+    }
+}
+
+/* What masked numbers become: zero, the sum with a value rounded to their dtype, or what they were. The masks are the same, in their file, too. */
+static void test_apply_method(void)
+{
+    static const struct { const char *text; double value; } rows[] = { { "\"mul\"", 0 }, { "\"add\"", -1000 }, { "\"add\", \"apply_value\": 0", -1000 }, { "\"add\", \"apply_value\": 0.3", 0.3 }, { "\"add\", \"apply_value\": -7e4", -7e4 },
+        { "\"bypass\"", 0 }, { "\"bypass\", \"apply_value\": 5", 0 } };
+    static const char *const names[] = { "fc.weight", "tok_emb.weight", "half.weight", "wide.weight", "conv.weight", "conv.bias" };
+    static const char *const prunes[] = { "\"sparse_ratio\": 0.4", "\"sparse_ratio\": 0.4, \"global_group_id\": 1", "\"granularity\": [1], \"sparse_threshold\": 0.8" };
+    static test_buffer mul_masks;
+    size_t i, k, n, p, j;
+    for (p = 0; p < COUNT_OF(prunes); p++) for (i = 0; i < COUNT_OF(rows); i++) {
+        const int add = strstr(rows[i].text, "add") != NULL, f16_too = rows[i].value > -65505;
+        smash_model before, after, mask;
+        smash_io out_io, mask_io;
+        smash_result result;
+        char text[512];
+        size_t zeros = 0;
+        snprintf(text, sizeof text, "{\"pruner\": \"l1_norm\", \"pack_sparse\": true, \"l1_norm_config_list\": [{\"op_names\": [\"fc\", %s\"half\", \"wide\", \"conv\"], %s, \"apply_method\": %s}]}", f16_too ? "\"tok_emb\", " : "", prunes[p],
+                 rows[i].text);
+        start();
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        if (i == 0) mul_masks = masks;
+        else if (f16_too) CHECK(masks.used == mul_masks.used && !memcmp(masks.data, mul_masks.data, masks.used), "%s: other masks", text);
+        out_io = smash_io_memory(out.data, out.used);
+        mask_io = smash_io_memory(masks.data, masks.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &before), SMASH_OK, "source");
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &out_io, &arena, NULL, &after), SMASH_OK, "out");
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &mask_io, &arena, NULL, &mask), SMASH_OK, "masks");
+        for (k = 0; k < COUNT_OF(names); k++) {
+            smash_tensor x = tensor_of(&before, names[k]), y, m, sum, one, value;
+            size_t bad = 0, dropped = 0, width = smash_dtype_bits(x.dtype) / 8;
+            double wide;
+            unsigned char rounded[8];
+            if (!f16_too && k == 1) continue;
+            CHECK_ERR(&ctx, smash_model_restore(&ctx, &after, names[k], &arena, &y, NULL), SMASH_OK, "%s", names[k]);
+            m = tensor_of(&mask, names[k]);
+            smash_tensor_count(&x, &n);
+            sum = smash_tensor_view(SMASH_F64, &wide, sizeof wide, 0, NULL);
+            one = smash_tensor_view(x.dtype, rounded, sizeof rounded, 0, NULL);
+            value = smash_tensor_view(SMASH_F64, &wide, sizeof wide, 0, NULL);
+            wide = rows[i].value;
+            if (x.dtype == SMASH_F64) memcpy(rounded, &wide, 8);
+            else CHECK_ERR(&ctx, smash_tensor_convert(&ctx, &value, &one), SMASH_OK, "%s", names[k]);
+            { const double narrow = number(&one, 0);                         /* the sums below are exact in double */
+              for (j = 0; j < n; j++) {
+                const int keep = ((const unsigned char *)m.data)[j];
+                const unsigned char *from = (const unsigned char *)x.data + j * width, *to = (const unsigned char *)y.data + j * width;
+                dropped += !keep;
+                memcpy(rounded, from, width);
+                if (!keep && i == 0) memset(rounded, 0, width);
+                if (!keep && add) {
+                    wide = number(&x, j) + narrow;
+                    if (x.dtype == SMASH_F64) memcpy(rounded, &wide, 8);
+                    else CHECK_ERR(&ctx, smash_tensor_convert(&ctx, &sum, &one), SMASH_OK, "%s", names[k]);
+                }
+                bad += memcmp(to, rounded, width) != 0;
+              }
+            }
+            CHECK(bad == 0, "%s: %s has %d wrong numbers", text, names[k], (int)bad);
+            CHECK(dropped > 0 || k == 5 || p == 1, "%s: nothing of %s is masked", text, names[k]);
+            zeros += dropped;
+        }
+        for (j = k = 0; j < plan.count; j++) k += plan.rows[j].mask_stats.elements;
+        CHECK(k == zeros, "%s: %d masked, not %d", text, (int)k, (int)zeros);
+        CHECK(i ? result.nonzero > result.parameters - 5 : result.nonzero < result.parameters - zeros + 5, "%s: %d of %d are not zero", text, (int)result.nonzero, (int)result.parameters);
+    }
+}
+
 /* Files that lie about their zeros: an error each, nothing read. */
 static void test_sparse_lies(void)
 {
@@ -627,6 +977,11 @@ int main(void)
     test_second_pass();
     test_restore_lies();
     test_pack_sparse();
+    test_goal();
+    test_goal_report();
+    test_goal_errors();
+    test_groups();
+    test_apply_method();
     test_sparse_lies();
     test_selftest();
     smash_arena_release(&arena);

@@ -130,6 +130,19 @@ static const row rows[] = {
     { "$S compress $M --pruner level --set nonsense=1 -o $D/o", 3, NULL, "nonsense" },
     { "$S compress $M --quantizer ptq --set device=cuda -o $D/o", 3, NULL, "ptq is not compatible with device" },
     { "$S compress $M --pruner level --set level_sparse_ratio=2 -o $D/o --quiet", 3, NULL, "smash: " },
+    { "$S compress $M --pruner level --set level_target_bytes=200 --set pack_sparse=true -o $D/o", 3, NULL, "target_bytes asks for at most 200, and " },
+    { "$S compress $M --pruner level --set level_target_bytes=2000 -o $D/o", 3, NULL, "needs \"pack_sparse\": true" },
+    { "test -e $D/o", 1, NULL, NULL },
+
+    /* what targets get together */
+    { "$S compress $M --pruner level --set level_target_parameters=12 --dry-run", 0, "the model  target_parameters  12 at most  12; 68.8 % of 32 numbers masked", NULL },
+    { "$S compress $M --pruner level --set level_target_parameters=0.5 --dry-run", 0, "at most (50 % of ", NULL },
+    { "$S compress $M --pruner level --set level_target_parameters=12 --dry-run --json | grep -A4 groups", 0, "\"rule\": \"target_parameters\"", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set level_global_group_id=g --dry-run", 0, "g      global  50 %   50.0 % of 32 numbers masked        1", NULL },
+    { "for f in -o\\ $D/groups --dry-run; do $S compress $M --pruner level --set level_target_parameters=0.5 $f | grep -v -e peak -e '^$'; done | sort | uniq -c | grep -cv ' 2 '", 1, "0", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set level_apply_method=bypass --dry-run", 0, "level 50 % -> 50.0 %, not applied", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set level_apply_method=add --set level_apply_value=-2.5 --dry-run", 0, "level 50 % -> 50.0 %, -2.5 added", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --set level_apply_method=add --dry-run --json | grep -A1 apply_method", 0, "\"apply_value\": -1000", NULL },
     { "test -e $D/o", 1, NULL, NULL },
 
     /* 4: the model */

@@ -1,6 +1,7 @@
 /* test_config.c - the config list: recorded cases of NNI v3, every kind of mistake, overlap, order, resolved config. */
 #include "../smash.h"
 #include "test.h"
+#include <math.h>
 
 typedef struct golden_param { const char *module, *target, *type; const float *data; unsigned ndim; size_t shape[4]; } golden_param;
 typedef struct golden_mask { const char *name; unsigned first, count; } golden_mask;
@@ -150,7 +151,40 @@ static void test_mistakes(void)
         { "[{\"op_types\": [3], \"sparse_ratio\": 0.5}]", "level", "wrong_type", "a list of module types", 1, 15 },
         { "[{\"sparse_ratio\": 0.5}]", "level", "missing_key", "selects no modules", 1, 2 },
         { "[7]", "level", "wrong_type", "is an object; this is 7", 1, 2 },
-        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5}]", "level", "legacy_key", "write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 1.5}]", "level", "out_of_range",
+          "\"sparsity\" is 1.5 (a number); it must be a number from 0 to 1", 1, 39 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"sparse_ratio\": 0.5}]", "level", "exclusive_keys",
+          "\"sparsity\" and \"sparse_ratio\" of one entry exclude each other; write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"total_sparsity\": 0.5}]", "level", "exclusive_keys",
+          "\"sparsity\" and \"total_sparsity\" of one entry exclude each other; write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"total_sparsity\": 0.5, \"dependency_group_id\": 1}]", "level", "exclusive_keys",
+          "\"total_sparsity\" makes a group of its entry, which has a dependency_group_id; write sparse_ratio", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity_per_layer\": 0.5, \"max_sparsity_per_layer\": 0.5, \"max_sparse_ratio\": 0.5}]", "level", "exclusive_keys",
+          "\"max_sparsity_per_layer\" and \"max_sparse_ratio\" of one entry exclude each other; write max_sparse_ratio", 1, 54 },
+        { "[{\"op_types\": [\"Linear\"], \"total_sparsity\": 0.5, \"max_sparsity_per_layer\": {\"a\": 0.5}}]", "level", "legacy_key",
+          "\"max_sparsity_per_layer\" with a limit for each layer is the old spelling; write an entry with max_sparse_ratio for each of them, and one global_group_id", 1, 50 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"op_partial_names\": \"a\"}]", "level", "wrong_type",
+          "\"op_partial_names\" is \"a\" (a string); it must be a list of module names, such as [\"a\"]", 1, 64 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"exclude\": 1}]", "level", "wrong_type",
+          "\"exclude\" is true or false", 1, 55 },
+        { "[{\"op_names\": [\"a\"], \"sparsity\": 0.5}, {\"op_names\": [\"b\"], \"exclude\": true, \"sparsity\": 0.5}]", "level", "exclusive_keys",
+          "an entry with \"exclude\": true only says which modules are left out; remove \"sparsity\"", 1, 77 },
+        { "[{\"op_names\": [\"a\"], \"sparsity\": 0.5}, {\"op_partial_names\": [\"b\"], \"op_types\": [\"Linear\"], \"exclude\": true}]", "level", "legacy_key",
+          "\"exclude\" of names and types together is the old spelling for modules that have both; write their names into exclude_op_names of every entry", 1, 92 },
+        { "[{\"op_names\": [\"b\"], \"exclude\": true}]", "level", "legacy_key",
+          "\"exclude\" leaves modules out of the other entries, and there is none; write level_exclude", 1, 2 },
+        { "[{\"op_types\": [\"default\"], \"sparsity\": 0.5}]", "level", "legacy_key",
+          "\"default\" is the old spelling for all types; write them, such as \"Linear\", \"Conv2d\"", 1, 16 },
+        { "[{\"op_names\": [\"a\"], \"target_settings\": {\"weight\": {\"sparsity\": 0.5}}}]", "level", "legacy_key",
+          "\"sparsity\" is the old spelling; write sparse_ratio", 1, 53 },
+        { "[{\"op_names\": [\"a\"], \"sparsity\": 0.5}]", "ptq", "legacy_key",
+          "\"sparsity\" is the old spelling; write sparse_ratio", 1, 22 },
+        { "[{\"op_types\": [\"Linear\"], \"quant_types\": [\"weight\"], \"quant_bits\": 8}]", "ptq", "legacy_key",
+          "\"quant_types\" is the old spelling; write target_names", 1, 27 },
+        { "[{\"op_types\": [\"Linear\"], \"quant_bits\": {\"weight\": 8}}]", "ptq", "legacy_key",
+          "\"quant_bits\" is the old spelling; write quant_dtype", 1, 27 },
+        { "{\"pruner\": \"level\", \"level_total_sparsity\": 0.5}", NULL, "unknown_key",
+          "there is no key \"level_total_sparsity\"; the old total_sparsity is level_sparse_ratio with global_group_id now", 1, 21 },
         { "[{\"op_types\": [\"Linear\"], \"quant_dtype\": \"int8\"}]", "level", "wrong_group", "is a key of a quantizer", 1, 27 },
         { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": \"row\"}]", "level", "illegal_value", "out_channel", 1, 63 },
         { "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": [0]}]", "level", "illegal_value", "block sizes", 1, 63 },
@@ -175,7 +209,32 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\", \"c\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and c.weight has 4", 1, 71 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\","
           " \"internal_metric_block\": 6}, {\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\", \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and conv.weight has 4", 1, 294 },
-        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"}]", "level", "illegal_value", "mul", 1, 59 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"ad\"}]", "level", "illegal_value",
+          "legal: mul add bypass", 1, 59 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 1e39}]", "level", "out_of_range",
+          "a.weight: the value that a mask adds must be finite in F32", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": \"5\"}]", "level", "wrong_type",
+          "\"apply_value\" is \"5\" (a string); it must be a number", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 1e999}]", "level", "out_of_range",
+          "\"apply_value\" is 1e999 (a number)", 1, 81 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"apply_method\": \"mul\"}]", "ptq", "illegal_value",
+          "legal: clamp_round", 1, 66 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"apply_value\": 3}]", "ptq", "wrong_group",
+          "\"apply_value\" is a key of a pruner; ptq is a quantizer", 1, 50 },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"}], \"quantizer\": \"ptq\"}", NULL, "exclusive_keys",
+          "a.weight is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", 1, 43 },
+        { "{\"pruner\": \"level\", \"level_target_parameters\": 0.5, \"level_config_list\": [{\"op_names\": [\"a\"]}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]}", NULL, "exclusive_keys",
+          "b.weight: apply_method \"bypass\" leaves no zeros, and target_parameters counts them; write \"mul\"", 1, 153 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"global_group_id\": \"g\"}]", "level", "exclusive_keys",
+          "granularity \"2:4\" says what goes of each 4 numbers, and a global_group_id that it goes wherever it matters least; leave one of them out", 1, 37 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"4:8\", \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 16, \"dependency_group_id\": 1}]", "level", "exclusive_keys",
+          "a.weight keeps some of each 8 numbers, and what another asks of their group is not the same for each of these; leave its internal_metric_block out, or one of them out of the group", 1, 67 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], \"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.25, \"dependency_group_id\": 1}]", "level", "exclusive_keys",
+          "a.weight keeps some of each 4 numbers, and what nb.weight asks of their group is not the same for each of these; leave its min_sparse_ratio or max_sparse_ratio out, or one of them out of the group", 1, 67 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], \"granularity\": \"1:3\", \"dependency_group_id\": 1}]", "level", "group_ratio",
+          "a.weight and nb.weight are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", 1, 137 },
+        { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\", \"max_sparse_ratio\": 0.3}]", "level", "exclusive_keys",
+          "granularity \"2:4\" says how much goes of each 4 numbers; leave min_sparse_ratio and max_sparse_ratio out", 1, 37 },
         { "[{\"op_names\": [\"a\"]}]", "l1_norm", "nothing_asked", "a.weight", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"]}]", "l1_norm", "align_source", "gets no mask", 0, 0 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"wieght\"]}]", "l1_norm", "unknown_target", "did you mean \"weight\"", 1, 2 },
@@ -268,6 +327,8 @@ static void test_good(void)
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 2.5, \"dependency_group_id\": 7, \"internal_metric_block\": 3}]", "l2_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_value\": 3}]", "level", 2, 1, "no_effect" }, { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_apply_method\": \"add\"}", NULL, 16, 0, NULL },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"apply_method\": \"add\", \"apply_value\": 3}}}]", "level", 2, 0, NULL },
         { "{\"module_types\": {\"zzz\": \"Linear\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\"]}]}", NULL, 1, 1, "unknown_module" },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"uint4\", \"quant_scheme\": \"affine\", \"granularity\": \"per_channel\"}]", "ptq", 1, 0, NULL }
     };
@@ -280,6 +341,66 @@ static void test_good(void)
         CHECK(diags.warnings == rows[i].warnings && diags.errors == 0, "%s: %zu warnings, want %u: %s", rows[i].text, diags.warnings, rows[i].warnings, first_message());
         CHECK(!rows[i].code || has_code(rows[i].code), "%s: no warning %s", rows[i].text, rows[i].code);
     }
+}
+
+/* Lists in the spelling of NNI v2 say what lists of today say, whatever they are for; each old key warns. */
+static void test_old_lists(void)
+{
+    static const struct { const char *old, *modern; unsigned warnings; } rows[] = {
+        { "[{\"op_types\": [\"Linear\"], \"sparsity\": 0.5}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", 1 },
+        { "[{\"op_types\": [\"Linear\"], \"sparsity_per_layer\": 0.5, \"total_sparsity\": null, \"exclude\": false}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", 2 },
+        { "[{\"op_types\": [\"Linear\", \"Conv2d\"], \"total_sparsity\": 0.4, \"max_sparsity_per_layer\": 0.6}]",
+          "[{\"op_types\": [\"Linear\", \"Conv2d\"], \"sparse_ratio\": 0.4, \"max_sparse_ratio\": 0.6, \"global_group_id\": \"total_sparsity of entry 1\"}]", 2 },
+        { "[{\"op_types\": [\"Linear\"], \"total_sparsity\": 0.4}, {\"op_types\": [\"Conv2d\"], \"total_sparsity\": 0.4}, {\"op_names\": [\"bn\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 2\"}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 1\"}, {\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 3\"}, {\"op_names\": [\"bn\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"total_sparsity of entry 2\"}]", 2 },
+        { "[{\"op_partial_names\": [\"onv\", \"c.\"], \"op_types\": [\"Conv2d\"], \"sparsity\": 0.5}]",
+          "[{\"op_names\": [\"conv\", \"conv2\", \"conv3\"], \"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.5}]", 2 },
+        { "[{\"op_partial_names\": [\"nv2\"], \"op_names_re\": [\"a$\"], \"op_names\": [\"b\"], \"sparse_ratio\": 0.5}]",
+          "[{\"op_names\": [\"b\", \"conv2\", \"a\"], \"sparse_ratio\": 0.5}]", 1 },
+        { "[{\"exclude\": true, \"op_names\": [\"a\"]}, {\"op_types\": [\"Linear\"], \"sparsity\": 0.5, \"exclude_op_names\": [\"c\"]}, {\"op_partial_names\": [\"v2\"], \"exclude\": true}, {\"op_types\": [\"Conv2d\"], \"sparsity\": 0.25}, {\"op_names_re\": [\"conv3\"], \"exclude\": true}, {\"op_types\": [\"Embedding\"], \"exclude\": true}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"exclude_op_names\": [\"a\", \"c\"]}, {\"op_types\": [\"Conv2d\"], \"sparse_ratio\": 0.25, \"exclude_op_names\": [\"conv2\", \"conv3\"]}]", 6 },
+        { "[{\"op_types\": [\"Linear\", \"Embedding\"], \"sparsity\": 0.5}, {\"op_types\": [\"Embedding\"], \"exclude\": true}]",
+          "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]", 2 }
+    };
+    static const char *const algorithms[] = { "level", "l1_norm" };
+    static char resolved[65536], text[131072];
+    static test_buffer first;
+    size_t i, k, n;
+    for (i = 0; i < COUNT_OF(rows); i++) for (k = 0; k < COUNT_OF(algorithms); k++) {
+        const smash_diag *d;
+        unsigned old = 0;
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(rows[i].modern, algorithms[k]), SMASH_OK, "%s: %s", rows[i].modern, first_message());
+        CHECK(!has_code("legacy_key"), "%s", rows[i].modern);
+        snprintf(resolved, sizeof resolved, "%s", plan.config_text);
+        first = mask_file;
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(rows[i].old, algorithms[k]), SMASH_OK, "%s: %s", rows[i].old, first_message());
+        for (d = diags.first; d; d = d->next) old += strcmp(d->code, "legacy_key") == 0 && d->severity == SMASH_WARNING;
+        CHECK(old == rows[i].warnings, "%s: %u warnings", rows[i].old, old);
+        CHECK(strcmp(resolved, plan.config_text) == 0, "%s: %s\n%s", rows[i].old, plan.config_text, resolved);
+        CHECK(first.used == mask_file.used && memcmp(first.data, mask_file.data, first.used) == 0, "%s: other masks", rows[i].old);
+    }
+    start();
+    golden_model();
+    CHECK_ERR(&ctx, run_config("[{\"op_partial_names\": [\"a(\"], \"op_names\": [\"b\"], \"total_sparsity\": 0.5}, {\"op_types\": [\"Conv2d\"], \"exclude\": true}]", "level"), SMASH_OK, "%s", first_message());
+    CHECK(strstr(plan.dictionary_text, "\"level_config_list\":[{\"op_names\":[\"b\"],\"sparse_ratio\":0.5,\"global_group_id\":\"total_sparsity of entry 1\",\"op_names_re\":[\".*a\\\\(.*\"],\"exclude_op_types\":[\"Conv2d\"]}]") != NULL,
+          "%s", plan.dictionary_text);
+    CHECK(diags.warnings == 3 && strcmp(diags.first->message, "\"op_partial_names\" is the old spelling; it is read as op_names_re with \".*part.*\"") == 0 && diags.first->column == 3, "%s", first_message());
+    CHECK(strcmp(diags.first->next->message, "\"total_sparsity\" is the old spelling; it is read as sparse_ratio with global_group_id") == 0, "%s", diags.first->next->message);
+    CHECK(strcmp(diags.last->message, "\"exclude\" is the old spelling; it is read as exclude_op_names, exclude_op_names_re or exclude_op_types in every entry") == 0, "%s", diags.last->message);
+    n = (size_t)snprintf(text, sizeof text, "[{\"exclude\": true, \"op_names\": [\"b\"");
+    for (i = 0; i < 6000; i++) n += (size_t)snprintf(text + n, sizeof text - n, ",\"b\"");
+    n += (size_t)snprintf(text + n, sizeof text - n, "]}");
+    for (i = 0; i < 2000; i++) n += (size_t)snprintf(text + n, sizeof text - n, ",{\"op_names\":[\"a\"],\"sparse_ratio\":0.5}");
+    snprintf(text + n, sizeof text - n, "]");
+    start();
+    CHECK_ERR(&ctx, smash_config_load(&ctx, &config, text, n + 1, NULL, "level"), SMASH_ERR_CONFIG, "2000 entries without 6001 names");
+    CHECK(strcmp(ctx.message, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names") == 0, "%s", ctx.message);
 }
 
 /* The seed's standard_config, nulls and all, equals its shorthand: same file, but for nothing. */
@@ -328,6 +449,8 @@ static void test_resolved(void)
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"},"
         " {\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.4, \"global_group_id\": 3, \"max_sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2}]}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"b\"], \"granularity\": \"1:3\"}]}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 0.3}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"},"
+        " {\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]}",
         "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
     };
     size_t i;
@@ -423,6 +546,43 @@ static void test_n_of_m(void)
             }
             bad += kept != rows[i].n;
         }
+        CHECK(bad == 0, "%s: %d wrong", text, (int)bad);
+    }
+}
+
+/* N:M in a dependency group: the same positions of both go, of each M in a row those of the smallest mean; so both keep their N. */
+static void test_n_of_m_together(void)
+{
+    static const struct { const char *a, *nb; size_t m; } rows[] = { { "\"granularity\": \"1:2\"", "\"granularity\": \"1:2\"", 2 }, { "\"granularity\": \"2:4\"", "\"granularity\": \"1:2\"", 2 },
+        { "\"granularity\": \"2:4\"", "\"sparse_ratio\": 0.5", 4 }, { "\"granularity\": \"4:8\"", "\"granularity\": \"3:6\"", 2 } };
+    size_t i, k, j, o, bad;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char text[256];
+        smash_tensor w[2], keep[2];
+        smash_model masks;
+        smash_io io;
+        start();
+        golden_model();
+        snprintf(text, sizeof text, "[{\"op_names\": [\"a\"], %s, \"dependency_group_id\": 1}, {\"op_names\": [\"nb\"], %s, \"dependency_group_id\": 1}]", rows[i].a, rows[i].nb);
+        CHECK_ERR(&ctx, run_config(text, "level"), SMASH_OK, "%s: %s", text, first_message());
+        io = smash_io_memory(mask_file.data, mask_file.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &masks), SMASH_OK, "%s", text);
+        for (k = 0; k < 2; k++) {
+            const char *name = k ? "nb.weight" : "a.weight";
+            CHECK_ERR(&ctx, smash_model_load(&ctx, &masks, (size_t)smash_model_find_param(&masks, name), &arena, &keep[k]), SMASH_OK, "%s", text);
+            CHECK_ERR(&ctx, smash_model_load(&ctx, &model, (size_t)smash_model_find_param(&model, name), &arena, &w[k]), SMASH_OK, "%s", text);
+        }
+        for (k = bad = 0; k < 48; k += rows[i].m)
+            for (j = k; j < k + rows[i].m; j++) {
+                size_t smaller = 0;
+                double sums[2];
+                for (o = k; o < k + rows[i].m; o++) {
+                    sums[0] = fabs((double)((const float *)w[0].data)[j]) + fabs((double)((const float *)w[1].data)[j]);
+                    sums[1] = fabs((double)((const float *)w[0].data)[o]) + fabs((double)((const float *)w[1].data)[o]);
+                    smaller += sums[1] < sums[0] || (!(sums[0] < sums[1]) && o < j);
+                }
+                bad += ((const unsigned char *)keep[0].data)[j] != (smaller >= rows[i].m / 2) || ((const unsigned char *)keep[1].data)[j] != ((const unsigned char *)keep[0].data)[j];
+            }
         CHECK(bad == 0, "%s: %d wrong", text, (int)bad);
     }
 }
@@ -560,11 +720,13 @@ int main(void)
     test_mistakes();
     test_all_at_once();
     test_good();
+    test_old_lists();
     test_shorthand_equals_standard();
     test_resolved();
     test_older_failure();
     test_set_text();
     test_n_of_m();
+    test_n_of_m_together();
     test_align_chain();
     test_untouched();
     test_register();

@@ -1286,10 +1286,20 @@ static void free_group(group *g)
     for (m = 0; m < g->count; m++) { free(g->members[m].metric.data); free(g->members[m].mask.data); }
 }
 
-/* A budget for all: sorted, the minima first, then one by one. The budget is never exceeded, and masks are nested. */
+/* What goes if all goes that may */
+static size_t all_cost(const group *g, const size_t *high, const size_t *cost)
+{
+    size_t m, sum = 0;
+    for (m = 0; m < g->count; m++) sum += high[m] * cost[m];
+    return sum;
+}
+
+/* A budget for all: sorted, the minima first, then one by one. A ratio is never exceeded, an amount is reached with the fewest blocks,
+ * and masks are nested. */
 static void test_global(void)
 {
-    static const struct { size_t count, blocks[MEMBERS], weights[MEMBERS]; double min[MEMBERS], max[MEMBERS]; } rows[] = {
+    static const struct { size_t count, blocks[MEMBERS], weights[MEMBERS]; double min[MEMBERS], max[MEMBERS]; size_t costs[MEMBERS]; } rows[] = {
+        { 2, { 9, 9 }, { 2, 2 }, { 0 }, { 0 }, { 100, 1 } }, { 3, { 30, 50, 40 }, { 4, 0, 9 }, { 0, 0.1, 0 }, { 0.5, 0, 0.9 }, { 1, 70, 0 } }, { 2, { 5000, 3000 }, { 1, 1 }, { 0.01, 0 }, { 0 }, { 49, 3 } },
         { 1, { 10 }, { 0 }, { 0 }, { 0 } }, { 2, { 36, 24 }, { 1, 1 }, { 0 }, { 0 } }, { 2, { 6, 4 }, { 6, 6 }, { 0 }, { 0 } }, { 3, { 48, 36, 24 }, { 1, 1, 1 }, { 0 }, { 0.25 } },
         { 3, { 7, 11, 3 }, { 5, 2, 9 }, { 0 }, { 0 } }, { 4, { 40, 1, 60, 13 }, { 3, 100, 1, 7 }, { 0.1, 0, 0.3, 0 }, { 0.5, 0, 0.8, 1 } }, { 2, { 20, 20 }, { 1, 1 }, { 0.9, 0 }, { 0.4, 0.3 } },
         { 4, { 1000, 3000, 2, 500 }, { 9, 1, 1, 4 }, { 0, 0.02, 0.5, 0 }, { 0.7, 0.7, 0.7, 0.7 } }, { 2, { 200000, 70000 }, { 1, 3 }, { 0 }, { 0 } } };
@@ -1300,15 +1310,17 @@ static void test_global(void)
         group g;
         smash_ctx ctx;
         scored *order;
-        size_t all = 0, elements = 0, n = 0;
+        size_t all = 0, elements = 0, n = 0, cost[MEMBERS] = { 0 };
         unsigned char *before[MEMBERS];
         test_ctx(&ctx);
         make_group(&g, rows[i].blocks, rows[i].weights, rows[i].count, tied);
         for (m = 0; m < g.count; m++) {
             g.members[m].min_ratio = rows[i].min[m];
             g.members[m].max_ratio = rows[i].max[m];
+            g.members[m].cost = rows[i].costs[m];
+            cost[m] = rows[i].costs[m] ? rows[i].costs[m] : rows[i].weights[m] ? rows[i].weights[m] : 1;
             all += rows[i].blocks[m];
-            elements += rows[i].blocks[m] * (rows[i].weights[m] ? rows[i].weights[m] : 1);
+            elements += rows[i].blocks[m] * cost[m];
             before[m] = (unsigned char *)malloc(rows[i].blocks[m]);
             if (!before[m]) abort();
             memset(before[m], 1, rows[i].blocks[m]);
@@ -1321,14 +1333,20 @@ static void test_global(void)
             order[n].index = k;
         }
         qsort(order, all, sizeof *order, by_place);
-        for (q = 0; q < COUNT_OF(ratios); q++) {
-            size_t budget = ratios[q] < 1 ? (size_t)((double)elements * ratios[q]) : elements, gone[MEMBERS] = { 0 }, low[MEMBERS], high[MEMBERS], bad = 0, back = 0, sum = 0, least = 0;
+        for (q = 0; q < 2 * COUNT_OF(ratios); q++) {                         /* ratios, then the same as amounts, the last of them too large */
+            const int amount = q >= COUNT_OF(ratios);
+            const double ratio = ratios[q % COUNT_OF(ratios)];
+            smash_budget_desc desc = SMASH_ZERO;
+            size_t budget = ratio < 1 ? (size_t)((double)elements * ratio) : elements + (amount ? 7u : 0u), gone[MEMBERS] = { 0 }, low[MEMBERS], high[MEMBERS], bad = 0, back = 0, sum = 0, least = 0;
             unsigned char *drop = (unsigned char *)calloc(all, 1);
             int full = 0;
             if (!drop) abort();
-            CHECK_ERR(&ctx, smash_mask_allocate_global(&ctx, ratios[q], g.members, g.count), SMASH_OK, "row %d", (int)i);
+            if (q == COUNT_OF(ratios)) for (m = 0; m < g.count; m++) memset(before[m], 1, rows[i].blocks[m]);
+            desc.use_amount = (uint32_t)amount;
+            if (amount) desc.amount = budget; else desc.ratio = ratio;
+            CHECK_ERR(&ctx, smash_mask_allocate_global(&ctx, &desc, g.members, g.count), SMASH_OK, "row %d", (int)i);
             for (m = 0; m < g.count; m++) {
-                const size_t weight = rows[i].weights[m] ? rows[i].weights[m] : 1;
+                const size_t weight = cost[m];
                 high[m] = wanted(rows[i].blocks[m], 1, 0, rows[i].max[m]);
                 low[m] = wanted(rows[i].blocks[m], 0, rows[i].min[m], rows[i].max[m]);
                 least += low[m] * weight;
@@ -1336,11 +1354,11 @@ static void test_global(void)
             }
             for (k = 0; k < all; k++) if (gone[order[k].member] < low[order[k].member]) { drop[k] = 1; gone[order[k].member]++; }       /* minima: the first of each */
             for (k = 0; k < all && !full; k++) {
-                const size_t weight = rows[i].weights[order[k].member] ? rows[i].weights[order[k].member] : 1;
+                const size_t weight = cost[order[k].member];
                 m = order[k].member;
                 if (drop[k] || gone[m] >= high[m]) continue;
-                if (weight > budget) full = 1;
-                else { drop[k] = 1; gone[m]++; budget -= weight; }
+                if (amount ? budget == 0 : weight > budget) full = 1;
+                else { drop[k] = 1; gone[m]++; budget -= weight < budget ? weight : budget; }
             }
             for (k = 0; k < all; k++) {
                 const unsigned char keep = ((unsigned char *)g.members[order[k].member].mask.data)[order[k].index];
@@ -1348,10 +1366,11 @@ static void test_global(void)
                 back += keep && !before[order[k].member][order[k].index];
                 before[order[k].member][order[k].index] = keep;
             }
-            for (m = 0; m < g.count; m++) { bad += g.members[m].stats.dropped != gone[m] || g.members[m].stats.blocks != rows[i].blocks[m]; sum += g.members[m].stats.elements; }
-            CHECK(bad == 0, "row %d, ties %d, ratio %g: %d blocks differ", (int)i, tied, ratios[q], (int)bad);
-            CHECK(back == 0, "row %d, ties %d, ratio %g: %d blocks come back", (int)i, tied, ratios[q], (int)back);
-            CHECK((double)sum <= (double)elements * ratios[q] || sum <= least, "row %d, ratio %g: %d of %d numbers go", (int)i, ratios[q], (int)sum, (int)elements);
+            for (m = 0; m < g.count; m++) { bad += g.members[m].stats.dropped != gone[m] || g.members[m].stats.blocks != rows[i].blocks[m]; sum += g.members[m].stats.dropped * cost[m]; bad += g.members[m].stats.elements != gone[m] * (rows[i].weights[m] ? rows[i].weights[m] : 1); }
+            CHECK(bad == 0, "row %d, ties %d, ratio %g, amount %d: %d blocks differ", (int)i, tied, ratio, amount, (int)bad);
+            CHECK(back == 0, "row %d, ties %d, ratio %g, amount %d: %d blocks come back", (int)i, tied, ratio, amount, (int)back);
+            if (!amount) CHECK((double)sum <= (double)elements * ratio || sum <= least, "row %d, ratio %g: %d of %d go", (int)i, ratio, (int)sum, (int)elements);
+            else CHECK(sum >= desc.amount || sum == all_cost(&g, high, cost), "row %d, ratio %g: %d of %d go", (int)i, ratio, (int)sum, (int)desc.amount);
             free(drop);
         }
         free(order);
@@ -1418,11 +1437,13 @@ static void test_shared(void)
 /* What groups and parts refuse, with everything untouched. */
 static void test_group_errors(void)
 {
-    enum { GOOD, NO_MEMBERS, NULL_MEMBERS, RATIO, NEGATIVE, NAN_RATIO, MIN, MAX, NOT_F64, SHAPE, EMPTY, NAN_SCORE, INF_SCORE, ALIAS_MASKS, ALIAS_METRIC, HUGE_WEIGHT, UNEQUAL, PARTS, WAYS };
+    enum { FENCE, BOTH, USE, HUGE_COST, GOOD, NO_MEMBERS, NULL_MEMBERS, RATIO, NEGATIVE, NAN_RATIO, MIN, MAX, NOT_F64, SHAPE, EMPTY, NAN_SCORE, INF_SCORE, ALIAS_MASKS, ALIAS_METRIC, HUGE_WEIGHT, UNEQUAL, PARTS, WAYS };
     static const smash_err want[2][WAYS] = {
-        { SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_DTYPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE,
+        { SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_OVERFLOW,
+          SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_DTYPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE,
           SMASH_ERR_NONFINITE, SMASH_ERR_NONFINITE, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_OVERFLOW, SMASH_OK, SMASH_OK },
-        { SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_DTYPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE,
+        { SMASH_ERR_ARG, SMASH_OK, SMASH_OK, SMASH_ERR_OVERFLOW,
+          SMASH_OK, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_RANGE, SMASH_ERR_DTYPE, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE,
           SMASH_ERR_NONFINITE, SMASH_ERR_NONFINITE, SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_OVERFLOW, SMASH_ERR_SHAPE, SMASH_ERR_SHAPE } };
     int way, shared;
     for (shared = 0; shared < 2; shared++) for (way = 0; way < WAYS; way++) {
@@ -1430,6 +1451,7 @@ static void test_group_errors(void)
         group g;
         smash_ctx ctx;
         smash_mask_desc desc = SMASH_ZERO;
+        smash_budget_desc budget = SMASH_ZERO;
         smash_mask_member *members = g.members;
         size_t count = 2, i, touched = 0;
         double ratio = 0.5, *scores;
@@ -1443,6 +1465,10 @@ static void test_group_errors(void)
         scores = (double *)metric;
         for (i = 0; i < 2; i++) memset(g.members[i].mask.data, 0x5A, g.members[i].mask.bytes);
         switch (way) {
+        case FENCE: budget.zero_end = desc.zero_begin = 1; break;
+        case BOTH: budget.use_amount = 1; break;
+        case USE: budget.use_amount = 2; ratio = 0; break;
+        case HUGE_COST: g.members[1].cost = SIZE_MAX / 7; break;
         case NO_MEMBERS: count = 0; break;
         case NULL_MEMBERS: members = NULL; break;
         case RATIO: ratio = 1.5; break;
@@ -1461,8 +1487,8 @@ static void test_group_errors(void)
         case PARTS: desc.parts = 3; break;
         default: break;
         }
-        desc.ratio = ratio;
-        err = shared ? smash_mask_allocate_shared(&ctx, &desc, members, count, 32) : smash_mask_allocate_global(&ctx, ratio, members, count);
+        desc.ratio = budget.ratio = ratio;
+        err = shared ? smash_mask_allocate_shared(&ctx, &desc, members, count, 32) : smash_mask_allocate_global(&ctx, &budget, members, count);
         CHECK(err == want[shared][way], "%s, way %d: %s (%s)", shared ? "shared" : "global", way, smash_err_name(err), ctx.message);
         g.members[0].mask.data = first;
         g.members[1].mask.data = second;

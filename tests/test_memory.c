@@ -151,6 +151,7 @@ static smash_err call_together(int shared)
     static const size_t blocks = 24;
     smash_mask_member members[3];
     smash_mask_desc d = SMASH_ZERO;
+    smash_budget_desc budget = SMASH_ZERO;
     size_t m, i;
     smash_err err;
     memset(members, 0, sizeof members);
@@ -162,9 +163,9 @@ static smash_err call_together(int shared)
         members[m].block_elements = m + 1;
         members[m].max_ratio = 0.75;
     }
-    d.ratio = 0.4;
+    d.ratio = budget.ratio = 0.4;
     said_scratch = shared ? up16(24 * 8) + 8 * (3 + 256) : 2048 + 48 * 3;
-    err = shared ? smash_mask_allocate_shared(use, &d, members, 3, 32) : smash_mask_allocate_global(use, 0.4, members, 3);
+    err = shared ? smash_mask_allocate_shared(use, &d, members, 3, 32) : smash_mask_allocate_global(use, &budget, members, 3);
     if (err) for (i = m = 0; i < sizeof masks_of; i++) CHECK(((unsigned char *)masks_of)[i] == 0x5A, "mask byte %d was touched", (int)i);
     else note(masks_of, sizeof masks_of);
     return err;

@@ -320,6 +320,8 @@ static void compress_json(app *a, job *j, smash_text *text, smash_writer *w)
     smash_write_end(w);
     smash_write_key(w, "targets");
     smash_report_rows(w, &j->plan);
+    smash_write_key(w, "groups");
+    smash_report_groups(w, &j->plan);
     smash_write_key(w, "warnings");
     smash_write_begin_array(w);
     for (d = a->diags.first; d; d = d->next) {
@@ -349,21 +351,26 @@ static const char *target_text(app *a, const smash_model *model, const smash_row
     return *module ? format(a, "%s.%s", module, row->target) : row->target;
 }
 
+static const char *id_text(app *a, const smash_value *id) { return id->type == SMASH_VALUE_STRING ? id->text : format(a, "%g", id->number); }
+
 static const char *pruned_text(app *a, const job *j, const smash_row *row)
 {
     const smash_mask_desc *m = &row->mask;
-    const char *asked, *group = "", *name;
+    const char *asked, *group = "", *how = "", *name;
     double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor);
 
     if (row->skip) return format(a, "%s -", row->algo->name);
     if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
+    else if (row->group_rule == SMASH_RULE_GOAL) asked = j->plan.goal.key->name;
     else if (m->use_threshold) asked = format(a, "below %g", m->threshold);
     else asked = format(a, "%g %%", 100.0 * m->ratio);
-    if (row->group != (uint32_t)SMASH_NONE) {
-        name = row->group_id->type == SMASH_VALUE_STRING ? row->group_id->text : format(a, "%g", row->group_id->number);
+    if (row->group != (uint32_t)SMASH_NONE && row->group_id) {
+        name = id_text(a, row->group_id);
         group = format(a, row->group_rule == SMASH_RULE_SHARED ? ", as group %s" : " of group %s", name);
     }
-    return format(a, "%s %s%s -> %s", row->algo->name, asked, group, percent(a, (double)row->mask_stats.elements, whole));
+    if (row->apply_method == SMASH_APPLY_BYPASS) how = ", not applied";
+    if (row->apply_method == SMASH_APPLY_ADD) how = format(a, ", %g added", row->apply_value);
+    return format(a, "%s %s%s -> %s%s", row->algo->name, asked, group, percent(a, (double)row->mask_stats.elements, whole), how);
 }
 
 static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
@@ -391,6 +398,33 @@ static const char *note_text(app *a, notes *n, const char *note)
     if (i == NOTES) return note;
     if (i == n->count) n->text[n->count++] = note;
     return format(a, "(%lu)", (unsigned long)i + 1);
+}
+
+/* What was asked of targets together, and what all of them got */
+static void group_table(app *a, job *j)
+{
+    static const char *const heads[] = { "<group", "<rule", "<asked", "<got", ">targets", "<note", NULL };
+    const smash_plan *plan = &j->plan;
+    const smash_goal *goal = &plan->goal;
+    table t;
+    size_t i;
+
+    if (!plan->group_count) return;
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (i = 0; i < plan->group_count; i++) {
+        const smash_target_group *g = &plan->groups[i];
+        const smash_row *first = &plan->rows[g->first];
+        const char *share = format(a, "%s of %s numbers masked", percent(a, (double)g->masked, (double)g->numbers), number(a, g->numbers));
+        int whole = g->rule == SMASH_RULE_GOAL;
+        table_cell(&t, whole ? "the model" : id_text(a, first->group_id));
+        table_cell(&t, whole ? goal->key->name : g->rule == SMASH_RULE_SHARED ? "dependency" : "global");
+        if (whole) table_cell(&t, format(a, goal->asked < 1 ? "%s at most (%g %% of %s)" : "%s at most", number(a, goal->most), 100.0 * goal->asked, number(a, goal->before)));
+        else table_cell(&t, first->mask.use_threshold ? format(a, "below %g", first->mask.threshold) : format(a, "%g %%", 100.0 * first->mask.ratio));
+        table_cell(&t, whole ? format(a, "%s; %s", number(a, goal->left), share) : share);
+        table_cell(&t, number(a, g->count));
+        table_cell(&t, g->note ? g->note : "");
+    }
+    table_print(&t);
 }
 
 static void compress_table(app *a, job *j)
@@ -442,6 +476,7 @@ static void compress_table(app *a, job *j)
     table_print(&t);
     for (i = 0; i < said.count; i++) fprintf(a->results, "(%lu) %s\n%s", (unsigned long)i + 1, said.text[i], i + 1 == said.count ? "\n" : "");
 
+    group_table(a, j);
     fprintf(a->results, "%s -> %s bytes, %s", number(a, j->io.bytes), number(a, j->result.bytes),
             j->result.bytes < j->io.bytes ? format(a, "%.2f times smaller", (double)j->io.bytes / (double)j->result.bytes) : "not smaller");
     fprintf(a->results, "; %s -> %s parameters, %s of them not zero\n", number(a, j->parameters), number(a, j->result.parameters), number(a, j->result.nonzero));
@@ -518,7 +553,7 @@ static int compress_job(app *a, job *j)
     if (err) {
         for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
         if (err == SMASH_ERR_IO) return fail(a, BAD_IO, "%s cannot be read: %s; nothing was written", j->model_file.name, strerror(j->model_file.error));
-        return fail(a, FAILED, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
+        return fail(a, err == SMASH_ERR_CONFIG ? BAD_CONFIG : FAILED, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
     }
     if (run.out && digest_of_output(j)) return fail_output(a, &j->out[OUT_MODEL]);
     j->seconds = seconds_now() - a->started;
@@ -910,7 +945,7 @@ static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
     { "dtype", "int2 to int16 or uint2 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
-    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }
+    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }
 };
 
 static size_t kind_of(const smash_key *key) { return (size_t)key->kind < sizeof(kinds) / sizeof(kinds[0]) ? (size_t)key->kind : 0; }
