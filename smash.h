@@ -7833,10 +7833,10 @@ SMASH__FN smash_err smash__activation_make(smash_ctx *ctx, const smash_model *mo
     uint32_t i;
     const char *name;
     for (i = 0; i < ndim && i < SMASH_MAX_DIMS && dims && dims[i]; i++) { }
-    if (!ndim || i < ndim) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the shape of %s needs 1 to %i dims of at least 1", target, SMASH_MAX_DIMS);
+    if (!ndim || i < ndim) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the shape of %s of %q needs 1 to %i dims of at least 1", target, model->modules[module].name, SMASH_MAX_DIMS);
     out->module = (uint32_t)module;
     out->tensor = smash_tensor_view(SMASH_F32, NULL, 0, ndim, dims);
-    if (smash_tensor_bytes(&out->tensor, &bytes)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the shape of %s does not fit the address space", target);
+    if (smash_tensor_bytes(&out->tensor, &bytes)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the shape of %s of %q does not fit the address space", target, model->modules[module].name);
     name = smash__target_name(ctx, model->arena, model->modules[module].name, target);
     if (!name) return SMASH_ERR_NOMEM;
     out->tensor.name = name;
@@ -8829,7 +8829,7 @@ SMASH__FN const char *smash__end_of_type(const smash_value *templates, const cha
     size_t digits = 0;
     if (!name) return target;
     while (name[digits] >= '0' && name[digits] <= '9' && digits < 7) index = index * 10 + (uint32_t)(name[digits++] - '0');
-    if (digits && !name[digits]) return digits < 7 && !(name[0] == '0' && digits > 1) && (!names || index < names->count) ? target : NULL;
+    if (digits) return !name[digits] && digits < 7 && !(name[0] == '0' && digits > 1) && (!names || index < names->count) ? target : NULL;      /* no name begins so */
     for (i = 0; names && i < names->count; i++, e += e->span) {
         if (!smash__equal(e->text, name)) continue;
         smash__format(out, SMASH__END_TEXT, outputs ? "_output_%u" : "_input_%u", i);
@@ -9732,21 +9732,22 @@ SMASH__FN void smash__check_end_names(const smash_config *config, const smash_js
     }
 }
 
-/* `the inputs of MyAttention are not known by name; ...`: why a type has no such input or output */
+/* Why a type has no such input or output */
 SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc, const smash_value *place, const smash_value *templates, const char *type, const char *target)
 {
-    const char *name = smash__end_name(target), *names[SMASH__NEAR_MAX], *what = name == target + 8 ? "outputs" : "inputs";
+    const char *name = smash__end_name(target), *names[SMASH__NEAR_MAX], *what = name == target + 8 ? "output" : "input";
     const smash_value *list = smash__end_names(templates, type, name == target + 8), *e = list ? list + 1 : NULL;
     char near[SMASH__SHAPE_TEXT * 2];
     uint32_t i;
-    if (!list) {
-        smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q: its %s are not known by name; use their index, such as _input_0, or list them as %q of %q in module_templates", type, target,
-                   what, what, type);
-        return;
-    }
-    for (i = 0; i < list->count && i < SMASH__NEAR_MAX; i++, e++) names[i] = e->text;
-    smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s, the first is %q%s", type, target, list->count, what, list->count ? names[0] : "none",
-               smash__did_you_mean(config, name, names, i, near));
+    if (list) {
+        for (i = 0; i < list->count && i < SMASH__NEAR_MAX; i++, e++) names[i] = e->text;
+        if (!i) smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has no %ss", type, target, what);
+        else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s%s, the first is %q%s", type, target, list->count, what, list->count == 1 ? "" : "s", names[0],
+                        smash__did_you_mean(config, name, names, *name >= '0' && *name <= '9' ? 0 : i, near));
+    } else if (*name >= '0' && *name <= '9')
+        smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "%q is no target: the index of an %s is a whole number from 0 to 999999, with no zeros before it", target, what);
+    else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q: its %ss are not known by name; use their index, such as _%s_0, or list them as \"%ss\" of %q in module_templates", type, target,
+                    what, what, what, type);
 }
 
 /* One type of module_templates */
@@ -9786,7 +9787,7 @@ SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *co
                 if (settings->type != SMASH_VALUE_OBJECT) smash__say(config, SMASH_ERROR, "wrong_type", doc, settings, "the settings of target %q must be an object; {} leaves all to the entries", t->text);
                 else SMASH__TRY(smash__check_keys(ctx, &entry, settings, 1));
             }
-        } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "a template has no key %q%s; it has inputs, outputs, out_axis, in_axis, pruner and quantizer", k->text,
+        } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "a template has no key %q; it has inputs, outputs, out_axis, in_axis, pruner and quantizer%s", k->text,
                           smash__did_you_mean(config, k->text, known, 6, near));
     }
     if (axes[0] && axes[1] && axes[0]->number == axes[1]->number) smash__say(config, SMASH_ERROR, "illegal_value", doc, axes[0], "in_axis and out_axis of %q are the same axis", type->text);
@@ -11176,7 +11177,7 @@ SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry 
 }
 
 /* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. */
-SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
+SMASH__FN SMASH__NOINLINE void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
 {
     size_t i, j, count, guesses = 0;
     const smash__template *templates = smash__templates(&count);
@@ -11442,8 +11443,10 @@ SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const sma
     if (row->param != SMASH__NO_INDEX && t->ndim > 2 && grid.blocks == t->shape[1] && grid.count[1] == t->shape[1] && n > t->shape[1] && n % t->shape[1] == 0 && t->shape[0] % (n / t->shape[1]) == 0 && smash__starts_with(type, "Conv"))
         smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s (shape %s) has %z channels on axis 1 for each of its %z groups, and %s, which it follows, %z for all of them: one mask cannot stand for every group; "
                    "leave this target out, or let it follow with \"out_channel\" if each channel is a group", name, have, t->shape[1], n / t->shape[1], source_name, n);
-    else smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s", name, grid.blocks, have, source_name,
-                    smash__shape_text(reduced.ndim, reduced.shape, want));
+    else smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s%s", name, grid.blocks, have, source_name,
+                    smash__shape_text(reduced.ndim, reduced.shape, want),
+                    from->ndim > 2 && n == from->shape[1] && grid.blocks > n && grid.blocks % n == 0 && smash__starts_with(r->types[source->module], "ConvTranspose")
+                    ? "; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out" : "; other dims, or another granularity, make them equal");
 }
 
 /* The parameter whose numbers decide, in the end, what a row keeps, or SMASH_NONE for one that makes its own mask: inputs and outputs may
@@ -11464,7 +11467,7 @@ SMASH__FN void smash__say_circle(smash__resolve *r, uint32_t at)
     size_t i;
     for (i = 0; i < plan->count; i++) row = &plan->rows[row->align_row];  /* now in the circle for sure */
     next = &plan->rows[row->align_row];
-    smash__say(r->config, SMASH_ERROR, "align_cycle", row->doc, row->place, "%s follows itself in a circle of align settings%s%s", smash__row_name(plan, row), next == row ? "" : ", by way of ",
+    smash__say(r->config, SMASH_ERROR, "align_cycle", row->doc, row->place, "%s follows itself in a circle of align settings%s%s; one of them must have a sparse_ratio, or follow what has", smash__row_name(plan, row), next == row ? "" : ", by way of ",
                next == row ? "" : smash__row_name(plan, next));
 }
 
@@ -11484,7 +11487,7 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
         source = smash__pruner_row(plan, row->align_module, row->align_target);
         if (!source || source->skip) {                                   /* a source that failed has been reported */
             if (!source || source->note)
-                smash__say(r->config, SMASH_ERROR, "align_source", row->doc, row->place, "%s follows %s of %q, which gets no mask", smash__row_name(plan, row), row->align_target, r->names[row->align_module]);
+                smash__say(r->config, SMASH_ERROR, "align_source", row->doc, row->place, "%s follows %s of %q, which gets no mask; name it in an entry, with a sparse_ratio or an align of its own", smash__row_name(plan, row), row->align_target, r->names[row->align_module]);
             row->skip = 1;
             continue;
         }
@@ -11677,6 +11680,35 @@ SMASH__FN void smash__write_shapes(smash_writer *w, const smash_model *model, co
     smash_write_end(w);
 }
 
+/* What decides how inputs and outputs may be called: the types that the config says, and the names of those of its own. All else of a
+ * template is in the entries by now. */
+SMASH__FN void smash__write_names(smash_writer *w, const smash_model *model, const smash_config *config)
+{
+    static const char *const lists[2] = { "inputs", "outputs" };
+    const smash_setting *s = smash__setting(config, "module_templates"), *t = smash__setting(config, "module_types");
+    const smash_value *k = s->value + 1, *list;
+    uint32_t i, j, n;
+    for (i = n = 0; s->value->type == SMASH_VALUE_OBJECT && i < s->value->count; i++, k = k + 1 + k[1].span) {
+        if (k[1].type != SMASH_VALUE_OBJECT) continue;
+        if (!n++) { smash_write_key(w, "module_templates"); smash_write_begin_object(w); }
+        smash_write_key(w, k->text);
+        smash_write_begin_object(w);
+        for (j = 0; j < 2; j++) {
+            list = smash_value_get(k + 1, lists[j]);
+            if (list && list->type == SMASH_VALUE_ARRAY) { smash_write_key(w, lists[j]); smash__write_tree(w, list, 0); }
+        }
+        smash_write_end(w);
+    }
+    if (n) smash_write_end(w);
+    for (i = n = 0, k = t->value + 1; t->value->type == SMASH_VALUE_OBJECT && i < t->value->count; i++, k = k + 1 + k[1].span) {
+        if (smash_model_find_module(model, k->text) < 0) continue;
+        if (!n++) { smash_write_key(w, "module_types"); smash_write_begin_object(w); }
+        smash_write_key(w, k->text);
+        smash__write_tree(w, k + 1, 0);
+    }
+    if (n) smash_write_end(w);
+}
+
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
 SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config, const char *const *types, const smash_activation *shapes, size_t shape_count)
 {
@@ -11702,6 +11734,7 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (algo) { smash_write_key(&w, smash_group_name((smash_group)g)); smash_write_text(&w, algo->name); }
     }
+    smash__write_names(&w, plan->model, config);
     if (plan->pack_sparse) { smash_write_key(&w, "pack_sparse"); smash_write_bool(&w, 1); }
     if (shape_count) smash__write_shapes(&w, plan->model, shapes, shape_count);
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
@@ -11815,7 +11848,7 @@ SMASH__FN smash_err smash__config_shapes(smash_ctx *ctx, const smash_config *con
             smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
             if (err == SMASH_ERR_NOMEM) { smash__scratch_rewind(ctx, mark); return err; }
             if (!err) n++;
-            else if (!quiet) smash__say(config, SMASH_ERROR, "illegal_value", s->doc, target + 1, "%s of %q: %s", name, k->text, probe.message);
+            else if (!quiet) smash__say(config, SMASH_ERROR, "illegal_value", s->doc, target + 1, "%s", probe.message);
         }
     }
     for (i = 0; i < n; i++) index[i] = i;

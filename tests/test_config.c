@@ -181,62 +181,135 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"wieght\"]}]", "l1_norm", "unknown_target", "did you mean \"weight\"", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weigth\": {\"granularity\": [1, 1]}}}]", "level", "unknown_target", "did you mean \"weight\"", 1, 63 },
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_include\": [\"zz*\"]}", NULL, "empty_selection", "leave no module", 1, 65 },
-        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"_input_\"]}]", "l1_norm", "align_only", "a._input_0 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: "
-          "\"target_settings\": {\"_input_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}", 1, 2 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_\"], \"target_settings\": {\"_output_\": {\"sparse_threshold\": 0.5}}}]", "level", "align_only", "\"dims\": [0]", 1, 105 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"_input_\"]}]", "l1_norm", "align_only",
+          "a._input_0 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {\"_input_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_\"], \"target_settings\": {\"_output_\": {\"sparse_threshold\": 0.5}}}]", "level", "align_only",
+          "a._output_0 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}", 1, 105 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_2\": {\"sparse_ratio\": 0.5, \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "level", "align_only",
-          "a._output_2 exists only while the model runs", 1, 93 },
+          "a._output_2 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {\"_output_2\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}, and no more keys of its own", 1, 93 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"granularity\": \"out_channel\", \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm",
-          "illegal_value", "granularity \"out_channel\" is for parameters; _output_0 takes \"per_channel\"", 1, 91 },
+          "illegal_value",
+          "granularity \"out_channel\" is for parameters; _output_0 takes \"per_channel\" or sizes such as [-1, 1, -1]", 1, 91 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"granularity\": [1, -1], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm",
-          "granularity", "block sizes need a shape, and that of a._output_0 is not known; say it: \"shapes\": {\"a\": {\"_output_0\": [1, ...]}}", 1, 91 },
+          "granularity",
+          "block sizes need a shape, and that of a._output_0 is not known; say it: \"shapes\": {\"a\": {\"_output_0\": [1, ...]}}", 1, 91 },
         { "{\"shapes\": {\"conv\": {\"_output_\": [1, 5, 3, 3]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {"
           "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "align_shape",
-          "conv._output_0 has 5 blocks of its granularity (shape [1, 5, 3, 3]), but the dims of conv.weight it follows have shape [6]", 1, 95 },
+          "conv._output_0 has 5 blocks of its granularity (shape [1, 5, 3, 3]), but the dims of conv.weight it follows have shape [6]; other dims, or another granularity, make them equal", 1, 95 },
         { "{\"shapes\": {\"conv\": {\"_output_\": [6]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {"
-          "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "granularity", "conv._output_0: ", 1, 86 },
+          "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "granularity",
+          "conv._output_0: \"conv._output_0\" has 1 dims, so there is no axis 1 to take channels from", 1, 86 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"b\"], \"target_names\": [\"_output_0\", \"weight\"], \"target_settings\": {\"_output_0\": {\"align\": {\"module_name\": \"a\", \"target_name\": \"weight\", "
-          "\"dims\": [0]}}, \"weight\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [1]}}}}]", "l1_norm", "align_dims", "its shape is not known, so it has only those dims that it follows itself", 1, 44 },
+          "\"dims\": [0]}}, \"weight\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [1]}}}}]", "l1_norm", "align_dims",
+          "b.weight follows b._output_0: dim 1 does not exist: \"b._output_0\" has 1 dims; its shape is not known, so it has only those dims that it follows itself (\"shapes\" says it)", 1, 44 },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\", \"_input_0\"], \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"_input_\", \"dims\": [0]}}, \"_input_0\": {\"align\": "
-          "{\"target_name\": \"_output_\", \"dims\": [0]}}}}]", "l1_norm", "align_cycle", "follows itself in a circle of align settings, by way of a._", 1, 2 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"_output_\", \"dims\": [0]}}]", "l1_norm", "align_cycle", "a._output_0 follows itself in a circle of align settings", 1, 2 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"_output_1\", \"dims\": [0]}}]", "l1_norm", "align_source", "a._output_0 follows _output_1 of \"conv\", which gets no mask", 1, 2 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"module_name\": \"con\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "align_source", "did you mean \"conv\"", 1, 62 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"wieght\", \"dims\": [0]}}]", "l1_norm", "align_source", "did you mean \"weight\"", 1, 62 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_x\"]}]", "ptq", "unknown_target", "a Linear has no target \"_input_x\"; it has 1 inputs, the first is \"input\"", 1, 2 },
-        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_1\"]}]", "ptq", "unknown_target", "a Linear has no target \"_input_1\"", 1, 2 },
+          "{\"target_name\": \"_output_\", \"dims\": [0]}}}}]", "l1_norm", "align_cycle",
+          "a._output_0 follows itself in a circle of align settings, by way of a._input_0; one of them must have a sparse_ratio, or follow what has", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"_output_\", \"dims\": [0]}}]", "l1_norm", "align_cycle",
+          "a._output_0 follows itself in a circle of align settings; one of them must have a sparse_ratio, or follow what has", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"_output_1\", \"dims\": [0]}}]", "l1_norm", "align_source",
+          "a._output_0 follows _output_1 of \"conv\", which gets no mask; name it in an entry, with a sparse_ratio or an align of its own", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"module_name\": \"con\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "align_source",
+          "a._output_0 follows weight of \"con\", but the model has no such target; did you mean \"conv\"?", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"wieght\", \"dims\": [0]}}]", "l1_norm", "align_source",
+          "a._output_0 follows wieght of \"a\", but the model has no such target; did you mean \"weight\"?", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_x\"]}]", "ptq", "unknown_target",
+          "a Linear has no target \"_input_x\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_1\"]}]", "ptq", "unknown_target",
+          "a Linear has no target \"_input_1\"; it has 1 input, the first is \"input\"", 1, 2 },
         { "{\"module_types\": {\"a\": \"Mine\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"_input_x\"]}]}", NULL, "unknown_target",
-          "its inputs are not known by name; use their index, such as _input_0, or list them as \"inputs\" of \"Mine\" in module_templates", 1, 73 },
-        { "{\"shapes\": {\"conv\": [1, 2]}}", NULL, "wrong_type", "the shapes of module \"conv\" are a list; they must be an object", 1, 21 },
-        { "{\"shapes\": {\"conv\": {\"weight\": [1, 2]}}}", NULL, "unknown_target", "\"weight\" is no input or output", 1, 22 },
-        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 0]}}}", NULL, "wrong_type", "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on", 1, 33 },
-        { "{\"shapes\": {\"conv\": {\"_input_\": []}}}", NULL, "wrong_type", "1 to 8 whole numbers", 1, 33 }, { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2.5]}}}", NULL, "wrong_type", "1 to 8 whole numbers", 1, 33 },
-        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 1, 1, 1, 1, 1, 1, 1, 1]}}}", NULL, "wrong_type", "1 to 8 whole numbers", 1, 33 },
-        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2147483648]}}}", NULL, "wrong_type", "1 to 8 whole numbers", 1, 33 }, { "{\"shapes\": {\"conv\": {\"_input_\": null}}}", NULL, "wrong_type", "is null", 1, 33 },
-        { "{\"shapes\": {\"conv\": {\"_input_\": [2000000000, 2000000000, 2000000000]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "illegal_value", "does not fit the address space", 1, 33 },
-        { "{\"shapes\": {\"conv\": {\"_input_q\": [1]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "unknown_target", "a Conv2d has no target \"_input_q\"", 1, 22 },
-        { "{\"module_templates\": {\"M\": 3}}", NULL, "wrong_type", "the template of \"M\" is 3 (a number); it must be an object", 1, 28 },
-        { "{\"module_templates\": {\"\": {}}}", NULL, "illegal_value", "the type of a template is empty", 1, 23 },
-        { "{\"module_templates\": {\"M\": {\"prunr\": {}}}}", NULL, "unknown_key", "a template has no key \"prunr\"; did you mean \"pruner\"?", 1, 29 },
-        { "{\"module_templates\": {\"M\": {\"pruner\": []}}}", NULL, "wrong_type", "\"pruner\" of a template is a list; it must be an object {target: {key: value}}", 1, 39 },
-        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": 1}}}}", NULL, "wrong_type", "the settings of target \"w\" must be an object", 1, 45 },
-        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"spars_ratio\": 1}}}}}", NULL, "unknown_key", "did you mean \"sparse_ratio\"", 1, 46 },
-        { "{\"module_templates\": {\"M\": {\"quantizer\": {\"w\": {\"sparse_ratio\": 1}}}}}", NULL, "wrong_group", "\"sparse_ratio\" is a key of a pruner; this part of the template is a quantizer", 1, 49 },
-        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"sparse_ratio\": 2}}}}}", NULL, "out_of_range", "\"sparse_ratio\" is 2", 1, 62 },
-        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"op_names\": []}}}}}", NULL, "misplaced_key", "belongs to the entry", 1, 46 },
-        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"align\": {\"dims\": [0]}}}}}}", NULL, "missing_key", "target_name", 1, 55 },
-        { "{\"module_templates\": {\"M\": {\"inputs\": \"q\"}}}", NULL, "wrong_type", "\"inputs\" of a template is a list of at most 128 names", 1, 39 },
-        { "{\"module_templates\": {\"M\": {\"inputs\": [\"q\", \"k\", \"q\"]}}}", NULL, "duplicate_key", "\"inputs\" has \"q\" twice", 1, 50 },
-        { "{\"module_templates\": {\"M\": {\"outputs\": [\"0\"]}}}", NULL, "illegal_value", "reads like an index", 1, 41 },
-        { "{\"module_templates\": {\"M\": {\"out_axis\": -1}}}", NULL, "wrong_type", "\"out_axis\" is -1 (a number); it must be a whole number from 0 to 7", 1, 41 },
+          "a Mine has no target \"_input_x\": its inputs are not known by name; use their index, such as _input_0, or list them as \"inputs\" of \"Mine\" in module_templates", 1, 73 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_99999999999999999999\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_99999999999999999999\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_00\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_00\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_1000000\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_1000000\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_01\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_01\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_7x\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_7x\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_1x\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_1x\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_18446744073709551616\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_18446744073709551616\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"_output_9999999\", \"dims\": [0]}}}}]", "l1_norm", "unknown_target",
+          "\"_output_9999999\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 86 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"_input_y\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_y\"; it has 1 input, the first is \"input\"", 1, 62 },
+        { "{\"module_templates\": {\"Linear\": {\"inputs\": [], \"outputs\": [\"x\", \"y\"]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"_input_\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]}", NULL, "unknown_target", "a Linear has no target \"_input_\"; it has no inputs", 1, 118 },
+        { "{\"module_templates\": {\"Linear\": {\"inputs\": [], \"outputs\": [\"x\", \"y\"]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"_output_2\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]}", NULL, "unknown_target",
+          "a Linear has no target \"_output_2\"; it has 2 outputs, the first is \"x\"", 1, 118 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [2]}}}}]", "l1_norm", "align_dims",
+          "a._output_0 follows a.weight: dim 2 does not exist: \"a.weight\" has 2 dims", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [-3]}}}}]", "l1_norm", "align_dims",
+          "a._output_0 follows a.weight: dim -3 does not exist: \"a.weight\" has 2 dims", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0, -2]}}}}]", "l1_norm", "align_dims",
+          "a._output_0 follows a.weight: dim -2 is out of order; name each surviving dim once, ascending", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names\": [\"b\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"c\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names\": [\"c\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"a\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "align_cycle",
+          "a.weight follows itself in a circle of align settings, by way of b.weight; one of them must have a sparse_ratio, or follow what has", 1, 2 },
+        { "{\"module_types\": {\"conv3\": \"ConvTranspose2d\"}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}", NULL, "align_shape",
+          "conv3.bias has 8 blocks of its granularity (shape [8]), but the dims of conv3.weight it follows have shape [4]; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out", 1, 93 },
+        { "{\"shapes\": {\"a\": {\"_output_00\": [1, 2]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "unknown_target",
+          "\"_output_00\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 19 },
+        { "{\"shapes\": {\"conv\": [1, 2]}}", NULL, "wrong_type",
+          "the shapes of module \"conv\" are a list; they must be an object, such as {\"_output_0\": [1, 16, 8, 8]}", 1, 21 },
+        { "{\"shapes\": {\"conv\": {\"weight\": [1, 2]}}}", NULL, "unknown_target",
+          "\"weight\" is no input or output, such as _input_0 or _output_0; parameters have the shape of their tensor", 1, 22 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 0]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": []}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 }, { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2.5]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 1, 1, 1, 1, 1, 1, 1, 1]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2147483648]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 }, { "{\"shapes\": {\"conv\": {\"_input_\": null}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is null; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [2000000000, 2000000000, 2000000000]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "illegal_value",
+          "the shape of _input_0 of \"conv\" does not fit the address space", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_q\": [1]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "unknown_target",
+          "a Conv2d has no target \"_input_q\"; it has 1 input, the first is \"input\"", 1, 22 },
+        { "{\"module_templates\": {\"M\": 3}}", NULL, "wrong_type",
+          "the template of \"M\" is 3 (a number); it must be an object, such as {\"pruner\": {\"weight\": {}}}", 1, 28 },
+        { "{\"module_templates\": {\"\": {}}}", NULL, "illegal_value",
+          "the type of a template is empty; it must be one such as \"MyAttention\"", 1, 23 },
+        { "{\"module_templates\": {\"M\": {\"prunr\": {}}}}", NULL, "unknown_key",
+          "a template has no key \"prunr\"; it has inputs, outputs, out_axis, in_axis, pruner and quantizer; did you mean \"pruner\"?", 1, 29 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": []}}}", NULL, "wrong_type",
+          "\"pruner\" of a template is a list; it must be an object {target: {key: value}}", 1, 39 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": 1}}}}", NULL, "wrong_type",
+          "the settings of target \"w\" must be an object; {} leaves all to the entries", 1, 45 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"spars_ratio\": 1}}}}}", NULL, "unknown_key",
+          "there is no key \"spars_ratio\"; did you mean \"sparse_ratio\"?", 1, 46 },
+        { "{\"module_templates\": {\"M\": {\"quantizer\": {\"w\": {\"sparse_ratio\": 1}}}}}", NULL, "wrong_group",
+          "\"sparse_ratio\" is a key of a pruner; this part of the template is a quantizer", 1, 49 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"sparse_ratio\": 2}}}}}", NULL, "out_of_range",
+          "\"sparse_ratio\" is 2 (a number); it must be a number from 0 to 1", 1, 62 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"op_names\": []}}}}}", NULL, "misplaced_key",
+          "\"op_names\" belongs to the entry, not into target_settings", 1, 46 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"align\": {\"dims\": [0]}}}}}}", NULL, "missing_key",
+          "\"align\" needs \"target_name\": the target whose mask it follows", 1, 55 },
+        { "{\"module_templates\": {\"M\": {\"inputs\": \"q\"}}}", NULL, "wrong_type",
+          "\"inputs\" of a template is a list of at most 128 names, in the order in which they come", 1, 39 },
+        { "{\"module_templates\": {\"M\": {\"inputs\": [\"q\", \"k\", \"q\"]}}}", NULL, "duplicate_key", "\"inputs\" has \"q\" twice; remove one", 1, 50 },
+        { "{\"module_templates\": {\"M\": {\"outputs\": [\"0\"]}}}", NULL, "illegal_value",
+          "\"0\" is no name of an input or output; it is empty or reads like an index", 1, 41 },
+        { "{\"module_templates\": {\"M\": {\"out_axis\": -1}}}", NULL, "wrong_type",
+          "\"out_axis\" is -1 (a number); it must be a whole number from 0 to 7, the axis of a weight", 1, 41 },
         { "{\"module_templates\": {\"M\": {\"in_axis\": 1, \"out_axis\": 1}}}", NULL, "illegal_value", "in_axis and out_axis of \"M\" are the same axis", 1, 40 },
-        { "{\"module_templates\": {\"M\": {\"inputs\": [\"query\", \"key\"], \"quantizer\": {\"_input_qury\": {}}}}}", NULL, "unknown_target", "a M has no target \"_input_qury\"; it has 2 inputs, the first is \"query\"; did you mean \"query\"?", 1, 71 },
-        { "{\"module_templates\": {\"M\": {\"quantizer\": {\"_input_q\": {}}}}}", NULL, "unknown_target", "its inputs are not known by name", 1, 43 },
+        { "{\"module_templates\": {\"M\": {\"inputs\": [\"query\", \"key\"], \"quantizer\": {\"_input_qury\": {}}}}}", NULL, "unknown_target",
+          "a M has no target \"_input_qury\"; it has 2 inputs, the first is \"query\"; did you mean \"query\"?", 1, 71 },
+        { "{\"module_templates\": {\"M\": {\"quantizer\": {\"_input_q\": {}}}}}", NULL, "unknown_target",
+          "a M has no target \"_input_q\": its inputs are not known by name; use their index, such as _input_0, or list them as \"inputs\" of \"M\" in module_templates", 1, 43 },
         { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"weight\": {}}}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\", \"bias\"], "
-          "\"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"wight\", \"dims\": [0]}}}}]}", NULL, "align_source", "did you mean \"weight\"", 0, 0 },
-        { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"weight\": {}}}}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"]}]}", NULL, "no_targets", "module \"a\" is a Linear, of which ptq knows no targets", 1, 102 },
+          "\"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"wight\", \"dims\": [0]}}}}]}", NULL, "align_source",
+          "a.bias follows wight of \"a\", but the model has no such target; did you mean \"weight\"?", 0, 0 },
+        { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"weight\": {}}}}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"]}]}", NULL, "no_targets",
+          "module \"a\" is a Linear, of which ptq knows no targets; name them in target_names, or say its type in module_types, or what it has in module_templates", 1, 102 },
         { "[{\"op_names\": [\"conv3\"], \"target_names\": [\"weight\"], \"granularity\": \"in_channel\", \"align\": {\"module_name\": \"conv2\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names\": [\"conv2\"], "
-          "\"sparse_ratio\": 0.5}]", "l1_norm", "align_shape", "conv3.weight (shape [8, 4, 3, 3]) has 4 channels on axis 1 for each of its 2 groups, and conv2.weight, which it follows, 8 for all of them", 1, 2 },
+          "\"sparse_ratio\": 0.5}]", "l1_norm", "align_shape",
+          "conv3.weight (shape [8, 4, 3, 3]) has 4 channels on axis 1 for each of its 2 groups, and conv2.weight, which it follows, 8 for all of them: one mask cannot stand for every group; leave this target out, or let it follow with \"out_channel\" if each channel is a group", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"], \"target_settings\": {\"bias\": {\"align\": {\"dims\": [0]}}}}]", "l1_norm", "missing_key", "target_name", 1, 86 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"module_name\": \"zz\", \"target_name\": \"weight\", \"dims\": [0]}}}}]",
           "l1_norm", "align_source", "no such target", 1, 81 },
@@ -337,6 +410,14 @@ static void test_good(void)
     }
 }
 
+static const smash_row *row_of(const char *module, const char *target)
+{
+    size_t i;
+    for (i = 0; i < plan.count; i++)
+        if (!strcmp(model.modules[plan.rows[i].module].name, module) && !strcmp(plan.rows[i].target, target)) return &plan.rows[i];
+    return NULL;
+}
+
 /* The seed's standard_config, nulls and all, equals its shorthand: same file, but for nothing. */
 static void test_shorthand_equals_standard(void)
 {
@@ -344,14 +425,46 @@ static void test_shorthand_equals_standard(void)
         " 'min_sparse_ratio': None, 'sparse_threshold': None, 'global_group_id': None, 'dependency_group_id': None, 'granularity': 'default', 'internal_metric_block': None,"
         " 'apply_method': 'mul'}, 'bias': {'align': {'target_name': 'weight', 'dims': [0]}, 'apply_method': 'mul'}}}]";
     static test_buffer first;
+    static char resolved[4096];
     start();
     golden_model();
     CHECK_ERR(&ctx, run_config("[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.8}]", "l1_norm"), SMASH_OK, "shorthand");
     first = mask_file;
+    snprintf(resolved, sizeof resolved, "%s", plan.config_text);
     start();
     golden_model();
     CHECK_ERR(&ctx, run_config(standard, "l1_norm"), SMASH_OK, "standard: %s", first_message());
     CHECK(first.used == mask_file.used && memcmp(first.data, mask_file.data, first.used) == 0, "masks differ");
+    CHECK(resolved[0] && !strcmp(resolved, plan.config_text), "resolved, the shorthand is\n%s\nthe standard\n%s", resolved, plan.config_text);
+    CHECK(plan.count == 8, "%zu rows", plan.count);
+}
+
+/* Names as long as a file can have them: refused or taken, and never cut short into another's. */
+static void test_long_names(void)
+{
+    static char text[120000], name[20000];
+    static const char *const heads[3] = { "_input_", "_output_", "" };
+    int i;
+    for (i = 0; i < 3; i++) {
+        const smash_row *row;
+        smash_err err;
+        start();
+        golden_model();
+        memset(name, 'x', sizeof name - 1);
+        memcpy(name, heads[i], strlen(heads[i]));
+        snprintf(text, sizeof text, "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\", \"%s\"], \"target_settings\": {\"%s\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", name, name);
+        err = run_config(text, "l1_norm");
+        CHECK(err == (i == 1 ? SMASH_OK : SMASH_ERR_CONFIG), "%s: %s: %s", heads[i], smash_err_name(err), first_message());
+        row = i == 1 ? row_of("a", name) : NULL;
+        CHECK(i != 1 || (row && row->mask_stats.blocks == 6), "%s: no row", heads[i]);
+        CHECK(i == 1 || has_code("unknown_target"), "%s: %s", heads[i], first_message());
+        snprintf(text, sizeof text, "{\"shapes\": {\"%s\": {\"_input_\": [1]}, \"a\": {\"%s\": [1, 6]}}, \"module_templates\": {\"%s\": {\"inputs\": [\"%s\"], \"pruner\": {\"_input_%s\": {}}}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}",
+                 name, i < 2 ? name : "_input_", name, name, name);
+        start();
+        golden_model();
+        err = run_config(text, NULL);
+        CHECK(err == (i == 0 ? SMASH_ERR_CONFIG : SMASH_OK), "%s: %s: %s", heads[i], smash_err_name(err), first_message());
+    }
 }
 
 /* 1 if two files differ in nothing but the config as it was given */
@@ -383,7 +496,14 @@ static void test_resolved(void)
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"},"
         " {\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.4, \"global_group_id\": 3, \"max_sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2}]}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"b\"], \"granularity\": \"1:3\"}]}",
-        "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
+        "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}",
+        /* what inputs and outputs are called, and their shapes */
+        "{\"module_types\": {\"a\": \"Mine\", \"gone\": \"Mine\"}, \"shapes\": {\"a\": {\"_input_2\": [1, 8]}}, \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"b\"], \"sparse_ratio\": 0.5},"
+        " {\"op_names\": [\"a\"], \"target_names\": [\"_input_2\", \"weight\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_input_2\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}",
+        "{\"module_templates\": {\"Linear\": {\"inputs\": [\"x\", \"y\"], \"outputs\": [\"hidden\", \"state\"], \"pruner\": {\"weight\": {\"sparse_ratio\": 0.5}, \"_input_y\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}},"
+        " \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\", \"b\"]}, {\"op_names\": [\"c\"], \"target_names\": [\"_output_state\", \"weight\"], \"align\": {\"module_name\": \"a\", \"target_name\": \"_input_1\", \"dims\": [0]}}],"
+        " \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\", \"_input_y\"]}]}",
+        "{\"module_types\": {\"conv3\": \"ConvTranspose2d\"}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_key\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}"
     };
     size_t i;
     for (i = 0; i < COUNT_OF(configs); i++) {
@@ -522,14 +642,6 @@ static smash_tensor tensor_of(const test_buffer *file, const char *name)
     p = smash_model_find_param(&read, name);
     if (p < 0 || smash_model_load(&ctx, &read, (size_t)p, &arena, &t)) memset(&t, 0, sizeof t);
     return t;
-}
-
-static const smash_row *row_of(const char *module, const char *target)
-{
-    size_t i;
-    for (i = 0; i < plan.count; i++)
-        if (!strcmp(model.modules[plan.rows[i].module].name, module) && !strcmp(plan.rows[i].target, target)) return &plan.rows[i];
-    return NULL;
 }
 
 /* Masks that follow: the shape they must have, and, channel by channel, what is left of the source along an axis, counted here. */
@@ -917,6 +1029,7 @@ int main(void)
     test_all_at_once();
     test_good();
     test_shorthand_equals_standard();
+    test_long_names();
     test_resolved();
     test_older_failure();
     test_set_text();
