@@ -11176,7 +11176,7 @@ SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry 
     return SMASH_OK;
 }
 
-/* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. */
+/* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. Apart, for its 1 KB of names. */
 SMASH__FN SMASH__NOINLINE void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
 {
     size_t i, j, count, guesses = 0;
@@ -11446,7 +11446,8 @@ SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const sma
     else smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s%s", name, grid.blocks, have, source_name,
                     smash__shape_text(reduced.ndim, reduced.shape, want),
                     from->ndim > 2 && n == from->shape[1] && grid.blocks > n && grid.blocks % n == 0 && smash__starts_with(r->types[source->module], "ConvTranspose")
-                    ? "; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out" : "; other dims, or another granularity, make them equal");
+                    ? "; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out"
+                    : row->activation ? "; the right shape, other dims or another granularity make them equal" : "; other dims or another granularity make them equal");
 }
 
 /* The parameter whose numbers decide, in the end, what a row keeps, or SMASH_NONE for one that makes its own mask: inputs and outputs may

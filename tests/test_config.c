@@ -195,7 +195,7 @@ static void test_mistakes(void)
           "block sizes need a shape, and that of a._output_0 is not known; say it: \"shapes\": {\"a\": {\"_output_0\": [1, ...]}}", 1, 91 },
         { "{\"shapes\": {\"conv\": {\"_output_\": [1, 5, 3, 3]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {"
           "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "align_shape",
-          "conv._output_0 has 5 blocks of its granularity (shape [1, 5, 3, 3]), but the dims of conv.weight it follows have shape [6]; other dims, or another granularity, make them equal", 1, 95 },
+          "conv._output_0 has 5 blocks of its granularity (shape [1, 5, 3, 3]), but the dims of conv.weight it follows have shape [6]; the right shape, other dims or another granularity make them equal", 1, 95 },
         { "{\"shapes\": {\"conv\": {\"_output_\": [6]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {"
           "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "granularity",
           "conv._output_0: \"conv._output_0\" has 1 dims, so there is no axis 1 to take channels from", 1, 86 },
