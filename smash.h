@@ -8807,35 +8807,47 @@ SMASH__FN uint32_t smash__type_axis(const smash_value *templates, const char *ty
     return out ? smash_type_out_axis(type) : smash_type_in_axis(type);
 }
 
+/* Names of the inputs or outputs that a template lists, or NULL */
+SMASH__FN const smash_value *smash__own_names(const smash_value *own, int outputs)
+{
+    const smash_value *v = smash_value_get(own, outputs ? "outputs" : "inputs");
+    return v && v->type == SMASH_VALUE_ARRAY ? v : NULL;
+}
+
 /* Names of the inputs or outputs of a type in their order, as a list in JSON; NULL if nobody says them. */
 SMASH__FN const smash_value *smash__end_names(const smash_value *templates, const char *type, int outputs)
 {
     static const smash_value input[2] = { { SMASH_VALUE_ARRAY, 1, 2, 0, NULL, 0 }, { SMASH_VALUE_STRING, 5, 1, 0, "input", 0 } };
-    const smash_value *own = smash__own_template(templates, type), *v = own ? smash_value_get(own, outputs ? "outputs" : "inputs") : NULL;
-    if (v && v->type == SMASH_VALUE_ARRAY) return v;
+    const smash_value *own = smash__own_template(templates, type), *v = own ? smash__own_names(own, outputs) : NULL;
+    if (v) return v;
     return !own && !outputs && smash__template_of(type) ? input : NULL;
 }
 
 /* What a target is called here: an input or output by its index, `_input_` as `_input_0`, `_input_x` by the place of x among the arguments;
  * where the names of outputs are not known, `_output_hidden` is a key of the dictionary that comes out. NULL: the type has no such thing.
  * NNI v3 (BUG-5) never finds an argument by its name, which its documentation promises. */
-enum { SMASH__END_TEXT = 24 };
-SMASH__FN const char *smash__end_of_type(const smash_value *templates, const char *type, const char *target, char out[SMASH__END_TEXT])
+enum { SMASH__END_TEXT = 24, SMASH__NAMES_MAX = 128 };
+SMASH__FN const char *smash__end_of_names(const smash_value *names, const char *target, char out[SMASH__END_TEXT])
 {
     const char *name = smash__end_name(target = smash__end_target(target));
     const int outputs = name == target + 8;
-    const smash_value *names = name ? smash__end_names(templates, type, outputs) : NULL, *e = names ? names + 1 : NULL;
+    const smash_value *e = names ? names + 1 : NULL;
     uint32_t i, index = 0;
     size_t digits = 0;
     if (!name) return target;
     while (name[digits] >= '0' && name[digits] <= '9' && digits < 7) index = index * 10 + (uint32_t)(name[digits++] - '0');
     if (digits) return !name[digits] && digits < 7 && !(name[0] == '0' && digits > 1) && (!names || index < names->count) ? target : NULL;      /* no name begins so */
-    for (i = 0; names && i < names->count; i++, e += e->span) {
-        if (!smash__equal(e->text, name)) continue;
+    for (i = 0; names && i < names->count && i < SMASH__NAMES_MAX; i++, e += e->span) {
+        if (!smash_value_is(e, name)) continue;
         smash__format(out, SMASH__END_TEXT, outputs ? "_output_%u" : "_input_%u", i);
         return out;
     }
     return outputs && !names ? target : NULL;
+}
+
+SMASH__FN const char *smash__end_of_type(const smash_value *templates, const char *type, const char *target, char out[SMASH__END_TEXT])
+{
+    return smash__is_end(target) ? smash__end_of_names(smash__end_names(templates, type, smash__starts_with(target, "_output_")), target, out) : target;
 }
 
 /* ---- values ---- */
@@ -9721,8 +9733,8 @@ SMASH__FN void smash__check_end_names(const smash_config *config, const smash_js
 {
     const smash_value *e = v + 1, *f;
     uint32_t i, j;
-    if (!smash__is_string_list(v) || v->count > SMASH__NEAR_MAX) {
-        smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q of a template is a list of at most %i names, in the order in which they come", key->text, SMASH__NEAR_MAX);
+    if (!smash__is_string_list(v) || v->count > SMASH__NAMES_MAX) {
+        smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q of a template is a list of at most %i names, in the order in which they come", key->text, SMASH__NAMES_MAX);
         return;
     }
     for (i = 0; i < v->count; i++, e++) {
@@ -9733,14 +9745,14 @@ SMASH__FN void smash__check_end_names(const smash_config *config, const smash_js
 }
 
 /* Why a type has no such input or output */
-SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc, const smash_value *place, const smash_value *templates, const char *type, const char *target)
+SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc, const smash_value *place, const smash_value *list, const char *type, const char *target)
 {
-    const char *name = smash__end_name(target), *names[SMASH__NEAR_MAX], *what = name == target + 8 ? "output" : "input";
-    const smash_value *list = smash__end_names(templates, type, name == target + 8), *e = list ? list + 1 : NULL;
+    const char *name = smash__end_name(target), *names[SMASH__NAMES_MAX], *what = name == target + 8 ? "output" : "input";
+    const smash_value *e = list ? list + 1 : NULL;
     char near[SMASH__SHAPE_TEXT * 2];
     uint32_t i;
     if (list) {
-        for (i = 0; i < list->count && i < SMASH__NEAR_MAX; i++, e++) names[i] = e->text;
+        for (i = 0; i < list->count && i < SMASH__NAMES_MAX; i++, e += e->span) names[i] = e->type == SMASH_VALUE_STRING ? e->text : "";
         if (!i) smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has no %ss", type, target, what);
         else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s%s, the first is %q%s", type, target, list->count, what, list->count == 1 ? "" : "s", names[0],
                         smash__did_you_mean(config, name, names, *name >= '0' && *name <= '9' ? 0 : i, near));
@@ -9751,13 +9763,14 @@ SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc,
 }
 
 /* One type of module_templates */
-SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *templates, const smash_value *type)
+SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *type)
 {
     static const char *const known[6] = { "inputs", "outputs", "out_axis", "in_axis", "pruner", "quantizer" };
-    const smash_value *v = type + 1, *k, *e, *axes[2];
+    const smash_value *v = type + 1, *k, *e, *axes[2], *names[2];
     char near[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT], end[SMASH__END_TEXT];
     uint32_t i, m;
     axes[0] = axes[1] = NULL;
+    for (i = 0; i < 2; i++) names[i] = smash__own_names(v, i == 1);
     for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
         const smash_group group = smash_group_from_name(k->text);
         e = k + 1;
@@ -9783,7 +9796,8 @@ SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *co
             }
             for (m = 0, t = e + 1; m < e->count; m++, t = settings + settings->span) {
                 settings = t + 1;
-                if (!smash__end_of_type(templates, type->text, t->text, end)) smash__say_end(config, doc, t, templates, type->text, t->text);
+                const smash_value *list = names[smash__starts_with(t->text, "_output_")];
+                if (!smash__end_of_names(list, t->text, end)) smash__say_end(config, doc, t, list, type->text, t->text);
                 if (settings->type != SMASH_VALUE_OBJECT) smash__say(config, SMASH_ERROR, "wrong_type", doc, settings, "the settings of target %q must be an object; {} leaves all to the entries", t->text);
                 else SMASH__TRY(smash__check_keys(ctx, &entry, settings, 1));
             }
@@ -9801,7 +9815,7 @@ SMASH__FN smash_err smash__check_templates(smash_ctx *ctx, const smash_config *c
     uint32_t i;
     for (i = 0, k = v + 1; i < v->count; i++, k = k + 1 + k[1].span) {
         if (!k->text[0]) smash__say(config, SMASH_ERROR, "illegal_value", doc, k, "the type of a template is empty; it must be one such as \"MyAttention\"");
-        if (k[1].type == SMASH_VALUE_OBJECT) SMASH__TRY(smash__check_template(ctx, config, doc, v, k));
+        if (k[1].type == SMASH_VALUE_OBJECT) SMASH__TRY(smash__check_template(ctx, config, doc, k));
         else if (k[1].type != SMASH_VALUE_NULL)
             smash__say(config, SMASH_ERROR, "wrong_type", doc, k + 1, "the template of %q is %s; it must be an object, such as {\"pruner\": {\"weight\": {}}}", k->text, smash__value_text(k + 1, text));
     }
@@ -10674,6 +10688,8 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
 }
 
+enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
+
 /* The state of one smash_config_resolve. */
 typedef struct smash__resolve {
     smash_ctx           *ctx;
@@ -10687,6 +10703,7 @@ typedef struct smash__resolve {
     uint32_t             overlap_entry, overlap_count;     /* a run of overlaps between the current entry and this one */
     const char          *overlap_first, *overlap_at;
     uint32_t             nothing_asked;                    /* targets of this entry of which nothing is asked */
+    uint32_t             too_many;                         /* targets refused for their number */
     uint32_t             too_little;                       /* 1: a ratio that is less than one block has been warned of, in this entry */
     uint32_t            *loose;                            /* per module: its first row without a parameter, others through next_dependent */
     const smash_value   *templates;                        /* module_templates, or NULL */
@@ -10849,13 +10866,13 @@ SMASH__FN void smash__flush_overlap(smash__resolve *r, const smash__entry *entry
 SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, ptrdiff_t param, smash_row **out)
 {
     smash_plan *plan = r->plan;
-    uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL, i, next = SMASH__NO_INDEX;
+    uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL, i, next = SMASH__NO_INDEX, loose = 0;
     const char *name = param >= 0 ? NULL : smash__target_name(r->ctx, plan->arena, r->names[module], target);
     smash_row *row = NULL;
     *out = NULL;
     if (!owner && !name) return SMASH_ERR_NOMEM;
     if (owner && *owner != SMASH__NO_INDEX) row = &plan->rows[*owner];
-    for (i = owner ? SMASH__NO_INDEX : r->loose[module]; i != SMASH__NO_INDEX && !row; i = plan->rows[i].next_dependent)
+    for (i = owner ? SMASH__NO_INDEX : r->loose[module]; i != SMASH__NO_INDEX && !row; i = plan->rows[i].next_dependent, loose++)
         if (plan->rows[i].algo == entry->algo && smash__equal(plan->rows[i].target, target)) row = &plan->rows[i];
     if (row) {
         if (row->entry == entry->number) return SMASH_OK;                    /* a target listed twice in one entry */
@@ -10866,6 +10883,11 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
         if (!r->last_wins) return SMASH_OK;
         next = row->next_dependent;
     } else {
+        if (loose >= SMASH__LOOSE_MAX) {                                 /* they are looked for one by one */
+            if (!r->too_many++) smash__say(r->config, SMASH_ERROR, "too_many_targets", entry->doc, entry->value, "module %q has more than %i inputs, outputs and absent parameters as targets: leave some out",
+                                           r->names[module], SMASH__LOOSE_MAX);
+            return SMASH_OK;
+        }
         if (plan->count == r->capacity) {
             size_t more = r->capacity ? r->capacity * 2 : 64;
             smash_row *rows = (smash_row *)smash_arena_array(r->ctx, plan->arena, more, sizeof *rows);
@@ -10925,7 +10947,7 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     }
     if (source >= 0 && smash__is_end(target)) {
         const char *canonical = smash__end_of_type(r->templates, r->types[source], target, end);
-        if (!canonical) { smash__say_end(r->config, doc, wish->align, r->templates, r->types[source], target); return; }
+        if (!canonical) { smash__say_end(r->config, doc, wish->align, smash__end_names(r->templates, r->types[source], smash__starts_with(target, "_output_")), r->types[source], target); return; }
         if (canonical == end) canonical = smash__text_copy(r->ctx, r->plan->arena, end, smash__length(end));
         if (!canonical) { r->err = SMASH_ERR_NOMEM; return; }
         row->align_target = canonical;
@@ -11151,7 +11173,7 @@ SMASH__FN smash_err smash__resolve_named(smash__resolve *r, const smash__entry *
     char text[SMASH__END_TEXT];
     const char *target = smash__end_of_type(r->templates, r->types[module], name, text);
     if (!target) {
-        smash__say_end(r->config, entry->doc, place, r->templates, r->types[module], name);
+        smash__say_end(r->config, entry->doc, place, smash__end_names(r->templates, r->types[module], smash__starts_with(name, "_output_")), r->types[module], name);
         return SMASH_OK;
     }
     if (target == text) target = smash__text_copy(r->ctx, r->plan->arena, text, smash__length(text));
@@ -11842,7 +11864,7 @@ SMASH__FN smash_err smash__config_shapes(smash_ctx *ctx, const smash_config *con
             const char *name = smash__end_of_type(templates, types[module], target->text, text);
             smash_ctx probe;
             smash_err err;
-            if (!name && !quiet) smash__say_end(config, s->doc, target, templates, types[module], target->text);
+            if (!name && !quiet) smash__say_end(config, s->doc, target, smash__end_names(templates, types[module], smash__starts_with(target->text, "_output_")), types[module], target->text);
             if (!name || !smash__shape_list(target + 1, dims)) continue;
             smash__probe(ctx, &probe);
             err = smash__activation_make(&probe, model, (size_t)module, name, target[1].count, dims, &all[n]);

@@ -920,6 +920,30 @@ static void test_align_axes(void)
     }
 }
 
+/* Inputs and outputs of one module: many, but no number that takes long */
+static void test_many_ends(void)
+{
+    static const unsigned counts[4] = { 100, 512, 513, 3000 };
+    static char text[400000];
+    size_t i;
+    for (i = 0; i < COUNT_OF(counts); i++) {
+        unsigned k;
+        int at = snprintf(text, sizeof text, "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {");
+        for (k = 0; k < counts[i]; k++)                                  /* each follows the one behind it */
+            at += snprintf(text + at, sizeof text - (size_t)at, "%s\"_output_%u\": {\"align\": {\"target_name\": \"_output_%u\", \"dims\": [0]}}", k ? ", " : "", k, k + 1);
+        snprintf(text + at, sizeof text - (size_t)at, ", \"bias\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [0]}}, \"_output_%u\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", counts[i]);
+        start();
+        golden_model();
+        if (counts[i] < 512) {
+            CHECK_ERR(&ctx, run_config(text, "l1_norm"), SMASH_OK, "%u: %s", counts[i], first_message());
+            CHECK(plan.count == counts[i] + 3 && row_of("a", "_output_0") && row_of("a", "bias")->mask_stats.dropped == 3 && row_of("a", "_output_0")->mask_stats.dropped == 3, "%u: %zu rows", counts[i], plan.count);
+        } else {
+            CHECK_ERR(&ctx, run_config(text, "l1_norm"), SMASH_ERR_CONFIG, "%u", counts[i]);
+            CHECK(!strcmp(diags.first->code, "too_many_targets") && !strcmp(first_message(), "module \"a\" has more than 512 inputs, outputs and absent parameters as targets: leave some out"), "%u: %s", counts[i], first_message());
+        }
+    }
+}
+
 /* What a refused config leaves alone: the types of the model, an arena that cannot last. */
 static void test_untouched(void)
 {
@@ -1040,6 +1064,7 @@ int main(void)
     test_templates();
     test_template_equals_table();
     test_align_axes();
+    test_many_ends();
     test_untouched();
     test_register();
     smash_arena_release(&arena);
