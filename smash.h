@@ -8825,7 +8825,7 @@ SMASH__FN const smash_value *smash__end_names(const smash_value *templates, cons
 
 /* What a target is called here: an input or output by its index, `_input_` as `_input_0`, `_input_x` by the place of x among the arguments;
  * where the names of outputs are not known, `_output_hidden` is a key of the dictionary that comes out. NULL: the type has no such thing.
- * NNI v3 (BUG-5) never finds an argument by its name, which its documentation promises. */
+ * NNI v3 never finds an argument by its name, which its documentation promises. */
 enum { SMASH__END_TEXT = 24, SMASH__NAMES_MAX = 128 };
 SMASH__FN const char *smash__end_of_names(const smash_value *names, const char *target, char out[SMASH__END_TEXT])
 {
@@ -10800,7 +10800,7 @@ SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *
 }
 
 /* Axis of the channels in an input or output: the last one of what Linear, Embedding and LayerNorm take and give, else 1, as convolutions have it.
- * (NNI v3 takes 1 for all, and its documentation says -1: BUG-8. Sizes say any other: [-1, 1, -1].) */
+ * (NNI v3 takes 1 for all, and its documentation says -1. Sizes say any other: [-1, 1, -1].) */
 SMASH__FN uint32_t smash__end_axis(const char *type, uint32_t ndim)
 {
     const int last = smash__equal(type, "Linear") || smash__equal(type, "Embedding") || smash__equal(type, "LayerNorm");
