@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 50,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 51,000 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,000 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,250 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -1120,6 +1120,13 @@ typedef struct smash_module {
 
 typedef struct smash_meta { const char *key, *value; } smash_meta;
 
+/* The shape of an input or output of a module: no file has it, and none gets it. */
+typedef struct smash_activation {
+    uint32_t     module;     /* index into modules */
+    const char  *target;     /* "_input_0", "_output_1", "_output_hidden" */
+    smash_tensor tensor;     /* F32, data NULL; dim 0 is the batch; its name is that of module and target */
+} smash_activation;
+
 struct smash_io;
 typedef struct smash_model {
     smash_arena           *arena;          /* everything below lives here */
@@ -1129,6 +1136,8 @@ typedef struct smash_model {
     uint32_t              *by_name;        /* module indexes sorted by name */
     uint32_t              *param_by_name;  /* parameter indexes sorted by full name */
     size_t                 capacity;       /* of params */
+    smash_activation      *activations; size_t activation_count;   /* sorted by module, then target */
+    size_t                 activation_capacity;
     const struct smash_io *io;             /* where data comes from if params have none; may be NULL */
     uint64_t               file_bytes;     /* 0 if it comes from no file */
 } smash_model;
@@ -1169,16 +1178,22 @@ SMASH_API ptrdiff_t smash_model_find_target(const smash_model *model, size_t mod
  *   needs  arena: the text; exact everywhere; fails ARG NOMEM(ctx->need); model untouched */
 SMASH_API smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, size_t module, const char *type);
 
+/* Say the shape of an input or output, as it is with any batch; a second time replaces it. Plans made before do not see it.
+ *   model  io  finished     target  in  _input_ or _input_0, _output_2, _output_hidden ...; copied     dims  in  ndim of them, dim 0 the batch
+ *   needs  arena: the names, and an array of 120 bytes an input or output that doubles when it is full; O(their number); exact everywhere
+ *   fails  ARG(module) SHAPE(dim that is 0; none, or more than SMASH_MAX_DIMS) OVERFLOW NOMEM(ctx->need); model untouched */
+SMASH_API smash_err smash_model_set_shape(smash_ctx *ctx, smash_model *model, size_t module, const char *target, uint32_t ndim, const size_t *dims);
+
+/* The shape of an input or output, if it has been said, or NULL. Gone with the next smash_model_set_shape.
+ *   model, target  opt, in: a finished model     needs nothing, O(log their number); exact everywhere; fails never */
+SMASH_API const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target);
+
 /* Axis of a weight that "out_channel" and "in_channel" mean: 0 and 1, for ConvTranspose 1 and 0.
  *   type  opt, in     needs nothing; exact everywhere; fails never
  *   from  PyTorch layouts; NNI v3 documents rows as "out_channel" of an Embedding, and so do we; it takes 0 and 1 for
  *         ConvTranspose too, where axis 0 is the input */
 SMASH_API uint32_t smash_type_out_axis(const char *type);
 SMASH_API uint32_t smash_type_in_axis(const char *type);
-
-/* Shape of an input or output of a module, as far as it is known: dim 0 is the batch, dim 1 the channels. NULL if it is not.
- *   model  in  finished     module  index     target  in  "_input_0", "_output_0" ...     needs nothing; exact everywhere; fails never */
-SMASH_API const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target);
 #endif
 
 #if !SMASH_NO_IO
@@ -1311,7 +1326,9 @@ typedef enum smash_key_kind {
     SMASH_KEY_TYPES = 17,       /* {"module": "type"} */
     SMASH_KEY_DEVICE = 18,      /* cpu, cuda, cuda:N */
     SMASH_KEY_ID = 19,          /* string or whole number */
-    SMASH_KEY_AMOUNT = 20       /* whole number from 1 on, or a share above 0 and below 1 */
+    SMASH_KEY_AMOUNT = 20,      /* whole number from 1 on, or a share above 0 and below 1 */
+    SMASH_KEY_SHAPES = 21,      /* {"module": {"_output_0": [1, 16, 8, 8]}} */
+    SMASH_KEY_TEMPLATES = 22    /* module_templates: {"type": {"inputs": [...], "pruner": {"weight": {}} ...}} */
 } smash_key_kind;
 
 /* One key of a table: a hyperparameter, a key of a config_list entry, or one of the dictionary itself. */
@@ -1493,7 +1510,7 @@ typedef struct smash_setting {
 } smash_setting;
 
 /* settings[0 .. count) is all of the dictionary, in this order: groups by name (batcher, cacher ...); hyperparameters of the active
- * algorithms by full name; batch_size, device, module_types, on_overlap, pack_sparse; unknown keys of files. */
+ * algorithms by full name; batch_size, device, module_templates, module_types, on_overlap, pack_sparse, shapes; unknown keys of files. */
 enum { SMASH_CONFIG_MAX = 256 };   /* keys in one config */
 typedef struct smash_config {
     const smash_registry  *registry;
@@ -1635,6 +1652,7 @@ typedef struct smash_goal {
     smash_goal_kind  kind;
     const smash_key *key;            /* "target_bytes" */
     double           asked;          /* so much; below 1: this share of what there is */
+    const uint64_t  *uses;           /* MACS: per parameter, in how many of them each of its numbers takes part */
     uint32_t         group;          /* index into the groups of the plan */
     uint64_t         before;         /* filled by smash_run: what there is. BYTES: of its tensors */
     uint64_t         most, left;     /* idem: what may be left, what is */
@@ -1645,6 +1663,7 @@ typedef struct smash_row {
     const smash_algo *algo;
     uint32_t     module, param;      /* indexes into the model; param SMASH_NONE: an input or output, or not there */
     const char  *target;             /* "weight", "bias", "_input_0" ... */
+    const smash_tensor *activation;  /* shape of an input or output; NULL: not known, or a parameter */
     const char  *at;                 /* "config.json:12:7": the entry that asked */
     uint32_t     entry;              /* its number in the config_list, from 0 */
     const smash_json  *doc;          /* the same place, for messages; NULL for shorthands */
@@ -1655,7 +1674,9 @@ typedef struct smash_row {
     smash_mask_desc mask;            /* grain resolved: never DEFAULT */
     uint32_t     n_of_m;             /* M of a granularity N:M, whose parts must lose just so much; else 0 */
     smash_apply_method apply_method; /* DEFAULT only in rows with `skip` */
-    double       apply_value;        /* of ADD, never 0; else 0 */
+    double       apply_value;        /* of ADD, never 0; else 0. Masks of inputs and outputs are made for who runs the model, not applied */
+    const char  *align_target;       /* the target it follows, of module align_module; NULL: it makes its own mask */
+    uint32_t     align_module;
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
@@ -1671,7 +1692,8 @@ typedef struct smash_row {
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
     smash_quant_stats quant_stats;
-    smash_tensor      kept;          /* mask of an aligned row, or of one in a group, made together with its source's or the group's */
+    smash_tensor      kept;          /* mask of an aligned row, or of one in a group, made together with its source's or the group's. Of
+                                        an input or output its name and, if it has no `activation`, its shape are there from the start */
     uint32_t          has_zero;      /* 1: not all zero points are 0 */
 } smash_row;
 
@@ -1694,7 +1716,8 @@ typedef struct smash_plan {
 } smash_plan;
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
- *   config in     model  io  finished; types named by module_types are set, if all is well; untouched else     plan  out  in arena of the config
+ *   config in     model  io  finished; types and shapes that the config says are set, if all is well; untouched else     plan  out  in arena
+ *          of the config
  *   needs  arena: 1.5 to 2.5 KB a row (32 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
  *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
@@ -8651,17 +8674,109 @@ SMASH__DEF smash_err smash_model_set_type(smash_ctx *ctx, smash_model *model, si
     return SMASH_OK;
 }
 
+/* ---- inputs and outputs ---- */
+
+/* What stands behind _input_ or _output_; NULL for a parameter */
+SMASH__FN const char *smash__end_name(const char *target)
+{
+    return smash__starts_with(target, "_input_") ? target + 7 : smash__starts_with(target, "_output_") ? target + 8 : NULL;
+}
+
+SMASH__FN int smash__is_end(const char *target) { return smash__end_name(target) != NULL; }
+
+/* _input_ is short for _input_0. */
+SMASH__FN const char *smash__end_target(const char *target)
+{
+    return smash__equal(target, "_input_") ? "_input_0" : smash__equal(target, "_output_") ? "_output_0" : target;
+}
+
+/* Where an input or output stands in a table, or would. */
+SMASH__FN size_t smash__activation_at(const smash_activation *table, size_t count, size_t module, const char *target, int *found)
+{
+    size_t low = 0, high = count;
+    *found = 0;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const smash_activation *a = &table[middle];
+        const int order = module != a->module ? (module < a->module ? -1 : 1) : smash__order(target, a->target);
+        if (!order) { *found = 1; return middle; }
+        if (order < 0) high = middle;
+        else low = middle + 1;
+    }
+    return low;
+}
+
+/* "conv1._output_0" in an arena; of the root module "_output_0" */
+SMASH__FN const char *smash__target_name(smash_ctx *ctx, smash_arena *arena, const char *module, const char *target)
+{
+    return smash__join(ctx, arena, module, *module ? "." : "", target);
+}
+
+/* A shape of legal dims, as an entry of the table. */
+SMASH__FN smash_err smash__activation_make(smash_ctx *ctx, const smash_model *model, size_t module, const char *target, uint32_t ndim, const size_t *dims, smash_activation *out)
+{
+    size_t bytes;
+    uint32_t i;
+    const char *name;
+    for (i = 0; i < ndim && i < SMASH_MAX_DIMS && dims && dims[i]; i++) { }
+    if (!ndim || i < ndim) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the shape of %s of %q needs 1 to %i dims of at least 1", target, model->modules[module].name, SMASH_MAX_DIMS);
+    out->module = (uint32_t)module;
+    out->tensor = smash_tensor_view(SMASH_F32, NULL, 0, ndim, dims);
+    if (smash_tensor_bytes(&out->tensor, &bytes)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the shape of %s of %q does not fit the address space", target, model->modules[module].name);
+    name = smash__target_name(ctx, model->arena, model->modules[module].name, target);
+    if (!name) return SMASH_ERR_NOMEM;
+    out->tensor.name = name;
+    out->target = name + smash__length(name) - smash__length(target);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_model_set_shape(smash_ctx *ctx, smash_model *model, size_t module, const char *target, uint32_t ndim, const size_t *dims)
+{
+    smash_activation made, *table;
+    smash_arena_mark mark;
+    smash_err err;
+    size_t at, i;
+    int found;
+    if (!model || module >= model->module_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, module, "there is no module %z", module);
+    if (!target || !smash__is_end(target))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, module, "%q is no input or output, such as _input_0 or _output_0; parameters have the shape of their tensor", target);
+    target = smash__end_target(target);
+    table = model->activations;
+    at = smash__activation_at(table, model->activation_count, module, target, &found);
+    mark = smash_arena_get_mark(model->arena);
+    err = smash__activation_make(ctx, model, module, target, ndim, dims, &made);
+    if (!err && !found && model->activation_count == model->activation_capacity) {
+        const size_t capacity = model->activation_capacity ? model->activation_capacity * 2 : (size_t)SMASH__MODEL_FIRST;
+        table = (smash_activation *)smash_arena_array(ctx, model->arena, capacity, sizeof *table);
+        if (table) {
+            smash__copy(table, model->activations, model->activation_count * sizeof *table);
+            model->activations = table;
+            model->activation_capacity = capacity;
+        } else err = SMASH_ERR_NOMEM;
+    }
+    if (err) { smash_arena_rewind(model->arena, mark); return err; }
+    if (!found) for (i = model->activation_count++; i > at; i--) table[i] = table[i - 1];
+    table[at] = made;
+    return SMASH_OK;
+}
+
+SMASH__DEF const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target)
+{
+    size_t at;
+    int found;
+    if (!model || !target) return NULL;
+    at = smash__activation_at(model->activations, model->activation_count, module, smash__end_target(target), &found);
+    return found ? &model->activations[at].tensor : NULL;
+}
+
+/* ---- axes ---- */
+
 SMASH__DEF uint32_t smash_type_out_axis(const char *type)
 {
     return type && smash__starts_with(type, "ConvTranspose");
 }
 
 SMASH__DEF uint32_t smash_type_in_axis(const char *type) { return !smash_type_out_axis(type); }
-SMASH__DEF const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target)
-{
-    (void)model; (void)module; (void)target;                             /* no shapes are known yet */
-    return NULL;
-}
 
 #endif
 
@@ -9493,9 +9608,11 @@ SMASH__FN const smash_key *smash__plain_keys(size_t *count)
         { "recoverer", SMASH_KEY_ALGORITHM, NULL, "null", "restores what compression cost", 0, 0, 0, 0, 0 },
         { "batch_size", SMASH_KEY_INTEGER, "a whole number from 1 on", "1", "samples at a time", 1, 2147483647, 0, 0, 0 },
         { "device", SMASH_KEY_DEVICE, "\"cpu\", \"cuda\" or \"cuda:N\"", "cpu", "where the algorithms run", 0, 0, 0, 0, 0 },
+        { "module_templates", SMASH_KEY_TEMPLATES, "an object {\"type\": {\"pruner\": {\"weight\": {}}, ...}}", "null", "what there is to compress in types of your own", 0, 0, 0, 0, 0 },
         { "module_types", SMASH_KEY_TYPES, "an object {\"module\": \"type\"}", "null", "types of modules, where they are inferred wrongly", 0, 0, 0, 0, 0 },
         { "on_overlap", SMASH_KEY_CHOICE, "first last", "first", "which entry wins when two of a config_list name one target", 0, 0, 0, 0, 0 },
         { "pack_sparse", SMASH_KEY_BOOLEAN, NULL, "false", "store pruned tensors without their zeros, where that is smaller", 0, 0, 0, 0, 0 },
+        { "shapes", SMASH_KEY_SHAPES, "an object {\"module\": {\"_output_0\": [1, 16, 8, 8]}}", "null", "shapes of inputs and outputs, the batch first", 0, 0, 0, 0, 0 },
         { "compression", SMASH_KEY_LATER, "null", "null", "an experiment", 0, 0, 0, 0, 0 }
     };
     *count = sizeof keys / sizeof *keys;
@@ -9529,12 +9646,96 @@ SMASH__FN const smash__template *smash__templates(size_t *count)
     return templates;
 }
 
-SMASH__FN uint32_t smash__template_of(smash_group group, const char *type)
+SMASH__FN const smash__template *smash__template_of(const char *type)
 {
     size_t count, i;
     const smash__template *t = smash__templates(&count);
-    for (i = 0; i < count; i++) if (smash__equal(t[i].type, type)) return group == SMASH_PRUNER ? t[i].prune : t[i].quantize;
-    return 0;
+    for (i = 0; i < count; i++) if (smash__equal(t[i].type, type)) return &t[i];
+    return NULL;
+}
+
+/* What module_templates says of a type, which goes before the table; NULL if nothing. */
+SMASH__FN const smash_value *smash__own_template(const smash_value *templates, const char *type)
+{
+    const smash_value *v = templates && templates->type == SMASH_VALUE_OBJECT ? smash_value_get(templates, type) : NULL;
+    return v && v->type == SMASH_VALUE_OBJECT ? v : NULL;
+}
+
+/* The targets of a type of the user's and their settings, for one group; or NULL */
+SMASH__FN const smash_value *smash__own_part(const smash_value *templates, smash_group group, const char *type)
+{
+    const smash_value *own = smash__own_template(templates, type), *part = own ? smash_value_get(own, smash_group_name(group)) : NULL;
+    return part && part->type == SMASH_VALUE_OBJECT ? part : NULL;
+}
+
+/* The same for a type of the table: a bit per target */
+SMASH__FN uint32_t smash__table_part(const smash_value *templates, smash_group group, const char *type)
+{
+    const smash__template *t = smash__own_template(templates, type) ? NULL : smash__template_of(type);
+    return !t ? 0 : group == SMASH_PRUNER ? t->prune : t->quantize;
+}
+
+SMASH__FN int smash__has_targets(const smash_value *templates, smash_group group, const char *type)
+{
+    const smash_value *part = smash__own_part(templates, group, type);
+    return smash__table_part(templates, group, type) || (part && part->count);
+}
+
+/* Axis of a weight that "out_channel" (else "in_channel") means for a type: what the user says of it, or the layout of the usual ones. */
+SMASH__FN uint32_t smash__type_axis(const smash_value *templates, const char *type, int out)
+{
+    const smash_value *own = smash__own_template(templates, type), *axis[2];
+    int i;
+    for (i = 0; i < 2; i++) {
+        axis[i] = own ? smash_value_get(own, i ? "out_axis" : "in_axis") : NULL;
+        if (axis[i] && axis[i]->type != SMASH_VALUE_NUMBER) axis[i] = NULL;
+    }
+    if (axis[out]) return (uint32_t)axis[out]->number;
+    if (axis[!out]) return axis[!out]->number == 0;                      /* the other one of the first two */
+    return out ? smash_type_out_axis(type) : smash_type_in_axis(type);
+}
+
+/* Names of the inputs or outputs that a template lists, or NULL */
+SMASH__FN const smash_value *smash__own_names(const smash_value *own, int outputs)
+{
+    const smash_value *v = smash_value_get(own, outputs ? "outputs" : "inputs");
+    return v && v->type == SMASH_VALUE_ARRAY ? v : NULL;
+}
+
+/* Names of the inputs or outputs of a type in their order, as a list in JSON; NULL if nobody says them. */
+SMASH__FN const smash_value *smash__end_names(const smash_value *templates, const char *type, int outputs)
+{
+    static const smash_value input[2] = { { SMASH_VALUE_ARRAY, 1, 2, 0, NULL, 0 }, { SMASH_VALUE_STRING, 5, 1, 0, "input", 0 } };
+    const smash_value *own = smash__own_template(templates, type), *v = own ? smash__own_names(own, outputs) : NULL;
+    if (v) return v;
+    return !own && !outputs && smash__template_of(type) ? input : NULL;
+}
+
+/* What a target is called here: an input or output by its index, `_input_` as `_input_0`, `_input_x` by the place of x among the arguments;
+ * where the names of outputs are not known, `_output_hidden` is a key of the dictionary that comes out. NULL: the type has no such thing.
+ * NNI v3 never finds an argument by its name, which its documentation promises. */
+enum { SMASH__END_TEXT = 24, SMASH__NAMES_MAX = 128 };
+SMASH__FN const char *smash__end_of_names(const smash_value *names, const char *target, char out[SMASH__END_TEXT])
+{
+    const char *name = smash__end_name(target = smash__end_target(target));
+    const int outputs = name == target + 8;
+    const smash_value *e = names ? names + 1 : NULL;
+    uint32_t i, index = 0;
+    size_t digits = 0;
+    if (!name) return target;
+    while (name[digits] >= '0' && name[digits] <= '9' && digits < 7) index = index * 10 + (uint32_t)(name[digits++] - '0');
+    if (digits) return !name[digits] && digits < 7 && !(name[0] == '0' && digits > 1) && (!names || index < names->count) ? target : NULL;      /* no name begins so */
+    for (i = 0; names && i < names->count && i < SMASH__NAMES_MAX; i++, e += e->span) {
+        if (!smash_value_is(e, name)) continue;
+        smash__format(out, SMASH__END_TEXT, outputs ? "_output_%u" : "_input_%u", i);
+        return out;
+    }
+    return outputs && !names ? target : NULL;
+}
+
+SMASH__FN const char *smash__end_of_type(const smash_value *templates, const char *type, const char *target, char out[SMASH__END_TEXT])
+{
+    return smash__is_end(target) ? smash__end_of_names(smash__end_names(templates, type, smash__starts_with(target, "_output_")), target, out) : target;
 }
 
 /* ---- values ---- */
@@ -10141,6 +10342,45 @@ SMASH__FN void smash__check_types(const smash_config *config, const smash_json *
     }
 }
 
+/* Sizes of an input or output, the batch first */
+SMASH__FN int smash__shape_list(const smash_value *v, size_t dims[SMASH_MAX_DIMS])
+{
+    const smash_value *e = v + 1;
+    uint32_t i;
+    int64_t size;
+    if (v->type != SMASH_VALUE_ARRAY || v->count == 0 || v->count > SMASH_MAX_DIMS) return 0;
+    for (i = 0; i < v->count; i++, e += e->span) {
+        if (!smash_value_i64(e, &size) || size < 1 || size > INT32_MAX) return 0;
+        dims[i] = (size_t)size;
+    }
+    return 1;
+}
+
+SMASH__FN void smash__check_shapes(const smash_config *config, const smash_json *doc, const smash_value *v)
+{
+    static const char *const usual[2] = { "_input_0", "_output_0" };
+    const smash_value *k, *e, *target, *dims;
+    char near[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT];
+    size_t sizes[SMASH_MAX_DIMS];
+    uint32_t i, j;
+    for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
+        e = k + 1;
+        if (e->type != SMASH_VALUE_OBJECT) {
+            smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "the shapes of module %q are %s; they must be an object, such as {\"_output_0\": [1, 16, 8, 8]}", k->text, smash__value_text(e, text));
+            continue;
+        }
+        for (j = 0, target = e + 1; j < e->count; j++, target = dims + dims->span) {
+            dims = target + 1;
+            if (!smash__is_end(target->text))
+                smash__say(config, SMASH_ERROR, "unknown_target", doc, target, "%q is no input or output, such as _input_0 or _output_0; parameters have the shape of their tensor%s", target->text,
+                           smash__did_you_mean(config, target->text, usual, 2, near));
+            else if (!smash__shape_list(dims, sizes))
+                smash__say(config, SMASH_ERROR, "wrong_type", doc, dims, "the shape of %s of %q is %s; it must be a list of 1 to %i whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]",
+                           target->text, k->text, smash__value_text(dims, text), SMASH_MAX_DIMS);
+        }
+    }
+}
+
 /* 1 if null means "as if the key were not there": where it is the default, and in all keys that people leave in with null. */
 SMASH__FN int smash__takes_null(const smash_key *key)
 {
@@ -10218,7 +10458,11 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         good = v->type == SMASH_VALUE_OBJECT;
         if (good) smash__check_types(config, doc, v);
         break;
-    case SMASH_KEY_SETTINGS: good = v->type == SMASH_VALUE_OBJECT; break;
+    case SMASH_KEY_SHAPES:
+        good = v->type == SMASH_VALUE_OBJECT;
+        if (good) smash__check_shapes(config, doc, v);
+        break;
+    case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
     case SMASH_KEY_LATER:
         if (v->type == SMASH_VALUE_BOOL && v->number == 0) return SMASH_OK;
@@ -10578,6 +10822,100 @@ SMASH__FN smash_err smash__tree_list(smash_ctx *ctx, smash_arena *arena, smash__
     return SMASH_OK;
 }
 
+/* Names of inputs or outputs: strings, each once, none that reads like an index. */
+SMASH__FN void smash__check_end_names(const smash_config *config, const smash_json *doc, const smash_value *key, const smash_value *v)
+{
+    const smash_value *e = v + 1, *f;
+    uint32_t i, j;
+    if (!smash__is_string_list(v) || v->count > SMASH__NAMES_MAX) {
+        smash__say(config, SMASH_ERROR, "wrong_type", doc, v, "%q of a template is a list of at most %i names, in the order in which they come", key->text, SMASH__NAMES_MAX);
+        return;
+    }
+    for (i = 0; i < v->count; i++, e++) {
+        if (!e->text[0] || (e->text[0] >= '0' && e->text[0] <= '9')) smash__say(config, SMASH_ERROR, "illegal_value", doc, e, "%q is no name of an input or output; it is empty or reads like an index", e->text);
+        for (j = 0, f = v + 1; j < i && !smash__equal(f->text, e->text); j++, f++) { }
+        if (j < i) smash__say(config, SMASH_ERROR, "duplicate_key", doc, e, "%q has %q twice; remove one", key->text, e->text);
+    }
+}
+
+/* Why a type has no such input or output */
+SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc, const smash_value *place, const smash_value *list, const char *type, const char *target)
+{
+    const char *name = smash__end_name(target), *names[SMASH__NAMES_MAX], *what = name == target + 8 ? "output" : "input";
+    const smash_value *e = list ? list + 1 : NULL;
+    char near[SMASH__SHAPE_TEXT * 2];
+    uint32_t i;
+    if (list) {
+        for (i = 0; i < list->count && i < SMASH__NAMES_MAX; i++, e += e->span) names[i] = e->type == SMASH_VALUE_STRING ? e->text : "";
+        if (!i) smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has no %ss", type, target, what);
+        else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s%s, the first is %q%s", type, target, list->count, what, list->count == 1 ? "" : "s", names[0],
+                        smash__did_you_mean(config, name, names, *name >= '0' && *name <= '9' ? 0 : i, near));
+    } else if (*name >= '0' && *name <= '9')
+        smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "%q is no target: the index of an %s is a whole number from 0 to 999999, with no zeros before it", target, what);
+    else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q: its %ss are not known by name; use their index, such as _%s_0, or list them as \"%ss\" of %q in module_templates", type, target,
+                    what, what, what, type);
+}
+
+/* One type of module_templates */
+SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *type)
+{
+    static const char *const known[6] = { "inputs", "outputs", "out_axis", "in_axis", "pruner", "quantizer" };
+    const smash_value *v = type + 1, *k, *e, *axes[2], *names[2];
+    char near[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT], end[SMASH__END_TEXT];
+    uint32_t i, m;
+    axes[0] = axes[1] = NULL;
+    for (i = 0; i < 2; i++) names[i] = smash__own_names(v, i == 1);
+    for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
+        const smash_group group = smash_group_from_name(k->text);
+        e = k + 1;
+        if (e->type == SMASH_VALUE_NULL) continue;
+        if (smash__equal(k->text, "inputs") || smash__equal(k->text, "outputs")) smash__check_end_names(config, doc, k, e);
+        else if (smash__equal(k->text, "out_axis") || smash__equal(k->text, "in_axis")) {
+            int64_t axis;
+            if (!smash_value_i64(e, &axis) || axis < 0 || axis >= SMASH_MAX_DIMS)
+                smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "%q is %s; it must be a whole number from 0 to %i, the axis of a weight", k->text, smash__value_text(e, text), SMASH_MAX_DIMS - 1);
+            else axes[k->text[0] == 'o'] = e;
+        } else if (group == SMASH_PRUNER || group == SMASH_QUANTIZER) {
+            const smash_value *t, *settings;
+            smash_algo part = SMASH_ZERO;                                /* whatever algorithm will be active */
+            smash__entry entry = SMASH_ZERO;
+            part.name = "this part of the template";
+            part.group = group;
+            entry.config = config;
+            entry.algo = &part;
+            entry.doc = doc;
+            if (e->type != SMASH_VALUE_OBJECT) {
+                smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "%q of a template is %s; it must be an object {target: {key: value}}", k->text, smash__value_text(e, text));
+                continue;
+            }
+            for (m = 0, t = e + 1; m < e->count; m++, t = settings + settings->span) {
+                settings = t + 1;
+                const smash_value *list = names[smash__starts_with(t->text, "_output_")];
+                if (!smash__end_of_names(list, t->text, end)) smash__say_end(config, doc, t, list, type->text, t->text);
+                if (settings->type != SMASH_VALUE_OBJECT) smash__say(config, SMASH_ERROR, "wrong_type", doc, settings, "the settings of target %q must be an object; {} leaves all to the entries", t->text);
+                else SMASH__TRY(smash__check_keys(ctx, &entry, settings, 1));
+            }
+        } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "a template has no key %q; it has inputs, outputs, out_axis, in_axis, pruner and quantizer%s", k->text,
+                          smash__did_you_mean(config, k->text, known, 6, near));
+    }
+    if (axes[0] && axes[1] && axes[0]->number == axes[1]->number) smash__say(config, SMASH_ERROR, "illegal_value", doc, axes[0], "in_axis and out_axis of %q are the same axis", type->text);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__check_templates(smash_ctx *ctx, const smash_config *config, const smash_json *doc, const smash_value *v)
+{
+    const smash_value *k;
+    char text[SMASH__VALUE_TEXT];
+    uint32_t i;
+    for (i = 0, k = v + 1; i < v->count; i++, k = k + 1 + k[1].span) {
+        if (!k->text[0]) smash__say(config, SMASH_ERROR, "illegal_value", doc, k, "the type of a template is empty; it must be one such as \"MyAttention\"");
+        if (k[1].type == SMASH_VALUE_OBJECT) SMASH__TRY(smash__check_template(ctx, config, doc, k));
+        else if (k[1].type != SMASH_VALUE_NULL)
+            smash__say(config, SMASH_ERROR, "wrong_type", doc, k + 1, "the template of %q is %s; it must be an object, such as {\"pruner\": {\"weight\": {}}}", k->text, smash__value_text(k + 1, text));
+    }
+    return SMASH_OK;
+}
+
 /* ---- the dictionary ---- */
 
 /* Groups, hyperparameters, other keys of the dictionary, unknown ones */
@@ -10925,6 +11263,7 @@ SMASH__FN smash_err smash__set(smash__change *c, const char *name, const smash_v
     if (key->kind == SMASH_KEY_ALGORITHM) return smash__set_group(c, key, v);
     if (v->type != SMASH_VALUE_NULL || algo) SMASH__TRY(smash__check_value(c->ctx, config, key, name, c->doc, v));
     if (key->kind == SMASH_KEY_LIST && v->type == SMASH_VALUE_ARRAY) SMASH__TRY(smash__check_list(c->ctx, config, algo, c->doc, v));
+    if (key->kind == SMASH_KEY_TEMPLATES && v->type == SMASH_VALUE_OBJECT) SMASH__TRY(smash__check_templates(c->ctx, config, c->doc, v));
     if (config->diags->errors != errors || key->kind == SMASH_KEY_LATER) return SMASH_OK;
     if (algo && smash_config_active(config, algo->group) != algo) {
         const int unset = c->doc && v->type == SMASH_VALUE_NULL && (key->groups || key->kind == SMASH_KEY_LIST || key->kind == SMASH_KEY_GLOBS);
@@ -11471,7 +11810,17 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 typedef struct smash__wish {
     const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
     const smash_json  *doc;
+    const smash_value *base;         /* the template's settings, which may stand in another file; or NULL */
+    const smash_json  *base_doc;
+    int                follows;      /* a template gives it the mask of another target */
 } smash__wish;
+
+/* The file in which a value of a wish stands */
+SMASH__FN const smash_json *smash__wish_doc(const smash__wish *wish, const smash_value *v)
+{
+    const uintptr_t at = (uintptr_t)v, base = (uintptr_t)wish->base;
+    return wish->base && at >= base && at < base + wish->base->span * sizeof *v ? wish->base_doc : wish->doc;
+}
 
 SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_value *v)
 {
@@ -11490,57 +11839,7 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
 }
 
-/* A bias follows its weight: of the entry's own keys it takes align and how masks are applied. */
-SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, const smash_value *settings, smash__wish *wish)
-{
-    size_t count, i;
-    uint32_t m;
-    const smash_key *keys = smash_config_keys(&count);
-    const smash_value *own = settings ? smash_value_get(settings, target) : NULL, *k;
-    int bias = entry->algo->group == SMASH_PRUNER && smash__equal(target, "bias");
-    if (!own && settings && smash__equal(target, "_input_0")) own = smash_value_get(settings, "_input_");
-    if (!own && settings && smash__equal(target, "_output_0")) own = smash_value_get(settings, "_output_");
-    smash__fill(wish, 0, sizeof *wish);
-    wish->doc = entry->doc;
-    for (i = 0; i < count; i++) {
-        const smash_json *doc;
-        const smash_value *v;
-        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align") && !smash__starts_with(keys[i].name, "apply_"))) continue;
-        v = smash__field(entry, keys[i].name, &doc);
-        if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
-    }
-    if (own) for (m = 0, k = own + 1; m < own->count; m++, k = k + 1 + k[1].span) smash__wish_key(wish, k->text, k[1].type == SMASH_VALUE_NULL ? NULL : k + 1);
-    if (own && wish->ratio && wish->threshold) {                         /* one at each level: the target's own wins */
-        if (smash_value_get(own, "sparse_ratio") && !smash_value_get(own, "sparse_threshold")) wish->threshold = NULL;
-        else if (smash_value_get(own, "sparse_threshold") && !smash_value_get(own, "sparse_ratio")) wish->ratio = NULL;
-    }
-}
-
-/* Granularity to a grain without words. 0 and a diag if the word does not fit here. */
-SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish *wish, const char *target, const char *type, smash_grain *grain)
-{
-    const smash_value *v = wish->granularity;
-    uint32_t n, m;
-    int by_default = !v || smash_value_is(v, "default");
-    if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
-    if (by_default) {
-        smash_grain_kind kind = entry->algo->targets->default_grain;
-        if (entry->algo->group == SMASH_PRUNER && smash__equal(target, "bias") && !v) kind = SMASH_GRAIN_ELEMENT;
-        *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(smash_type_out_axis(type)) : smash__grain(kind);
-        return 1;
-    }
-    if (smash__n_of_m(v, &n, &m)) {
-        smash__say(entry->config, SMASH_ERROR, "illegal_value", wish->doc, v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
-        return 0;
-    }
-    if (smash_value_is(v, "in_channel")) { *grain = smash_grain_axis(smash_type_in_axis(type)); return 1; }
-    if (smash_value_is(v, "per_channel") && entry->algo->group == SMASH_PRUNER) {
-        smash__say(entry->config, SMASH_ERROR, "illegal_value", wish->doc, v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
-        return 0;
-    }
-    *grain = smash_grain_axis(smash_type_out_axis(type));                /* out_channel; per_channel of a quantized weight */
-    return 1;
-}
+enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
 
 /* The state of one smash_config_resolve. */
 typedef struct smash__resolve {
@@ -11556,9 +11855,139 @@ typedef struct smash__resolve {
     const char          *overlap_first, *overlap_at;
     uint32_t             nothing_asked;                    /* targets of this entry of which nothing is asked */
     uint32_t             idle_value;                       /* 1: an apply_value that nothing adds has been warned of, in this entry */
+    uint32_t             too_many;                         /* targets refused for their number */
     uint32_t             too_little;                       /* 1: a ratio that is less than one block has been warned of, in this entry */
-    uint32_t            *ends;                             /* per module: rows of _input_0 and _output_0 */
+    uint32_t            *loose;                            /* per module: its first row without a parameter, others through next_dependent */
+    const smash_value   *templates;                        /* module_templates, or NULL */
+    const smash_json    *templates_doc;
+    smash_activation    *activations;                      /* shapes that the model or the config says */
+    size_t               activation_count;
+    smash_err            err;                              /* NOMEM where a function has no way to say it */
 } smash__resolve;
+
+/* The settings of a target in an object {target: settings}. An input may be called by its argument's name there, and what has none of its
+ * own takes those of `_input_` or `_output_`, whatever its index. */
+SMASH__FN const smash_value *smash__settings_of(const smash__resolve *r, const char *type, const smash_value *object, const char *target)
+{
+    const smash_value *own = object ? smash_value_get(object, target) : NULL, *k;
+    char text[SMASH__END_TEXT];
+    uint32_t i;
+    if (own || !object || !smash__is_end(target)) return own;
+    for (i = 0, k = object + 1; i < object->count; i++, k = k + 1 + k[1].span) {
+        const char *name = smash__end_name(k->text);
+        if (name && *name && (name = smash__end_of_type(r->templates, type, k->text, text)) != NULL && smash__equal(name, target)) return k + 1;
+    }
+    return smash_value_get(object, smash__starts_with(target, "_input_") ? "_input_" : "_output_");
+}
+
+/* One level over those before. Of ratio and threshold the one that the stronger level says wins. */
+SMASH__FN void smash__wish_level(smash__wish *wish, const smash_value *level)
+{
+    const smash_value *k, *ratio = smash_value_get(level, "sparse_ratio"), *threshold = smash_value_get(level, "sparse_threshold");
+    uint32_t i;
+    for (i = 0, k = level + 1; i < level->count; i++, k = k + 1 + k[1].span) smash__wish_key(wish, k->text, k[1].type == SMASH_VALUE_NULL ? NULL : k + 1);
+    if (wish->ratio && wish->threshold && !ratio != !threshold) {
+        if (ratio) wish->threshold = NULL;
+        else wish->ratio = NULL;
+    }
+}
+
+/* Template, entry, target_settings, each stronger than the one before. What follows another mask, as a bias does, takes of the
+ * entry's own keys align and how masks are applied, and, where it is no bias of the table, with an align the granularity. The weights of the
+ * table take all of them: NNI v3 lets their ratio win over an align. */
+SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, const smash_value *settings, smash__wish *wish)
+{
+    size_t count, i;
+    const smash_key *keys = smash_config_keys(&count);
+    const smash_json *doc;
+    const smash_value *own = smash__settings_of(r, r->types[module], settings, target), *align = smash__field(entry, "align", &doc), *v;
+    const int is_own = smash__own_template(r->templates, r->types[module]) != NULL, pruner = entry->algo->group == SMASH_PRUNER;
+    smash__fill(wish, 0, sizeof *wish);
+    wish->doc = entry->doc;
+    wish->base = smash__settings_of(r, r->types[module], smash__own_part(r->templates, entry->algo->group, r->types[module]), target);
+    wish->base_doc = r->templates_doc;
+    if (wish->base) smash__wish_level(wish, wish->base);
+    v = own ? smash_value_get(own, "align") : NULL;
+    wish->follows = pruner && (wish->align || smash__is_end(target) || (!is_own && smash__equal(target, "bias")) ||
+                               (v && v->type != SMASH_VALUE_NULL && !(smash__table_part(r->templates, SMASH_PRUNER, r->types[module]) && smash__equal(target, "weight"))));
+    for (i = 0; i < count; i++) {
+        if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1)) continue;
+        if (wish->follows && !smash__equal(keys[i].name, "align") && !smash__starts_with(keys[i].name, "apply_") && !(align && smash__equal(keys[i].name, "granularity") && (is_own || !smash__equal(target, "bias")))) continue;
+        v = smash__field(entry, keys[i].name, &doc);
+        if (!v || (!entry->value && wish->base && smash__hyper(entry->config, entry->algo, keys[i].name)->is_default)) continue;       /* nobody said that */
+        wish->doc = doc;
+        if (smash__equal(keys[i].name, "sparse_ratio") && wish->base && smash_value_get(wish->base, "sparse_threshold") == wish->threshold) wish->threshold = NULL;
+        if (smash__equal(keys[i].name, "sparse_threshold") && wish->base && smash_value_get(wish->base, "sparse_ratio") == wish->ratio) wish->ratio = NULL;
+        smash__wish_key(wish, keys[i].name, v);
+    }
+    if (own) smash__wish_level(wish, own);
+}
+
+/* Granularity to a grain without words. 0 and a diag if the word does not fit here. */
+SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *entry, const smash__wish *wish, const smash_row *row, smash_grain *grain)
+{
+    const smash_value *v = wish->granularity;
+    const char *target = row->target, *type = r->types[row->module];
+    const smash_tensor *t = &r->model->params[row->param].tensor;
+    uint32_t n, m;
+    int by_default = !v || smash_value_is(v, "default");
+    if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
+    if (by_default) {
+        smash_grain_kind kind = entry->algo->targets->default_grain;
+        if (wish->follows && !v && (t->ndim == 1 || smash__equal(target, "bias"))) kind = SMASH_GRAIN_ELEMENT;
+        *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(t->ndim == 1 ? 0 : smash__type_axis(r->templates, type, 1)) : smash__grain(kind);
+        return 1;
+    }
+    if (smash__n_of_m(v, &n, &m)) {
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
+        return 0;
+    }
+    if (smash_value_is(v, "in_channel")) { *grain = smash_grain_axis(smash__type_axis(r->templates, type, 0)); return 1; }
+    if (smash_value_is(v, "per_channel") && entry->algo->group == SMASH_PRUNER) {
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
+        return 0;
+    }
+    *grain = smash_grain_axis(smash__type_axis(r->templates, type, 1));  /* out_channel; per_channel of a quantized weight */
+    return 1;
+}
+
+/* Axis of the channels in an input or output: the last one of what Linear, Embedding and LayerNorm take and give, else 1, as convolutions have it.
+ * (NNI v3 takes 1 for all, and its documentation says -1. Sizes say any other: [-1, 1, -1].) */
+SMASH__FN uint32_t smash__end_axis(const char *type, uint32_t ndim)
+{
+    const int last = smash__equal(type, "Linear") || smash__equal(type, "Embedding") || smash__equal(type, "LayerNorm");
+    return last && ndim ? ndim - 1 : 1;
+}
+
+/* The grain of an input or output, whose channels are its default. Where no shape is known, each block is a number of what it follows. */
+SMASH__FN int smash__resolve_end_grain(const smash__resolve *r, const smash__wish *wish, const smash_row *row, smash_grain *grain)
+{
+    const smash_value *v = wish->granularity;
+    const int channels = !v || smash_value_is(v, "default") || smash_value_is(v, "per_channel");
+    if (channels) {
+        *grain = row->activation ? smash_grain_axis(smash__end_axis(r->types[row->module], row->activation->ndim)) : smash_grain_element();
+        return 1;
+    }
+    if (v->type == SMASH_VALUE_STRING)
+        smash__say(r->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "granularity %q is for parameters; %s takes \"per_channel\" or sizes such as [-1, 1, -1]", v->text, row->target);
+    else if (!row->activation)
+        smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, v), v, "block sizes need a shape, and that of %s is not known; say it: \"shapes\": {%q: {%q: [1, ...]}}", row->kept.name,
+                   r->names[row->module], row->target);
+    else return smash__granularity(v, grain);
+    return 0;
+}
+
+/* What a row's mask lies over: a parameter, the shape of an input or output, or, where none is known, the dims it follows */
+SMASH__FN const smash_tensor *smash__row_tensor(const smash_plan *plan, const smash_row *row)
+{
+    return row->param != SMASH__NO_INDEX ? &plan->model->params[row->param].tensor : row->activation ? row->activation : &row->kept;
+}
+
+/* "conv1.weight", "conv1._output_0" */
+SMASH__FN const char *smash__row_name(const smash_plan *plan, const smash_row *row)
+{
+    return row->param != SMASH__NO_INDEX ? plan->model->params[row->param].name : row->kept.name;
+}
 
 SMASH__FN smash_names smash__string_list(smash_ctx *ctx, smash_arena *arena, const smash_value *v, smash_err *err)
 {
@@ -11589,23 +12018,28 @@ SMASH__FN void smash__flush_overlap(smash__resolve *r, const smash__entry *entry
 SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, ptrdiff_t param, smash_row **out)
 {
     smash_plan *plan = r->plan;
-    uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL;
+    uint32_t *owner = param >= 0 ? (entry->algo->group == SMASH_PRUNER ? plan->prune : plan->quantize) + param : NULL, i, next = SMASH__NO_INDEX, loose = 0;
+    const char *name = param >= 0 ? NULL : smash__target_name(r->ctx, plan->arena, r->names[module], target);
     smash_row *row = NULL;
-    size_t i;
     *out = NULL;
-    if (smash__equal(target, "_input_0")) owner = r->ends + 2 * (size_t)module;
-    if (smash__equal(target, "_output_0")) owner = r->ends + 2 * (size_t)module + 1;
+    if (!owner && !name) return SMASH_ERR_NOMEM;
     if (owner && *owner != SMASH__NO_INDEX) row = &plan->rows[*owner];
-    for (i = 0; !owner && i < plan->count && !row; i++)
-        if (plan->rows[i].module == module && plan->rows[i].algo == entry->algo && smash__equal(plan->rows[i].target, target)) row = &plan->rows[i];
+    for (i = owner ? SMASH__NO_INDEX : r->loose[module]; i != SMASH__NO_INDEX && !row; i = plan->rows[i].next_dependent, loose++)
+        if (plan->rows[i].algo == entry->algo && smash__equal(plan->rows[i].target, target)) row = &plan->rows[i];
     if (row) {
         if (row->entry == entry->number) return SMASH_OK;                    /* a target listed twice in one entry */
         if (r->overlap_count && r->overlap_entry != row->entry) smash__flush_overlap(r, entry);
         r->overlap_at = row->at;
-        if (!r->overlap_count++) r->overlap_first = param >= 0 ? r->model->params[param].name : r->model->modules[module].name;
+        if (!r->overlap_count++) r->overlap_first = smash__row_name(plan, row);
         r->overlap_entry = row->entry;
         if (!r->last_wins) return SMASH_OK;
+        next = row->next_dependent;
     } else {
+        if (loose >= SMASH__LOOSE_MAX) {                                 /* they are looked for one by one */
+            if (!r->too_many++) smash__say(r->config, SMASH_ERROR, "too_many_targets", entry->doc, entry->value, "module %q has more than %i inputs, outputs and absent parameters as targets: leave some out",
+                                           r->names[module], SMASH__LOOSE_MAX);
+            return SMASH_OK;
+        }
         if (plan->count == r->capacity) {
             size_t more = r->capacity ? r->capacity * 2 : 64;
             smash_row *rows = (smash_row *)smash_arena_array(r->ctx, plan->arena, more, sizeof *rows);
@@ -11614,7 +12048,8 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
             plan->rows = rows;
             r->capacity = more;
         }
-        if (owner) *owner = (uint32_t)plan->count;
+        if (!owner) { next = r->loose[module]; owner = &r->loose[module]; }
+        *owner = (uint32_t)plan->count;
         row = &plan->rows[plan->count++];
     }
     smash__fill(row, 0, sizeof *row);
@@ -11624,47 +12059,64 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
     row->target = target;
     row->at = entry->at;
     row->entry = entry->number;
-    row->align_row = row->first_dependent = row->next_dependent = row->group = row->next_member = SMASH__NO_INDEX;
+    row->align_row = row->first_dependent = row->group = row->next_member = SMASH__NO_INDEX;
+    row->next_dependent = next;                                          /* smash__sort_rows ends this use of it */
+    row->kept.name = name;
     row->doc = entry->doc;
     row->place = entry->value;
     *out = row;
     return SMASH_OK;
 }
 
-SMASH__FN int smash__is_end(const char *target)
-{
-    return smash__length(target) >= 7 && (smash__same(target, "_input_", 7) || (smash__length(target) >= 8 && smash__same(target, "_output_", 8)));
-}
-
-/* Whose mask an aligned row follows. The source is looked up when all rows are there; until then align_row holds its parameter. */
+/* Whose mask an aligned row follows. The source's row is looked up when all rows are there. */
 SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
     const smash_module *m = &r->model->modules[row->module];
     const smash_value *name = wish->align ? smash_value_get(wish->align, "module_name") : NULL;
     const smash_value *what = wish->align ? smash_value_get(wish->align, "target_name") : NULL;
     const smash_value *dims = wish->align ? smash_value_get(wish->align, "dims") : NULL;
-    const char *module = name && name->type == SMASH_VALUE_STRING ? name->text : m->name, *target = what ? what->text : "weight";
-    ptrdiff_t source = smash_model_find_module(r->model, module), param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, target);
+    const smash_json *doc = smash__wish_doc(wish, wish->align);
+    const char *module = name && name->type == SMASH_VALUE_STRING ? name->text : m->name, *target = what ? what->text : "weight", *mine = smash__row_name(r->plan, row);
+    const ptrdiff_t source = smash_model_find_module(r->model, module), param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, target);
     const char *algo = entry->value ? "" : entry->algo->name, *line = entry->value ? "" : "_";
+    const uint32_t out = smash__type_axis(r->templates, r->types[row->module], 1);
+    char near[SMASH__SHAPE_TEXT * 2], end[SMASH__END_TEXT];
     int64_t dim;
     uint32_t d;
-    if (!wish->align && !smash__equal(row->target, "bias")) {
-        row->skip = 1;
+    row->skip = 1;                                                       /* until all is well */
+    if (!wish->align && !wish->follows) {
         if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
-            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign",
-                       r->model->params[row->param].name, algo, line, algo, line, algo, line);
+            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign", mine, algo, line, algo, line, algo, line);
         return;
     }
-    if (param < 0) {
-        row->skip = 1;
-        if (!wish->align) row->note = "kept: this module has no weight to follow";
-        else smash__say(r->config, SMASH_ERROR, "align_source", wish->doc, wish->align, "%s follows %s of %q, but the model has no such target",
-                        r->model->params[row->param].name, target, module);
+    if (!wish->align && param < 0) { row->note = "kept: this module has no weight to follow"; return; }
+    if (!wish->align && out == 1 && smash_type_out_axis(r->types[row->module])) {
+        const smash_tensor *weight = &r->model->params[param].tensor, *bias = smash__row_tensor(r->plan, row);
+        if (bias->ndim == 1 && weight->ndim > 1 && weight->shape[1] && bias->shape[0] > weight->shape[1] && bias->shape[0] % weight->shape[1] == 0) {
+            row->note = "kept: the weight has the output channels of one group, the bias those of all";
+            return;
+        }
+    }
+    if (source >= 0 && smash__is_end(target)) {
+        const char *canonical = smash__end_of_type(r->templates, r->types[source], target, end);
+        if (!canonical) { smash__say_end(r->config, doc, wish->align, smash__end_names(r->templates, r->types[source], smash__starts_with(target, "_output_")), r->types[source], target); return; }
+        if (canonical == end) canonical = smash__text_copy(r->ctx, r->plan->arena, end, smash__length(end));
+        if (!canonical) { r->err = SMASH_ERR_NOMEM; return; }
+        row->align_target = canonical;
+    } else if (param >= 0) row->align_target = r->model->params[param].target;
+    else {
+        const char *names[SMASH__NEAR_MAX];
+        size_t n = 0;
+        uint32_t p;
+        for (p = source < 0 ? SMASH__NO_INDEX : r->model->modules[source].first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
+        smash__say(r->config, SMASH_ERROR, "align_source", doc, wish->align, "%s follows %s of %q, but the model has no such target%s", mine, target, module,
+                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, near) : smash__did_you_mean(r->config, target, names, n, near));
         return;
     }
-    row->align_row = (uint32_t)param;
+    row->skip = 0;
+    row->align_module = (uint32_t)source;
     row->align_dim_count = dims ? dims->count : 1;
-    row->align_dims[0] = (int32_t)smash_type_out_axis(r->types[row->module]);          /* the template's dims [0], right for ConvTranspose too */
+    row->align_dims[0] = (int32_t)out;                                   /* the template's dims [0], right for ConvTranspose too */
     for (d = 0; dims && d < dims->count; d++) if (smash_value_i64(dims + 1 + d, &dim)) row->align_dims[d] = (int32_t)dim;     /* numbers: each spans one */
 }
 
@@ -11681,19 +12133,19 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     (void)smash_tensor_count(&param->tensor, &count);
     row_numbers = param->tensor.ndim > 1 && param->tensor.shape[0] ? count / param->tensor.shape[0] : count;
     if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n)) {
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
         row->skip = 1;
     } else if (wish->global && !wish->shared) {
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says what goes of each %u numbers, and a global_group_id that it goes wherever it matters least; leave one of them out",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says what goes of each %u numbers, and a global_group_id that it goes wherever it matters least; leave one of them out",
                    wish->granularity->text, m);
         row->skip = 1;
     } else if (wish->low || wish->high) {
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says how much goes of each %u numbers; leave min_sparse_ratio and max_sparse_ratio out",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says how much goes of each %u numbers; leave min_sparse_ratio and max_sparse_ratio out",
                    wish->granularity->text, m);
         row->skip = 1;
     } else if (row_numbers % m || count / m > UINT32_MAX) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
+        smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, wish->granularity), wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
         row->skip = 1;
     } else {
         mask->parts = (uint32_t)(count / m);
@@ -11701,37 +12153,42 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     }
 }
 
-/* For how many multiply-accumulates a weight of this parameter stands in a sample: 0 if the module is no layer that multiplies, or this
- * is not its weight. Returns 0 if that is not known. */
-SMASH__FN int smash__uses(const smash_model *model, const char *type, size_t param, uint64_t *uses)
+/* In how many multiply-accumulates of a sample each number of a parameter takes part: 0 if its module is no layer that multiplies, or it is
+ * not the weight. SMASH__UNKNOWN_USES where the shape of the output, which decides, is not known or does not fit. (NNI v3 counts a Linear
+ * once, however long the sequence.) */
+#define SMASH__UNKNOWN_USES UINT64_MAX
+SMASH__FN uint64_t smash__uses(const smash_tensor *weight, const char *target, const char *type, const smash_tensor *out)
 {
-    const smash_param *p = &model->params[param];
-    const smash_tensor *out;
+    const int conv = smash__starts_with(type, "Conv");
+    uint64_t n = 1;                                                      /* the shape fits the address space: so does this */
     uint32_t d;
-    size_t n = 1;
-    *uses = 0;
-    if (!smash__equal(p->target, "weight") || p->tensor.ndim < 2) return 1;
-    *uses = smash__equal(type, "Linear") ? 1 : 0;
-    if (!smash__starts_with(type, "Conv")) return 1;
-    out = smash_model_find_activation(model, p->module, "_output_0");
-    if (!out) return 0;
-    for (d = 2; d < out->ndim; d++) if (!smash__mul(n, out->shape[d], &n)) return 0;
-    *uses = n;
-    return 1;
+    if (!smash__equal(target, "weight") || weight->ndim < 2 || !(conv || smash__equal(type, "Linear"))) return 0;
+    if (!out) return conv ? SMASH__UNKNOWN_USES : 1;
+    if (conv && (out->ndim != weight->ndim || (!smash_type_out_axis(type) && out->shape[1] != weight->shape[0]))) return SMASH__UNKNOWN_USES;
+    if (!conv && out->shape[out->ndim - 1] != weight->shape[0]) return SMASH__UNKNOWN_USES;
+    for (d = conv ? 2 : 1; d < out->ndim - !conv; d++) n *= out->shape[d];
+    return n;
+}
+
+/* The shape of an output, as the config or else the model says it; or NULL */
+SMASH__FN const smash_tensor *smash__output_shape(const smash__resolve *r, uint32_t module)
+{
+    int known;
+    const size_t at = smash__activation_at(r->activations, r->activation_count, module, "_output_0", &known);
+    return known ? &r->activations[at].tensor : NULL;
 }
 
 /* A target of which nothing is asked goes with the others of its kind where the whole model has a goal. */
 SMASH__FN void smash__resolve_member(smash__resolve *r, smash_row *row, const smash__wish *wish)
 {
     const smash_goal *goal = &r->plan->goal;
-    uint64_t uses;
     if (row->group_id) {
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, row->group_id, "%s is in a group of which nothing is asked; give the group a sparse_ratio, or leave its id out, and %s decides what goes",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, row->group_id), row->group_id, "%s is in a group of which nothing is asked; give the group a sparse_ratio, or leave its id out, and %s decides what goes",
                    r->model->params[row->param].name, goal->key->name);
         row->skip = 1;
     }
     row->group_rule = SMASH_RULE_GOAL;
-    if (goal->kind != SMASH_GOAL_MACS || !smash__uses(r->model, r->types[row->module], row->param, &uses) || uses) return;
+    if (!goal->uses || goal->uses[row->param]) return;
     row->group_rule = SMASH_RULE_NONE;
     row->note = "kept: it takes no multiply-accumulates";
 }
@@ -11739,22 +12196,23 @@ SMASH__FN void smash__resolve_member(smash__resolve *r, smash_row *row, const sm
 /* How the mask of a row is applied. add and bypass leave no zeros, which goals count, and no grid holds what add makes. */
 SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const smash__wish *wish)
 {
-    const smash_param *param = &r->model->params[row->param];
+    const char *name = smash__row_name(r->plan, row);
     const double usual = -1000;
     smash_apply_desc desc = SMASH_ZERO;
     smash__spread spread;
     smash_ctx probe;
+    const smash_value *place = wish->value ? wish->value : wish->method;
     row->apply_method = !wish->method || smash_value_is(wish->method, "mul") ? SMASH_APPLY_MUL : smash_value_is(wish->method, "add") ? SMASH_APPLY_ADD : SMASH_APPLY_BYPASS;
     if (wish->value && (wish->value->number < usual || wish->value->number > usual) && row->apply_method != SMASH_APPLY_ADD && !r->idle_value++)
-        smash__say(r->config, SMASH_WARNING, "no_effect", wish->doc, wish->value, "apply_value has no effect on %s: only \"apply_method\": \"add\" adds it", param->name);
+        smash__say(r->config, SMASH_WARNING, "no_effect", smash__wish_doc(wish, wish->value), wish->value, "apply_value has no effect on %s: only \"apply_method\": \"add\" adds it", name);
     if (row->apply_method == SMASH_APPLY_MUL) return;
-    if (r->plan->goal.kind)
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->method, "%s: apply_method %q leaves no zeros, and %s counts them; write \"mul\"", param->name, wish->method->text, r->plan->goal.key->name);
+    if (r->plan->goal.kind && row->param != SMASH__NO_INDEX)
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->method), wish->method, "%s: apply_method %q leaves no zeros, and %s counts them; write \"mul\"", name, wish->method->text, r->plan->goal.key->name);
     if (row->apply_method != SMASH_APPLY_ADD) return;
     row->apply_value = desc.value = wish->value && smash__bits64(wish->value->number) << 1 ? wish->value->number : usual;
     smash__probe(r->ctx, &probe);
-    if (smash__apply_value(&probe, &desc, param->tensor.dtype, &spread))
-        smash__say(r->config, SMASH_ERROR, "out_of_range", wish->doc, wish->value ? wish->value : wish->method, "%s: %s", param->name, probe.message);
+    if (smash__apply_value(&probe, &desc, smash__row_tensor(r->plan, row)->dtype, &spread))
+        smash__say(r->config, SMASH_ERROR, "out_of_range", smash__wish_doc(wish, place), place, "%s: %s", name, probe.message);
 }
 
 /* Numbers to which something large is added fit no grid together with the others. */
@@ -11764,10 +12222,32 @@ SMASH__FN void smash__check_applied(const smash__resolve *r)
     size_t i;
     for (i = 0; i < plan->count; i++) {
         const smash_row *row = &plan->rows[i];
-        const uint32_t quant = row->algo->group != SMASH_PRUNER || row->skip || row->apply_method != SMASH_APPLY_ADD ? SMASH__NO_INDEX : plan->quantize[row->param];
+        const uint32_t quant = row->algo->group != SMASH_PRUNER || row->skip || row->param == SMASH__NO_INDEX || row->apply_method != SMASH_APPLY_ADD ? SMASH__NO_INDEX : plan->quantize[row->param];
         if (quant != SMASH__NO_INDEX && !plan->rows[quant].skip)
             smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", r->model->params[row->param].name);
     }
+}
+
+/* An input or output has no numbers in a file to judge, so that all it can do is follow. */
+SMASH__FN void smash__resolve_end(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+{
+    const smash_value *own = wish->ratio ? wish->ratio : wish->threshold ? wish->threshold : wish->low ? wish->low : wish->high ? wish->high : wish->global ? wish->global : wish->shared ? wish->shared : wish->parts;
+    const uint32_t axis = smash__type_axis(r->templates, r->types[row->module], smash__starts_with(row->target, "_output_"));
+    smash_grid grid;
+    smash_ctx probe;
+    row->skip = 1;
+    if (!wish->align || own) {
+        smash__say(r->config, SMASH_ERROR, "align_only", own ? smash__wish_doc(wish, own) : entry->doc, own ? own : entry->value,
+                   "%s exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {%q: {\"align\": {\"target_name\": \"weight\", \"dims\": [%u]}}}%s",
+                   row->kept.name, row->target, axis, own && wish->align ? ", and no more keys of its own" : "");
+        return;
+    }
+    smash__resolve_apply(r, row, wish);
+    if (!smash__resolve_end_grain(r, wish, row, &row->mask.grain)) return;
+    smash__probe(r->ctx, &probe);
+    if (row->activation && smash_grid_make(&probe, &row->mask.grain, row->activation, &grid))
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", row->kept.name, probe.message);
+    else smash__resolve_source(r, entry, row, wish);
 }
 
 SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
@@ -11781,7 +12261,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->granularity && smash__n_of_m(wish->granularity, &n, &m)) {
         smash__resolve_n_of_m(r, row, wish, n, m);
         if (row->skip) return;
-    } else if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &mask->grain)) { row->skip = 1; return; }
+    } else if (!smash__resolve_grain(r, entry, wish, row, &mask->grain)) { row->skip = 1; return; }
     if (wish->ratio && !m) mask->ratio = wish->ratio->number;
     if (wish->threshold) { mask->use_threshold = 1; mask->threshold = wish->threshold->number; }
     if (wish->low) mask->min_ratio = wish->low->number;
@@ -11792,21 +12272,22 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
         row->skip = 1;
     } else if (smash__check_parts(&probe, mask, grid.blocks, param->name)) {
-        smash__say(r->config, SMASH_ERROR, "internal_metric_block", wish->doc, wish->parts, "%s", probe.message);
+        smash__say(r->config, SMASH_ERROR, "internal_metric_block", smash__wish_doc(wish, wish->parts), wish->parts, "%s", probe.message);
         row->skip = 1;
     }
-    else if (!wish->ratio && !wish->threshold && !m && (!r->plan->goal.kind || wish->align || smash__equal(row->target, "bias"))) smash__resolve_source(r, entry, row, wish);
+    else if (!wish->ratio && !wish->threshold && !m && (!r->plan->goal.kind || wish->align || wish->follows)) smash__resolve_source(r, entry, row, wish);
     else if (!wish->ratio && !wish->threshold && !m) smash__resolve_member(r, row, wish);
     else if (mask->ratio > 0 && row->group_rule == SMASH_RULE_NONE && !r->too_little) {
         const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
         const int limited = mask->max_ratio > 0 && smash__share(part, mask->max_ratio) == 0;
+        const smash_value *place = limited ? wish->high : wish->ratio;
         if (!limited && (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio))) return;
         r->too_little = 1;                                               /* once for an entry */
-        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, limited ? wish->high : wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this %s is less than one: nothing goes", param->name,
-                   part, mask->parts > 1 ? " in a part" : "", limited ? "max_sparse_ratio" : "sparse_ratio");
+        smash__say(r->config, SMASH_WARNING, "ratio_too_small", place ? smash__wish_doc(wish, place) : entry->doc, place ? place : entry->value, "%s has %z blocks%s, of which this %s is less than one: nothing goes",
+                   param->name, part, mask->parts > 1 ? " in a part" : "", limited ? "max_sparse_ratio" : "sparse_ratio");
     }
 }
 
@@ -11838,7 +12319,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
-    if (!smash__resolve_grain(entry, wish, row->target, r->types[row->module], &quant->grain)) { row->skip = 1; return SMASH_OK; }
+    if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
     SMASH__TRY(smash__name_taken(r, row->param, &taken));
     if (taken) {
         smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed, _shape, _compressed or _bitmask",
@@ -11848,7 +12329,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
                    probe.message);
         row->skip = 1;
     }
@@ -11870,15 +12351,12 @@ SMASH__FN const smash_param *smash__stored_otherwise(const smash_model *model, c
 SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *target, const smash_value *settings, int asked_by_name)
 {
     const smash_module *m = &r->model->modules[module];
-    ptrdiff_t param = smash_model_find_target(r->model, module, target);
+    const int end = smash__is_end(target);
+    const ptrdiff_t param = end ? -1 : smash_model_find_target(r->model, module, target);
     smash__wish wish;
     smash_row *row;
-    size_t count;
-    int end = smash__is_end(target);
-    if (end && entry->algo->group == SMASH_PRUNER) {
-        smash__say(r->config, SMASH_ERROR, "unsupported", entry->doc, entry->value, "%s of %q cannot be pruned in a model file: it exists only while the model runs", target, m->name);
-        return SMASH_OK;
-    }
+    size_t count, at;
+    int known;
     if (!end && param < 0) {
         const smash_param *other = smash__stored_otherwise(r->model, m, target);
         if (other) {
@@ -11898,12 +12376,24 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     }
     SMASH__TRY(smash__new_row(r, entry, module, target, param, &row));
     if (!row) return SMASH_OK;
-    smash__make_wish(entry, target, settings, &wish);
+    smash__make_wish(r, entry, module, target, settings, &wish);
+    if (end) {
+        at = smash__activation_at(r->activations, r->activation_count, module, target, &known);
+        if (known) {
+            smash_tensor *shape = (smash_tensor *)smash_arena_alloc(r->ctx, r->plan->arena, sizeof *shape);
+            if (!shape) return SMASH_ERR_NOMEM;
+            *shape = r->activations[at].tensor;                          /* the table may change */
+            row->activation = shape;
+        }
+        if (entry->algo->group == SMASH_QUANTIZER) return smash__resolve_quantizer(r, entry, row, &wish);
+        smash__resolve_end(r, entry, row, &wish);
+        return r->err;
+    }
     if (wish.ratio && wish.threshold)
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish.doc, wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
-    if (!end && param < 0) { row->skip = 1; row->note = "this module has no such target"; return SMASH_OK; }
-    if (param >= 0 && (smash_tensor_count(&r->model->params[param].tensor, &count) || !count)) { row->skip = 1; row->note = "this tensor is empty"; return SMASH_OK; }
-    if (param >= 0 && !(SMASH__FLOATS >> r->model->params[param].tensor.dtype & 1)) {
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(&wish, wish.threshold), wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
+    if (param < 0) { row->skip = 1; row->note = "this module has no such target"; return SMASH_OK; }
+    if (smash_tensor_count(&r->model->params[param].tensor, &count) || !count) { row->skip = 1; row->note = "this tensor is empty"; return SMASH_OK; }
+    if (!(SMASH__FLOATS >> r->model->params[param].tensor.dtype & 1)) {
         smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s is %s; only F32, F64, F16 and BF16 tensors can be compressed%s", r->model->params[param].name,
                    smash_dtype_name(r->model->params[param].tensor.dtype), smash__equal(target, "weight") ? " (is the model compressed already?)" : "");
         row->skip = 1;
@@ -11911,6 +12401,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     else if (entry->algo->group == SMASH_PRUNER) {
         int taken = 0;
         smash__resolve_pruner(r, entry, row, &wish);
+        if (r->err) return r->err;
         if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, row->param, &taken));
         if (taken) smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be packed: the model already has a tensor %s_compressed, _bitmask or _shape",
                               r->model->params[row->param].name, r->model->params[row->param].name);
@@ -11919,26 +12410,44 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     return SMASH_OK;
 }
 
+/* A target by the name that a config gives it */
+SMASH__FN smash_err smash__resolve_named(smash__resolve *r, const smash__entry *entry, uint32_t module, const char *name, const smash_value *place, const smash_value *settings, int asked_by_name)
+{
+    char text[SMASH__END_TEXT];
+    const char *target = smash__end_of_type(r->templates, r->types[module], name, text);
+    if (!target) {
+        smash__say_end(r->config, entry->doc, place, smash__end_names(r->templates, r->types[module], smash__starts_with(name, "_output_")), r->types[module], name);
+        return SMASH_OK;
+    }
+    if (target == text) target = smash__text_copy(r->ctx, r->plan->arena, text, smash__length(text));
+    return target ? smash__resolve_target(r, entry, module, target, settings, asked_by_name) : SMASH_ERR_NOMEM;
+}
+
+/* The targets an entry names; or else those of the type, then others that it has settings for. */
 SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry *entry, uint32_t module, smash_names targets, const smash_value *settings)
 {
-    static const char *const template_targets[4] = { "weight", "bias", "_input_0", "_output_0" };
-    uint32_t has = smash__template_of(entry->algo->group, r->types[module]), i;
-    for (i = 0; i < targets.count; i++) {
-        const char *name = targets.items[i];
-        if (smash__equal(name, "_input_")) name = "_input_0";
-        if (smash__equal(name, "_output_")) name = "_output_0";
-        SMASH__TRY(smash__resolve_target(r, entry, module, name, settings, 1));
+    static const char *const table_targets[4] = { "weight", "bias", "_input_0", "_output_0" };
+    const uint32_t has = smash__table_part(r->templates, entry->algo->group, r->types[module]);
+    const smash_value *part = smash__own_part(r->templates, entry->algo->group, r->types[module]), *k;
+    uint32_t i, t;
+    for (i = 0; i < targets.count; i++) SMASH__TRY(smash__resolve_named(r, entry, module, targets.items[i], entry->value, settings, 1));
+    if (targets.count) return SMASH_OK;
+    for (i = 0; i < 4; i++) if (has >> i & 1) SMASH__TRY(smash__resolve_target(r, entry, module, table_targets[i], settings, 0));
+    for (i = 0, k = part ? part + 1 : NULL; k && i < part->count; i++, k = k + 1 + k[1].span) SMASH__TRY(smash__resolve_named(r, entry, module, k->text, entry->value, settings, 0));
+    for (i = 0, k = settings ? settings + 1 : NULL; k && i < settings->count; i++, k = k + 1 + k[1].span) {
+        for (t = 0; t < 4 && !((has >> t & 1) && smash__equal(smash__end_target(k->text), table_targets[t])); t++) { }
+        if (t == 4 && !(part && smash_value_get(part, k->text))) SMASH__TRY(smash__resolve_named(r, entry, module, k->text, k, settings, 0));
     }
-    for (i = 0; i < 4 && !targets.count; i++) if (has >> i & 1) SMASH__TRY(smash__resolve_target(r, entry, module, template_targets[i], settings, 0));
     return SMASH_OK;
 }
 
-/* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. */
-SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
+/* Types an entry names that nothing can be done with, names that no module has, settings of targets it does not name. Apart, for its 1 KB of names. */
+SMASH__FN SMASH__NOINLINE void smash__resolve_warnings(smash__resolve *r, const smash__entry *entry, const smash_select_desc *select, smash_names targets, const smash_value *settings)
 {
     size_t i, j, count, guesses = 0;
     const smash__template *templates = smash__templates(&count);
-    const char *names[32];
+    const char *names[SMASH__NEAR_MAX];
+    const uint32_t own_types = r->templates ? r->templates->count : 0;
     char near[SMASH__SHAPE_TEXT * 2];
     const smash_value *v;
     for (i = 0; i < select->op_names.count; i++) {
@@ -11947,13 +12456,14 @@ SMASH__FN void smash__resolve_warnings(smash__resolve *r, const smash__entry *en
         if (guesses++ < 8) smash__did_you_mean(r->config, select->op_names.items[i], r->names, r->model->module_count, near);
         smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], near);
     }
-    for (i = 0; i < count && i < 32; i++) names[i] = templates[i].type;
+    for (i = 0; i < count; i++) names[i] = templates[i].type;
+    for (j = 0, v = r->templates ? r->templates + 1 : NULL; j < own_types && count < SMASH__NEAR_MAX; j++, v = v + 1 + v[1].span) names[count++] = v->text;
     for (i = 0; i < select->op_types.count && entry->value; i++) {
         const char *type = select->op_types.items[i];
         int present = 0;
         for (j = 0; j < r->model->module_count && !present; j++) present = smash__equal(r->types[j], type);
-        if (present || smash__template_of(SMASH_PRUNER, type) || smash__template_of(SMASH_QUANTIZER, type)) continue;
-        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, smash__min(count, 32), near));
+        if (present || smash__template_of(type) || smash__own_template(r->templates, type)) continue;
+        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, count, near));
     }
     for (i = 0; i < select->exclude_op_names.count; i++)
         if (smash_model_find_module(r->model, select->exclude_op_names.items[i]) < 0)
@@ -12007,8 +12517,17 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         select.exclude_op_types = smash__string_list(r->ctx, arena, smash__field(entry, "exclude_op_types", &doc), &err);
         targets = smash__string_list(r->ctx, arena, smash__field(entry, "target_names", &doc), &err);
     } else {
-        select.op_types.items = entry->algo->targets->default_types;
-        while (select.op_types.items[select.op_types.count]) select.op_types.count++;
+        const smash_value *own = r->templates ? r->templates + 1 : NULL;
+        const char **types;
+        size_t n = 0;
+        while (entry->algo->targets->default_types[n]) n++;
+        types = (const char **)smash_arena_array(r->ctx, arena, n + (own ? r->templates->count : 0), sizeof *types);
+        if (!types) return SMASH_ERR_NOMEM;
+        for (i = 0; i < n; i++) types[i] = entry->algo->targets->default_types[i];
+        for (i = 0; own && i < r->templates->count; i++, own = own + 1 + own[1].span)                     /* and the types of the user's own */
+            if (!smash__template_of(own->text) && smash__has_targets(r->templates, entry->algo->group, own->text)) types[n++] = own->text;
+        select.op_types.items = types;
+        select.op_types.count = n;
     }
     if (err) return err;
     r->known = (unsigned char *)smash_arena_alloc(r->ctx, arena, select.op_names.count + 1);
@@ -12018,9 +12537,9 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
         if (!r->selected[i] || !smash__takes(r->config, entry->algo, r->names[i])) continue;
         hits++;
-        if (!targets.count && !smash__template_of(entry->algo->group, r->types[i])) {
+        if (!targets.count && !smash__has_targets(r->templates, entry->algo->group, r->types[i])) {
             if (r->selected[i] == 2 || select.op_types.count)
-                smash__say(r->config, SMASH_ERROR, "no_targets", entry->doc, entry->value, "module %q is a %s, of which %s knows no targets; name them in target_names, or say its type in module_types",
+                smash__say(r->config, SMASH_ERROR, "no_targets", entry->doc, entry->value, "module %q is a %s, of which %s knows no targets; name them in target_names, or say its type in module_types, or what it has in module_templates",
                            r->names[i], r->types[i], entry->algo->name);
             else skipped = r->names[i];
             continue;
@@ -12065,6 +12584,7 @@ SMASH__FN smash_err smash__sort_rows(smash__resolve *r)
     smash__sort(index, index + plan->count, plan->count, smash__order_rows, plan->rows);
     for (i = 0; i < plan->count; i++) {
         rows[i] = plan->rows[index[i]];
+        rows[i].next_dependent = SMASH__NO_INDEX;
         if (rows[i].param != SMASH__NO_INDEX) (rows[i].algo->group == SMASH_PRUNER ? plan->prune : plan->quantize)[rows[i].param] = i;
     }
     smash__scratch_rewind(r->ctx, mark);
@@ -12142,7 +12662,7 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         smash_target_group *group;
-        if (row->skip || row->group_rule == SMASH_RULE_NONE || row->align_row != SMASH__NO_INDEX) continue;
+        if (row->skip || row->group_rule == SMASH_RULE_NONE || row->align_target) continue;
         for (g = 0; g < plan->group_count; g++) {
             const smash_row *first = &plan->rows[plan->groups[g].first];
             if (first->group_rule == row->group_rule && row->group_rule == SMASH_RULE_GOAL) break;
@@ -12168,15 +12688,52 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
 }
 
 /* The target that a pruner has for the whole model, if it has one. */
-SMASH__FN void smash__find_goal(const smash_config *config, const smash_algo *algo, smash_goal *goal)
+SMASH__FN smash_err smash__find_goal(smash__resolve *r, const smash_algo *algo)
 {
+    smash_goal *goal = &r->plan->goal;
+    uint64_t *uses;
     size_t i;
-    for (i = 0; i < config->count; i++) {
-        const smash_setting *s = &config->settings[i];
+    for (i = 0; i < r->config->count; i++) {
+        const smash_setting *s = &r->config->settings[i];
         if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
         goal->key = s->key;
         goal->asked = s->value->number;
         goal->kind = smash__equal(s->key->name, "target_parameters") ? SMASH_GOAL_PARAMETERS : smash__equal(s->key->name, "target_bytes") ? SMASH_GOAL_BYTES : SMASH_GOAL_MACS;
+    }
+    if (goal->kind != SMASH_GOAL_MACS) return SMASH_OK;
+    goal->uses = uses = (uint64_t *)smash_arena_array(r->ctx, r->plan->arena, r->model->param_count, sizeof *uses);
+    if (!uses) return SMASH_ERR_NOMEM;
+    for (i = 0; i < r->model->param_count; i++) {
+        const smash_param *p = &r->model->params[i];
+        uses[i] = smash__uses(&p->tensor, p->target, r->types[p->module], smash__output_shape(r, p->module));
+    }
+    return SMASH_OK;
+}
+
+/* Each use of each number counts; what is not known or cannot be summed is told. */
+SMASH__FN void smash__check_uses(smash__resolve *r, const smash_setting *s)
+{
+    const uint64_t most = 9007199254740992u;
+    uint64_t left = most;
+    char text[SMASH__SHAPE_TEXT], weight[SMASH__SHAPE_TEXT];
+    size_t i, n = 0;
+    for (i = 0; i < r->model->param_count; i++) {
+        const smash_param *p = &r->model->params[i];
+        const uint64_t uses = r->plan->goal.uses[i];
+        const char *module = r->model->modules[p->module].name, *type = r->types[p->module];
+        const smash_tensor *out = smash__output_shape(r, p->module);
+        (void)smash_tensor_count(&p->tensor, &n);
+        if (uses != SMASH__UNKNOWN_USES && n && uses > left / n) {
+            smash__say(r->config, SMASH_ERROR, "out_of_range", s->doc, s->value, "%q cannot be counted: with module %q there are more than %v", s->name, module, most);
+            return;
+        }
+        if (uses != SMASH__UNKNOWN_USES) left -= uses * n;
+        else if (out)
+            smash__say(r->config, SMASH_ERROR, "shape_mismatch", s->doc, s->value, "%q cannot be counted: \"shapes\" says %s for _output_0 of %q (%s), which does not fit its weight of shape %s", s->name,
+                       smash__shape_text(out->ndim, out->shape, text), module, type, smash__shape_text(p->tensor.ndim, p->tensor.shape, weight));
+        else
+            smash__say(r->config, SMASH_ERROR, "unknown_shape", s->doc, s->value, "%q cannot be counted: the shape of the output of module %q (%s) is not known; say it: \"shapes\": {%q: {\"_output_0\": %s}}", s->name,
+                       module, type, module, p->tensor.ndim == 3 ? "[1, channels, length]" : p->tensor.ndim == 4 ? "[1, channels, height, width]" : "[1, channels, ...]");
     }
 }
 
@@ -12186,8 +12743,6 @@ SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
     const smash_goal *goal = &r->plan->goal;
     const smash_algo *pruner = smash_config_active(r->config, SMASH_PRUNER);
     const smash_setting *s = goal->kind ? smash__hyper(r->config, pruner, goal->key->name) : NULL;
-    uint64_t uses;
-    size_t i;
     int g;
     if (!s) return;
     if (goal->group == SMASH__NO_INDEX)
@@ -12197,74 +12752,135 @@ SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
         if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
         smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the pruner", s->name, algo->name);
     }
-    for (i = 0; i < r->model->param_count && goal->kind == SMASH_GOAL_MACS; i++) {
-        const uint32_t m = r->model->params[i].module;
-        if (!smash__uses(r->model, r->types[m], i, &uses))
-            smash__say(r->config, SMASH_ERROR, "unknown_shape", s->doc, s->value, "%q cannot be counted: the shape of the output of module %q (%s) is not known; say it in \"shapes\"", s->name,
-                       r->model->modules[m].name, r->types[m]);
-    }
+    if (goal->uses) smash__check_uses(r, s);
 }
 
 /* Parameters to rows, shapes that must fit, and an order in which every source comes first. */
+/* The pruner's row of a target, or NULL. Rows are in order of group, then module. */
+SMASH__FN smash_row *smash__pruner_row(const smash_plan *plan, uint32_t module, const char *target)
+{
+    const ptrdiff_t param = smash__is_end(target) ? -1 : smash_model_find_target(plan->model, module, target);
+    size_t low = 0, high = plan->count;
+    if (param >= 0) return plan->prune[param] == SMASH__NO_INDEX ? NULL : &plan->rows[plan->prune[param]];
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (plan->rows[middle].algo->group == SMASH_PRUNER && plan->rows[middle].module < module) low = middle + 1;
+        else high = middle;
+    }
+    for (; low < plan->count && plan->rows[low].module == module && plan->rows[low].algo->group == SMASH_PRUNER; low++)
+        if (plan->rows[low].param == SMASH__NO_INDEX && smash__equal(plan->rows[low].target, target)) return &plan->rows[low];
+    return NULL;
+}
+
+/* Do the dims of the source that a row follows fit it? An input or output of which no shape is known gets just these. */
+SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const smash_row *source)
+{
+    const smash_tensor *t = smash__row_tensor(r->plan, row), *from = smash__row_tensor(r->plan, source);
+    const char *name = smash__row_name(r->plan, row), *source_name = smash__row_name(r->plan, source);
+    char want[SMASH__SHAPE_TEXT], have[SMASH__SHAPE_TEXT];
+    smash_tensor reduced;
+    smash_grid grid;
+    smash_ctx probe;
+    uint32_t axes[SMASH_MAX_DIMS];
+    const char *type = r->types[row->module];
+    size_t n = 0;
+    smash__probe(r->ctx, &probe);
+    if (smash__align_dims(&probe, from, row->align_dims, row->align_dim_count, axes, &reduced)) {
+        smash__say(r->config, SMASH_ERROR, "align_dims", row->doc, row->place, "%s follows %s: %s%s", name, source_name, probe.message,
+                   from == &source->kept ? "; its shape is not known, so it has only those dims that it follows itself (\"shapes\" says it)" : "");
+        row->skip = 1;
+        return;
+    }
+    if (t == &row->kept) {
+        row->kept = smash_tensor_view(SMASH_BOOL, NULL, 0, reduced.ndim, reduced.shape);
+        row->kept.name = name;
+        row->note = "its shape is not known (\"shapes\"): the mask has the dims that it follows";
+        return;
+    }
+    if (smash_grid_make(&probe, &row->mask.grain, t, &grid)) { row->skip = 1; return; }
+    if (smash__same_but_ones(&reduced, grid.ndim, grid.count) || smash__same_shape(t, reduced.ndim, reduced.shape)) return;
+    row->skip = 1;
+    (void)smash_tensor_count(&reduced, &n);
+    smash__shape_text(t->ndim, t->shape, have);
+    if (row->param != SMASH__NO_INDEX && t->ndim > 2 && grid.blocks == t->shape[1] && grid.count[1] == t->shape[1] && n > t->shape[1] && n % t->shape[1] == 0 && t->shape[0] % (n / t->shape[1]) == 0 && smash__starts_with(type, "Conv"))
+        smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s (shape %s) has %z channels on axis 1 for each of its %z groups, and %s, which it follows, %z for all of them: one mask cannot stand for every group; "
+                   "leave this target out, or let it follow with \"out_channel\" if each channel is a group", name, have, t->shape[1], n / t->shape[1], source_name, n);
+    else smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s%s", name, grid.blocks, have, source_name,
+                    smash__shape_text(reduced.ndim, reduced.shape, want),
+                    from->ndim > 2 && n == from->shape[1] && grid.blocks > n && grid.blocks % n == 0 && smash__starts_with(r->types[source->module], "ConvTranspose")
+                    ? "; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out"
+                    : row->activation ? "; the right shape, other dims or another granularity make them equal" : "; other dims or another granularity make them equal");
+}
+
+/* The parameter whose numbers decide, in the end, what a row keeps, or SMASH_NONE for one that makes its own mask: inputs and outputs may
+ * stand between. */
+SMASH__FN uint32_t smash__source_param(const smash_plan *plan, const smash_row *row)
+{
+    if (row->align_row == SMASH__NO_INDEX) return SMASH__NO_INDEX;
+    do row = &plan->rows[row->align_row];
+    while (row->param == SMASH__NO_INDEX);
+    return row->param;
+}
+
+/* A row that follows itself, by way of others or not; at: one that leads there. */
+SMASH__FN void smash__say_circle(smash__resolve *r, uint32_t at)
+{
+    smash_plan *plan = r->plan;
+    const smash_row *row = &plan->rows[at], *next;
+    size_t i;
+    for (i = 0; i < plan->count; i++) row = &plan->rows[row->align_row];  /* now in the circle for sure */
+    next = &plan->rows[row->align_row];
+    smash__say(r->config, SMASH_ERROR, "align_cycle", row->doc, row->place, "%s follows itself in a circle of align settings%s%s; one of them must have a sparse_ratio, or follow what has", smash__row_name(plan, row), next == row ? "" : ", by way of ",
+               next == row ? "" : smash__row_name(plan, next));
+}
+
+/* Targets to rows, shapes that must fit, and an order in which every source comes first. */
 SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
 {
     smash_plan *plan = r->plan;
-    size_t n = r->model->param_count, i, done = 0, before;
-    unsigned char *placed;
+    size_t n = r->model->param_count, i, done = 0, before, found = 0, at;
+    const size_t errors = r->config->diags->errors;
+    uint32_t *queue = (uint32_t *)smash_arena_array(r->ctx, plan->arena, plan->count, sizeof *queue), k;
+    unsigned char *placed = (unsigned char *)smash_arena_alloc(r->ctx, plan->arena, (n > plan->count ? n : plan->count) + 1);
+    plan->order = (uint32_t *)smash_arena_array(r->ctx, plan->arena, n, sizeof *plan->order);
+    if (!queue || !placed || !plan->order) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i], *source;
-        const smash_param *p, *sp;
-        smash_tensor reduced;
-        smash_grid grid;
-        smash_ctx probe;
-        uint32_t axes[SMASH_MAX_DIMS], source_row;
-        if (row->algo->group != SMASH_PRUNER || row->skip || row->align_row == SMASH__NO_INDEX) continue;
-        p = &r->model->params[row->param];
-        sp = &r->model->params[row->align_row];
-        source_row = plan->prune[row->align_row];
-        if (source_row == SMASH__NO_INDEX || plan->rows[source_row].skip) {     /* a source that failed has been reported */
-            if (source_row == SMASH__NO_INDEX || plan->rows[source_row].note)
-                smash__say(r->config, SMASH_ERROR, "align_source", row->doc, row->place, "%s follows %s, which gets no mask", p->name, sp->name);
+        if (row->skip || !row->align_target) continue;
+        source = smash__pruner_row(plan, row->align_module, row->align_target);
+        if (!source || source->skip) {                                   /* a source that failed has been reported */
+            if (!source || source->note)
+                smash__say(r->config, SMASH_ERROR, "align_source", row->doc, row->place, "%s follows %s of %q, which gets no mask; name it in an entry, with a sparse_ratio or an align of its own", smash__row_name(plan, row), row->align_target, r->names[row->align_module]);
             row->skip = 1;
             continue;
         }
-        source = &plan->rows[source_row];
-        row->align_row = source_row;
+        row->align_row = (uint32_t)(source - plan->rows);
         row->next_dependent = source->first_dependent;
         source->first_dependent = (uint32_t)i;
-        smash__probe(r->ctx, &probe);
-        if (smash__align_dims(&probe, &sp->tensor, row->align_dims, row->align_dim_count, axes, &reduced)) {
-            smash__say(r->config, SMASH_ERROR, "align_dims", row->doc, row->place, "%s follows %s: %s", p->name, sp->name, probe.message);
-            row->skip = 1;
-            continue;
-        }
-        if (smash_grid_make(&probe, &row->mask.grain, &p->tensor, &grid)) { row->skip = 1; continue; }
-        if (!smash__same_but_ones(&reduced, grid.ndim, grid.count) && !smash__same_shape(&p->tensor, reduced.ndim, reduced.shape)) {
-            char want[SMASH__SHAPE_TEXT], have[SMASH__SHAPE_TEXT];
-            smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s", p->name, grid.blocks,
-                       smash__shape_text(p->tensor.ndim, p->tensor.shape, have), sp->name, smash__shape_text(reduced.ndim, reduced.shape, want));
-            row->skip = 1;
-        }
     }
-    placed = (unsigned char *)smash_arena_alloc(r->ctx, plan->arena, n + 1);
-    plan->order = (uint32_t *)smash_arena_array(r->ctx, plan->arena, n, sizeof *plan->order);
-    if (!placed || !plan->order) return SMASH_ERR_NOMEM;
+    smash__fill(placed, 0, plan->count);
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].align_row == SMASH__NO_INDEX) { placed[i] = 1; queue[found++] = (uint32_t)i; }
+    for (at = 0; at < found; at++)
+        for (k = plan->rows[queue[at]].first_dependent; k != SMASH__NO_INDEX; k = plan->rows[k].next_dependent) {
+            if (plan->rows[queue[at]].skip) plan->rows[k].skip = 1;
+            else smash__check_aligned(r, &plan->rows[k], &plan->rows[queue[at]]);
+            placed[k] = 1;
+            queue[found++] = k;
+        }
+    for (i = 0; i < plan->count && placed[i]; i++) { }
+    if (i < plan->count) smash__say_circle(r, (uint32_t)i);
+    if (r->config->diags->errors != errors) return SMASH_OK;
     smash__fill(placed, 0, n);
     do {
         before = done;
         for (i = 0; i < n; i++) {
             const smash_row *row = plan->prune[i] == SMASH__NO_INDEX ? NULL : &plan->rows[plan->prune[i]];
-            if (placed[i] || (row && !row->skip && row->align_row != SMASH__NO_INDEX && !placed[plan->rows[row->align_row].param])) continue;
+            const uint32_t source = row && !row->skip ? smash__source_param(plan, row) : SMASH__NO_INDEX;
+            if (placed[i] || (source != SMASH__NO_INDEX && !placed[source])) continue;
             placed[i] = 1;
             plan->order[done++] = (uint32_t)i;
         }
     } while (done != before && done < n);
-    for (i = 0; i < n && done < n; i++)
-        if (!placed[i]) {
-            const smash_row *row = &plan->rows[plan->prune[i]];
-            smash__say(r->config, SMASH_ERROR, "align_cycle", row->doc, row->place, "%s follows itself in a circle of align settings", r->model->params[i].name);
-            break;
-        }
     return SMASH_OK;
 }
 
@@ -12294,7 +12910,9 @@ SMASH__FN const char *smash__apply_name(smash_apply_method method)
 SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
     char text[16];
-    uint32_t i, ndim = row->param == SMASH__NO_INDEX ? 0 : plan->model->params[row->param].tensor.ndim;
+    const smash_tensor *t = smash__row_tensor(plan, row);
+    const uint32_t ndim = t->ndim;
+    uint32_t i;
     smash_write_begin_object(w);
     if (row->algo->group == SMASH_QUANTIZER) {
         smash_write_key(w, "quant_dtype");
@@ -12315,8 +12933,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         for (i = 0; i < row->align_dim_count; i++) smash_write_i64(w, row->align_dims[i]);
         smash_write_end(w);
         smash_write_end(w);
-        smash_write_key(w, "granularity");
-        smash__write_grain(w, &row->mask.grain, ndim);
+        if (t != &row->kept) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->mask.grain, ndim); }
     } else {
         if (row->mask.use_threshold) { smash_write_key(w, "sparse_threshold"); smash_write_number(w, row->mask.threshold); }
         else if (row->group_rule != SMASH_RULE_GOAL) { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
@@ -12412,8 +13029,59 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
     return w.err;
 }
 
+/* "shapes": {"module": {"_output_0": [1, 16, 8, 8]}}, from a table sorted by module */
+SMASH__FN void smash__write_shapes(smash_writer *w, const smash_model *model, const smash_activation *shapes, size_t count)
+{
+    size_t i;
+    uint32_t d;
+    smash_write_key(w, "shapes");
+    smash_write_begin_object(w);
+    for (i = 0; i < count; i++) {
+        const smash_tensor *t = &shapes[i].tensor;
+        if (!i || shapes[i].module != shapes[i - 1].module) {
+            smash_write_key(w, model->modules[shapes[i].module].name);
+            smash_write_begin_object(w);
+        }
+        smash_write_key(w, shapes[i].target);
+        smash_write_begin_array(w);
+        for (d = 0; d < t->ndim; d++) smash_write_u64(w, t->shape[d]);
+        smash_write_end(w);
+        if (i + 1 == count || shapes[i + 1].module != shapes[i].module) smash_write_end(w);
+    }
+    smash_write_end(w);
+}
+
+/* What decides how inputs and outputs may be called: the types that the config says, and the names of those of its own. All else of a
+ * template is in the entries by now. */
+SMASH__FN void smash__write_names(smash_writer *w, const smash_model *model, const smash_config *config)
+{
+    static const char *const lists[2] = { "inputs", "outputs" };
+    const smash_setting *s = smash__setting(config, "module_templates"), *t = smash__setting(config, "module_types");
+    const smash_value *k = s->value + 1, *list;
+    uint32_t i, j, n;
+    for (i = n = 0; s->value->type == SMASH_VALUE_OBJECT && i < s->value->count; i++, k = k + 1 + k[1].span) {
+        if (k[1].type != SMASH_VALUE_OBJECT) continue;
+        if (!n++) { smash_write_key(w, "module_templates"); smash_write_begin_object(w); }
+        smash_write_key(w, k->text);
+        smash_write_begin_object(w);
+        for (j = 0; j < 2; j++) {
+            list = smash_value_get(k + 1, lists[j]);
+            if (list && list->type == SMASH_VALUE_ARRAY) { smash_write_key(w, lists[j]); smash__write_tree(w, list, 0); }
+        }
+        smash_write_end(w);
+    }
+    if (n) smash_write_end(w);
+    for (i = n = 0, k = t->value + 1; t->value->type == SMASH_VALUE_OBJECT && i < t->value->count; i++, k = k + 1 + k[1].span) {
+        if (smash_model_find_module(model, k->text) < 0) continue;
+        if (!n++) { smash_write_key(w, "module_types"); smash_write_begin_object(w); }
+        smash_write_key(w, k->text);
+        smash__write_tree(w, k + 1, 0);
+    }
+    if (n) smash_write_end(w);
+}
+
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
-SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config, const char *const *types)
+SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config, const char *const *types, const smash_activation *shapes, size_t shape_count)
 {
     smash_text out, *texts;
     smash_writer w;
@@ -12437,7 +13105,9 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (algo) { smash_write_key(&w, smash_group_name((smash_group)g)); smash_write_text(&w, algo->name); }
     }
+    smash__write_names(&w, plan->model, config);
     if (plan->pack_sparse) { smash_write_key(&w, "pack_sparse"); smash_write_bool(&w, 1); }
+    if (shape_count) smash__write_shapes(&w, plan->model, shapes, shape_count);
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         if (!algo) continue;
@@ -12503,6 +13173,72 @@ SMASH__FN smash_err smash__config_types(smash_ctx *ctx, const smash_config *conf
     return SMASH_OK;
 }
 
+SMASH__FN int smash__order_activations(const void *user, uint32_t a, uint32_t b)
+{
+    const smash_activation *x = (const smash_activation *)user + a, *y = (const smash_activation *)user + b;
+    return x->module != y->module ? (x->module < y->module ? -1 : 1) : smash__order(x->target, y->target);
+}
+
+/* The shapes of a model and those that the config says, which win, as one sorted table in the model's arena. Findings go to diags. */
+SMASH__FN smash_err smash__config_shapes(smash_ctx *ctx, const smash_config *config, const smash_model *model, const char *const *types, int quiet, smash_activation **table, size_t *count)
+{
+    const smash_setting *s = smash__setting(config, "shapes"), *t = smash__setting(config, "module_templates");
+    const smash_value *templates = t && t->value->type == SMASH_VALUE_OBJECT ? t->value : NULL, *k, *e, *target;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_activation *all, *made;
+    uint32_t *index, i, j;
+    size_t n = model->activation_count, dims[SMASH_MAX_DIMS], left = 0, guesses = 0;
+    const char **names;
+    *table = model->activations;
+    *count = model->activation_count;
+    if (!s || s->value->type != SMASH_VALUE_OBJECT) return SMASH_OK;
+    for (i = 0, k = s->value + 1; i < s->value->count; i++, k = k + 1 + k[1].span) n += k[1].count;
+    made = (smash_activation *)smash_arena_array(ctx, model->arena, n, sizeof *made);
+    all = made ? (smash_activation *)smash__scratch(ctx, n, sizeof *all) : NULL;
+    index = all ? (uint32_t *)smash__scratch(ctx, n, 2 * sizeof *index) : NULL;
+    names = index ? (const char **)smash__scratch(ctx, model->module_count, sizeof *names) : NULL;
+    if (!names) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+    for (i = 0; i < model->module_count; i++) names[i] = model->modules[i].name;
+    for (n = 0; n < model->activation_count; n++) all[n] = model->activations[n];
+    for (i = 0, k = s->value + 1; i < s->value->count; i++, k = e + e->span) {
+        const ptrdiff_t module = smash_model_find_module(model, k->text);
+        char near[SMASH__SHAPE_TEXT * 2], text[SMASH__END_TEXT];
+        e = k + 1;
+        near[0] = '\0';
+        if (module < 0 && !quiet)                                        /* looking for near names takes time: a few times will do */
+            smash__say(config, SMASH_WARNING, "unknown_module", s->doc, k, "the model has no module %q; its shapes are ignored%s", k->text,
+                       guesses++ < 8 ? smash__did_you_mean(config, k->text, names, model->module_count, near) : "");
+        for (j = 0, target = e + 1; module >= 0 && j < e->count; j++, target = target + 1 + target[1].span) {
+            const char *name = smash__end_of_type(templates, types[module], target->text, text);
+            smash_ctx probe;
+            smash_err err;
+            if (!name && !quiet) smash__say_end(config, s->doc, target, smash__end_names(templates, types[module], smash__starts_with(target->text, "_output_")), types[module], target->text);
+            if (!name || !smash__shape_list(target + 1, dims)) continue;
+            smash__probe(ctx, &probe);
+            err = smash__activation_make(&probe, model, (size_t)module, name, target[1].count, dims, &all[n]);
+            smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
+            if (err == SMASH_ERR_NOMEM) { smash__scratch_rewind(ctx, mark); return err; }
+            if (!err) n++;
+            else if (!quiet) smash__say(config, SMASH_ERROR, "illegal_value", s->doc, target + 1, "%s", probe.message);
+        }
+    }
+    for (i = 0; i < n; i++) index[i] = i;
+    smash__sort(index, index + n, n, smash__order_activations, all);     /* keeps the order of equals: the last one is the config's */
+    for (i = 0; i < n; i++) if (i + 1 == n || smash__order_activations(all, index[i], index[i + 1])) made[left++] = all[index[i]];
+    smash__scratch_rewind(ctx, mark);
+    *table = made;
+    *count = left;
+    return SMASH_OK;
+}
+
+/* Shapes that have been found good become the model's. */
+SMASH__FN void smash__take_shapes(smash_model *model, smash_activation *table, size_t count)
+{
+    if (table == model->activations) return;
+    model->activations = table;                                          /* in the model's own arena */
+    model->activation_count = model->activation_capacity = count;
+}
+
 SMASH__FN smash_err smash__model_finished(smash_ctx *ctx, const smash_model *model)
 {
     return model->param_count && (!model->by_name || !model->param_by_name) ? SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the model is not finished; call smash_model_finish() first") : SMASH_OK;
@@ -12553,7 +13289,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
 {
     smash__resolve r;
     smash_plan made = SMASH_ZERO;
-    const smash_setting *overlap = smash__setting(config, "on_overlap");
+    const smash_setting *overlap = smash__setting(config, "on_overlap"), *templates = smash__setting(config, "module_templates");
     const smash__seen seen = smash__look(config);
     size_t i;
     int g, active = 0;
@@ -12571,18 +13307,20 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     r.selected = (unsigned char *)smash_arena_alloc(ctx, arena, model->module_count);
     made.prune = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.prune);
     made.quantize = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.quantize);
-    r.ends = (uint32_t *)smash_arena_array(ctx, arena, model->module_count, 2 * sizeof *r.ends);
-    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.ends) return SMASH_ERR_NOMEM;
-    for (i = 0; i < 2 * model->module_count; i++) r.ends[i] = SMASH__NO_INDEX;
+    r.loose = (uint32_t *)smash_arena_array(ctx, arena, model->module_count, sizeof *r.loose);
+    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.loose) return SMASH_ERR_NOMEM;
+    for (i = 0; i < model->module_count; i++) r.loose[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
     for (i = 0; i < model->module_count; i++) r.names[i] = model->modules[i].name;
+    if (templates && templates->value->type == SMASH_VALUE_OBJECT) { r.templates = templates->value; r.templates_doc = templates->doc; }
     SMASH__TRY(smash__config_types(ctx, config, model, r.types, 0));
+    SMASH__TRY(smash__config_shapes(ctx, config, model, r.types, 0, &r.activations, &r.activation_count));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
         active += algo != NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
-        if (g == SMASH_PRUNER) smash__find_goal(config, algo, &made.goal);
+        if (g == SMASH_PRUNER) SMASH__TRY(smash__find_goal(&r, algo));
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
@@ -12593,7 +13331,8 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     SMASH__TRY(smash__resolve_align(&r));
     smash__check_applied(&r);
     SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
-    SMASH__TRY(smash__write_config(ctx, &made, config, r.types));
+    SMASH__TRY(smash__write_config(ctx, &made, config, r.types, r.activations, r.activation_count));
+    smash__take_shapes(model, r.activations, r.activation_count);
     for (i = 0; i < model->module_count; i++)
         if (model->modules[i].type != r.types[i]) { model->modules[i].type = r.types[i]; model->modules[i].inferred = 0; }
     *plan = made;
@@ -12631,22 +13370,44 @@ SMASH__FN smash_err smash__grid_tensor(smash_ctx *ctx, const smash_grid *grid, s
     return out->data ? SMASH_OK : SMASH_ERR_NOMEM;
 }
 
+/* The rows that follow a row, and where these are inputs or outputs those that follow them, one after the other: begins and ends with the
+ * row itself. A parameter's followers have to wait until it is its turn. */
+SMASH__FN uint32_t smash__next_follower(const smash_plan *plan, uint32_t first, uint32_t i)
+{
+    const smash_row *row = &plan->rows[i];
+    if ((i == first || row->param == (uint32_t)SMASH_NONE) && row->first_dependent != (uint32_t)SMASH_NONE) return row->first_dependent;
+    while (i != first && plan->rows[i].next_dependent == (uint32_t)SMASH_NONE) i = plan->rows[i].align_row;
+    return i == first ? first : plan->rows[i].next_dependent;
+}
+
+/* Blocks of a mask that drop out */
+SMASH__FN void smash__count_dropped(smash_row *row, const smash_grid *grid)
+{
+    const uint8_t *keep = (const uint8_t *)row->kept.data;
+    size_t i;
+    row->mask_stats.blocks = grid->blocks;
+    row->mask_stats.dropped = 0;
+    for (i = 0; i < grid->blocks; i++) row->mask_stats.dropped += keep[i] == 0;
+    row->mask_stats.elements = row->mask_stats.dropped * grid->block_elements;
+    row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid->blocks;
+}
+
 /* The masks of all rows that follow this one, while its mask is at hand. */
 SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
 {
     smash_plan *plan = work->plan;
-    const smash_tensor *source = &plan->model->params[work->row->param].tensor;
-    uint32_t i;
-    for (i = work->row->first_dependent; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_dependent) {
+    const uint32_t first = (uint32_t)(work->row - plan->rows);
+    uint32_t i = first;
+    while ((i = smash__next_follower(plan, first, i)) != first) {
         smash_row *row = &plan->rows[i];
+        const smash_row *from = &plan->rows[row->align_row];
+        const smash_tensor *source = smash__row_tensor(plan, from), *target = smash__row_tensor(plan, row), *source_mask = from == work->row ? &work->mask : &from->kept;
+        const char *name = row->kept.name;
         smash_grid grid;
         smash_grain flat = smash_grain_element();
-        const smash_tensor *target;
         smash_tensor mask, reduced;
         uint32_t axes[SMASH_MAX_DIMS], d;
         int pooled;
-        if (row->skip) continue;
-        target = &plan->model->params[row->param].tensor;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
         SMASH__TRY(smash__align_dims(ctx, source, row->align_dims, row->align_dim_count, axes, &reduced));
         mask = smash_tensor_view(SMASH_BOOL, row->kept.data, grid.blocks, reduced.ndim, reduced.shape);
@@ -12655,8 +13416,10 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
         pooled = !smash__same_but_ones(&mask, grid.ndim, grid.count);
         if (pooled) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
-        SMASH__TRY(smash_mask_align(ctx, &work->mask, &work->row->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
+        SMASH__TRY(smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
         row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
+        row->kept.name = name;
+        if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &grid);
     }
     return SMASH_OK;
 }
@@ -12737,7 +13500,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     smash_apply_desc apply = SMASH_ZERO;
     smash_tensor source;
     smash_grid grid;
-    size_t i, count;
+    size_t count;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
     if (smash__in_group(work->plan, row)) work->mask = row->kept;
     else if (row->align_row == (uint32_t)SMASH_NONE) {
@@ -12746,13 +13509,8 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
         if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
             row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
     } else {
-        const uint8_t *keep = (const uint8_t *)row->kept.data;
         work->mask = row->kept;
-        row->mask_stats.blocks = grid.blocks;
-        row->mask_stats.dropped = 0;
-        for (i = 0; i < grid.blocks; i++) row->mask_stats.dropped += keep[i] == 0;
-        row->mask_stats.elements = row->mask_stats.dropped * grid.block_elements;
-        row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid.blocks;
+        smash__count_dropped(row, &grid);
     }
     SMASH__TRY(smash__make_dependents(ctx, work));
     if (!row->mask_stats.dropped || row->apply_method == SMASH_APPLY_BYPASS) return SMASH_OK;
@@ -12849,8 +13607,8 @@ typedef struct smash__run {
     const smash_run_desc *desc;
     smash_result          result;
     smash_layout          layout, mask_layout;
-    uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
-    uint32_t             *mask_index;
+    uint32_t             *first;            /* per parameter: index of its first tensor in the layout */
+    uint32_t             *mask_index;       /* per row: index in the mask layout */
     size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
     size_t               *left;             /* per parameter, while a goal is looked for: numbers that are not zero when they are read back; else NULL */
     uint64_t              done, total;
@@ -13014,7 +13772,11 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
         full.data = smash__scratch(ctx, count, 1);
         if (!full.data) return SMASH_ERR_NOMEM;
         SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, &work->mask, &full));
-        SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[param], &full));
+        SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[run->plan->prune[param]], &full));
+        for (n = i = run->plan->prune[param]; (i = smash__next_follower(run->plan, n, i)) != n; ) {         /* inputs and outputs: as it is, to be broadcast */
+            row = &run->plan->rows[i];
+            if (row->param == (uint32_t)SMASH_NONE) SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[i], &row->kept));
+        }
     }
     return SMASH_OK;
 }
@@ -13068,7 +13830,8 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
         const uint32_t param = plan->order[i - 1];
         const smash_row *row = smash__row_of(plan, plan->prune, param);
-        if (needed[param] && row && row->align_row != (uint32_t)SMASH_NONE) needed[plan->rows[row->align_row].param] = 1;
+        const uint32_t source = row ? smash__source_param(plan, row) : (uint32_t)SMASH_NONE;
+        if (needed[param] && source != (uint32_t)SMASH_NONE) needed[source] = 1;
     }
     for (i = 0; i < n; i++) if (needed[plan->order[i]]) SMASH__TRY(smash__process(ctx, run, plan->order[i], 0));
     return SMASH_OK;
@@ -13109,19 +13872,28 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     size_t n = model->param_count, i, metadata_count;
     uint32_t count = 0, mask_count = 0, made;
     smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
-    smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *masks);
+    smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, plan->count + 1, sizeof *masks);
     smash_meta *metadata;
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
-    run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->mask_index);
+    run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, plan->count + 1, sizeof *run->mask_index);
     if (!tensors || !masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
     for (i = 0; i < n; i++) {
         run->first[i] = count;
         SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
         count += made;
-        if (!smash__row_of(plan, plan->prune, i)) continue;
+    }
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[i];
+        const smash_tensor *t = smash__row_tensor(plan, row);
+        smash_grid grid;
+        if (row->algo->group != SMASH_PRUNER || row->skip) continue;
         run->mask_index[i] = mask_count;
-        masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, model->params[i].tensor.ndim, model->params[i].tensor.shape);
-        masks[mask_count++].name = model->params[i].name;
+        masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, t->ndim, t->shape);
+        if (row->param == (uint32_t)SMASH_NONE) {
+            SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, t, &grid));
+            masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, grid.ndim, grid.count);
+        }
+        masks[mask_count++].name = smash__row_name(plan, row);
     }
     values[0] = SMASH__FORMAT_TEXT;
     values[1] = plan->config_text;
@@ -13153,10 +13925,8 @@ SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_
     const smash_param *p = &plan->model->params[param];
     const smash_row *quant = smash__row_of(plan, plan->quantize, param);
     const uint64_t bits = smash_dtype_bits(quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype);
-    uint64_t uses = 1;
     if (plan->goal.kind == SMASH_GOAL_BYTES) return numbers * (bits < 8 ? 1 : bits / 8);
-    if (plan->goal.kind == SMASH_GOAL_MACS) (void)smash__uses(plan->model, plan->model->modules[p->module].type, param, &uses);
-    return numbers * uses;
+    return plan->goal.kind == SMASH_GOAL_MACS ? numbers * plan->goal.uses[param] : numbers;
 }
 
 /* What is left with the masks as they are */
@@ -13261,7 +14031,7 @@ SMASH__FN smash_err smash__find_affected(smash_ctx *ctx, smash__search *s)
         const uint32_t param = plan->order[i];
         const smash_row *row = smash__row_of(plan, plan->prune, param);
         if (row && row->group != (uint32_t)SMASH_NONE) s->affected[param] = plan->groups[row->group].rule == SMASH_RULE_GOAL;
-        else if (row && row->align_row != (uint32_t)SMASH_NONE) s->affected[param] = s->affected[plan->rows[row->align_row].param];
+        else if (row && row->align_row != (uint32_t)SMASH_NONE) s->affected[param] = s->affected[smash__source_param(plan, row)];
     }
     return SMASH_OK;
 }
@@ -13385,7 +14155,10 @@ SMASH__FN smash_err smash__model_clone(smash_ctx *ctx, const smash_model *model,
     clone->capacity = model->param_count;
     clone->params = (smash_param *)smash_arena_array(ctx, arena, model->param_count, sizeof *clone->params);
     clone->modules = (smash_module *)smash_arena_array(ctx, arena, model->module_count, sizeof *clone->modules);
-    if (!clone->params || !clone->modules) return SMASH_ERR_NOMEM;
+    clone->activations = (smash_activation *)smash_arena_array(ctx, arena, model->activation_count, sizeof *clone->activations);
+    if (!clone->params || !clone->modules || !clone->activations) return SMASH_ERR_NOMEM;
+    clone->activation_capacity = model->activation_count;
+    smash__copy(clone->activations, model->activations, model->activation_count * sizeof *clone->activations);
     smash__copy(clone->params, model->params, model->param_count * sizeof *clone->params);
     smash__copy(clone->modules, model->modules, model->module_count * sizeof *clone->modules);
     for (i = 0; i < clone->param_count; i++) clone->params[i].tensor.flags |= SMASH_TENSOR_CONST;       /* smash_job_edit gives others */
@@ -13480,6 +14253,11 @@ SMASH__FN smash_err smash__run_pass(smash_ctx *ctx, smash__smash *s, smash_plan 
     SMASH__TRY(smash__run_write(ctx, &run));
     *in = smash_io_memory(file.data, (size_t)file.bytes);
     SMASH__TRY(smash_safetensors_read(ctx, NULL, in, s->arena, NULL, model));
+    for (i = 0; i < plan->model->activation_count; i++) {                /* no file has them */
+        const smash_activation *a = &plan->model->activations[i];
+        const ptrdiff_t module = smash_model_find_module(model, plan->model->modules[a->module].name);
+        if (module >= 0) SMASH__TRY(smash_model_set_shape(ctx, model, (size_t)module, a->target, a->tensor.ndim, a->tensor.shape));
+    }
     s->result.parameters = run.result.parameters;
     s->result.nonzero = run.result.nonzero;
     s->result.mask_bytes += desc.masks ? run.result.mask_bytes : 0;
@@ -13690,14 +14468,17 @@ SMASH__FN smash_err smash__layout_stored(smash_ctx *ctx, smash__smash *s)
     return SMASH_OK;
 }
 
-/* module_types of the config into a model of ours, for those who look at it before there is a plan */
+/* Types and shapes of the config into a model of ours, for those who look at it before there is a plan, or without one */
 SMASH__FN smash_err smash__set_types(smash_ctx *ctx, const smash_config *config, smash_model *model)
 {
     const char **types = (const char **)smash_arena_array(ctx, model->arena, model->module_count, sizeof *types);
-    size_t i;
+    smash_activation *shapes;
+    size_t i, count;
     if (!types) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash__config_types(ctx, config, model, types, 1));
+    SMASH__TRY(smash__config_shapes(ctx, config, model, types, 1, &shapes, &count));
     for (i = 0; i < model->module_count; i++) model->modules[i].type = types[i];
+    smash__take_shapes(model, shapes, count);
     return SMASH_OK;
 }
 
@@ -13850,6 +14631,7 @@ SMASH__FN smash_err smash__load(smash_ctx *ctx, smash__smash *s, const smash_io 
         const char *text = smash__text_copy(ctx, config->arena, dictionary->value, bytes);        /* the config may outlive the result */
         if (!text) return SMASH_ERR_NOMEM;
         SMASH__TRY(smash_config_load(ctx, config, text, bytes, "smash.dictionary", NULL));
+        SMASH__TRY(smash__set_types(ctx, config, model));
     }
     SMASH__TRY(smash__read_reapply(ctx, config, smash__find_meta(model, "smash.reapply"), &s->groups));
     s->frozen = 1;
@@ -14052,7 +14834,7 @@ SMASH__DEF smash_err smash_model_restore(smash_ctx *ctx, const smash_model *mode
 SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
     const smash_module *module = &plan->model->modules[row->module];
-    const smash_tensor *t = row->param == (uint32_t)SMASH_NONE ? NULL : &plan->model->params[row->param].tensor;
+    const smash_tensor *t = row->param == (uint32_t)SMASH_NONE ? row->activation : &plan->model->params[row->param].tensor;
     char text[16];
     uint32_t i;
     smash_write_begin_object(w);
@@ -14072,7 +14854,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "asked");
         if (own && !row->mask.use_threshold && row->group_rule != SMASH_RULE_GOAL) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
-        if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, plan->model->params[plan->rows[row->align_row].param].name); }
+        if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, smash__row_name(plan, &plan->rows[row->align_row])); }
         if (row->group_rule == SMASH_RULE_GOAL && !row->skip) { smash_write_key(w, "chosen_by"); smash_write_text(w, plan->goal.key->name); }
         if (row->group_id && !row->skip) {
             smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id");
@@ -14080,7 +14862,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         }
         smash_write_key(w, "sparsity");  smash_write_number(w, row->mask_stats.ratio);
         smash_write_key(w, "masked");    smash_write_u64(w, row->mask_stats.elements);
-        smash_write_key(w, "zeros");     smash_write_u64(w, row->apply_method == SMASH_APPLY_MUL ? row->mask_stats.elements : 0);
+        smash_write_key(w, "zeros");     smash_write_u64(w, row->apply_method == SMASH_APPLY_MUL && row->param != (uint32_t)SMASH_NONE ? row->mask_stats.elements : 0);
         smash_write_key(w, "apply_method");
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }

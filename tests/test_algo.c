@@ -731,6 +731,90 @@ static void test_goal_report(void)
     CHECK(plan.goal.left == 200 && plan.goal.before == 487, "%lu of %lu", (unsigned long)plan.goal.left, (unsigned long)plan.goal.before);
 }
 
+/* Multiply-accumulates of convolutions, which the shapes of their outputs decide, and of a Linear that goes over a sequence. The first four
+ * modules are those that NNI v3 counts as 13824, 5184, 6272 and 160 for a sample of 3x16x16; grouped weights have a group's inputs only. */
+static void test_goal_macs(void)
+{
+    static const struct { const char *name; uint32_t ndim; size_t shape[4]; double uses; } layers[] = {
+        { "one.weight", 4, { 8, 3, 3, 3 }, 64 }, { "two.weight", 4, { 8, 2, 3, 3 }, 36 }, { "up.weight", 4, { 8, 4, 2, 2 }, 49 }, { "out.weight", 2, { 10, 16 }, 1 },
+        { "seq.weight", 2, { 5, 6 }, 7 }, { "wave.weight", 3, { 4, 2, 5 }, 12 } };
+    static const char shapes[] = ", \"module_types\": {\"up\": \"ConvTranspose2d\"}, \"shapes\": {\"one\": {\"_output_0\": [1, 8, 8, 8]}, \"two\": {\"_output_0\": [2, 8, 6, 6], \"_input_0\": [2, 8, 8, 8]},"
+        " \"up\": {\"_output_\": [1, 4, 7, 7]}, \"seq\": {\"_output_0\": [1, 7, 5]}, \"wave\": {\"_output_0\": [1, 4, 12]}}";
+    static const struct { const char *pruner, *target, *more; } rows[] = {
+        { "level", "0.5", "" }, { "level", "12000", "" }, { "level", "25000.0", "" }, { "l1_norm", "0.7", "" }, { "l2_norm", "0.25", "" },
+        { "level", "0.4", ", \"level_config_list\": [{\"op_names\": [\"one\"]}, {\"op_names\": [\"two\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"up\"]}]" },
+        { "l1_norm", "0.6", ", \"l1_norm_config_list\": [{\"op_names\": [\"one\", \"two\"]}, {\"op_names\": [\"one\"], \"target_names\": [\"_output_0\"],"
+                            " \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]" } };
+    static const struct { const char *more, *code, *message; } wrong[] = {
+        { ", \"module_types\": {\"up\": \"ConvTranspose2d\"}", "unknown_shape",
+          "\"level_target_macs\" cannot be counted: the shape of the output of module \"one\" (Conv2d) is not known; say it: \"shapes\": {\"one\": {\"_output_0\": [1, channels, height, width]}}" },
+        { ", \"shapes\": {\"wave\": {\"_input_0\": [1, 2, 12]}}", "unknown_shape",
+          "\"level_target_macs\" cannot be counted: the shape of the output of module \"wave\" (Conv1d) is not known; say it: \"shapes\": {\"wave\": {\"_output_0\": [1, channels, length]}}" },
+        { ", \"shapes\": {\"one\": {\"_output_0\": [1, 8, 64]}}", "shape_mismatch",
+          "\"level_target_macs\" cannot be counted: \"shapes\" says [1, 8, 64] for _output_0 of \"one\" (Conv2d), which does not fit its weight of shape [8, 3, 3, 3]" },
+        { ", \"shapes\": {\"one\": {\"_output_0\": [1, 8, 8, 7]}, \"two\": {\"_output_0\": [1, 6, 8, 8]}}", "shape_mismatch",
+          "\"level_target_macs\" cannot be counted: \"shapes\" says [1, 6, 8, 8] for _output_0 of \"two\" (Conv2d), which does not fit its weight of shape [8, 2, 3, 3]" },
+        { ", \"shapes\": {\"seq\": {\"_output_0\": [1, 5, 7]}}", "shape_mismatch",
+          "\"level_target_macs\" cannot be counted: \"shapes\" says [1, 5, 7] for _output_0 of \"seq\" (Linear), which does not fit its weight of shape [5, 6]" },
+        { ", \"shapes\": {\"wave\": {\"_output_0\": [1, 4, 2000000000]}, \"seq\": {\"_output_0\": [1, 1048576, 1048576, 65536, 5]}}", "out_of_range",
+          "\"level_target_macs\" cannot be counted: with module \"seq\" there are more than 9007199254740992" } };
+    static float numbers[COUNT_OF(layers)][256];
+    uint64_t rng = 9;
+    size_t i, k, n, row;
+    for (i = 0; i < COUNT_OF(layers); i++) for (k = 0; k < 256; k++) numbers[i][k] = (float)((int64_t)(smash_random(&rng) >> 44) - 524288) / 262144.0f;
+    for (row = 0; row < COUNT_OF(rows) + COUNT_OF(wrong); row++) {
+        const size_t bad = row - COUNT_OF(rows);
+        char text[2048];
+        const char *pruner = row < COUNT_OF(rows) ? rows[row].pruner : "level", *target = row < COUNT_OF(rows) ? rows[row].target : "0.5";
+        smash_model model, mask;
+        smash_run_desc desc = SMASH_ZERO;
+        smash_io masks_io = SMASH_ZERO, in;
+        smash_result result;
+        const smash_diag *d;
+        double before = 0, left = 0, dearest = 0;
+        start();
+        smash_model_init(&model, &arena);
+        for (i = 0; i < COUNT_OF(layers); i++) {
+            smash_tensor t = smash_tensor_view(SMASH_F32, numbers[i], sizeof numbers[i], layers[i].ndim, layers[i].shape);
+            t.flags = SMASH_TENSOR_CONST;
+            CHECK_ERR(&ctx, smash_model_add(&ctx, &model, layers[i].name, &t, 0), SMASH_OK, "add");
+        }
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "finish");
+        snprintf(text, sizeof text, "{\"pruner\": \"%s\", \"%s_target_macs\": %s%s%s}", pruner, pruner, target, row < COUNT_OF(rows) ? rows[row].more : wrong[bad].more, row < COUNT_OF(rows) ? shapes : "");
+        CHECK_ERR(&ctx, smash_config_load(&ctx, &config, text, strlen(text), "c.json", NULL), SMASH_OK, "%s: %s", text, said());
+        if (row >= COUNT_OF(rows)) {
+            CHECK_ERR(&ctx, smash_config_resolve(&ctx, &config, &model, &plan), SMASH_ERR_CONFIG, "%s", text);
+            for (d = diags.first; d && (strcmp(d->code, wrong[bad].code) || strcmp(d->message, wrong[bad].message)); d = d->next) { }
+            if (sizeof(size_t) > 4 || bad + 1 < COUNT_OF(wrong)) CHECK(d != NULL, "%s: %s", text, said());      /* the last shape fits no smaller address space */
+            continue;
+        }
+        CHECK_ERR(&ctx, smash_config_resolve(&ctx, &config, &model, &plan), SMASH_OK, "%s: %s", text, said());
+        masks_io.write = test_buffer_write;
+        masks_io.user = &masks;
+        masks.used = masks.calls = 0;
+        desc.masks = &masks_io;
+        CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "%s: %s", text, said());
+        in = smash_io_memory(masks.data, masks.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &in, &arena, NULL, &mask), SMASH_OK, "masks");
+        for (i = 0; i < COUNT_OF(layers); i++) {
+            size_t kept = 1, d1;
+            const smash_tensor *t = smash_model_find_param(&mask, layers[i].name) < 0 ? NULL : &mask.params[smash_model_find_param(&mask, layers[i].name)].tensor;
+            for (d1 = 0; d1 < layers[i].ndim; d1++) kept *= layers[i].shape[d1];
+            n = kept;
+            if (t) {
+                smash_tensor bits = tensor_of(&mask, layers[i].name);
+                for (kept = k = 0; k < n; k++) kept += ((const unsigned char *)bits.data)[k] != 0;
+            }
+            before += (double)n * layers[i].uses;
+            left += (double)kept * layers[i].uses;
+            if (t) dearest += layers[i].uses * (strcmp(pruner, "level") ? (double)n / 4 : 1);
+        }
+        CHECK(before == 13824 + 5184 + 6272 + 160 + 210 + 480 && (double)plan.goal.before == before, "%s: %.0f, the plan says %lu", text, before, (unsigned long)plan.goal.before);
+        CHECK((double)plan.goal.left == left && left <= (double)plan.goal.most, "%s: %.0f left of at most %lu, the plan says %lu", text, left, (unsigned long)plan.goal.most, (unsigned long)plan.goal.left);
+        CHECK(left > (double)plan.goal.most - dearest, "%s: %.0f left, much less than %lu", text, left, (unsigned long)plan.goal.most);
+    }
+}
+
 static smash_err nothing(smash_ctx *c, smash_job *job) { (void)c; (void)job; return SMASH_OK; }
 
 static void test_goal_errors(void)
@@ -740,7 +824,7 @@ static void test_goal_errors(void)
         { "{\"pruner\": \"level\", \"level_target_bytes\": 1000}", "needs_pack_sparse", "\"level_target_bytes\" needs \"pack_sparse\": true; without it zeros take as many bytes as other numbers" },
         { "{\"pruner\": \"level\", \"level_target_parameters\": 100, \"level_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": 0.5}]}", "target_without_choice",
           "\"level_target_parameters\" has nothing to choose from: every target has a sparse_ratio, threshold, align or N:M of its own, or there is none" },
-        { "{\"pruner\": \"level\", \"level_target_macs\": 100}", "unknown_shape", "\"level_target_macs\" cannot be counted: the shape of the output of module \"conv\" (Conv2d) is not known; say it in \"shapes\"" },
+        { "{\"pruner\": \"level\", \"level_target_macs\": 100}", "unknown_shape", "\"level_target_macs\" cannot be counted: the shape of the output of module \"conv\" (Conv2d) is not known; say it: \"shapes\": {\"conv\": {\"_output_0\": [1, channels, height, width]}}" },
         { "{\"pruner\": \"level\", \"level_target_parameters\": 1.5}", "out_of_range", "\"level_target_parameters\" is 1.5 (a number); it must be a whole number from 1 on, or a share of what there is, above 0 and below 1" },
         { "{\"pruner\": \"level\", \"level_target_parameters\": 0}", "out_of_range", "\"level_target_parameters\" is 0 (a number); it must be a whole number" },
         { "{\"pruner\": \"level\", \"level_target_parameters\": -0.5}", "out_of_range", "\"level_target_parameters\" is -0.5 (a number)" },
@@ -979,6 +1063,7 @@ int main(void)
     test_pack_sparse();
     test_goal();
     test_goal_report();
+    test_goal_macs();
     test_goal_errors();
     test_groups();
     test_apply_method();

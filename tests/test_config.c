@@ -240,7 +240,135 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"wieght\"]}]", "l1_norm", "unknown_target", "did you mean \"weight\"", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weigth\": {\"granularity\": [1, 1]}}}]", "level", "unknown_target", "did you mean \"weight\"", 1, 63 },
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_include\": [\"zz*\"]}", NULL, "empty_selection", "leave no module", 1, 65 },
-        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"_input_\"]}]", "l1_norm", "unsupported", "_input_0", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"_input_\"]}]", "l1_norm", "align_only",
+          "a._input_0 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {\"_input_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_\"], \"target_settings\": {\"_output_\": {\"sparse_threshold\": 0.5}}}]", "level", "align_only",
+          "a._output_0 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}", 1, 105 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_2\": {\"sparse_ratio\": 0.5, \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "level", "align_only",
+          "a._output_2 exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {\"_output_2\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}, and no more keys of its own", 1, 93 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"granularity\": \"out_channel\", \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm",
+          "illegal_value",
+          "granularity \"out_channel\" is for parameters; _output_0 takes \"per_channel\" or sizes such as [-1, 1, -1]", 1, 91 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"granularity\": [1, -1], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm",
+          "granularity",
+          "block sizes need a shape, and that of a._output_0 is not known; say it: \"shapes\": {\"a\": {\"_output_0\": [1, ...]}}", 1, 91 },
+        { "{\"shapes\": {\"conv\": {\"_output_\": [1, 5, 3, 3]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {"
+          "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "align_shape",
+          "conv._output_0 has 5 blocks of its granularity (shape [1, 5, 3, 3]), but the dims of conv.weight it follows have shape [6]; the right shape, other dims or another granularity make them equal", 1, 95 },
+        { "{\"shapes\": {\"conv\": {\"_output_\": [6]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {"
+          "\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "granularity",
+          "conv._output_0: \"conv._output_0\" has 1 dims, so there is no axis 1 to take channels from", 1, 86 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"b\"], \"target_names\": [\"_output_0\", \"weight\"], \"target_settings\": {\"_output_0\": {\"align\": {\"module_name\": \"a\", \"target_name\": \"weight\", "
+          "\"dims\": [0]}}, \"weight\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [1]}}}}]", "l1_norm", "align_dims",
+          "b.weight follows b._output_0: dim 1 does not exist: \"b._output_0\" has 1 dims; its shape is not known, so it has only those dims that it follows itself (\"shapes\" says it)", 1, 44 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\", \"_input_0\"], \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"_input_\", \"dims\": [0]}}, \"_input_0\": {\"align\": "
+          "{\"target_name\": \"_output_\", \"dims\": [0]}}}}]", "l1_norm", "align_cycle",
+          "a._output_0 follows itself in a circle of align settings, by way of a._input_0; one of them must have a sparse_ratio, or follow what has", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"_output_\", \"dims\": [0]}}]", "l1_norm", "align_cycle",
+          "a._output_0 follows itself in a circle of align settings; one of them must have a sparse_ratio, or follow what has", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"_output_1\", \"dims\": [0]}}]", "l1_norm", "align_source",
+          "a._output_0 follows _output_1 of \"conv\", which gets no mask; name it in an entry, with a sparse_ratio or an align of its own", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"module_name\": \"con\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "align_source",
+          "a._output_0 follows weight of \"con\", but the model has no such target; did you mean \"conv\"?", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"wieght\", \"dims\": [0]}}]", "l1_norm", "align_source",
+          "a._output_0 follows wieght of \"a\", but the model has no such target; did you mean \"weight\"?", 1, 62 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_x\"]}]", "ptq", "unknown_target",
+          "a Linear has no target \"_input_x\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_1\"]}]", "ptq", "unknown_target",
+          "a Linear has no target \"_input_1\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "{\"module_types\": {\"a\": \"Mine\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"_input_x\"]}]}", NULL, "unknown_target",
+          "a Mine has no target \"_input_x\": its inputs are not known by name; use their index, such as _input_0, or list them as \"inputs\" of \"Mine\" in module_templates", 1, 73 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_99999999999999999999\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_99999999999999999999\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_00\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_00\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_1000000\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_1000000\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_01\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_01\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_7x\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_7x\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_input_1x\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_1x\"; it has 1 input, the first is \"input\"", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_18446744073709551616\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "\"_output_18446744073709551616\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"_output_9999999\", \"dims\": [0]}}}}]", "l1_norm", "unknown_target",
+          "\"_output_9999999\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 86 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"_output_0\"], \"align\": {\"target_name\": \"_input_y\", \"dims\": [0]}}]", "l1_norm", "unknown_target",
+          "a Linear has no target \"_input_y\"; it has 1 input, the first is \"input\"", 1, 62 },
+        { "{\"module_templates\": {\"Linear\": {\"inputs\": [], \"outputs\": [\"x\", \"y\"]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"_input_\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]}", NULL, "unknown_target", "a Linear has no target \"_input_\"; it has no inputs", 1, 118 },
+        { "{\"module_templates\": {\"Linear\": {\"inputs\": [], \"outputs\": [\"x\", \"y\"]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"_output_2\"], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}]}", NULL, "unknown_target",
+          "a Linear has no target \"_output_2\"; it has 2 outputs, the first is \"x\"", 1, 118 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [2]}}}}]", "l1_norm", "align_dims",
+          "a._output_0 follows a.weight: dim 2 does not exist: \"a.weight\" has 2 dims", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [-3]}}}}]", "l1_norm", "align_dims",
+          "a._output_0 follows a.weight: dim -3 does not exist: \"a.weight\" has 2 dims", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0, -2]}}}}]", "l1_norm", "align_dims",
+          "a._output_0 follows a.weight: dim -2 is out of order; name each surviving dim once, ascending", 1, 2 },
+        { "[{\"op_names\": [\"a\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names\": [\"b\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"c\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names\": [\"c\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"a\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", "align_cycle",
+          "a.weight follows itself in a circle of align settings, by way of b.weight; one of them must have a sparse_ratio, or follow what has", 1, 2 },
+        { "{\"module_types\": {\"conv3\": \"ConvTranspose2d\"}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}", NULL, "align_shape",
+          "conv3.bias has 8 blocks of its granularity (shape [8]), but the dims of conv3.weight it follows have shape [4]; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out", 1, 93 },
+        { "{\"shapes\": {\"a\": {\"_output_00\": [1, 2]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "unknown_target",
+          "\"_output_00\" is no target: the index of an output is a whole number from 0 to 999999, with no zeros before it", 1, 19 },
+        { "{\"shapes\": {\"conv\": [1, 2]}}", NULL, "wrong_type",
+          "the shapes of module \"conv\" are a list; they must be an object, such as {\"_output_0\": [1, 16, 8, 8]}", 1, 21 },
+        { "{\"shapes\": {\"conv\": {\"weight\": [1, 2]}}}", NULL, "unknown_target",
+          "\"weight\" is no input or output, such as _input_0 or _output_0; parameters have the shape of their tensor", 1, 22 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 0]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": []}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 }, { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2.5]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 1, 1, 1, 1, 1, 1, 1, 1]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2147483648]}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is a list; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 }, { "{\"shapes\": {\"conv\": {\"_input_\": null}}}", NULL, "wrong_type",
+          "the shape of _input_ of \"conv\" is null; it must be a list of 1 to 8 whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [2000000000, 2000000000, 2000000000]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "illegal_value",
+          "the shape of _input_0 of \"conv\" does not fit the address space", 1, 33 },
+        { "{\"shapes\": {\"conv\": {\"_input_q\": [1]}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}", NULL, "unknown_target",
+          "a Conv2d has no target \"_input_q\"; it has 1 input, the first is \"input\"", 1, 22 },
+        { "{\"module_templates\": {\"M\": 3}}", NULL, "wrong_type",
+          "the template of \"M\" is 3 (a number); it must be an object, such as {\"pruner\": {\"weight\": {}}}", 1, 28 },
+        { "{\"module_templates\": {\"\": {}}}", NULL, "illegal_value",
+          "the type of a template is empty; it must be one such as \"MyAttention\"", 1, 23 },
+        { "{\"module_templates\": {\"M\": {\"prunr\": {}}}}", NULL, "unknown_key",
+          "a template has no key \"prunr\"; it has inputs, outputs, out_axis, in_axis, pruner and quantizer; did you mean \"pruner\"?", 1, 29 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": []}}}", NULL, "wrong_type",
+          "\"pruner\" of a template is a list; it must be an object {target: {key: value}}", 1, 39 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": 1}}}}", NULL, "wrong_type",
+          "the settings of target \"w\" must be an object; {} leaves all to the entries", 1, 45 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"spars_ratio\": 1}}}}}", NULL, "unknown_key",
+          "there is no key \"spars_ratio\"; did you mean \"sparse_ratio\"?", 1, 46 },
+        { "{\"module_templates\": {\"M\": {\"quantizer\": {\"w\": {\"sparse_ratio\": 1}}}}}", NULL, "wrong_group",
+          "\"sparse_ratio\" is a key of a pruner; this part of the template is a quantizer", 1, 49 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"sparse_ratio\": 2}}}}}", NULL, "out_of_range",
+          "\"sparse_ratio\" is 2 (a number); it must be a number from 0 to 1", 1, 62 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"op_names\": []}}}}}", NULL, "misplaced_key",
+          "\"op_names\" belongs to the entry, not into target_settings", 1, 46 },
+        { "{\"module_templates\": {\"M\": {\"pruner\": {\"w\": {\"align\": {\"dims\": [0]}}}}}}", NULL, "missing_key",
+          "\"align\" needs \"target_name\": the target whose mask it follows", 1, 55 },
+        { "{\"module_templates\": {\"M\": {\"inputs\": \"q\"}}}", NULL, "wrong_type",
+          "\"inputs\" of a template is a list of at most 128 names, in the order in which they come", 1, 39 },
+        { "{\"module_templates\": {\"M\": {\"inputs\": [\"q\", \"k\", \"q\"]}}}", NULL, "duplicate_key", "\"inputs\" has \"q\" twice; remove one", 1, 50 },
+        { "{\"module_templates\": {\"M\": {\"outputs\": [\"0\"]}}}", NULL, "illegal_value",
+          "\"0\" is no name of an input or output; it is empty or reads like an index", 1, 41 },
+        { "{\"module_templates\": {\"M\": {\"out_axis\": -1}}}", NULL, "wrong_type",
+          "\"out_axis\" is -1 (a number); it must be a whole number from 0 to 7, the axis of a weight", 1, 41 },
+        { "{\"module_templates\": {\"M\": {\"in_axis\": 1, \"out_axis\": 1}}}", NULL, "illegal_value", "in_axis and out_axis of \"M\" are the same axis", 1, 40 },
+        { "{\"module_templates\": {\"M\": {\"inputs\": [\"query\", \"key\"], \"quantizer\": {\"_input_qury\": {}}}}}", NULL, "unknown_target",
+          "a M has no target \"_input_qury\"; it has 2 inputs, the first is \"query\"; did you mean \"query\"?", 1, 71 },
+        { "{\"module_templates\": {\"M\": {\"quantizer\": {\"_input_q\": {}}}}}", NULL, "unknown_target",
+          "a M has no target \"_input_q\": its inputs are not known by name; use their index, such as _input_0, or list them as \"inputs\" of \"M\" in module_templates", 1, 43 },
+        { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"weight\": {}}}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\", \"bias\"], "
+          "\"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"wight\", \"dims\": [0]}}}}]}", NULL, "align_source",
+          "a.bias follows wight of \"a\", but the model has no such target; did you mean \"weight\"?", 0, 0 },
+        { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"weight\": {}}}}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"]}]}", NULL, "no_targets",
+          "module \"a\" is a Linear, of which ptq knows no targets; name them in target_names, or say its type in module_types, or what it has in module_templates", 1, 102 },
+        { "[{\"op_names\": [\"conv3\"], \"target_names\": [\"weight\"], \"granularity\": \"in_channel\", \"align\": {\"module_name\": \"conv2\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names\": [\"conv2\"], "
+          "\"sparse_ratio\": 0.5}]", "l1_norm", "align_shape",
+          "conv3.weight (shape [8, 4, 3, 3]) has 4 channels on axis 1 for each of its 2 groups, and conv2.weight, which it follows, 8 for all of them: one mask cannot stand for every group; leave this target out, or let it follow with \"out_channel\" if each channel is a group", 1, 2 },
         { "[{\"op_names\": [\"a\"], \"target_names\": [\"bias\"], \"target_settings\": {\"bias\": {\"align\": {\"dims\": [0]}}}}]", "l1_norm", "missing_key", "target_name", 1, 86 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"module_name\": \"zz\", \"target_name\": \"weight\", \"dims\": [0]}}}}]",
           "l1_norm", "align_source", "no such target", 1, 81 },
@@ -403,6 +531,14 @@ static void test_old_lists(void)
     CHECK(strcmp(ctx.message, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names") == 0, "%s", ctx.message);
 }
 
+static const smash_row *row_of(const char *module, const char *target)
+{
+    size_t i;
+    for (i = 0; i < plan.count; i++)
+        if (!strcmp(model.modules[plan.rows[i].module].name, module) && !strcmp(plan.rows[i].target, target)) return &plan.rows[i];
+    return NULL;
+}
+
 /* The seed's standard_config, nulls and all, equals its shorthand: same file, but for nothing. */
 static void test_shorthand_equals_standard(void)
 {
@@ -410,14 +546,46 @@ static void test_shorthand_equals_standard(void)
         " 'min_sparse_ratio': None, 'sparse_threshold': None, 'global_group_id': None, 'dependency_group_id': None, 'granularity': 'default', 'internal_metric_block': None,"
         " 'apply_method': 'mul'}, 'bias': {'align': {'target_name': 'weight', 'dims': [0]}, 'apply_method': 'mul'}}}]";
     static test_buffer first;
+    static char resolved[4096];
     start();
     golden_model();
     CHECK_ERR(&ctx, run_config("[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.8}]", "l1_norm"), SMASH_OK, "shorthand");
     first = mask_file;
+    snprintf(resolved, sizeof resolved, "%s", plan.config_text);
     start();
     golden_model();
     CHECK_ERR(&ctx, run_config(standard, "l1_norm"), SMASH_OK, "standard: %s", first_message());
     CHECK(first.used == mask_file.used && memcmp(first.data, mask_file.data, first.used) == 0, "masks differ");
+    CHECK(resolved[0] && !strcmp(resolved, plan.config_text), "resolved, the shorthand is\n%s\nthe standard\n%s", resolved, plan.config_text);
+    CHECK(plan.count == 8, "%zu rows", plan.count);
+}
+
+/* Names as long as a file can have them: refused or taken, and never cut short into another's. */
+static void test_long_names(void)
+{
+    static char text[120000], name[20000];
+    static const char *const heads[3] = { "_input_", "_output_", "" };
+    int i;
+    for (i = 0; i < 3; i++) {
+        const smash_row *row;
+        smash_err err;
+        start();
+        golden_model();
+        memset(name, 'x', sizeof name - 1);
+        memcpy(name, heads[i], strlen(heads[i]));
+        snprintf(text, sizeof text, "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\", \"%s\"], \"target_settings\": {\"%s\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", name, name);
+        err = run_config(text, "l1_norm");
+        CHECK(err == (i == 1 ? SMASH_OK : SMASH_ERR_CONFIG), "%s: %s: %s", heads[i], smash_err_name(err), first_message());
+        row = i == 1 ? row_of("a", name) : NULL;
+        CHECK(i != 1 || (row && row->mask_stats.blocks == 6), "%s: no row", heads[i]);
+        CHECK(i == 1 || has_code("unknown_target"), "%s: %s", heads[i], first_message());
+        snprintf(text, sizeof text, "{\"shapes\": {\"%s\": {\"_input_\": [1]}, \"a\": {\"%s\": [1, 6]}}, \"module_templates\": {\"%s\": {\"inputs\": [\"%s\"], \"pruner\": {\"_input_%s\": {}}}}, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5}",
+                 name, i < 2 ? name : "_input_", name, name, name);
+        start();
+        golden_model();
+        err = run_config(text, NULL);
+        CHECK(err == (i == 0 ? SMASH_ERR_CONFIG : SMASH_OK), "%s: %s: %s", heads[i], smash_err_name(err), first_message());
+    }
 }
 
 /* 1 if two files differ in nothing but the config as it was given */
@@ -451,7 +619,14 @@ static void test_resolved(void)
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"b\"], \"granularity\": \"1:3\"}]}",
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 0.3}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"},"
         " {\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]}",
-        "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}"
+        "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}",
+        /* what inputs and outputs are called, and their shapes */
+        "{\"module_types\": {\"a\": \"Mine\", \"gone\": \"Mine\"}, \"shapes\": {\"a\": {\"_input_2\": [1, 8]}}, \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"b\"], \"sparse_ratio\": 0.5},"
+        " {\"op_names\": [\"a\"], \"target_names\": [\"_input_2\", \"weight\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_input_2\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}",
+        "{\"module_templates\": {\"Linear\": {\"inputs\": [\"x\", \"y\"], \"outputs\": [\"hidden\", \"state\"], \"pruner\": {\"weight\": {\"sparse_ratio\": 0.5}, \"_input_y\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}},"
+        " \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\", \"b\"]}, {\"op_names\": [\"c\"], \"target_names\": [\"_output_state\", \"weight\"], \"align\": {\"module_name\": \"a\", \"target_name\": \"_input_1\", \"dims\": [0]}}],"
+        " \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\", \"_input_y\"]}]}",
+        "{\"module_types\": {\"conv3\": \"ConvTranspose2d\"}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_key\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}"
     };
     size_t i;
     for (i = 0; i < COUNT_OF(configs); i++) {
@@ -612,6 +787,323 @@ static void test_align_chain(void)
     CHECK(plan.count == 4 && dropped == 4, "%zu of %zu rows drop 3 channels", dropped, plan.count);
 }
 
+/* ---- inputs and outputs ---- */
+
+/* A mask of the mask file, or of any tensor of one */
+static smash_tensor tensor_of(const test_buffer *file, const char *name)
+{
+    static smash_model read;
+    static smash_io io;
+    smash_tensor t;
+    ptrdiff_t p;
+    memset(&t, 0, sizeof t);
+    io = smash_io_memory(file->data, file->used);
+    if (smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &read)) return t;
+    p = smash_model_find_param(&read, name);
+    if (p < 0 || smash_model_load(&ctx, &read, (size_t)p, &arena, &t)) memset(&t, 0, sizeof t);
+    return t;
+}
+
+/* Masks that follow: the shape they must have, and, channel by channel, what is left of the source along an axis, counted here. */
+static void test_activations(void)
+{
+    static const struct { const char *text, *algorithm, *source; unsigned axis; const char *mask; unsigned ndim; size_t shape[4]; int known; const char *follows; } rows[] = {
+        { "{\"shapes\": {\"conv\": {\"_output_0\": [1, 6, 8, 8]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"align\":"
+          " {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "conv.weight", 0, "conv._output_0", 4, { 1, 6, 1, 1 }, 1, "weight" },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [-4]}}}}]", "l1_norm", "conv.weight", 0, "conv._output_0", 1, { 6 }, 0, "weight" },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\", \"target_settings\": {\"_input_input\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]", "l1_norm", "conv.weight", 1,
+          "conv._input_0", 1, { 4 }, 0, "weight" },
+        { "{\"shapes\": {\"conv\": {\"_input_input\": [2, 4, 9, 9]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\","
+          " \"target_names\": [\"_input_\", \"weight\"], \"target_settings\": {\"_input_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}", NULL, "conv.weight", 1, "conv._input_0", 4, { 1, 4, 1, 1 }, 1, "weight" },
+        { "{\"shapes\": {\"b\": {\"_input_0\": [2, 5, 6]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"b\"], \"target_names\": [\"_input_\"],"
+          " \"align\": {\"module_name\": \"a\", \"target_name\": \"weight\", \"dims\": [0]}}]}", NULL, "a.weight", 0, "b._input_0", 3, { 1, 1, 6 }, 1, "weight" },           /* the channels of a Linear come last */
+        { "{\"shapes\": {\"b\": {\"_output_0\": [2, 6, 5]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\":"
+          " {\"granularity\": [-1, 1, -1], \"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "b.weight", 0, "b._output_0", 3, { 1, 6, 1 }, 1, "weight" },
+        { "{\"shapes\": {\"b\": {\"_output_0\": [2, 6]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"b\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"b\"], \"target_names\": [\"_output_0\"], \"granularity\": \"per_channel\","
+          " \"align\": {\"target_name\": \"bias\", \"dims\": [0]}}]}", NULL, "b.weight", 0, "b._output_0", 2, { 1, 6 }, 1, "bias" },
+        { "[{\"op_names\": [\"bn\"], \"sparse_ratio\": 0.5, \"granularity\": [1], \"target_settings\": {\"_output_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "level", "bn.weight", 0, "bn._output_0", 1, { 6 }, 0, "weight" },
+        { "{\"shapes\": {\"emb\": {\"_output_0\": [1, 7, 4]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"emb\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\", \"target_settings\": {\"_output_\": {\"align\":"
+          " {\"target_name\": \"weight\", \"dims\": [1]}}}}]}", NULL, "emb.weight", 1, "emb._output_0", 3, { 1, 1, 4 }, 1, "weight" },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_hidden\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm", "conv.weight", 0, "conv._output_hidden", 1, { 6 }, 0, "weight" },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\", \"_output_3\"], \"target_settings\": {\"_output_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm", "conv.weight", 0,
+          "conv._output_3", 1, { 6 }, 0, "weight" },                                                                                                     /* takes the settings of _output_ */
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 1}, {\"op_names\": [\"c1d\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 1, \"target_settings\": {\"_output_\": {\"align\": {\"module_name\": \"conv\","
+          " \"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm", "c1d.weight", 0, "c1d._output_0", 1, { 6 }, 0, "weight" },
+        /* chains: through inputs and outputs, and back to parameters */
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}, {\"op_names\": [\"bn\"], \"target_names\": [\"weight\", \"_output_0\", \"_input_0\"],"
+          " \"target_settings\": {\"_input_0\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"_output_\", \"dims\": [0]}}, \"_output_\": {\"align\": {\"target_name\": \"_input_\", \"dims\": [0]}},"
+          " \"weight\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [0]}}}}]", "l1_norm", "conv.weight", 0, "bn.weight", 1, { 6 }, 0, "_output_0" },
+        { "{\"shapes\": {\"conv\": {\"_output_0\": [1, 6, 8, 8]}, \"bn\": {\"_input_0\": [1, 6, 8, 8], \"_output_0\": [1, 6, 8, 8]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5,"
+          " \"target_settings\": {\"_output_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}, {\"op_names\": [\"bn\"], \"target_names\": [\"weight\", \"_output_0\", \"_input_0\"],"
+          " \"target_settings\": {\"_input_0\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"_output_\", \"dims\": [1]}}, \"_output_\": {\"align\": {\"target_name\": \"_input_\", \"dims\": [-3]}},"
+          " \"weight\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [1]}}}}]}", NULL, "conv.weight", 0, "bn._output_0", 4, { 1, 6, 1, 1 }, 1, "_input_0" },
+        { "{\"shapes\": {\"a\": {\"_output_0\": [1, 6]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"b\"], \"target_names\": [\"weight\"], \"granularity\": \"in_channel\", \"align\": {\"module_name\": \"a\", \"target_name\": \"_output_0\","
+          " \"dims\": [1]}}, {\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]}", NULL, "b.weight", 1, "a._output_0", 2, { 1, 6 }, 1, "weight" }
+    };
+    size_t i, k, j;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_tensor source, mask;
+        char module[32], json[4096];
+        const smash_row *row;
+        const char *dot = strchr(rows[i].mask, '.');
+        size_t n, m, inner = 1, outer = 1, dropped = 0, bad = 0, d;
+        smash_text text = SMASH_ZERO;
+        smash_writer w = SMASH_ZERO;
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(rows[i].text, rows[i].algorithm), SMASH_OK, "%s: %s", rows[i].text, first_message());
+        if (ctx.err) continue;
+        CHECK(diags.warnings == 0, "%s: %s", rows[i].text, first_message());
+        source = tensor_of(&mask_file, rows[i].source);
+        mask = tensor_of(&mask_file, rows[i].mask);
+        CHECK(source.data && mask.data && mask.dtype == SMASH_BOOL && mask.ndim == rows[i].ndim && !memcmp(mask.shape, rows[i].shape, mask.ndim * sizeof *mask.shape), "%s: %s is no such mask", rows[i].text, rows[i].mask);
+        if (!source.data || !mask.data) continue;
+        for (d = 0; d < source.ndim; d++) { if (d < rows[i].axis) outer *= source.shape[d]; if (d > rows[i].axis) inner *= source.shape[d]; }
+        m = source.shape[rows[i].axis];
+        smash_tensor_count(&mask, &n);
+        CHECK(n == m, "%s: %zu values, want %zu", rows[i].text, n, m);
+        for (k = 0; k < n && n == m; k++) {
+            unsigned char any = 0;
+            for (d = 0; d < outer; d++) for (j = 0; j < inner; j++) any |= ((const unsigned char *)source.data)[(d * m + k) * inner + j];
+            bad += ((const unsigned char *)mask.data)[k] != any;
+            dropped += !any;
+        }
+        CHECK(bad == 0 && dropped > 0 && dropped < n, "%s: %zu of %zu differ, %zu dropped", rows[i].text, bad, n, dropped);
+        snprintf(module, sizeof module, "%.*s", (int)(dot - rows[i].mask), rows[i].mask);
+        row = row_of(module, dot + 1);
+        CHECK(row && row->mask_stats.dropped == dropped && row->mask_stats.blocks == n, "%s: the row says otherwise", rows[i].text);
+        CHECK(row && (row->param != (uint32_t)SMASH_NONE || (rows[i].known ? row->activation && !row->note : !row->activation && strstr(row->note, "shape is not known"))), "%s: %s", rows[i].text, row && row->note ? row->note : "no note");
+        CHECK(row && !strcmp(plan.rows[row->align_row].target, rows[i].follows), "%s: follows %s", rows[i].text, row ? plan.rows[row->align_row].target : "?");
+        text.ctx = &ctx;
+        text.arena = &arena;
+        w.put = smash_text_put;
+        w.user = &text;
+        smash_report_rows(&w, &plan);
+        snprintf(json, sizeof json, "\"target\":\"%s\"", dot + 1);
+        CHECK(w.err == SMASH_OK && strstr(text.data, json), "%s: no row %s in %s", rows[i].text, json, text.data);
+        if (rows[i].text == rows[0].text)
+            CHECK(strstr(text.data, "{\"module\":\"conv\",\"target\":\"_output_0\",\"type\":\"Conv2d\",\"shape\":[1,6,8,8],\"algorithm\":\"l1_norm\",\"group\":\"pruner\",\"asked\":null,"
+                                    "\"follows\":\"conv.weight\",\"sparsity\":0.5,\"masked\":192,\"zeros\":0,\"apply_method\":\"mul\",\"granularity\":[-1,1,-1,-1],\"note\":null}"), "%s", text.data);
+        if (rows[i].text == rows[1].text)
+            CHECK(strstr(text.data, "\"shape\":null,\"algorithm\":\"l1_norm\",\"group\":\"pruner\",\"asked\":null,\"follows\":\"conv.weight\",\"sparsity\":0.5,\"masked\":3,\"zeros\":0,\"apply_method\":\"mul\",\"granularity\":null,"
+                                    "\"note\":\"its shape is not known (\\\"shapes\\\"): the mask has the dims that it follows\"}"), "%s", text.data);
+    }
+}
+
+/* What follows an input or output changes no number of the model; the rest of the file is as without it. */
+static void test_activations_leave_the_file(void)
+{
+    static const char *const texts[2] = { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\", \"bias\"]}], \"pack_sparse\": true}",
+        "{\"shapes\": {\"conv\": {\"_output_0\": [1, 6, 8, 8]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_names\": [\"_output_0\", \"weight\", \"bias\"],"
+        " \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}, \"bias\": {\"align\": {\"target_name\": \"_output_\", \"dims\": [1]}}}}], \"pack_sparse\": true}" };
+    static test_buffer first, first_masks;
+    smash_model a, b;
+    smash_io io_a, io_b;
+    size_t i, k, bytes;
+    for (i = 0; i < 2; i++) {
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(texts[i], NULL), SMASH_OK, "%s", first_message());
+        if (i == 0) { first = model_file; first_masks = mask_file; }
+    }
+    io_a = smash_io_memory(first.data, first.used);
+    io_b = smash_io_memory(model_file.data, model_file.used);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_a, &arena, NULL, &a), SMASH_OK, "first");
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_b, &arena, NULL, &b), SMASH_OK, "second");
+    CHECK(a.param_count == b.param_count, "%zu tensors, %zu", a.param_count, b.param_count);
+    for (k = 0; k < a.param_count && k < b.param_count; k++) {
+        smash_tensor s, t;
+        CHECK(!smash_model_load(&ctx, &a, k, &arena, &s) && !smash_model_load(&ctx, &b, k, &arena, &t) && !strcmp(s.name, t.name) && !smash_tensor_bytes(&s, &bytes) && !memcmp(s.data, t.data, bytes), "%s", a.params[k].name);
+    }
+    io_a = smash_io_memory(first_masks.data, first_masks.used);
+    io_b = smash_io_memory(mask_file.data, mask_file.used);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_a, &arena, NULL, &a), SMASH_OK, "first");
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_b, &arena, NULL, &b), SMASH_OK, "second");
+    CHECK(b.param_count == a.param_count + 1 && smash_model_find_param(&b, "conv._output_0") >= 0, "%zu masks, %zu", a.param_count, b.param_count);
+    for (k = 0; k < a.param_count; k++) {
+        smash_tensor s = tensor_of(&first_masks, a.params[k].name), t = tensor_of(&mask_file, a.params[k].name);
+        CHECK(s.data && t.data && !smash_tensor_bytes(&s, &bytes) && !memcmp(s.data, t.data, bytes), "%s", a.params[k].name);
+    }
+}
+
+/* ---- module types of the user's ---- */
+
+/* A model of two attention modules and a linear layer between them; numbers without ties */
+static void attention_model(void)
+{
+    static const struct { const char *name; unsigned ndim; size_t shape[2]; } params[] = { { "att1.in_proj_weight", 2, { 12, 4 } }, { "att1.in_proj_bias", 1, { 12, 0 } }, { "att1.out", 2, { 4, 4 } }, { "fc.weight", 2, { 4, 6 } },
+        { "fc.bias", 1, { 4, 0 } }, { "att2.in_proj_weight", 2, { 12, 4 } }, { "att2.in_proj_bias", 1, { 12, 0 } }, { "att2.out", 2, { 4, 4 } }, { "att2.scale", 1, { 4, 0 } } };
+    static float numbers[COUNT_OF(params)][48];
+    size_t i, k;
+    smash_model_init(&model, &arena);
+    for (i = 0; i < COUNT_OF(params); i++) {
+        smash_tensor t = smash_tensor_view(SMASH_F32, numbers[i], 0, params[i].ndim, params[i].shape);
+        for (k = 0; k < 48; k++) numbers[i][k] = (float)((k * 29 + i * 7) % 53 + 1) * ((k + i) % 3 ? 0.125f : -0.125f);
+        smash_tensor_bytes(&t, &t.bytes);
+        t.flags = SMASH_TENSOR_CONST;
+        CHECK_ERR(&ctx, smash_model_add(&ctx, &model, params[i].name, &t, 0), SMASH_OK, "%s", params[i].name);
+    }
+    CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "attention");
+    smash_model_set_type(&ctx, &model, 0, "MyAttention");
+    smash_model_set_type(&ctx, &model, 2, "MyAttention");
+}
+
+#define ATTENTION "\"module_templates\": {\"MyAttention\": {\"inputs\": [\"query\", \"key\", \"mask\"], \"outputs\": [\"out\", \"weights\"], \"out_axis\": 0, \"in_axis\": 1," \
+    " \"pruner\": {\"in_proj_weight\": {}, \"in_proj_bias\": {\"align\": {\"target_name\": \"in_proj_weight\", \"dims\": [0]}}}, \"quantizer\": {\"in_proj_weight\": {\"granularity\": \"out_channel\"}, \"_input_key\": {}}}}"
+
+/* What becomes of each target: how many blocks, how many go; -1: no row; -2: it does nothing. */
+static void test_templates(void)
+{
+    static const struct { const char *text; struct { const char *module, *target; int blocks, dropped; } want[6]; } rows[] = {
+        { "{" ATTENTION ", \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_types\": [\"MyAttention\"], \"sparse_ratio\": 0.5}]}",
+          { { "att1", "in_proj_weight", 12, 6 }, { "att1", "in_proj_bias", 12, 6 }, { "att2", "in_proj_bias", 12, 6 }, { "att1", "out", -1, 0 }, { "fc", "weight", -1, 0 } } },
+        { "{" ATTENTION ", \"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.25}", { { "att1", "in_proj_weight", 12, 3 }, { "att2", "in_proj_bias", 12, 3 }, { "fc", "weight", 4, 1 }, { "fc", "bias", 4, 1 } } },
+        { "{" ATTENTION ", \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"att1\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\"}]}", { { "att1", "in_proj_weight", 4, 2 }, { "att1", "in_proj_bias", 12, 0 } } },
+        /* other targets: those named, and those that have settings */
+        { "{" ATTENTION ", \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"att1\"], \"sparse_ratio\": 0.5, \"target_names\": [\"out\"]}]}", { { "att1", "out", 4, 2 }, { "att1", "in_proj_weight", -1, 0 } } },
+        { "{" ATTENTION ", \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_types\": [\"MyAttention\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"scale\": {\"align\": {\"target_name\": \"out\", \"dims\": [0]}}, \"out\": {}}}]}",
+          { { "att1", "scale", -1, 0 }, { "att2", "scale", 4, 2 }, { "att1", "out", 4, 2 }, { "att1", "in_proj_bias", 12, 6 } } },
+        /* argument names: the index they stand for, in settings and shapes too */
+        { "{" ATTENTION ", \"shapes\": {\"att1\": {\"_input_query\": [1, 7, 4]}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"att1\"], \"sparse_ratio\": 0.5, \"target_names\": [\"out\", \"_input_query\", \"_output_weights\", \"_input_2\"],"
+          " \"target_settings\": {\"_input_\": {\"align\": {\"target_name\": \"out\", \"dims\": [0]}}, \"_input_0\": {\"granularity\": [-1, -1, 1], \"align\": {\"target_name\": \"out\", \"dims\": [0]}},"
+          " \"_output_weights\": {\"align\": {\"target_name\": \"_input_mask\", \"dims\": [0]}}}}]}",
+          { { "att1", "_input_0", 4, 2 }, { "att1", "_output_1", 4, 2 }, { "att1", "_input_2", 4, 2 }, { "att1", "_input_query", -1, 0 }, { "att1", "_output_weights", -1, 0 } } },
+        /* defaults of a template: entries go before them, target_settings before these; null takes back */
+        { "{\"module_templates\": {\"MyAttention\": {\"pruner\": {\"in_proj_weight\": {\"sparse_ratio\": 0.75}, \"out\": {\"sparse_ratio\": 0.25, \"granularity\": [1, -1]}}}}, \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"att1\"]},"
+          " {\"op_names\": [\"att2\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"out\": {\"sparse_ratio\": 0.75, \"granularity\": null}}}]}",
+          { { "att1", "in_proj_weight", 48, 36 }, { "att1", "out", 4, 1 }, { "att2", "in_proj_weight", 48, 24 }, { "att2", "out", 16, 12 }, { "att2", "in_proj_bias", -1, 0 } } },
+        { "{\"module_templates\": {\"MyAttention\": {\"pruner\": {\"in_proj_weight\": {\"sparse_ratio\": 0.75}, \"out\": {\"sparse_threshold\": 1000}}}}, \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"att1\"], \"sparse_threshold\": 0.01},"
+          " {\"op_names\": [\"att2\"], \"target_settings\": {\"out\": {\"sparse_ratio\": 0.25}}}]}",
+          { { "att1", "in_proj_weight", 48, 0 }, { "att1", "out", 16, 0 }, { "att2", "out", 16, 4 }, { "att2", "in_proj_weight", 48, 36 } } },
+        /* the axes of a type decide what channels are */
+        { "{\"module_templates\": {\"MyAttention\": {\"out_axis\": 1, \"pruner\": {\"in_proj_weight\": {}, \"in_proj_bias\": {}}}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"att1\"], \"sparse_ratio\": 0.5}]}",
+          { { "att1", "in_proj_weight", 4, 2 }, { "att1", "in_proj_bias", 12, 6 } } },
+        { "{\"module_templates\": {\"MyAttention\": {\"out_axis\": 1, \"pruner\": {\"in_proj_weight\": {}}}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"att1\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\"}]}",
+          { { "att1", "in_proj_weight", 12, 6 } } },
+        /* a template for a type of the table replaces it wholly */
+        { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"weight\": {}}}}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": 0.5}]}", { { "fc", "weight", 4, 2 }, { "fc", "bias", -1, 0 } } },
+        { "{\"module_templates\": {\"Linear\": {\"pruner\": {\"bias\": {}, \"weight\": {\"align\": {\"target_name\": \"bias\", \"dims\": [0]}, \"granularity\": \"out_channel\"}}}}, \"pruner\": \"level\","
+          " \"level_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": 0.5}]}", { { "fc", "bias", 4, 2 }, { "fc", "weight", 4, 2 } } },
+        { "{\"module_templates\": {\"Linear\": null}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": 0.5}]}", { { "fc", "weight", 4, 2 }, { "fc", "bias", 4, 2 } } },
+        /* quantizers */
+        { "{" ATTENTION ", \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"MyAttention\"], \"quant_dtype\": \"int4\"}]}", { { "att1", "in_proj_weight", 12, 4 }, { "att1", "_input_1", -2, 0 }, { "att1", "out", -1, 0 } } },
+        { "{" ATTENTION ", \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"MyAttention\"], \"granularity\": \"in_channel\"}]}", { { "att2", "in_proj_weight", 4, 8 } } },
+        { "{\"module_templates\": {\"MyAttention\": {\"quantizer\": {\"out\": {\"quant_dtype\": \"uint4\"}}}}, \"quantizer\": \"ptq\"}", { { "att2", "out", 1, 4 }, { "fc", "weight", 1, 8 } } },
+        { "{\"module_templates\": {\"MyAttention\": {\"quantizer\": {\"out\": {\"quant_dtype\": \"uint4\", \"granularity\": [2, -1]}}}}, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int16\"}",
+          { { "att2", "out", 2, 16 }, { "fc", "weight", 1, 16 } } }
+    };
+    size_t i, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        start();
+        attention_model();
+        CHECK_ERR(&ctx, run_config(rows[i].text, NULL), SMASH_OK, "%s: %s", rows[i].text, first_message());
+        if (ctx.err) continue;
+        CHECK(diags.warnings == 0, "%s: %s", rows[i].text, first_message());
+        for (k = 0; k < 6 && rows[i].want[k].module; k++) {
+            const smash_row *row = row_of(rows[i].want[k].module, rows[i].want[k].target);
+            int blocks = -1, dropped = 0;
+            smash_grid grid;
+            if (row && row->skip) blocks = -2;
+            else if (row && row->algo->group == SMASH_PRUNER) { blocks = (int)row->mask_stats.blocks; dropped = (int)row->mask_stats.dropped; }
+            else if (row && !smash_grid_make(&ctx, &row->quant.grain, &model.params[row->param].tensor, &grid)) { blocks = (int)grid.blocks; dropped = (int)row->quant.bits; }
+            CHECK(blocks == rows[i].want[k].blocks && dropped == rows[i].want[k].dropped, "%s: %s of %s: %d, %d, want %d, %d", rows[i].text, rows[i].want[k].target, rows[i].want[k].module, blocks, dropped, rows[i].want[k].blocks,
+                  rows[i].want[k].dropped);
+        }
+    }
+}
+
+/* A template that says what the table says of Linear gives what Linear gives. */
+static void test_template_equals_table(void)
+{
+    static const char *const texts[2] = { "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\", \"b\", \"nb\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_threshold\": 1.5, \"granularity\": \"in_channel\"}]}",
+        "{\"module_templates\": {\"Layer\": {\"inputs\": [\"input\"], \"pruner\": {\"weight\": {}, \"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}}, \"module_types\": {\"a\": \"Layer\", \"b\": \"Layer\", \"c\": \"Layer\"},"
+        " \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\", \"b\", \"nb\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_threshold\": 1.5, \"granularity\": \"in_channel\"}]}" };
+    static test_buffer first;
+    int i;
+    for (i = 0; i < 2; i++) {
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, run_config(texts[i], NULL), SMASH_OK, "%s", first_message());
+        if (i == 0) first = mask_file;
+    }
+    CHECK(first.used > 0 && first.used == mask_file.used && !memcmp(first.data, mask_file.data, first.used), "other masks");
+}
+
+/* Axes: each type, each source, groups. Counted here: what is left along an axis of the source is what is left of the target. */
+static void test_align_axes(void)
+{
+    static const struct { const char *types, *entries, *source; unsigned source_axis; const char *target; unsigned target_axis; const char *note; } rows[] = {
+        { "", "{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"b\"], \"target_names\": [\"weight\"], \"granularity\": \"in_channel\", \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}",
+          "conv.weight", 0, "b.weight", 1, NULL },
+        { "", "{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"bias\", \"dims\": [-1]}}", "conv.bias", 0, "bn.bias", 0, NULL },
+        { "", "{\"op_names\": [\"bn\"], \"sparse_ratio\": 0.5, \"granularity\": [1]}, {\"op_names\": [\"conv\"], \"align\": {\"module_name\": \"bn\", \"target_name\": \"weight\", \"dims\": [0]}}", "bn.weight", 0, "conv.weight", 0, NULL },
+        { "", "{\"op_names\": [\"emb\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\"}, {\"op_names\": [\"conv3\"], \"target_names\": [\"weight\"], \"granularity\": \"in_channel\", \"align\": {\"module_name\": \"emb\", \"target_name\": \"weight\","
+          " \"dims\": [1]}}", "emb.weight", 1, "conv3.weight", 1, NULL },
+        { "\"conv\": \"ConvTranspose2d\"", "{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_names\": [\"weight\"]}, {\"op_names\": [\"c\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [1]}}", "conv.weight", 1, "c.weight", 0, NULL },
+        { "\"conv\": \"ConvTranspose2d\"", "{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"conv\"], \"target_names\": [\"weight\"], \"granularity\": \"in_channel\", \"align\": {\"module_name\": \"a\", \"target_name\": \"weight\", \"dims\": [0]}}",
+          "a.weight", 0, "conv.weight", 0, NULL },
+        /* the bias of a grouped transposed convolution has more channels than its weight tells apart */
+        { "\"conv3\": \"ConvTranspose2d\"", "{\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5}", "conv3.weight", 1, "conv3.weight", 1, "kept: the weight has the output channels of one group, the bias those of all" },
+        /* depthwise: each channel is a group, so that the output channels of the consumer follow */
+        { "", "{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"conv3\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"conv2\", \"target_name\": \"weight\", \"dims\": [0]}}", "conv2.weight", 0, "conv3.weight", 0, NULL },
+        /* several dims: kernel by kernel */
+        { "", "{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": [1, 1, -1, -1], \"target_names\": [\"weight\"]}, {\"op_names\": [\"c1d\"], \"target_names\": [\"weight\"], \"granularity\": [1, 1, -1], \"align\": {\"module_name\": \"conv\","
+          " \"target_name\": \"weight\", \"dims\": [0, 1]}}", "conv.weight", 0, "c1d.weight", 0, NULL },
+        { "", "{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": [1, 1, -1, -1], \"target_names\": [\"weight\"]}, {\"op_names\": [\"c1d\"], \"target_names\": [\"weight\"], \"granularity\": [1, 1, -1], \"align\": {\"module_name\": \"conv\","
+          " \"target_name\": \"weight\", \"dims\": [-4, -3]}}", "conv.weight", 1, "c1d.weight", 1, NULL } };
+    size_t i, k, j, d;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char text[2048];
+        smash_tensor t[2];
+        unsigned char left[2][16];
+        size_t count[2];
+        int s;
+        start();
+        golden_model();
+        snprintf(text, sizeof text, "{\"module_types\": {%s}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [%s]}", rows[i].types, rows[i].entries);
+        CHECK_ERR(&ctx, run_config(text, NULL), SMASH_OK, "%s: %s", text, first_message());
+        if (ctx.err) continue;
+        for (s = 0; s < 2; s++) {
+            const unsigned axis = s ? rows[i].target_axis : rows[i].source_axis;
+            size_t outer = 1, inner = 1;
+            t[s] = tensor_of(&mask_file, s ? rows[i].target : rows[i].source);
+            CHECK(t[s].data != NULL, "%s: no mask", text);
+            if (!t[s].data) break;
+            for (d = 0; d < t[s].ndim; d++) { if (d < axis) outer *= t[s].shape[d]; if (d > axis) inner *= t[s].shape[d]; }
+            count[s] = t[s].shape[axis];
+            for (k = 0; k < count[s]; k++)
+                for (d = 0, left[s][k] = 0; d < outer; d++) for (j = 0; j < inner; j++) left[s][k] |= ((const unsigned char *)t[s].data)[(d * count[s] + k) * inner + j];
+        }
+        if (s < 2) continue;
+        CHECK(count[0] == count[1] && !memcmp(left[0], left[1], count[0]), "%s: %s is not as %s", text, rows[i].target, rows[i].source);
+        if (rows[i].note) CHECK(row_of("conv3", "bias") && row_of("conv3", "bias")->note && !strcmp(row_of("conv3", "bias")->note, rows[i].note), "%s: no note", text);
+    }
+}
+
+/* Inputs and outputs of one module: many, but no number that takes long */
+static void test_many_ends(void)
+{
+    static const unsigned counts[4] = { 100, 512, 513, 3000 };
+    static char text[400000];
+    size_t i;
+    for (i = 0; i < COUNT_OF(counts); i++) {
+        unsigned k;
+        int at = snprintf(text, sizeof text, "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {");
+        for (k = 0; k < counts[i]; k++)                                  /* each follows the one behind it */
+            at += snprintf(text + at, sizeof text - (size_t)at, "%s\"_output_%u\": {\"align\": {\"target_name\": \"_output_%u\", \"dims\": [0]}}", k ? ", " : "", k, k + 1);
+        snprintf(text + at, sizeof text - (size_t)at, ", \"bias\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [0]}}, \"_output_%u\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", counts[i]);
+        start();
+        golden_model();
+        if (counts[i] < 512) {
+            CHECK_ERR(&ctx, run_config(text, "l1_norm"), SMASH_OK, "%u: %s", counts[i], first_message());
+            CHECK(plan.count == counts[i] + 3 && row_of("a", "_output_0") && row_of("a", "bias")->mask_stats.dropped == 3 && row_of("a", "_output_0")->mask_stats.dropped == 3, "%u: %zu rows", counts[i], plan.count);
+        } else {
+            CHECK_ERR(&ctx, run_config(text, "l1_norm"), SMASH_ERR_CONFIG, "%u", counts[i]);
+            CHECK(!strcmp(diags.first->code, "too_many_targets") && !strcmp(first_message(), "module \"a\" has more than 512 inputs, outputs and absent parameters as targets: leave some out"), "%u: %s", counts[i], first_message());
+        }
+    }
+}
+
 /* What a refused config leaves alone: the types of the model, an arena that cannot last. */
 static void test_untouched(void)
 {
@@ -722,12 +1214,19 @@ int main(void)
     test_good();
     test_old_lists();
     test_shorthand_equals_standard();
+    test_long_names();
     test_resolved();
     test_older_failure();
     test_set_text();
     test_n_of_m();
     test_n_of_m_together();
     test_align_chain();
+    test_activations();
+    test_activations_leave_the_file();
+    test_templates();
+    test_template_equals_table();
+    test_align_axes();
+    test_many_ends();
     test_untouched();
     test_register();
     smash_arena_release(&arena);

@@ -409,6 +409,36 @@ static smash_err call_type(int variant)
     return err;
 }
 
+/* variant 0: the first; 1: a 17th, for which the table grows; 2: one that is there already */
+static void prepare_shape(int variant)
+{
+    static const size_t dims[2] = { 1, 8 };
+    char name[32];
+    int i;
+    add_params(5);
+    smash_model_finish(&ctx, &model);
+    for (i = 0; i < 16 && variant; i++) {
+        snprintf(name, sizeof name, "_output_%d", i);
+        smash_model_set_shape(&ctx, &model, 1, name, 2, dims);
+    }
+    watch_model();
+    watch(model.activations, model.activation_count * sizeof *model.activations);
+}
+static smash_err call_shape(int variant)
+{
+    static const size_t dims[3] = { 2, 3, 4 };
+    const char *target = variant == 2 ? "_output_7" : "_output_";
+    smash_err err = smash_model_set_shape(use, &model, variant == 1 ? 0 : 1, target, 3, dims);
+    const smash_tensor *t;
+    said_scratch = 0;
+    if (err) return err;
+    t = smash_model_find_activation(&model, variant == 1 ? 0 : 1, variant == 2 ? "_output_7" : "_output_0");
+    CHECK(t && t->ndim == 3 && t->shape[2] == 4 && t->dtype == SMASH_F32 && !t->data, "not there");
+    note_number((double)model.activation_count);
+    note_text(t ? t->name : "");
+    return SMASH_OK;
+}
+
 /* variant 0: through callbacks; 1: mapped; 2: mapped at an odd address */
 static unsigned char shifted[sizeof source.data + 1];
 static smash_io source_io(int variant)
@@ -478,11 +508,13 @@ static smash_err call_write(int variant)
 
 /* ---- config and algo ---- */
 
-static const char dictionary[] = "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, # lenient\n"
+static const char dictionary[] = "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, # lenient\n"
+    " \"target_settings\": {\"_output_\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}, \"_output_extra\": {\"align\": {\"target_name\": \"_output_0\", \"dims\": [1]}}}},\n"
     " {\"op_names_re\": [\"f[a-c]+\", \"no(body)*\"], \"exclude_op_names_re\": [\"(x|y)*z\"], \"sparse_ratio\": 0.3, \"granularity\": [1, 1]}],"
     " \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"},"
     " {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\", \"granularity\": [1, 8]},"
-    " {\"op_names\": [\"emb\"], \"quant_dtype\": \"uint2\", \"quant_scheme\": \"affine\"}], \"module_types\": {\"emb\": \"Linear\", \"fc\": \"Linear\", \"gone\": \"Linear\"}}";
+    " {\"op_names\": [\"emb\"], \"quant_dtype\": \"uint2\", \"quant_scheme\": \"affine\"}], \"module_types\": {\"emb\": \"Linear\", \"fc\": \"Linear\", \"gone\": \"Linear\"},"
+    " \"shapes\": {\"conv\": {\"_output_\": [1, 8, 2, 2], \"_input_input\": [1, 3, 4, 4]}, \"gone\": {\"_input_\": [1]}}, \"module_templates\": {\"Mine\": {\"inputs\": [\"x\", \"y\"], \"pruner\": {\"w\": {}}}}}";
 static const char list[] = "[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"exclude_op_names_re\": [\"a(b|c)\"]}]";
 static smash_config config;
 static smash_plan plan;
@@ -815,6 +847,7 @@ static const row rows[] = {
     { "smash_model_finish", prepare_model, call_finish, 7, 0 },
     { "smash_model_finish", prepare_model, call_finish, 1000, 0 },
     { "smash_model_set_type", prepare_type, call_type, 0, 0 },
+    { "smash_model_set_shape", prepare_shape, call_shape, 0, 0 }, { "smash_model_set_shape", prepare_shape, call_shape, 1, 0 }, { "smash_model_set_shape", prepare_shape, call_shape, 2, 0 },
     { "smash_safetensors_read", prepare_diags, call_read, 0, 0 },
     { "smash_safetensors_read", prepare_diags, call_read, 1, 0 },
     { "smash_model_load", prepare_source, call_load, 0, ARENA_EXACT },

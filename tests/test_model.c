@@ -8,6 +8,40 @@ static smash_tensor tensor_of(uint32_t ndim)
     return smash_tensor_view(SMASH_F32, NULL, 0, ndim, shape);
 }
 
+/* Shapes of inputs and outputs: beside the parameters, sorted, by any of their names */
+static void test_shapes(smash_ctx *ctx, smash_model *model)
+{
+    static const struct { size_t module; const char *target; uint32_t ndim; size_t dims[SMASH_MAX_DIMS + 1]; smash_err want; } rows[] = {
+        { 3, "_output_", 4, { 1, 16, 8, 8 }, SMASH_OK }, { 3, "_input_0", 1, { 1 }, SMASH_OK }, { 1, "_output_hidden", 2, { 7, 2 }, SMASH_OK }, { 3, "_output_12", 3, { 1, 2, 3 }, SMASH_OK },
+        { 0, "_input_", SMASH_MAX_DIMS, { 1, 1, 1, 1, 1, 1, 1, 2 }, SMASH_OK }, { 3, "_output_0", 2, { 9, 8 }, SMASH_OK },
+        { 8, "_output_0", 1, { 1 }, SMASH_ERR_ARG }, { 0, "weight", 1, { 1 }, SMASH_ERR_ARG }, { 0, "_output", 1, { 1 }, SMASH_ERR_ARG }, { 0, "", 1, { 1 }, SMASH_ERR_ARG }, { 0, NULL, 1, { 1 }, SMASH_ERR_ARG },
+        { 0, "_output_0", 0, { 1 }, SMASH_ERR_SHAPE }, { 0, "_output_0", 3, { 1, 0, 2 }, SMASH_ERR_SHAPE }, { 0, "_output_0", SMASH_MAX_DIMS + 1, { 1, 1, 1, 1, 1, 1, 1, 1, 1 }, SMASH_ERR_SHAPE },
+        { 0, "_output_0", 2, { SIZE_MAX / 2, 4 }, SMASH_ERR_OVERFLOW }, { 0, "_output_0", 1, { SIZE_MAX / 2 }, SMASH_ERR_OVERFLOW } };
+    const smash_tensor *t;
+    size_t i, params = model->param_count;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        size_t before = model->activation_count;
+        CHECK_ERR(ctx, smash_model_set_shape(ctx, model, rows[i].module, rows[i].target, rows[i].ndim, rows[i].dims), rows[i].want, "shape %zu", i);
+        CHECK(rows[i].want == SMASH_OK || model->activation_count == before, "shape %zu: the table grew", i);
+        t = smash_model_find_activation(model, rows[i].module, rows[i].target);
+        CHECK((t != NULL) == (rows[i].want == SMASH_OK), "shape %zu", i);
+        CHECK(!t || (t->ndim == rows[i].ndim && t->dtype == SMASH_F32 && !t->data && !memcmp(t->shape, rows[i].dims, t->ndim * sizeof *t->shape)), "shape %zu", i);
+    }
+    CHECK_ERR(ctx, smash_model_set_shape(ctx, NULL, 0, "_output_0", 1, rows[0].dims), SMASH_ERR_ARG, "no model");
+    CHECK_ERR(ctx, smash_model_set_shape(ctx, model, 0, "_output_0", 1, NULL), SMASH_ERR_SHAPE, "no dims");
+    CHECK(model->activation_count == 5 && model->param_count == params, "%zu shapes, %zu parameters", model->activation_count, model->param_count);
+    for (i = 1; i < model->activation_count; i++) {
+        const smash_activation *a = &model->activations[i - 1], *b = &model->activations[i];
+        CHECK(a->module < b->module || (a->module == b->module && strcmp(a->target, b->target) < 0), "%zu is out of order", i);
+        CHECK(strstr(b->tensor.name, b->target), "%s is called %s", b->target, b->tensor.name);
+    }
+    t = smash_model_find_activation(model, 3, "_output_");
+    CHECK(t && t->shape[0] == 9, "the second shape of an output replaces the first");
+    CHECK(!smash_model_find_activation(model, 2, "_output_0") && !smash_model_find_activation(model, 99, "_input_0") && !smash_model_find_activation(NULL, 0, "_input_0") && !smash_model_find_activation(model, 0, NULL)
+          && !smash_model_find_activation(model, 3, "_output_1"), "what is not there");
+}
+
+
 /* Names in file order; modules as they must come out, with type and parameters in order. */
 static void test_build(void)
 {
@@ -76,6 +110,7 @@ static void test_build(void)
     CHECK_ERR(&ctx, smash_model_set_type(&ctx, &model, 8, "Linear"), SMASH_ERR_ARG, "no such module");
     CHECK_ERR(&ctx, smash_model_set_type(&ctx, NULL, 0, "Linear"), SMASH_ERR_ARG, "no model");
     CHECK(!strcmp(model.modules[3].type, "ConvTranspose1d"), "%s", model.modules[3].type);
+    test_shapes(&ctx, &model);
     smash_arena_release(&arena);
     CHECK(test_alloc_live == 0, "%zu blocks leaked", test_alloc_live);
 }

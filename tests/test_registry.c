@@ -608,6 +608,7 @@ static void test_refusals(void)
         { "", "batch_size", "\"8\"", illegal, "batch_size" },   { "", "device", "\"garbage\"", illegal, "device" }, { "", "device", "\"cuda:\"", illegal, "device" },
         { "", "device", "\"cuda:x\"", illegal, "device" },      { "", "device", "\"CPU\"", illegal, "device" },     { "", "device", "3", illegal, "device" },
         { "", "on_overlap", "\"frist\"", illegal, "first" },    { "", "module_types", "[]", illegal, "module_types" },
+        { "", "shapes", "[]", illegal, "shapes" },              { "", "module_templates", "\"Linear\"", illegal, "module_templates" },
         /* two things are wrong: the first of the list is said */
         { "", "kernel", "{}", "unknown_key", "kernel" },                                    { "", "hqq_weigth_bits", "5", "unknown_key", "hqq_weight_bits" },
         { "", "hqq_weight_bits", "5", illegal, "2 4 8" },                                   { "quantizer=gptq", "hqq_weight_bits", "\"4\"", illegal, "hqq_weight_bits" },
@@ -685,7 +686,9 @@ static void test_activation(void)
         { "quantizer=gptq", "hqq_weight_bits", NULL }, { "", "gptq_weight_bits", "4" }, { "", "torch_compile_dynamic", "true" },
         { "quantizer=hqq", "hqq_weight_bits", "8" }, { "", "hqq_group_size", "64" }, { "", "gptq_weight_bits", NULL }, { "", "torch_compile_fullgraph", "false" },
         { "batch_size=8; device=cuda:1", "batch_size", "8" }, { "", "device", "\"cuda:1\"" }, { "quantizer=null; compiler=null", "batch_size", "8" }, { "", "quantizer", "null" },
-        { "quantizer=null", "quantizer", "null" }, { "module_types={\"embed\": \"Embedding\"}", "module_types", "{\"embed\":\"Embedding\"}" }, { "on_overlap=last", "on_overlap", "\"last\"" } };
+        { "quantizer=null", "quantizer", "null" }, { "module_types={\"embed\": \"Embedding\"}", "module_types", "{\"embed\":\"Embedding\"}" }, { "on_overlap=last", "on_overlap", "\"last\"" },
+        { "shapes={\"relu\": {\"_output_0\": [1, 16, 8, 8]}}", "shapes", "{\"relu\":{\"_output_0\":[1,16,8,8]}}" },
+        { "module_templates={\"My\": {\"inputs\": [\"x\"], \"pruner\": {\"w\": {}}}}", "module_templates", "{\"My\":{\"inputs\":[\"x\"],\"pruner\":{\"w\":{}}}}" } };
     size_t i;
     start();
     for (i = 0; i < COUNT_OF(rows); i++) {
@@ -747,7 +750,7 @@ static void test_defaults(void)
 /* Keys in settings: groups by name, hyperparameters by full name whatever their algorithm, the rest. */
 static void test_order(void)
 {
-    static const char *const rest[] = { "batch_size", "device", "module_types", "on_overlap", "pack_sparse" }, *const groups[] = { "batcher", "cacher", "compiler", "distiller", "pruner", "quantizer", "recoverer" };
+    static const char *const rest[] = { "batch_size", "device", "module_templates", "module_types", "on_overlap", "pack_sparse", "shapes" }, *const groups[] = { "batcher", "cacher", "compiler", "distiller", "pruner", "quantizer", "recoverer" };
     static const struct { const char *set; const char *hypers[13]; } rows[] = {
         { "", { NULL } },
         { "quantizer=half", { NULL } },
@@ -846,7 +849,9 @@ static void test_equal(void)
         { "quantizer=hqq", "", 0 }, { "quantizer=hqq", "quantizer=hqq_diffusers", 0 }, { "quantizer=hqq; hqq_weight_bits=4", "quantizer=hqq", 0 },
         { "compiler=torch_compile", "compiler=torch_compile; torch_compile_dynamic=false", 0 }, { "compiler=torch_compile; torch_compile_dynamic=true", "compiler=torch_compile; torch_compile_dynamic=false", 0 },
         { "device=cuda", "", 0 }, { "device=cuda", "device=cuda:0", 0 }, { "batch_size=2", "", 0 }, { "on_overlap=last", "", 0 }, { "module_types={\"a\": \"Linear\"}", "", 0 },
-        { "module_types={\"a\": \"Linear\"}", "module_types={\"a\": \"Conv2d\"}", 0 } };
+        { "module_types={\"a\": \"Linear\"}", "module_types={\"a\": \"Conv2d\"}", 0 }, { "shapes={\"a\": {\"_input_\": [1, 2]}}", "shapes={\"a\": { \"_input_\" :[1,2]}}", 1 },
+        { "shapes={\"a\": {\"_input_\": [1, 2]}}", "shapes={\"a\": {\"_input_\": [2, 2]}}", 0 }, { "shapes={}", "", 0 }, { "shapes=null; module_templates=null", "", 1 },
+        { "module_templates={\"M\": {\"out_axis\": 1}}", "module_templates={\"M\": {\"out_axis\": 0}}", 0 } };
     size_t i;
     for (i = 0; i < COUNT_OF(rows); i++) {
         int way;
@@ -890,10 +895,11 @@ static void test_equal(void)
 }
 
 static const char empty_file[] = "{\n    \"format_version\": 1,\n    \"smash_version\": \"" SMASH_VERSION_TEXT "\",\n    \"batcher\": null,\n    \"cacher\": null,\n    \"compiler\": null,\n    \"distiller\": null,\n"
-    "    \"pruner\": null,\n    \"quantizer\": null,\n    \"recoverer\": null,\n    \"batch_size\": 1,\n    \"device\": \"cpu\",\n    \"module_types\": null,\n    \"on_overlap\": \"first\",\n    \"pack_sparse\": false\n}";
+    "    \"pruner\": null,\n    \"quantizer\": null,\n    \"recoverer\": null,\n    \"batch_size\": 1,\n    \"device\": \"cpu\",\n    \"module_templates\": null,\n    \"module_types\": null,\n"
+    "    \"on_overlap\": \"first\",\n    \"pack_sparse\": false,\n    \"shapes\": null\n}";
 static const char ifw_file[] = "{\n    \"format_version\": 1,\n    \"smash_version\": \"" SMASH_VERSION_TEXT "\",\n    \"batcher\": \"ifw\",\n    \"cacher\": null,\n    \"compiler\": null,\n    \"distiller\": null,\n"
     "    \"pruner\": null,\n    \"quantizer\": \"half\",\n    \"recoverer\": null,\n    \"ifw_chunk_length\": 30,\n    \"ifw_group_size\": 4,\n    \"ifw_weight_bits\": 16,\n    \"batch_size\": 8,\n    \"device\": \"cuda\",\n"
-    "    \"module_types\": {\n        \"embed\": \"Embedding\"\n    },\n    \"on_overlap\": \"first\",\n    \"pack_sparse\": false\n}";
+    "    \"module_templates\": null,\n    \"module_types\": {\n        \"embed\": \"Embedding\"\n    },\n    \"on_overlap\": \"first\",\n    \"pack_sparse\": false,\n    \"shapes\": null\n}";
 
 /* Save, load, save: the same bytes, for every valid selection of up to two algorithms and some of three. */
 static void test_save(void)
@@ -901,7 +907,8 @@ static void test_save(void)
     static const char *const sets[] = { "quantizer=hqq_diffusers; cacher=deepcache; compiler=torch_compile; hqq_diffusers_weight_bits=4; deepcache_interval=5; torch_compile_dynamic=false",
         "pruner=torch_structured; torch_structured_sparsity=0.3333333333333333; torch_structured_head_sparsity=1e-7; torch_structured_calibration_samples=256",
         "pruner=torch_structured; torch_structured_sparsity=1; torch_structured_global_pruning=1", "quantizer=llm_int8; llm_int8_threshold=6", "quantizer=quanto; quanto_calibrate=0",
-        "module_types={\"a \\\"b\\\" \\u00e9\": \"Linear\", \"\": \"Module\"}; batch_size=1000000; device=cuda:15; on_overlap=last" };
+        "module_types={\"a \\\"b\\\" \\u00e9\": \"Linear\", \"\": \"Module\"}; batch_size=1000000; device=cuda:15; on_overlap=last",
+        "shapes={\"relu\": {\"_output_0\": [1, 16, 8, 8], \"_output_hidden\": [1]}}; module_templates={\"My\": {\"inputs\": [\"q\", \"k\"], \"out_axis\": 1, \"pruner\": {\"w\": {}}, \"quantizer\": {\"w\": {\"quant_dtype\": \"int4\"}}}}" };
     size_t i, k;
     uint32_t indent;
     const char *text;
@@ -1010,6 +1017,7 @@ static void test_mistakes(void)
         { "{\"on_overlap\": \"frist\"}", illegal, "did you mean \"first\"", 1, 16 },
         { "{\"module_types\": []}", illegal, "module_types", 1, 18 },
         { "{\"module_types\": {\"conv\": 3}}", illegal, "conv", 1, 27 },
+        { "{\"shapes\": 3}", illegal, "an object", 1, 12 }, { "{\"module_templates\": []}", illegal, "an object", 1, 22 },
         { "{\"quantizer\": \"hqq\",\n\"quantizer\": \"hqq\"}", "json_duplicate_key", "quantizer", 2, 1 },
         { "{\"quantizer\": \"hqq\"", "json_syntax", "", 1, 20 },
         { "{\"quantizer\" \"hqq\"}", "json_syntax", "", 1, 14 },
@@ -1518,9 +1526,9 @@ static void test_limit(void)
 {
     static char names[SMASH_CONFIG_MAX + 1][8];
     static smash_key keys[SMASH_CONFIG_MAX + 1];
-    const smash_algo *room[2];
+    const smash_algo *room[3];
     smash_registry registry;
-    smash_algo many = plain_algo("many", SMASH_PRUNER), fits = plain_algo("fits", SMASH_PRUNER);
+    smash_algo many = plain_algo("many", SMASH_PRUNER), none = plain_algo("none", SMASH_PRUNER), fits = plain_algo("fits", SMASH_PRUNER);
     smash_err err;
     size_t i;
     for (i = 0; i < COUNT_OF(keys); i++) {
@@ -1531,9 +1539,12 @@ static void test_limit(void)
     }
     many.keys = fits.keys = keys;
     many.key_count = COUNT_OF(keys);
-    fits.key_count = SMASH_CONFIG_MAX - 12;                                  /* seven groups, five keys behind */
-    smash_registry_init(&registry, room, 2);
+    smash_registry_init(&registry, room, 3);
     CHECK_ERR(&ctx, smash_register(&ctx, &registry, &many), SMASH_OK, "many");
+    CHECK_ERR(&ctx, smash_register(&ctx, &registry, &none), SMASH_OK, "none");
+    start_with(&registry);
+    CHECK_ERR(&ctx, smash_config_set_word(&ctx, &config, "pruner", "none"), SMASH_OK, "%s", said());
+    fits.key_count = SMASH_CONFIG_MAX - config.count;                        /* all others are there without it */
     CHECK_ERR(&ctx, smash_register(&ctx, &registry, &fits), SMASH_OK, "fits");
     start_with(&registry);
     keep();

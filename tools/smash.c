@@ -357,7 +357,7 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
 {
     const smash_mask_desc *m = &row->mask;
     const char *asked, *group = "", *how = "", *name;
-    double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor);
+    double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor), gone = (double)row->mask_stats.elements;
 
     if (row->skip) return format(a, "%s -", row->algo->name);
     if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
@@ -368,9 +368,10 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
         name = id_text(a, row->group_id);
         group = format(a, row->group_rule == SMASH_RULE_SHARED ? ", as group %s" : " of group %s", name);
     }
+    if (row->param == (uint32_t)SMASH_NONE) { whole = (double)row->mask_stats.blocks; gone = (double)row->mask_stats.dropped; }
     if (row->apply_method == SMASH_APPLY_BYPASS) how = ", not applied";
     if (row->apply_method == SMASH_APPLY_ADD) how = format(a, ", %g added", row->apply_value);
-    return format(a, "%s %s%s -> %s%s", row->algo->name, asked, group, percent(a, (double)row->mask_stats.elements, whole), how);
+    return format(a, "%s %s%s -> %s%s", row->algo->name, asked, group, percent(a, gone, whole), how);
 }
 
 static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
@@ -447,10 +448,10 @@ static void compress_table(app *a, job *j)
     table_begin(&t, &a->ctx, &a->arena, a->results, heads);
     for (i = 0; i < plan->count; i++) {
         const smash_row *row = &plan->rows[lines[i].row], *p = NULL, *q = NULL;
-        const smash_tensor *tensor = row->param == (uint32_t)SMASH_NONE ? NULL : &j->model.params[row->param].tensor;
+        const smash_tensor *tensor = row->param == (uint32_t)SMASH_NONE ? row->activation : &j->model.params[row->param].tensor;
         if (row->algo->group == SMASH_QUANTIZER) q = row; else p = row;
         /* A pruner's and a quantizer's row for one tensor follow each other: they share a line. */
-        if (p && tensor && i + 1 < plan->count && lines[i + 1].param == row->param) {
+        if (p && row->param != (uint32_t)SMASH_NONE && i + 1 < plan->count && lines[i + 1].param == row->param) {
             q = &plan->rows[lines[i + 1].row];
             if (q->algo->group == SMASH_QUANTIZER) i++; else q = NULL;
         }

@@ -173,6 +173,10 @@ static const hostile configs[] = {
     { "granularity", LIST "{\"op_types\":[],\"granularity\":[", "1,", "1]}]}" }, { "keys", "{", "\"#\":1,", "}" }, { "keys that are null", "{", "\"#\":null,", "}" },
     { "one key, often", "{", "\"pruner\":null,", "}" }, { "long keys", "{", "\"~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~#\":1,", "}" },
     { "types", "{\"module_types\":{", "\"#\":\"x\",", "}}" }, { "types that are none", "{\"module_types\":{", "\"#\":1,", "}}" }, { "a long word", "{\"pruner\":\"", "x", "\"}" },
+    { "shapes", "{\"shapes\":{", "\"#\":{\"_input_\":[1]},", "}}" }, { "shapes of one", "{\"shapes\":{\"a\":{", "\"_input_#\":[1],", "}}}" }, { "shapes that are none", "{\"shapes\":{\"a\":{", "\"#\":[0],", "}}}" },
+    { "templates", "{\"module_templates\":{", "\"#\":{\"pruner\":{\"_output_\":{}}},", "}}" }, { "wrong templates", "{\"module_templates\":{", "\"#\":{\"quantizer\":{\"_input_x\":{}}},", "}}" },
+    { "targets of a template", "{\"module_templates\":{\"M\":{\"pruner\":{", "\"_output_x#\":{},", "}}}}" }, { "inputs of a template", "{\"module_templates\":{\"M\":{\"pruner\":{\"_input_x\":{}},\"inputs\":[", "\"x#\",", "]}}}" },
+    { "keys of a template", "{\"module_templates\":{\"M\":{", "\"#\":0,", "}}}" },
     { "comments", "", "//\n", "{}" }, { "lines, then mistakes", "", "\n", LIST MANY MANY MANY "1]}" },
     { "blanks, then mistakes", "", " ", LIST MANY MANY MANY "1]}" } };
 
