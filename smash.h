@@ -77,7 +77,7 @@
    THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
-   TRUST    smash_json_parse, smash_safetensors_read, smash_load, smash_regex_compile and _match, smash_glob_match, smash_config_load
+   TRUST    smash_json_parse, smash_safetensors_read, smash_load, masks_in of smash and smash_run, smash_regex_compile and _match, smash_glob_match, smash_config_load
    and _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
    for n log n where names are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text.
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
@@ -1490,7 +1490,7 @@ typedef struct smash_row {
     uint32_t     module, param;      /* indexes into the model; param SMASH_NONE: an input or output, or not there */
     const char  *target;             /* "weight", "bias", "_input_0" ... */
     const char  *at;                 /* "config.json:12:7": the entry that asked */
-    uint32_t     entry;              /* its number in the config_list, from 0 */
+    uint32_t     entry;              /* its number in the config_list, from 0; of a given mask, in its file */
     const smash_json  *doc;          /* the same place, for messages; NULL for shorthands */
     const smash_value *place;
     const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
@@ -1530,6 +1530,8 @@ typedef struct smash_plan {
     const char        *dtypes_text;        /* {"conv1.weight": "int4", ...}: what the stored integers are */
     const char        *dictionary_text;    /* the config as it was given, less what is default */
     uint32_t           pack_sparse;        /* 1: pruned tensors are stored without zeros where that is smaller */
+    smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
+    size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
 } smash_plan;
 
@@ -1564,6 +1566,8 @@ typedef struct smash_work {
     smash_plan  *plan;
     smash_row   *row;
     smash_tensor tensor;         /* its numbers so far; SMASH_TENSOR_CONST while they are still the model's own */
+    const smash_row *masked;     /* what masks_in has of it, which is in the numbers already; or NULL */
+    smash_tensor given;          /* that mask: grid shape of masked->mask.grain */
     smash_tensor mask;           /* pruner: block mask, data NULL before */
     smash_tensor scale, zero;    /* quantizer: f32 and i32 of grid shape, data NULL before */
     smash_tensor quantized;      /* quantizer: integers, data NULL before */
@@ -1588,13 +1592,16 @@ typedef struct smash_result {
     smash_layout layout;         /* of that file */
     smash_step   steps[SMASH_GROUP_COUNT];
     uint32_t     step_count;
+    const smash_plan *masked;    /* with masks_in: its rows `given` say what came of them; else NULL */
 } smash_result;
 
 typedef struct smash_desc {
     uint32_t        zero_begin;
     uint32_t        experimental;   /* 1: do not ask for components, nor whether an algorithm fits the model */
     smash_arena    *arena;          /* opt: where the result lives; NULL: where the model (smash_load: the config) does; not ctx->scratch */
-    const smash_io *masks;          /* opt: smash(): BOOL tensors named as their targets, 1 = keep; nothing if no pruner has targets */
+    const smash_io *masks;          /* opt: smash(): BOOL tensors named as their targets, 1 = keep; nothing if no pruner has targets and
+                                       there is no masks_in */
+    const smash_io *masks_in;       /* opt: smash(): as in smash_run_desc; applied before the first algorithm */
     void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt; from 0 again where an algorithm without
                                                                                             targets stands between two with */
     void           *progress_user;
@@ -1614,7 +1621,7 @@ typedef struct smash_desc {
  *           algorithms take; scratch: as smash_run
  *   exact   same result on every target and thread count, if those of the algorithms are
  *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; NONFINITE LIMIT RANGE DTYPE SHAPE
- *           as smash_run; what a hook or an apply returned. *result untouched
+ *           FORMAT VERSION as smash_run; what a hook or an apply returned. *result untouched
  *   from    Pruna 0.2, smash() */
 SMASH_API smash_err smash(smash_ctx *ctx, const smash_model *model, const smash_config *config, const smash_desc *desc, smash_result *result);
 
@@ -1632,7 +1639,7 @@ SMASH_API smash_err smash_save(smash_ctx *ctx, const smash_result *result, const
 
 /* Read such a file: the model, the config it was made with, and the algorithms that must run again, which do. A safetensors file of
  * another make is a model without config.
- *   io      in   must outlive the result
+ *   io      in   must outlive the result     desc  without masks_in
  *   config  io   initialised; gets the dictionary of the file. Its registry must have the algorithms, and its components must be
  *                there for those that run again     result  out  in the arena of desc
  *   needs   arena, scratch: as smash_safetensors_read, smash_config_load and smash()
@@ -1651,6 +1658,7 @@ typedef struct smash_run_desc {
     uint32_t        zero_begin;
     const smash_io *out;         /* the compressed model; NULL: dry run, everything but the writing */
     const smash_io *masks;       /* opt: BOOL tensors named as their targets, 1 = keep */
+    const smash_io *masks_in;    /* opt: such a file to read: these masks come first */
     void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt */
     void           *progress_user;
     uint32_t        zero_end;
@@ -1658,16 +1666,21 @@ typedef struct smash_run_desc {
 
 /* Run every row of a plan: read, prune, quantize, write. The way of smash() for models larger than memory, where all algorithms have
  * targets; what smash() asks first, smash_config_resolve and smash_check ask here.
+ * Masks that are given come first, also without any row: a safetensors file of BOOL tensors, or U8 of 0 and 1, named as float tensors of
+ * the model, of as many dims, each as there or 1. Pruners score what is left, and drop first what is masked already; other targets follow
+ * what the pruner drops, not what the file does. `masks` gets both together.
  *   plan    io   what came of each row is filled in            result  out
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
- *           arena
+ *           arena. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for the mask file;
+ *           plan->arena: about 200 bytes a mask and a smash_row
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
- *           bytes; NONFINITE(index) naming module and target;
+ *           bytes; NONFINITE(index) naming module and target; FORMAT(byte or index) for masks_in that is no safetensors file, does not fit the
+ *           model, or holds what is not 0 or 1, VERSION for one of a newer format;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
@@ -1683,7 +1696,7 @@ SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_
  *           scale or zero point is none; *out untouched */
 SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored);
 
-/* The rows, as the "targets" list of a report.
+/* The rows, as the "targets" list of a report: masks that were given first, as algorithm "masks", then those of the algorithms.
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
 #endif
@@ -11239,7 +11252,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     const smash_setting *overlap = smash__setting(config, "on_overlap");
     const smash__seen seen = smash__look(config);
     size_t i;
-    int g, active = 0;
+    int g;
     smash__fill(&r, 0, sizeof r);
     r.ctx = ctx;
     r.config = config;
@@ -11262,13 +11275,11 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     SMASH__TRY(smash__config_types(ctx, config, model, r.types, 0));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
-        active += algo != NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
-    if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
     SMASH__TRY(smash__sort_rows(&r));
     SMASH__TRY(smash__resolve_groups(&r));
     SMASH__TRY(smash__resolve_align(&r));
@@ -11280,11 +11291,19 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     return SMASH_OK;
 }
 
+SMASH__FN void smash__check_idle(const smash_config *config)
+{
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) if (smash_config_active(config, (smash_group)g)) return;
+    smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
+}
+
 SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan)
 {
     if (!config || !model || !plan || !smash__ctx(ctx)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "config, model, plan or ctx is missing");
     SMASH__TRY(smash__model_finished(ctx, model));
     SMASH__TRY(smash_config_check(ctx, config));
+    smash__check_idle(config);
     return smash__resolve_plan(ctx, config, model, ~0u, config->arena, plan);
 }
 #undef SMASH__PRUNERS
@@ -11296,6 +11315,19 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
 /*==================================================================================================
  * MARK: - Algo, implementation                                                          >>algo-impl
  *================================================================================================*/
+
+typedef struct smash__run {
+    smash_plan           *plan;
+    const smash_run_desc *desc;
+    smash_result          result;
+    smash_layout          layout, mask_layout;
+    uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
+    uint32_t             *mask_index;
+    size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
+    smash_model           masks_in;         /* the file of masks that are given */
+    uint32_t             *given;            /* per parameter: index into plan->given, or SMASH_NONE; NULL: no such file */
+    uint64_t              done, total;
+} smash__run;
 
 /* ---- one tensor through one algorithm ---- */
 
@@ -11309,6 +11341,22 @@ SMASH__FN smash_err smash__grid_tensor(smash_ctx *ctx, const smash_grid *grid, s
     out->data = smash__scratch(ctx, bytes, 1);
     out->bytes = bytes;
     return out->data ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* Numbers of one's own to change: a copy in scratch, unless they are already. */
+SMASH__FN smash_err smash__own_numbers(smash_ctx *ctx, smash_tensor *t)
+{
+    void *copy;
+    size_t bytes;
+    if (!(t->flags & SMASH_TENSOR_CONST)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_bytes(t, &bytes));
+    copy = smash__scratch(ctx, bytes, 1);
+    if (!copy) return SMASH_ERR_NOMEM;
+    smash__copy(copy, t->data, bytes);
+    t->data = copy;
+    t->bytes = bytes;
+    t->flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    return SMASH_OK;
 }
 
 /* The masks of all rows that follow this one, while its mask is at hand. */
@@ -11341,9 +11389,136 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     return SMASH_OK;
 }
 
-/* Scores of all targets of a group, one tensor at a time, then all of their masks. */
-SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+/* Scores of the blocks. Those that are masked already go first: they are 0, which is the least that a norm gives, but not fpgm. */
+SMASH__FN smash_err smash__score_left(smash_ctx *ctx, const smash_work *work, const smash_mask_desc *desc, const smash_tensor *metric)
 {
+    static const int32_t all[SMASH_MAX_DIMS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    smash_tensor left = *metric;
+    size_t i, n;
+    SMASH__TRY(smash_mask_metric(ctx, desc, &work->tensor, metric));
+    if (!work->masked || desc->metric != SMASH_METRIC_FPGM) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(metric, &n));
+    left.dtype = SMASH_BOOL;
+    left.bytes = n;
+    left.data = smash__scratch(ctx, n, 1);
+    if (!left.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_mask_align(ctx, &work->given, &work->masked->mask.grain, &work->tensor, all, work->tensor.ndim, &desc->grain, &left));
+    for (i = 0; i < n; i++) if (!((const uint8_t *)left.data)[i]) ((double *)metric->data)[i] = -1;
+    return SMASH_OK;
+}
+
+/* ---- masks that are given ---- */
+
+/* One mask of the file against the model: which parameter it is for, and what one number of it stands for */
+SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_model *model, const smash_param *mask, size_t index, size_t *param, smash_grain *grain)
+{
+    static const char *const stored[] = { "_packed", "_compressed" };
+    const ptrdiff_t found = smash_model_find_param(model, mask->name);
+    const smash_tensor *m = &mask->tensor, *t;
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    uint32_t i;
+    int fits;
+    for (i = 0; found < 0 && i < 2; i++) {
+        const char *name = smash__join(ctx, &ctx->scratch, mask->name, stored[i], "");
+        if (!name) return SMASH_ERR_NOMEM;
+        if (smash_model_find_param(model, name) >= 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which the model holds compressed already; mask the model as it was before", mask->name);
+    }
+    if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, and no such tensor in the model", mask->name);
+    t = &model->params[found].tensor;
+    if (m->dtype != SMASH_BOOL && m->dtype != SMASH_U8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s; a mask is BOOL, or U8 of 0 and 1", mask->name, smash_dtype_name(m->dtype));
+    if (!(SMASH__FLOATS >> t->dtype & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16", mask->name, smash_dtype_name(t->dtype));
+    fits = m->ndim == t->ndim;
+    for (i = 0; fits && i < t->ndim; i++) {
+        fits = m->shape[i] == t->shape[i] || m->shape[i] == 1;
+        block[i] = m->shape[i] == t->shape[i] ? 1 : -1;
+    }
+    if (!fits) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the tensor %s; a mask has as many dims, each of the same size or 1", mask->name,
+                                  smash__shape_text(m->ndim, m->shape, is), smash__shape_text(t->ndim, t->shape, must));
+    *param = (size_t)found;
+    *grain = smash_grain_block(block, t->ndim);
+    return SMASH_OK;
+}
+
+/* The mask file's header: every mask has its place, and a row in plan->given. */
+SMASH__FN smash_err smash__read_given(smash_ctx *ctx, smash__run *run)
+{
+    static const smash_algo algo = { "masks", SMASH_PRUNER, "drop what a file of masks says", NULL, NULL, NULL, NULL, 0, 0, SMASH_SAVE_NONE, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL };
+    smash_plan *plan = run->plan;
+    const size_t n = plan->model->param_count;
+    smash_grain *grains;
+    smash_arena_mark mark;
+    size_t i, param = 0;
+    smash_err err = SMASH_OK;
+    plan->given_count = 0;
+    if (!run->desc->masks_in) return SMASH_OK;
+    SMASH__TRY(smash_safetensors_read(ctx, NULL, run->desc->masks_in, plan->arena, NULL, &run->masks_in));
+    run->given = (uint32_t *)smash_arena_array(ctx, plan->arena, n, sizeof *run->given);
+    plan->given = (smash_row *)smash_arena_array(ctx, plan->arena, run->masks_in.param_count, sizeof *plan->given);
+    if (!run->given || !plan->given) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) run->given[i] = (uint32_t)SMASH_NONE;
+    mark = smash__scratch_mark(ctx);
+    grains = (smash_grain *)smash__scratch(ctx, run->masks_in.param_count, sizeof *grains);
+    if (!grains) return SMASH_ERR_NOMEM;
+    for (i = 0; !err && i < run->masks_in.param_count; i++) {
+        smash_arena_mark names = smash__scratch_mark(ctx);
+        err = smash__fit_given(ctx, plan->model, &run->masks_in.params[i], i, &param, &grains[i]);
+        if (!err) run->given[param] = (uint32_t)i;
+        smash__scratch_rewind(ctx, names);
+    }
+    for (i = 0; !err && i < n; i++) {
+        smash_row *row = &plan->given[plan->given_count];
+        if (run->given[i] == (uint32_t)SMASH_NONE) continue;
+        smash__fill(row, 0, sizeof *row);
+        row->algo = &algo;
+        row->module = plan->model->params[i].module;
+        row->param = (uint32_t)i;
+        row->target = plan->model->params[i].target;
+        row->entry = run->given[i];
+        row->mask.grain = grains[row->entry];
+        row->align_row = row->first_dependent = row->next_dependent = row->group = row->next_member = (uint32_t)SMASH_NONE;
+        run->given[i] = (uint32_t)plan->given_count++;
+    }
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+SMASH__FN smash_row *smash__given_of(const smash__run *run, size_t param)
+{
+    return run->given && run->given[param] != (uint32_t)SMASH_NONE ? &run->plan->given[run->given[param]] : NULL;
+}
+
+/* A parameter's numbers into work, less what its given mask drops */
+SMASH__FN smash_err smash__load_masked(smash_ctx *ctx, const smash__run *run, size_t param, smash_work *work)
+{
+    smash_row *row = smash__given_of(run, param);
+    const uint8_t *keep;
+    size_t count, n, i, kept = 0;
+    unsigned any = 0;
+    SMASH__TRY(smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work->tensor));
+    if (!row) return SMASH_OK;
+    SMASH__TRY(smash_model_load(ctx, &run->masks_in, row->entry, &ctx->scratch, &work->given));
+    SMASH__TRY(smash_tensor_count(&work->tensor, &count));
+    SMASH__TRY(smash_tensor_count(&work->given, &n));
+    keep = (const uint8_t *)work->given.data;
+    for (i = 0; i < n; i++) { any |= keep[i]; kept += keep[i]; }
+    for (i = 0; any > 1 && i < n; i++)
+        if (keep[i] > 1) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the mask of %q holds %u at index %z; a mask holds 0 and 1", work->given.name, (unsigned)keep[i], i);
+    if (!count) return SMASH_OK;                                         /* nothing to mask, whatever a dim of 1 says */
+    work->masked = row;
+    row->mask_stats.blocks = n;
+    row->mask_stats.dropped = n - kept;
+    row->mask_stats.elements = (n - kept) * (count / n);
+    row->mask_stats.ratio = (double)(n - kept) / (double)n;
+    if (kept == n) return SMASH_OK;
+    SMASH__TRY(smash__own_numbers(ctx, &work->tensor));
+    return smash_mask_apply(ctx, &row->mask.grain, &work->given, &work->tensor);
+}
+
+/* Scores of all targets of a group, one tensor at a time, then all of their masks. */
+SMASH__FN smash_err smash__make_group(smash_ctx *ctx, const smash__run *run, smash_target_group *group)
+{
+    smash_plan *plan = run->plan;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_mask_member *members = (smash_mask_member *)smash__scratch(ctx, group->count, sizeof *members);
     const smash_mask_desc *desc = &plan->rows[group->first].mask;
@@ -11354,15 +11529,16 @@ SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_ta
         smash_row *row = &plan->rows[i];
         smash_mask_member *m = &members[n];
         smash_arena_mark tensor;
-        smash_tensor w;
+        smash_work work;
         smash_grid grid;
         smash__fill(m, 0, sizeof *m);
+        smash__fill(&work, 0, sizeof work);
         err = smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid);
         if (!err) err = smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric);
         if (err) break;
         tensor = smash__scratch_mark(ctx);
-        err = smash_model_load(ctx, plan->model, row->param, &ctx->scratch, &w);
-        if (!err) err = smash_mask_metric(ctx, &row->mask, &w, &m->metric);
+        err = smash__load_masked(ctx, run, row->param, &work);
+        if (!err) err = smash__score_left(ctx, &work, &row->mask, &m->metric);
         smash__scratch_rewind(ctx, tensor);
         if (!err && !row->kept.data) {
             void *room = smash_arena_alloc(ctx, plan->arena, grid.blocks);
@@ -11397,12 +11573,18 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
 {
     smash_row *row = work->row;
     smash_grid grid;
-    size_t i, count;
+    size_t i;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
     if (smash__in_group(work->plan, row)) work->mask = row->kept;
     else if (row->align_row == (uint32_t)SMASH_NONE) {
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
-        SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
+        if (work->masked && row->mask.metric == SMASH_METRIC_FPGM) {
+            smash_tensor metric;
+            SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, work->tensor.name, &metric));
+            SMASH__TRY(smash__score_left(ctx, work, &row->mask, &metric));
+            SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
+            row->mask_stats.elements *= grid.block_elements;
+        } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
         if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
             row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
     } else {
@@ -11416,16 +11598,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     }
     SMASH__TRY(smash__make_dependents(ctx, work));
     if (!row->mask_stats.dropped) return SMASH_OK;
-    if (work->tensor.flags & SMASH_TENSOR_CONST) {                       /* the model's own numbers stay as they are */
-        void *copy;
-        SMASH__TRY(smash_tensor_bytes(&work->tensor, &count));
-        copy = smash__scratch(ctx, count, 1);
-        if (!copy) return SMASH_ERR_NOMEM;
-        smash__copy(copy, work->tensor.data, count);
-        work->tensor.data = copy;
-        work->tensor.bytes = count;
-        work->tensor.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
-    }
+    SMASH__TRY(smash__own_numbers(ctx, &work->tensor));
     return smash_mask_apply(ctx, &row->mask.grain, &work->mask, &work->tensor);
 }
 
@@ -11504,17 +11677,6 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 /* Tensors of the file to write that come from one parameter: at most numbers, scale, zero point, shape, bitmask. */
 enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 5 };
 
-typedef struct smash__run {
-    smash_plan           *plan;
-    const smash_run_desc *desc;
-    smash_result          result;
-    smash_layout          layout, mask_layout;
-    uint32_t             *first;            /* per parameter: index of its first tensor in the layout; a mask's index in the mask layout */
-    uint32_t             *mask_index;
-    size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
-    uint64_t              done, total;
-} smash__run;
-
 SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index, size_t param)
 {
     smash_row *row = index[param] == (uint32_t)SMASH_NONE ? NULL : &plan->rows[index[param]];
@@ -11528,7 +11690,7 @@ enum { SMASH__SPARSE_COST = 256 };
 SMASH__FN int smash__is_packed_sparse(const smash__run *run, size_t param, smash_dtype dtype, size_t n)
 {
     const uint64_t unit = smash_dtype_bits(dtype) / 8;
-    if (!run->nonzero || !unit || !smash__row_of(run->plan, run->plan->prune, param)) return 0;
+    if (!run->nonzero || !unit || !(smash__row_of(run->plan, run->plan->prune, param) || smash__given_of(run, param))) return 0;
     return run->nonzero[param] * unit + n / 8 + 1 + run->plan->model->params[param].tensor.ndim * 8 + SMASH__SPARSE_COST < n * unit;
 }
 
@@ -11629,7 +11791,7 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     const smash_row *quant = smash__row_of(run->plan, run->plan->quantize, param);
     smash_tensor outs[SMASH__OUTS];
     uint32_t n, i, index = run->first[param];
-    size_t count;
+    size_t count, j;
     SMASH__TRY(smash_tensor_count(&p->tensor, &count));
     run->result.parameters += count;
     run->result.nonzero += count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
@@ -11657,13 +11819,19 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
             SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index + i, &t));
         }
     }
-    if (masks && work->mask.data) {
-        const smash_row *row = smash__row_of(run->plan, run->plan->prune, param);
-        smash_tensor full = smash_tensor_view(SMASH_BOOL, NULL, count, p->tensor.ndim, p->tensor.shape);
-        full.name = p->name;
+    if (masks && (work->mask.data || work->masked)) {                    /* what either of them drops is gone */
+        const smash_row *row = work->mask.data ? smash__row_of(run->plan, run->plan->prune, param) : work->masked;
+        smash_tensor full = smash_tensor_view(SMASH_BOOL, NULL, count, p->tensor.ndim, p->tensor.shape), other = full;
+        full.name = other.name = p->name;
         full.data = smash__scratch(ctx, count, 1);
         if (!full.data) return SMASH_ERR_NOMEM;
-        SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, &work->mask, &full));
+        SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, work->mask.data ? &work->mask : &work->given, &full));
+        if (work->mask.data && work->masked) {
+            other.data = smash__scratch(ctx, count, 1);
+            if (!other.data) return SMASH_ERR_NOMEM;
+            SMASH__TRY(smash_mask_expand(ctx, &work->masked->mask.grain, &work->given, &other));
+            for (j = 0; j < count; j++) ((uint8_t *)full.data)[j] &= ((const uint8_t *)other.data)[j];
+        }
         SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[param], &full));
     }
     return SMASH_OK;
@@ -11677,12 +11845,12 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     smash_err err;
     smash__fill(&work, 0, sizeof work);
     work.plan = run->plan;
-    if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run->plan, &run->plan->groups[prune->group]));
-    err = smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work.tensor);
+    if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run, &run->plan->groups[prune->group]));
+    err = smash__load_masked(ctx, run, param, &work);
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
-    if (!err && !emit && run->nonzero && prune && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
+    if (!err && !emit && run->nonzero && (prune || work.masked) && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
         err = smash_sparse_count(ctx, quantize ? &work.quantized : &work.tensor, &run->nonzero[param]);
     smash__scratch_rewind(ctx, mark);
     if (!err && emit) {
@@ -11711,7 +11879,7 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
-        if (plan->pack_sparse && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
+        if (plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
         const uint32_t param = plan->order[i - 1];
@@ -11766,7 +11934,7 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         run->first[i] = count;
         SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
         count += made;
-        if (!smash__row_of(plan, plan->prune, i)) continue;
+        if (!smash__row_of(plan, plan->prune, i) && !smash__given_of(run, i)) continue;
         run->mask_index[i] = mask_count;
         masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, model->params[i].tensor.ndim, model->params[i].tensor.shape);
         masks[mask_count++].name = model->params[i].name;
@@ -11796,6 +11964,7 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
     }
+    SMASH__TRY(smash__read_given(ctx, run));
     SMASH__TRY(smash__measure_zeros(ctx, run));
     return smash__make_layouts(ctx, run);
 }
@@ -11891,7 +12060,8 @@ typedef struct smash__smash {
     const char         *dtypes_text;  /* what the stored integers are */
     int                 frozen;       /* stored stays as it is */
     int                 reshaped;     /* an algorithm has had the stored model in its hands: plan->types_text may be old */
-    int                 passed;       /* tensors have gone through algorithms with targets */
+    int                 passed;       /* tensors have gone through algorithms with targets, or masks */
+    int                 prunes;       /* one of these algorithms is a pruner */
     uint32_t            groups;       /* bit per group that is run */
 } smash__smash;
 
@@ -11914,9 +12084,13 @@ SMASH__FN smash_err smash__run_pass(smash_ctx *ctx, smash__smash *s, smash_plan 
     smash_io out = SMASH_ZERO, *in = (smash_io *)smash_arena_alloc(ctx, s->arena, sizeof *in);
     smash_model *model = (smash_model *)smash_arena_alloc(ctx, s->arena, sizeof *model);
     size_t i;
+    int prunes = 0;
     if (!in || !model) return SMASH_ERR_NOMEM;
     for (i = 0; i < s->result.step_count; i++)
-        if (s->result.steps[i].plan == plan && s->result.steps[i].algo->group == SMASH_PRUNER) desc.masks = s->desc->masks;
+        if (s->result.steps[i].plan == plan && s->result.steps[i].algo->group == SMASH_PRUNER) prunes = 1;
+    if (prunes || !s->result.masked) desc.masks_in = s->desc->masks_in;    /* with a pruner once more, for the masks of both */
+    if (prunes || (desc.masks_in && !s->prunes)) desc.masks = s->desc->masks;
+    if (desc.masks_in) s->result.masked = plan;
     desc.progress = s->desc->progress;
     desc.progress_user = s->desc->progress_user;
     desc.out = &out;
@@ -11977,7 +12151,7 @@ SMASH__FN smash_err smash__run_targets(smash_ctx *ctx, smash__smash *s, int *g)
         s->result.step_count++;
         *g = next;
     }
-    if (first == 0 && next == SMASH_GROUP_COUNT) *plan = *s->plan;                     /* nothing has changed the model: the plan is good */
+    if (first == 0 && next == SMASH_GROUP_COUNT && !s->passed) *plan = *s->plan;                     /* nothing has changed the model: the plan is good */
     else SMASH__TRY(smash__resolve_again(ctx, s, groups, plan));
     SMASH__TRY(smash__run_pass(ctx, s, plan));
     if (!s->frozen) s->dtypes_text = plan->dtypes_text;
@@ -12021,9 +12195,35 @@ SMASH__FN smash_err smash__run_whole(smash_ctx *ctx, smash__smash *s, const smas
     return SMASH_OK;
 }
 
+/* Masks that are given, in a pass of their own; pack: 1 if no algorithm after it needs the numbers as they are */
+SMASH__FN smash_err smash__run_given(smash_ctx *ctx, smash__smash *s, int pack)
+{
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, s->arena, sizeof *plan);
+    const size_t n = s->model->param_count;
+    size_t i;
+    if (!plan) return SMASH_ERR_NOMEM;
+    smash__fill(plan, 0, sizeof *plan);
+    plan->model = s->model;
+    plan->arena = s->arena;
+    plan->pack_sparse = s->plan->pack_sparse && pack;
+    plan->prune = plan->quantize = (uint32_t *)smash_arena_array(ctx, s->arena, n, sizeof *plan->prune);
+    plan->order = (uint32_t *)smash_arena_array(ctx, s->arena, n, sizeof *plan->order);
+    if (!plan->prune || !plan->order) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {
+        plan->prune[i] = (uint32_t)SMASH_NONE;
+        plan->order[i] = (uint32_t)i;
+    }
+    SMASH__TRY(smash__write_types(ctx, plan, NULL, &plan->types_text));
+    SMASH__TRY(smash__write_dtypes(ctx, plan, &plan->dtypes_text));
+    SMASH__TRY(smash__run_pass(ctx, s, plan));
+    s->result.stored = *s->model;
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
 {
-    int g;
+    const smash_algo *first = NULL;
+    int g, targets = 0;
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
         smash_arena_mark mark = smash__scratch_mark(ctx);
@@ -12035,6 +12235,14 @@ SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
         smash__scratch_rewind(ctx, mark);
         if (err) return SMASH__FAIL(ctx, err, 0, "the hook of %s failed, and does not say why", algo->name);
     }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
+        if (!algo) continue;
+        if (!first) first = algo;
+        if (g == SMASH_PRUNER) s->prunes = algo->targets != NULL;
+        targets |= algo->targets != NULL;
+    }
+    if (s->desc->masks_in && !(first && first->targets && smash_algo_save(first) != SMASH_SAVE_BEFORE_APPLY)) SMASH__TRY(smash__run_given(ctx, s, !targets));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
         if (!algo) continue;
@@ -12162,6 +12370,7 @@ SMASH__FN smash_err smash__smash_model(smash_ctx *ctx, smash__smash *s, const sm
     SMASH__TRY(smash__model_clone(ctx, model, s->arena, &s->model));
     SMASH__TRY(smash__set_types(ctx, s->config, s->model));
     SMASH__TRY(smash__check_groups(ctx, s->model, s->config, s->groups, (int)s->desc->experimental));
+    if (!s->desc->masks_in) smash__check_idle(s->config);
     SMASH__TRY(smash__resolve_plan(ctx, s->config, s->model, s->groups, s->arena, plan));
     s->plan = plan;
     s->result.stored = *s->model;
@@ -12327,6 +12536,7 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
     smash_err err;
     SMASH__TRY(smash__config_usable(ctx, config));
     if (!smash__ctx(ctx) || !io || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, io or result is missing, or desc was not zeroed");
+    if (desc && desc->masks_in) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "masks_in is for smash(); what smash_load reads has been pruned before");
     smash__fill(&s, 0, sizeof s);
     s.desc = desc ? desc : &plain;
     s.arena = s.desc->arena ? s.desc->arena : config->arena;
@@ -12520,7 +12730,8 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     if (row->algo->group == SMASH_PRUNER) {
         int own = !row->skip && row->align_row == (uint32_t)SMASH_NONE;
         smash_write_key(w, "asked");
-        if (own && !row->mask.use_threshold) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
+        if (row >= plan->given && row < plan->given + plan->given_count) smash_write_text(w, "masks");
+        else if (own && !row->mask.use_threshold) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
         if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, plan->model->params[plan->rows[row->align_row].param].name); }
         if (row->group_rule != SMASH_RULE_NONE && !row->skip) {
@@ -12552,6 +12763,7 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
 {
     size_t i;
     smash_write_begin_array(w);
+    for (i = 0; i < plan->given_count; i++) smash__report_row(w, plan, &plan->given[i]);
     for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
     smash_write_end(w);
 }
