@@ -1491,8 +1491,8 @@ typedef struct smash_row {
     const char  *target;             /* "weight", "bias", "_input_0" ... */
     const char  *at;                 /* "config.json:12:7": the entry that asked */
     uint32_t     entry;              /* its number in the config_list, from 0; of a given mask, in its file */
-    const smash_json  *doc;          /* the same place, for messages; NULL for shorthands */
-    const smash_value *place;
+    const smash_json  *doc;          /* for messages: the text that `place` and `group_id` stand in; NULL if there is none */
+    const smash_value *place;        /* the entry, or the align that a row follows; NULL for shorthands */
     const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
     uint32_t     skip;
     /* pruners */
@@ -9651,7 +9651,7 @@ SMASH__FN smash_err smash__set_unknown(smash__change *c, const char *name, const
 }
 
 /* Another algorithm for a group, or none: settings of the one before go, those of the new one are there with their defaults. */
-SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, const smash_algo *algo)
+SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, const smash_algo *algo, uint32_t at)
 {
     const smash_key *key;
     smash_setting s;
@@ -9664,7 +9664,8 @@ SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, co
     s.value = smash__null();
     s.is_default = algo == NULL;
     if (algo) {
-        const smash_value name = smash__whole_word(algo->name);
+        smash_value name = smash__whole_word(algo->name);
+        name.at = at;
         s.value = smash__value_copy(c->ctx, c->config->arena, &name);
         if (!s.value) return SMASH_ERR_NOMEM;
     }
@@ -9706,7 +9707,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
     char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
     size_t n = 0, used = 0, i, errors = config->diags->errors;
     int g;
-    if (v->type == SMASH_VALUE_NULL) return smash__activate(c, key, NULL);
+    if (v->type == SMASH_VALUE_NULL) return smash__activate(c, key, NULL, 0);
     if (algo && algo->group == group) {
         if (!smash__equal(algo->name, v->text)) smash__say(config, SMASH_WARNING, "alias", c->doc, v, "%q is called %q here", v->text, algo->name);
         if (smash_config_active(config, group) == algo) return SMASH_OK;
@@ -9717,7 +9718,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
                        "%s (%s) and %s (%s) cannot be active together: neither lists the other as compatible; set %s = null first, or choose another %s", algo->name, key->name, other->name, smash_group_name(other->group), smash_group_name(other->group), key->name);
         }
         if (!c->doc && !config->defer_components && errors == config->diags->errors) smash__check_components(config, algo, c->doc, v);
-        if (errors == config->diags->errors) return smash__activate(c, key, algo);
+        if (errors == config->diags->errors) return smash__activate(c, key, algo, v->at);
         c->refused |= 1u << group;
         return SMASH_OK;
     }
@@ -9929,7 +9930,7 @@ SMASH__FN smash_err smash__load_object(smash__change *c)
             uint64_t version;
             if (pass == 0 && is_group) {
                 algo = k[1].type == SMASH_VALUE_STRING ? smash_registry_find(c->config->registry, k[1].text) : NULL;
-                if (algo != smash_config_active(c->config, smash_group_from_name(k->text))) SMASH__TRY(smash__activate(c, key, NULL));
+                if (algo != smash_config_active(c->config, smash_group_from_name(k->text))) SMASH__TRY(smash__activate(c, key, NULL, 0));
             } else if (smash_value_is(k, "format_version")) {
                 if (pass != 1) continue;
                 if (!smash_value_u64(k + 1, &version)) smash__say(c->config, SMASH_ERROR, "wrong_type", c->doc, k + 1, "\"format_version\" is a whole number");
@@ -10325,9 +10326,17 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts;
-    const smash_json  *doc;
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts;
+    const smash__entry *entry;
 } smash__wish;
+
+/* The text a value of an entry stands in. Shorthands may each come from another one. */
+SMASH__FN const smash_json *smash__doc_of(const smash__entry *entry, const smash_value *v)
+{
+    size_t i;
+    for (i = 0; !entry->value && i < entry->config->count; i++) if (entry->config->settings[i].value == v) return entry->config->settings[i].doc;
+    return entry->doc;
+}
 
 SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_value *v)
 {
@@ -10355,13 +10364,13 @@ SMASH__FN void smash__make_wish(const smash__entry *entry, const char *target, c
     if (!own && settings && smash__equal(target, "_input_0")) own = smash_value_get(settings, "_input_");
     if (!own && settings && smash__equal(target, "_output_0")) own = smash_value_get(settings, "_output_");
     smash__fill(wish, 0, sizeof *wish);
-    wish->doc = entry->doc;
+    wish->entry = entry;
     for (i = 0; i < count; i++) {
         const smash_json *doc;
         const smash_value *v;
         if (keys[i].selects || !(keys[i].groups >> entry->algo->group & 1) || (bias && !smash__equal(keys[i].name, "align"))) continue;
         v = smash__field(entry, keys[i].name, &doc);
-        if (v) { wish->doc = doc; smash__wish_key(wish, keys[i].name, v); }
+        if (v) smash__wish_key(wish, keys[i].name, v);
     }
     if (own) for (m = 0, k = own + 1; m < own->count; m++, k = k + 1 + k[1].span) smash__wish_key(wish, k->text, k[1].type == SMASH_VALUE_NULL ? NULL : k + 1);
     if (own && wish->ratio && wish->threshold) {                         /* one at each level: the target's own wins */
@@ -10384,12 +10393,12 @@ SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish 
         return 1;
     }
     if (smash__n_of_m(v, &n, &m)) {
-        smash__say(entry->config, SMASH_ERROR, "illegal_value", wish->doc, v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__doc_of(entry, v), v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
         return 0;
     }
     if (smash_value_is(v, "in_channel")) { *grain = smash_grain_axis(smash_type_in_axis(type)); return 1; }
     if (smash_value_is(v, "per_channel") && entry->algo->group == SMASH_PRUNER) {
-        smash__say(entry->config, SMASH_ERROR, "illegal_value", wish->doc, v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__doc_of(entry, v), v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
         return 0;
     }
     *grain = smash_grain_axis(smash_type_out_axis(type));                /* out_channel; per_channel of a quantized weight */
@@ -10502,18 +10511,23 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     int64_t dim;
     uint32_t d;
     if (!wish->align && !smash__equal(row->target, "bias")) {
+        const smash_setting *by = smash__setting(r->config, smash_group_name(entry->algo->group));       /* where there is no entry */
         row->skip = 1;
         if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
-            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign",
+            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->value ? entry->doc : by->doc, entry->value ? entry->value : by->value, "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign",
                        r->model->params[row->param].name, algo, line, algo, line, algo, line);
         return;
     }
     if (param < 0) {
         row->skip = 1;
         if (!wish->align) row->note = "kept: this module has no weight to follow";
-        else smash__say(r->config, SMASH_ERROR, "align_source", wish->doc, wish->align, "%s follows %s of %q, but the model has no such target",
+        else smash__say(r->config, SMASH_ERROR, "align_source", smash__doc_of(entry, wish->align), wish->align, "%s follows %s of %q, but the model has no such target",
                         r->model->params[row->param].name, target, module);
         return;
+    }
+    if (wish->align) {
+        row->doc = smash__doc_of(entry, wish->align);
+        row->place = wish->align;
     }
     row->align_row = (uint32_t)param;
     row->align_dim_count = dims ? dims->count : 1;
@@ -10534,11 +10548,11 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     (void)smash_tensor_count(&param->tensor, &count);
     row_numbers = param->tensor.ndim > 1 && param->tensor.shape[0] ? count / param->tensor.shape[0] : count;
     if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n)) {
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish->doc, wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__doc_of(wish->entry, wish->granularity), wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
         row->skip = 1;
     } else if (row_numbers % m || count / m > UINT32_MAX) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
+        smash__say(r->config, SMASH_ERROR, "granularity", smash__doc_of(wish->entry, wish->granularity), wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
         row->skip = 1;
     } else mask->parts = (uint32_t)(count / m);
 }
@@ -10561,13 +10575,14 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->high) mask->max_ratio = wish->high->number;
     if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
     row->group_id = wish->shared ? wish->shared : wish->global;
+    if (row->group_id) row->doc = smash__doc_of(entry, row->group_id);
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
+        smash__say(r->config, SMASH_ERROR, "granularity", smash__doc_of(entry, wish->granularity), wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
         row->skip = 1;
     } else if (smash__check_parts(&probe, mask, grid.blocks, param->name)) {
-        smash__say(r->config, SMASH_ERROR, "internal_metric_block", wish->doc, wish->parts, "%s", probe.message);
+        smash__say(r->config, SMASH_ERROR, "internal_metric_block", smash__doc_of(entry, wish->parts), wish->parts, "%s", probe.message);
         row->skip = 1;
     }
     else if (!wish->ratio && !wish->threshold && !m) smash__resolve_source(r, entry, row, wish);
@@ -10575,7 +10590,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
         if (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio)) return;
         r->too_little = 1;                                               /* once for an entry */
-        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->doc, wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
+        smash__say(r->config, SMASH_WARNING, "ratio_too_small", smash__doc_of(entry, wish->ratio), wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
                    mask->parts > 1 ? " in a part" : "");
     }
 }
@@ -10618,7 +10633,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
+        smash__say(r->config, SMASH_ERROR, "granularity", smash__doc_of(entry, wish->granularity), wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
                    probe.message);
         row->skip = 1;
     }
@@ -10670,7 +10685,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     if (!row) return SMASH_OK;
     smash__make_wish(entry, target, settings, &wish);
     if (wish.ratio && wish.threshold)
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", wish.doc, wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__doc_of(entry, wish.threshold), wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
     if (!end && param < 0) { row->skip = 1; row->note = "this module has no such target"; return SMASH_OK; }
     if (param >= 0 && (smash_tensor_count(&r->model->params[param].tensor, &count) || !count)) { row->skip = 1; row->note = "this tensor is empty"; return SMASH_OK; }
     if (param >= 0 && !(SMASH__FLOATS >> r->model->params[param].tensor.dtype & 1)) {
@@ -11211,6 +11226,7 @@ SMASH__FN smash_err smash__resolve_algo(smash__resolve *r, const smash_algo *alg
     smash__entry entry = smash__first_entry(r->config, algo, list ? list->doc : NULL, list ? list->value : NULL);
     const uint32_t count = list && list->value->type == SMASH_VALUE_ARRAY ? list->value->count : 1;
     uint32_t e;
+    if (!count) smash__say(r->config, SMASH_WARNING, "selects_nothing", list->doc, list->value, "the config_list is empty, so %s does nothing", algo->name);
     for (e = 0; e < count; e++) {
         if (e) smash__next_entry(&entry);
         entry.at = smash__entry_at(r->ctx, r->plan->arena, &entry);

@@ -186,16 +186,16 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"module_name\": \"zz\", \"target_name\": \"weight\", \"dims\": [0]}}}}]",
           "l1_norm", "align_source", "no such target", 1, 81 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]",
-          "l1_norm", "align_shape", "a.bias", 0, 0 },
+          "l1_norm", "align_shape", "a.bias", 1, 81 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [5]}}}}]",
-          "l1_norm", "align_dims", "2 dims", 0, 0 },
+          "l1_norm", "align_dims", "2 dims", 1, 81 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"op_names\": []}}}]", "l1_norm", "misplaced_key", "belongs to the entry", 1, 74 },
         { "[{\"op_names\": [\"a\", \"b\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"b\", \"target_name\": \"weight\", \"dims\": [0]}}}},"
           " {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5}]", "l1_norm", "align_cycle", "circle", 0, 0 },
         { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"conv\","
-          " \"target_name\": \"weight\", \"dims\": [1, 0]}}]", "l1_norm", "align_dims", "out of order", 1, 47 },
+          " \"target_name\": \"weight\", \"dims\": [1, 0]}}]", "l1_norm", "align_dims", "out of order", 1, 105 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"target_names\": [\"weight\"], \"align\": {\"module_name\": \"a\","
-          " \"target_name\": \"weight\", \"dims\": [0, 1]}, \"granularity\": [1, 1]}]", "l1_norm", "align_shape", "c.weight", 1, 44 },
+          " \"target_name\": \"weight\", \"dims\": [0, 1]}, \"granularity\": [1, 1]}]", "l1_norm", "align_shape", "c.weight", 1, 101 },
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int1\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"float8\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
         { "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int17\"}", NULL, "illegal_value", "int2 to int16", 1, 41 },
@@ -240,12 +240,41 @@ static void test_all_at_once(void)
     CHECK(has_code("out_of_range") && has_code("unknown_key") && has_code("illegal_value") && has_code("missing_key") && has_code("bad_pattern"), "not all kinds");
 }
 
+/* Shorthands from a file and from the command line: each mistake is where its own key is, whatever came after it. */
+static void test_two_sources(void)
+{
+    static const struct { const char *file, *more[2], *code; unsigned line, column; } rows[] = {
+        { "{\"pruner\": \"level\",\n \"level_granularity\": [5, 5],\n \"level_include\": [\"a\"]}", { "level_sparse_ratio=0.5", NULL }, "granularity", 2, 23 },
+        { "{\"pruner\": \"level\",\n \"level_sparse_ratio\": 0.5,\n \"level_include\": [\"a\"]}", { "level_granularity=[5, 5]", NULL }, "granularity", 0, 0 },
+        { "{\"pruner\": \"level\",\n \"level_internal_metric_block\": 5}", { "level_sparse_ratio=0.5", "level_max_sparse_ratio=0.9" }, "internal_metric_block", 2, 33 },
+        { "{\"pruner\": \"level\",\n \"level_sparse_threshold\": 5}", { "level_sparse_ratio=0.5", "level_granularity=out_channel" }, "exclusive_keys", 2, 28 },
+        { "{\"pruner\": \"level\",\n \"level_sparse_ratio\": 5e-1}", { "level_sparse_threshold=0.5", NULL }, "exclusive_keys", 0, 0 },
+        { "{\"pruner\": \"level\",\n \"level_include\": [\"a\"]}", { "level_max_sparse_ratio=0.5", NULL }, "nothing_asked", 1, 12 },
+        { "{\"pruner\": \"l1_norm\",\n \"l1_norm_dependency_group_id\": \"d\",\n \"l1_norm_include\": [\"a\", \"c\"]}", { "l1_norm_sparse_ratio=0.5", "l1_norm_granularity=out_channel" }, "group_shape", 2, 33 },
+        { "{\"pruner\": \"l1_norm\",\n \"l1_norm_align\": {\"module_name\": \"b\", \"target_name\": \"none\", \"dims\": [0]}}", { "l1_norm_granularity=out_channel", NULL }, "align_source", 2, 19 } };
+    size_t i, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const smash_diag *d;
+        smash_err err;
+        start();
+        golden_model();
+        CHECK_ERR(&ctx, smash_config_load(&ctx, &config, rows[i].file, strlen(rows[i].file), "c.json", NULL), SMASH_OK, "%s: %s", rows[i].file, first_message());
+        for (k = 0; k < 2 && rows[i].more[k]; k++) CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, rows[i].more[k]), SMASH_OK, "%s", rows[i].more[k]);
+        err = smash_config_resolve(&ctx, &config, &model, &plan);
+        for (d = diags.first; d && d->severity != SMASH_ERROR; d = d->next) { }
+        CHECK(err == SMASH_ERR_CONFIG && d && strcmp(d->code, rows[i].code) == 0, "row %zu: %s: %s", i, smash_err_name(err), first_message());
+        CHECK(d && d->line == rows[i].line && d->column == rows[i].column, "row %zu: at %u:%u, want %u:%u: %s", i, d ? d->line : 0, d ? d->column : 0, rows[i].line, rows[i].column, d ? d->message : "");
+    }
+}
+
 /* Good configs: how many rows, how many warnings of which kind. */
 static void test_good(void)
 {
     static const struct { const char *text, *algorithm; unsigned rows, warnings; const char *code; } rows[] = {
         { "{}", NULL, 0, 1, "nothing_to_do" },
         { "{\"pruner\": null}", NULL, 0, 1, "nothing_to_do" },
+        { "[]", "l1_norm", 0, 1, "selects_nothing" },
+        { "{\"quantizer\": \"ptq\", \"ptq_config_list\": []}", NULL, 0, 1, "selects_nothing" },
         { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5}", NULL, 15, 0, NULL },
         { "{\"quantizer\": \"ptq\"}", NULL, 32, 0, NULL },
         { "[{'op_names': ['a'], 'sparse_ratio': 0.5, 'max_sparse_ratio': None,},]  # seed style", "level", 2, 8, "json_python_literal" },
@@ -559,6 +588,7 @@ int main(void)
     test_golden();
     test_mistakes();
     test_all_at_once();
+    test_two_sources();
     test_good();
     test_shorthand_equals_standard();
     test_resolved();
