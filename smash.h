@@ -11431,6 +11431,8 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_model *model, c
     static const char *const stored[] = { "_packed", "_compressed" };
     const ptrdiff_t found = smash_model_find_param(model, mask->name);
     const smash_tensor *m = &mask->tensor, *t;
+    const char *near = NULL;
+    size_t p;
     char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
     int32_t block[SMASH_MAX_DIMS] = { 0 };
     uint32_t i;
@@ -11440,10 +11442,16 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_model *model, c
         if (!name) return SMASH_ERR_NOMEM;
         if (smash_model_find_param(model, name) >= 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which the model holds compressed already; mask the model as it was before", mask->name);
     }
-    if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, and no such tensor in the model", mask->name);
+    for (p = 0; found < 0 && p < model->param_count; p++) {
+        const char *pair[2];
+        pair[0] = near;
+        pair[1] = model->params[p].name;
+        near = smash_nearest(mask->name, pair, 2);
+    }
+    if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, near ? "there is a mask for %q, and no such tensor in the model; did you mean %q?" : "there is a mask for %q, and no such tensor in the model; take it out of the masks", mask->name, near);
     t = &model->params[found].tensor;
     if (m->dtype != SMASH_BOOL && m->dtype != SMASH_U8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s; a mask is BOOL, or U8 of 0 and 1", mask->name, smash_dtype_name(m->dtype));
-    if (!(SMASH__FLOATS >> t->dtype & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16", mask->name, smash_dtype_name(t->dtype));
+    if (!(SMASH__FLOATS >> t->dtype & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(t->dtype));
     fits = m->ndim == t->ndim;
     for (i = 0; fits && i < t->ndim; i++) {
         fits = m->shape[i] == t->shape[i] || m->shape[i] == 1;

@@ -733,9 +733,9 @@ static void test_given(void)
 static void test_given_lies(void)
 {
     static const struct { given mask; const char *says; } rows[] = {
-        { { "fc.wieght", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc.wieght\", and no such tensor in the model" },
-        { { "fc", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc\", and no such tensor" },
-        { { "position.ids", SMASH_BOOL, 1, { 4 }, "1" }, "there is a mask for \"position.ids\", which is I64; masks are for F32 F64 F16 BF16" },
+        { { "fc.wieght", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc.wieght\", and no such tensor in the model; did you mean \"fc.weight\"?" },
+        { { "fc", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc\", and no such tensor in the model; take it out of the masks" },
+        { { "position.ids", SMASH_BOOL, 1, { 4 }, "1" }, "there is a mask for \"position.ids\", which is I64; masks are for F32 F64 F16 BF16; take it out of the masks" },
         { { "fc.weight", SMASH_F32, 2, { 10, 40 }, "1" }, "the mask of \"fc.weight\" is F32; a mask is BOOL, or U8 of 0 and 1" },
         { { "fc.weight", SMASH_I8, 2, { 10, 40 }, "1" }, "the mask of \"fc.weight\" is I8" },
         { { "fc.weight", SMASH_BOOL, 1, { 40 }, "1" }, "the mask of \"fc.weight\" is [40], and the tensor [10, 40]; a mask has as many dims, each of the same size or 1" },

@@ -69,6 +69,13 @@ static void make_files(void)
     put_model("empty.safetensors", "{}", 0, 99);
     put_file("mask.safetensors", "\110\0\0\0\0\0\0\0{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}       \1\0\1\1", 84);
     put_file("two.safetensors", "\110\0\0\0\0\0\0\0{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}       \1\0\2\1", 84);
+    put_model("hostile1", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("hostile2", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,5]}}", 1, 99);
+    put_model("hostile3", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]},\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("hostile4", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[4,8]}}", 2, 99);
+    put_model("hostile5", "{\"fc.weight\":{\"dtype\":\"BIT\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_file("hostile6", "\377\377\377\377\377\377\377\177{}", 10);
+    put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
     put_text("list.json", "[{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.25}]");
@@ -152,6 +159,9 @@ static const row rows[] = {
     { "$S compress $D/escape.safetensors --masks-in $D/mask.safetensors --dry-run", 4, NULL, "there is a mask for \"fc.weight\", and no such tensor in the model" },
     { "$S compress $M --masks-in $D/two.safetensors -o $D/o", 4, NULL, "the mask of \"fc.weight\" holds 2 at index 2; a mask holds 0 and 1; nothing was written" },
     { "$S compress $M --masks-in $D/good.json -o $D/o", 4, NULL, "good.json is not a valid safetensors file" },
+    { "for i in 1 2 3 4 5 6; do $S compress $M --masks-in $D/hostile$i -o $D/o; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "hostile6 is not a valid safetensors file" },
+    { "$S compress $M --masks-in $D/typo -o $D/o", 4, NULL, "typo: there is a mask for \"fc.wieght\", and no such tensor in the model; did you mean \"fc.weight\"?; nothing was written" },
+    { "$S compress --help", 0, "smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors", NULL },
     { "$S compress $M --masks-in $D/newer.safetensors -o $D/o", 4, NULL, "a newer smash reads it" },
     { "test -e $D/o", 1, NULL, NULL },
 
