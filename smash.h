@@ -1492,7 +1492,7 @@ typedef struct smash_row {
     const char  *at;                 /* "config.json:12:7": the entry that asked */
     uint32_t     entry;              /* its number in the config_list, from 0; of a given mask, in its file */
     const smash_json  *doc;          /* for messages: the text that `place` and `group_id` stand in; NULL if there is none */
-    const smash_value *place;        /* the entry, or the align that a row follows; NULL for shorthands */
+    const smash_value *place;        /* the entry; NULL for shorthands */
     const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
     uint32_t     skip;
     /* pruners */
@@ -9474,6 +9474,7 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
 SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config, const smash_algo *algo, const smash_json *doc, const smash_value *list)
 {
     smash__entry entry = smash__first_entry(config, algo, doc, list);
+    const smash_json *at;
     char text[SMASH__VALUE_TEXT];
     uint32_t i;
     for (i = 0; i < list->count; i++) {
@@ -9483,7 +9484,7 @@ SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config
             continue;
         }
         SMASH__TRY(smash__check_keys(ctx, &entry, entry.value, 0));
-        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types"))
+        if (!smash__field(&entry, "op_names", &at) && !smash__field(&entry, "op_names_re", &at) && !smash__field(&entry, "op_types", &at))
             smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
     }
     return SMASH_OK;
@@ -10330,9 +10331,10 @@ typedef struct smash__wish {
     const smash__entry *entry;
 } smash__wish;
 
-/* The text a value of an entry stands in. Shorthands may each come from another one. */
-SMASH__FN const smash_json *smash__doc_of(const smash__entry *entry, const smash_value *v)
+/* The text a value of a wish stands in. Shorthands may each come from another one. */
+SMASH__FN const smash_json *smash__wish_doc(const smash__wish *wish, const smash_value *v)
 {
+    const smash__entry *entry = wish->entry;
     size_t i;
     for (i = 0; !entry->value && i < entry->config->count; i++) if (entry->config->settings[i].value == v) return entry->config->settings[i].doc;
     return entry->doc;
@@ -10393,12 +10395,12 @@ SMASH__FN int smash__resolve_grain(const smash__entry *entry, const smash__wish 
         return 1;
     }
     if (smash__n_of_m(v, &n, &m)) {
-        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__doc_of(entry, v), v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "granularity %q is for pruners; %s is a %s", v->text, entry->algo->name, smash_group_name(entry->algo->group));
         return 0;
     }
     if (smash_value_is(v, "in_channel")) { *grain = smash_grain_axis(smash_type_in_axis(type)); return 1; }
     if (smash_value_is(v, "per_channel") && entry->algo->group == SMASH_PRUNER) {
-        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__doc_of(entry, v), v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
+        smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "granularity \"per_channel\" is for inputs and outputs; for %s use \"out_channel\" or \"in_channel\"", target);
         return 0;
     }
     *grain = smash_grain_axis(smash_type_out_axis(type));                /* out_channel; per_channel of a quantized weight */
@@ -10521,13 +10523,9 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     if (param < 0) {
         row->skip = 1;
         if (!wish->align) row->note = "kept: this module has no weight to follow";
-        else smash__say(r->config, SMASH_ERROR, "align_source", smash__doc_of(entry, wish->align), wish->align, "%s follows %s of %q, but the model has no such target",
+        else smash__say(r->config, SMASH_ERROR, "align_source", smash__wish_doc(wish, wish->align), wish->align, "%s follows %s of %q, but the model has no such target",
                         r->model->params[row->param].name, target, module);
         return;
-    }
-    if (wish->align) {
-        row->doc = smash__doc_of(entry, wish->align);
-        row->place = wish->align;
     }
     row->align_row = (uint32_t)param;
     row->align_dim_count = dims ? dims->count : 1;
@@ -10548,11 +10546,11 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     (void)smash_tensor_count(&param->tensor, &count);
     row_numbers = param->tensor.ndim > 1 && param->tensor.shape[0] ? count / param->tensor.shape[0] : count;
     if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n)) {
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__doc_of(wish->entry, wish->granularity), wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
         row->skip = 1;
     } else if (row_numbers % m || count / m > UINT32_MAX) {
-        smash__say(r->config, SMASH_ERROR, "granularity", smash__doc_of(wish->entry, wish->granularity), wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
+        smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, wish->granularity), wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
         row->skip = 1;
     } else mask->parts = (uint32_t)(count / m);
 }
@@ -10575,14 +10573,14 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->high) mask->max_ratio = wish->high->number;
     if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
     row->group_id = wish->shared ? wish->shared : wish->global;
-    if (row->group_id) row->doc = smash__doc_of(entry, row->group_id);
+    if (row->group_id) row->doc = smash__wish_doc(wish, row->group_id);
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", smash__doc_of(entry, wish->granularity), wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
         row->skip = 1;
     } else if (smash__check_parts(&probe, mask, grid.blocks, param->name)) {
-        smash__say(r->config, SMASH_ERROR, "internal_metric_block", smash__doc_of(entry, wish->parts), wish->parts, "%s", probe.message);
+        smash__say(r->config, SMASH_ERROR, "internal_metric_block", smash__wish_doc(wish, wish->parts), wish->parts, "%s", probe.message);
         row->skip = 1;
     }
     else if (!wish->ratio && !wish->threshold && !m) smash__resolve_source(r, entry, row, wish);
@@ -10590,7 +10588,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
         if (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio)) return;
         r->too_little = 1;                                               /* once for an entry */
-        smash__say(r->config, SMASH_WARNING, "ratio_too_small", smash__doc_of(entry, wish->ratio), wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
+        smash__say(r->config, SMASH_WARNING, "ratio_too_small", wish->ratio ? smash__wish_doc(wish, wish->ratio) : entry->doc, wish->ratio ? wish->ratio : entry->value, "%s has %z blocks%s, of which this sparse_ratio is less than one: nothing goes", param->name, part,
                    mask->parts > 1 ? " in a part" : "");
     }
 }
@@ -10633,7 +10631,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", smash__doc_of(entry, wish->granularity), wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
                    probe.message);
         row->skip = 1;
     }
@@ -10685,7 +10683,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     if (!row) return SMASH_OK;
     smash__make_wish(entry, target, settings, &wish);
     if (wish.ratio && wish.threshold)
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__doc_of(entry, wish.threshold), wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(&wish, wish.threshold), wish.threshold, "%s of %q: sparse_ratio and sparse_threshold exclude each other", target, m->name);
     if (!end && param < 0) { row->skip = 1; row->note = "this module has no such target"; return SMASH_OK; }
     if (param >= 0 && (smash_tensor_count(&r->model->params[param].tensor, &count) || !count)) { row->skip = 1; row->note = "this tensor is empty"; return SMASH_OK; }
     if (param >= 0 && !(SMASH__FLOATS >> r->model->params[param].tensor.dtype & 1)) {
