@@ -48,6 +48,7 @@ build/tests/%: tests/%.c $(wildcard tests/*.h tests/golden/*.h tests/golden/*.in
 	$(COMPILE) $< build/smash_impl.o -o $@ $(LDFLAGS) $(THREADS)
 
 build/tests/test_algorithms: examples/06_algorithm.c
+build/tests/test_properties: tools/pool.h
 
 build/tests/test_fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/fuzz_main.c build/smash_impl.o smash.h
 	@mkdir -p build/tests

@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 51,000 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 51,200 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,250 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,400 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -77,7 +77,7 @@
    THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
-   TRUST    smash_json_parse, smash_safetensors_read, smash_load, smash_regex_compile and _match, smash_glob_match, smash_config_load
+   TRUST    smash_json_parse, smash_safetensors_read, smash_load, masks_in of smash and smash_run, smash_regex_compile and _match, smash_glob_match, smash_config_load
    and _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
    for n log n where names are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text.
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
@@ -1665,9 +1665,9 @@ typedef struct smash_row {
     const char  *target;             /* "weight", "bias", "_input_0" ... */
     const smash_tensor *activation;  /* shape of an input or output; NULL: not known, or a parameter */
     const char  *at;                 /* "config.json:12:7": the entry that asked */
-    uint32_t     entry;              /* its number in the config_list, from 0 */
-    const smash_json  *doc;          /* the same place, for messages; NULL for shorthands */
-    const smash_value *place;
+    uint32_t     entry;              /* its number in the config_list, from 0; of a given mask, in its file */
+    const smash_json  *doc;          /* for messages: the text that `place` stands in; NULL if there is none */
+    const smash_value *place;        /* the entry; NULL for shorthands */
     const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
     uint32_t     skip;
     /* pruners */
@@ -1684,6 +1684,7 @@ typedef struct smash_row {
     uint32_t     next_dependent;
     smash_group_rule   group_rule;   /* NONE: this target by itself */
     const smash_value *group_id;
+    const smash_json  *group_doc;    /* the text it stands in */
     uint32_t     group;              /* index into the groups of the plan, or SMASH_NONE */
     uint32_t     next_member;        /* next row of the same group, or SMASH_NONE */
     /* quantizers */
@@ -1712,6 +1713,8 @@ typedef struct smash_plan {
     const char        *dtypes_text;        /* {"conv1.weight": "int4", ...}: what the stored integers are */
     const char        *dictionary_text;    /* the config as it was given, less what is default */
     uint32_t           pack_sparse;        /* 1: pruned tensors are stored without zeros where that is smaller */
+    smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
+    size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
 } smash_plan;
 
@@ -1747,6 +1750,9 @@ typedef struct smash_work {
     smash_plan  *plan;
     smash_row   *row;
     smash_tensor tensor;         /* its numbers so far; SMASH_TENSOR_CONST while they are still the model's own */
+    const smash_row *masked;     /* what masks_in has of it, which is in the numbers already; or NULL */
+    smash_tensor given;          /* that mask: grid shape of masked->mask.grain */
+    smash_tensor whole;          /* the numbers before it, where apply_method is not mul; else data NULL */
     smash_tensor mask;           /* pruner: block mask, data NULL before */
     smash_tensor scale, zero;    /* quantizer: f32 and i32 of grid shape, data NULL before */
     smash_tensor quantized;      /* quantizer: integers, data NULL before */
@@ -1771,13 +1777,16 @@ typedef struct smash_result {
     smash_layout layout;         /* of that file */
     smash_step   steps[SMASH_GROUP_COUNT];
     uint32_t     step_count;
+    const smash_plan *masked;    /* with masks_in: its rows `given` say what came of them; else NULL */
 } smash_result;
 
 typedef struct smash_desc {
     uint32_t        zero_begin;
     uint32_t        experimental;   /* 1: do not ask for components, nor whether an algorithm fits the model */
     smash_arena    *arena;          /* opt: where the result lives; NULL: where the model (smash_load: the config) does; not ctx->scratch */
-    const smash_io *masks;          /* opt: smash(): BOOL tensors named as their targets, 1 = keep; nothing if no pruner has targets */
+    const smash_io *masks;          /* opt: smash(): BOOL tensors named as their targets, 1 = keep; nothing if no pruner has targets and
+                                       there is no masks_in */
+    const smash_io *masks_in;       /* opt: smash(): as in smash_run_desc; applied before the first algorithm */
     void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt; from 0 again where an algorithm without
                                                                                             targets stands between two with */
     void           *progress_user;
@@ -1797,7 +1806,7 @@ typedef struct smash_desc {
  *           algorithms take; scratch: as smash_run
  *   exact   same result on every target and thread count, if those of the algorithms are
  *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; NONFINITE LIMIT RANGE DTYPE SHAPE
- *           as smash_run; what a hook or an apply returned. *result untouched
+ *           FORMAT VERSION as smash_run; what a hook or an apply returned. *result untouched
  *   from    Pruna 0.2, smash() */
 SMASH_API smash_err smash(smash_ctx *ctx, const smash_model *model, const smash_config *config, const smash_desc *desc, smash_result *result);
 
@@ -1815,7 +1824,7 @@ SMASH_API smash_err smash_save(smash_ctx *ctx, const smash_result *result, const
 
 /* Read such a file: the model, the config it was made with, and the algorithms that must run again, which do. A safetensors file of
  * another make is a model without config.
- *   io      in   must outlive the result
+ *   io      in   must outlive the result     desc  without masks_in
  *   config  io   initialised; gets the dictionary of the file. Its registry must have the algorithms, and its components must be
  *                there for those that run again     result  out  in the arena of desc
  *   needs   arena, scratch: as smash_safetensors_read, smash_config_load and smash()
@@ -1834,6 +1843,7 @@ typedef struct smash_run_desc {
     uint32_t        zero_begin;
     const smash_io *out;         /* the compressed model; NULL: dry run, everything but the writing */
     const smash_io *masks;       /* opt: BOOL tensors named as their targets, 1 = keep */
+    const smash_io *masks_in;    /* opt: such a file to read: these masks come first */
     void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt */
     void           *progress_user;
     uint32_t        zero_end;
@@ -1841,6 +1851,10 @@ typedef struct smash_run_desc {
 
 /* Run every row of a plan: read, prune, quantize, write. The way of smash() for models larger than memory, where all algorithms have
  * targets; what smash() asks first, smash_config_resolve and smash_check ask here.
+ * Masks that are given come first, also without any row: a safetensors file of BOOL tensors, or U8 of 0 and 1, named as float tensors of
+ * the model, of as many dims, each as there or 1, or as inputs and outputs ("conv1._output_0"). Pruners score what is left, and drop first
+ * what is masked already; what both drop goes once, as the pruner's row says. Other targets follow what the pruner drops, not what the file
+ * does. `masks` gets both together.
  *   plan    io   what came of each row is filled in            result  out
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
@@ -1848,10 +1862,13 @@ typedef struct smash_run_desc {
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
  *           arena. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
- *           that number has binary digits
+ *           that number has binary digits. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
+ *           the mask file; plan->arena: about 200 bytes a mask and a smash_row, and the mask itself of an input or output
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
- *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left;
+ *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
+ *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, VERSION for one of a newer
+ *           format;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
@@ -1867,7 +1884,7 @@ SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_
  *           scale or zero point is none; *out untouched */
 SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored);
 
-/* The rows, as the "targets" list of a report.
+/* The rows, as the "targets" list of a report: masks that were given first, as algorithm "masks", then those of the algorithms.
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
 
@@ -2787,6 +2804,7 @@ SMASH__DEF smash_err smash_tensor_bytes(const smash_tensor *t, size_t *bytes)
 }
 
 SMASH__FN const char *smash__name(const smash_tensor *t) { return t->name ? t->name : "tensor"; }
+SMASH__FN const char *smash__plural(uint32_t count) { return count == 1 ? "" : "s"; }
 
 /* "[8, 3, 3, 3]" for messages, cut if it must be */
 enum { SMASH__SHAPE_TEXT = 64 };
@@ -3312,9 +3330,9 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     smash__fill(&g, 0, sizeof g);
     g.ndim = t->ndim;
     if (grain->kind == SMASH_GRAIN_AXIS && grain->axis >= t->ndim)
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->axis, "%q has %u dims, so there is no axis %u to take channels from", smash__name(t), t->ndim, grain->axis);
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->axis, "%q has %u dim%s, so there is no axis %u to take channels from", smash__name(t), t->ndim, smash__plural(t->ndim), grain->axis);
     if (grain->kind == SMASH_GRAIN_BLOCK && (grain->block_count > t->ndim || grain->block_count > SMASH_MAX_DIMS))
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->block_count, "the block has %u sizes but %q has only %u dims", grain->block_count, smash__name(t), t->ndim);
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->block_count, "the block has %u sizes but %q has only %u dim%s", grain->block_count, smash__name(t), t->ndim, smash__plural(t->ndim));
     smash_grain_list(grain, t->ndim, sizes);
     g.blocks = g.block_elements = 1;
     for (i = 0; i < t->ndim; i++) {
@@ -4393,7 +4411,7 @@ SMASH__DEF smash_err smash_score_add_channels(smash_ctx *ctx, smash_channel_sum 
     if ((unsigned)what > SMASH_CHANNEL_SQUARES) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)what, "there is no sum %u of a channel", (uint32_t)what);
     SMASH__TRY(smash__check(ctx, x, "activation", SMASH__FLOATS, SMASH__READ, &n));
     SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
-    if (axis >= x->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "axis %u does not exist: %q has %u dims", axis, smash__name(x), x->ndim);
+    if (axis >= x->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "axis %u does not exist: %q has %u dim%s", axis, smash__name(x), x->ndim, smash__plural(x->ndim));
     SMASH__TRY(smash__check_shape(ctx, sum, "sum", 1, &x->shape[axis]));
     SMASH__TRY(smash__check_apart(ctx, x, sum));
     for (d = axis + 1; d < x->ndim; d++) inner *= x->shape[d];           /* a factor of n, which was checked */
@@ -4431,7 +4449,7 @@ SMASH__DEF smash_err smash_score_wanda(smash_ctx *ctx, const smash_tensor *w, co
     SMASH__TRY(smash__check(ctx, w, "weights", SMASH__FLOATS, SMASH__READ, &n));
     SMASH__TRY(smash__check(ctx, squares, "squares", SMASH__BIT(SMASH_F64), SMASH__READ, NULL));
     SMASH__TRY(smash__check(ctx, metric, "metric", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
-    if (w->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, w->ndim, "%q has %u dims; rows and columns are needed", smash__name(w), w->ndim);
+    if (w->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, w->ndim, "%q has %u dim%s; rows and columns are needed", smash__name(w), w->ndim, smash__plural(w->ndim));
     row = w->shape[0] ? n / w->shape[0] : 0;
     SMASH__TRY(smash__check_shape(ctx, squares, "squares", 1, &row));
     SMASH__TRY(smash__check_shape(ctx, metric, "metric", w->ndim, w->shape));
@@ -4872,7 +4890,7 @@ SMASH__FN smash_err smash__align_dims(smash_ctx *ctx, const smash_tensor *t, con
     for (i = 0; i < dim_count; i++) {
         int32_t ndim = (int32_t)t->ndim, axis = dims[i] < 0 ? dims[i] + ndim : dims[i];
         if (axis < 0 || axis >= ndim)
-            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i does not exist: %q has %u dims", (int)dims[i], smash__name(t), t->ndim);
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i does not exist: %q has %u dim%s", (int)dims[i], smash__name(t), t->ndim, smash__plural(t->ndim));
         if (i && (uint32_t)axis <= axes[i - 1])
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "dim %i is out of order; name each surviving dim once, ascending", (int)dims[i]);
         axes[i] = (uint32_t)axis;
@@ -5356,7 +5374,7 @@ SMASH__FN smash_err smash__nm_layout(smash_ctx *ctx, uint32_t n, uint32_t m, uin
     SMASH__TRY(smash__check(ctx, t, "tensor", SMASH__PARTS_OF, access, &count));
     if (m < 2 || m > 256) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, m, "groups of %u numbers: they have 2 to 256", m);
     if (n < 1 || n > m) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, n, "%u of each %u numbers: at least 1 and at most all of them stay", n, m);
-    if (axis >= t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "%q has %u dims, so there is no axis %u to group along", smash__name(t), t->ndim, axis);
+    if (axis >= t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "%q has %u dim%s, so there is no axis %u to group along", smash__name(t), t->ndim, smash__plural(t->ndim), axis);
     l->n = n;
     l->m = m;
     l->length = t->shape[axis];
@@ -10692,7 +10710,7 @@ SMASH__FN smash_err smash__check_list(smash_ctx *ctx, const smash_config *config
             continue;
         }
         SMASH__TRY(smash__check_keys(ctx, &entry, entry.value, 0));
-        if (!smash_value_get(entry.value, "op_names") && !smash_value_get(entry.value, "op_names_re") && !smash_value_get(entry.value, "op_types") && !smash_value_get(entry.value, "op_partial_names"))
+        if (!smash__said(entry.value, "op_names") && !smash__said(entry.value, "op_names_re") && !smash__said(entry.value, "op_types") && !smash__said(entry.value, "op_partial_names"))
             smash__say(config, SMASH_ERROR, "missing_key", entry.doc, entry.value, "this entry selects no modules; it needs op_names, op_names_re or op_types");
         v = smash_value_get(entry.value, "op_types");
         for (j = 0; v && smash__is_string_list(v) && j < v->count; j++)
@@ -11079,7 +11097,7 @@ SMASH__FN smash_err smash__set_unknown(smash__change *c, const char *name, const
 }
 
 /* Another algorithm for a group, or none: settings of the one before go, those of the new one are there with their defaults. */
-SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, const smash_algo *algo)
+SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, const smash_algo *algo, uint32_t at)
 {
     const smash_key *key;
     smash_setting s;
@@ -11092,7 +11110,8 @@ SMASH__FN smash_err smash__activate(smash__change *c, const smash_key *group, co
     s.value = smash__null();
     s.is_default = algo == NULL;
     if (algo) {
-        const smash_value name = smash__whole_word(algo->name);
+        smash_value name = smash__whole_word(algo->name);
+        name.at = at;
         s.value = smash__value_copy(c->ctx, c->config->arena, &name);
         if (!s.value) return SMASH_ERR_NOMEM;
     }
@@ -11134,7 +11153,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
     char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
     size_t n = 0, used = 0, i, errors = config->diags->errors;
     int g;
-    if (v->type == SMASH_VALUE_NULL) return smash__activate(c, key, NULL);
+    if (v->type == SMASH_VALUE_NULL) return smash__activate(c, key, NULL, 0);
     if (algo && algo->group == group) {
         if (!smash__equal(algo->name, v->text)) smash__say(config, SMASH_WARNING, "alias", c->doc, v, "%q is called %q here", v->text, algo->name);
         if (smash_config_active(config, group) == algo) return SMASH_OK;
@@ -11145,7 +11164,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
                        "%s (%s) and %s (%s) cannot be active together: neither lists the other as compatible; set %s = null first, or choose another %s", algo->name, key->name, other->name, smash_group_name(other->group), smash_group_name(other->group), key->name);
         }
         if (!c->doc && !config->defer_components && errors == config->diags->errors) smash__check_components(config, algo, c->doc, v);
-        if (errors == config->diags->errors) return smash__activate(c, key, algo);
+        if (errors == config->diags->errors) return smash__activate(c, key, algo, v->at);
         c->refused |= 1u << group;
         return SMASH_OK;
     }
@@ -11198,7 +11217,6 @@ SMASH__FN const smash_value *smash__canonical(smash_ctx *ctx, smash_arena *arena
     return smash__value_copy(ctx, arena, &word);
 }
 
-/* 1 if some text in the tree has a zero byte inside: where others would see its end */
 /* 1 if a text in it would not come back from a file as it is: one with a zero byte inside, or no UTF-8 */
 SMASH__FN int smash__has_bad_text(const smash_value *v)
 {
@@ -11412,7 +11430,7 @@ SMASH__FN smash_err smash__load_object(smash__change *c)
             uint64_t version;
             if (pass == 0 && is_group) {
                 algo = k[1].type == SMASH_VALUE_STRING ? smash_registry_find(c->config->registry, k[1].text) : NULL;
-                if (algo != smash_config_active(c->config, smash_group_from_name(k->text))) SMASH__TRY(smash__activate(c, key, NULL));
+                if (algo != smash_config_active(c->config, smash_group_from_name(k->text))) SMASH__TRY(smash__activate(c, key, NULL, 0));
             } else if (smash_value_is(k, "format_version")) {
                 if (pass != 1) continue;
                 if (!smash_value_u64(k + 1, &version)) smash__say(c->config, SMASH_ERROR, "wrong_type", c->doc, k + 1, "\"format_version\" is a whole number");
@@ -11808,18 +11826,27 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
-    const smash_json  *doc;
-    const smash_value *base;         /* the template's settings, which may stand in another file; or NULL */
-    const smash_json  *base_doc;
-    int                follows;      /* a template gives it the mask of another target */
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
+    const smash__entry *entry;
+    const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
+    const smash_json   *base_doc;
+    int                 follows;     /* it gets the mask of another target, by an align or as a bias does */
 } smash__wish;
 
-/* The file in which a value of a wish stands */
+SMASH__FN int smash__is_inside(const smash_value *root, const smash_value *v)
+{
+    const uintptr_t at = (uintptr_t)v, from = (uintptr_t)root;
+    return root && at >= from && at < from + root->span * sizeof *v;
+}
+
+/* The text a value of a wish stands in: the template's, that of a shorthand, of which each may come from another one, or the entry's */
 SMASH__FN const smash_json *smash__wish_doc(const smash__wish *wish, const smash_value *v)
 {
-    const uintptr_t at = (uintptr_t)v, base = (uintptr_t)wish->base;
-    return wish->base && at >= base && at < base + wish->base->span * sizeof *v ? wish->base_doc : wish->doc;
+    const smash__entry *entry = wish->entry;
+    size_t i;
+    if (smash__is_inside(wish->base, v)) return wish->base_doc;
+    for (i = 0; !entry->value && i < entry->config->count; i++) if (smash__is_inside(entry->config->settings[i].value, v)) return entry->config->settings[i].doc;
+    return entry->doc;
 }
 
 SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_value *v)
@@ -11903,7 +11930,7 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
     const smash_value *own = smash__settings_of(r, r->types[module], settings, target), *align = smash__field(entry, "align", &doc), *v;
     const int is_own = smash__own_template(r->templates, r->types[module]) != NULL, pruner = entry->algo->group == SMASH_PRUNER;
     smash__fill(wish, 0, sizeof *wish);
-    wish->doc = entry->doc;
+    wish->entry = entry;
     wish->base = smash__settings_of(r, r->types[module], smash__own_part(r->templates, entry->algo->group, r->types[module]), target);
     wish->base_doc = r->templates_doc;
     if (wish->base) smash__wish_level(wish, wish->base);
@@ -11915,7 +11942,6 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
         if (wish->follows && !smash__equal(keys[i].name, "align") && !smash__starts_with(keys[i].name, "apply_") && !(align && smash__equal(keys[i].name, "granularity") && (is_own || !smash__equal(target, "bias")))) continue;
         v = smash__field(entry, keys[i].name, &doc);
         if (!v || (!entry->value && wish->base && smash__hyper(entry->config, entry->algo, keys[i].name)->is_default)) continue;       /* nobody said that */
-        wish->doc = doc;
         if (smash__equal(keys[i].name, "sparse_ratio") && wish->base && smash_value_get(wish->base, "sparse_threshold") == wish->threshold) wish->threshold = NULL;
         if (smash__equal(keys[i].name, "sparse_threshold") && wish->base && smash_value_get(wish->base, "sparse_ratio") == wish->ratio) wish->ratio = NULL;
         smash__wish_key(wish, keys[i].name, v);
@@ -12083,10 +12109,12 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     char near[SMASH__SHAPE_TEXT * 2], end[SMASH__END_TEXT];
     int64_t dim;
     uint32_t d;
+    const smash_setting *by = smash__setting(r->config, smash_group_name(entry->algo->group));           /* where there is no entry */
     row->skip = 1;                                                       /* until all is well */
     if (!wish->align && !wish->follows) {
         if (!r->nothing_asked++)                                         /* once for an entry, not for each of its modules */
-            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->doc, entry->value, "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign", mine, algo, line, algo, line, algo, line);
+            smash__say(r->config, SMASH_ERROR, "nothing_asked", entry->value ? entry->doc : by->doc, entry->value ? entry->value : by->value,
+                       "nothing is asked of %s: give it %s%ssparse_ratio, %s%ssparse_threshold or %s%salign", mine, algo, line, algo, line, algo, line);
         return;
     }
     if (!wish->align && param < 0) { row->note = "kept: this module has no weight to follow"; return; }
@@ -12246,7 +12274,7 @@ SMASH__FN void smash__resolve_end(smash__resolve *r, const smash__entry *entry, 
     if (!smash__resolve_end_grain(r, wish, row, &row->mask.grain)) return;
     smash__probe(r->ctx, &probe);
     if (row->activation && smash_grid_make(&probe, &row->mask.grain, row->activation, &grid))
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", row->kept.name, probe.message);
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s", probe.message);
     else smash__resolve_source(r, entry, row, wish);
 }
 
@@ -12269,10 +12297,11 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
     smash__resolve_apply(r, row, wish);
     row->group_id = wish->shared ? wish->shared : wish->global;
+    if (row->group_id) row->group_doc = smash__wish_doc(wish, row->group_id);
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", param->name, probe.message);
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s", probe.message);
         row->skip = 1;
     } else if (smash__check_parts(&probe, mask, grid.blocks, param->name)) {
         smash__say(r->config, SMASH_ERROR, "internal_metric_block", smash__wish_doc(wish, wish->parts), wish->parts, "%s", probe.message);
@@ -12329,8 +12358,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s: %s", r->model->params[row->param].name,
-                   probe.message);
+        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s", probe.message);
         row->skip = 1;
     }
     return SMASH_OK;
@@ -12615,9 +12643,9 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
         size_t count = 0;
         uint32_t own = row->mask.parts ? row->mask.parts : 1, a = parts, b = own;
         if (row->mask.ratio != first->mask.ratio || row->mask.use_threshold != first->mask.use_threshold || (first->mask.use_threshold && row->mask.threshold != first->mask.threshold))
-            smash__say(r->config, SMASH_ERROR, "group_ratio", row->doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", first_name, name);
+            smash__say(r->config, SMASH_ERROR, "group_ratio", row->group_doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", first_name, name);
         if (group->rule == SMASH_RULE_SHARED && smash__row_blocks(plan, row) != blocks)
-            smash__say(r->config, SMASH_ERROR, "group_shape", row->doc, row->group_id, "%s has %z blocks of its granularity and %s has %z; targets that lose the same positions need the same number of them",
+            smash__say(r->config, SMASH_ERROR, "group_shape", row->group_doc, row->group_id, "%s has %z blocks of its granularity and %s has %z; targets that lose the same positions need the same number of them",
                        first_name, blocks, name, smash__row_blocks(plan, row));
         while (b) { const uint32_t rest = a % b; a = b; b = rest; }      /* a is the greatest common divisor */
         parts = own / a <= UINT32_MAX / parts ? parts * (own / a) : UINT32_MAX;
@@ -12634,20 +12662,20 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
         const int shared = group->rule == SMASH_RULE_SHARED;
         const size_t may = shared ? smash__share(blocks / parts, first->mask.ratio) : smash__share(numbers, first->mask.ratio) / smallest;
         if ((!may && !low) || (shared && !high))
-            smash__say(r->config, SMASH_WARNING, "ratio_too_small", first->doc, first->group_id, shared ? "%s and the rest of its group have %z blocks%s, of which their ratio is less than one: nothing goes"
+            smash__say(r->config, SMASH_WARNING, "ratio_too_small", first->group_doc, first->group_id, shared ? "%s and the rest of its group have %z blocks%s, of which their ratio is less than one: nothing goes"
                        : "%s and the rest of its group have %z numbers%s, and their sparse_ratio is less than one block of them: nothing goes", first_name, shared ? blocks / parts : numbers,
                        shared && parts > 1 ? " in a part" : "");
     }
     if (exact && blocks % parts == 0 && (limited || smash__share(blocks / parts, first->mask.ratio) * (parts / exact->mask.parts) != smash__share(blocks / exact->mask.parts, first->mask.ratio)))
-        smash__say(r->config, SMASH_ERROR, "exclusive_keys", exact->doc, exact->group_id, "%s keeps some of each %u numbers, and what %s asks of their group is not the same for each of these; leave its %s out, or one of them out of the group",
+        smash__say(r->config, SMASH_ERROR, "exclusive_keys", exact->group_doc, exact->group_id, "%s keeps some of each %u numbers, and what %s asks of their group is not the same for each of these; leave its %s out, or one of them out of the group",
                    r->model->params[exact->param].name, exact->n_of_m, limited ? r->model->params[limited->param].name : "another", limited ? "min_sparse_ratio or max_sparse_ratio" : "internal_metric_block");
     if (group->rule != SMASH_RULE_SHARED) {
         if (parts > 1)
-            smash__say(r->config, SMASH_WARNING, "no_effect", first->doc, first->group_id ? first->group_id : first->place, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
+            smash__say(r->config, SMASH_WARNING, "no_effect", first->group_id ? first->group_doc : first->doc, first->group_id ? first->group_id : first->place, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
         return;
     }
     if (blocks % parts)
-        smash__say(r->config, SMASH_ERROR, "internal_metric_block", first->doc, first->group_id, "%z blocks of %s and its group cannot be cut into %u equal parts (least common multiple)", blocks, first_name, parts);
+        smash__say(r->config, SMASH_ERROR, "internal_metric_block", first->group_doc, first->group_id, "%z blocks of %s and its group cannot be cut into %u equal parts (least common multiple)", blocks, first_name, parts);
     for (i = group->first; i != SMASH__NO_INDEX; i = plan->rows[i].next_member) plan->rows[i].mask.parts = parts;
 }
 
@@ -13251,6 +13279,7 @@ SMASH__FN smash_err smash__resolve_algo(smash__resolve *r, const smash_algo *alg
     smash__entry entry = smash__first_entry(r->config, algo, list ? list->doc : NULL, list ? list->value : NULL);
     const uint32_t count = list && list->value->type == SMASH_VALUE_ARRAY ? list->value->count : 1;
     uint32_t e;
+    if (!count) smash__say(r->config, SMASH_WARNING, "selects_nothing", list->doc, list->value, "the config_list is empty, so %s does nothing", algo->name);
     for (e = 0; e < count; e++) {
         if (e) smash__next_entry(&entry);
         entry.at = smash__entry_at(r->ctx, r->plan->arena, &entry);
@@ -13292,7 +13321,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     const smash_setting *overlap = smash__setting(config, "on_overlap"), *templates = smash__setting(config, "module_templates");
     const smash__seen seen = smash__look(config);
     size_t i;
-    int g, active = 0;
+    int g;
     smash__fill(&r, 0, sizeof r);
     r.ctx = ctx;
     r.config = config;
@@ -13317,14 +13346,12 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     SMASH__TRY(smash__config_shapes(ctx, config, model, r.types, 0, &r.activations, &r.activation_count));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
-        active += algo != NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
         if (g == SMASH_PRUNER) SMASH__TRY(smash__find_goal(&r, algo));
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
-    if (!active) smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
     SMASH__TRY(smash__sort_rows(&r));
     SMASH__TRY(smash__resolve_groups(&r));
     smash__resolve_goal(&r, groups);
@@ -13339,11 +13366,19 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     return SMASH_OK;
 }
 
+SMASH__FN void smash__check_idle(const smash_config *config)
+{
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) if (smash_config_active(config, (smash_group)g)) return;
+    smash__say(config, SMASH_WARNING, "nothing_to_do", NULL, NULL, "no algorithm is active; the model stays as it is (set pruner or quantizer)");
+}
+
 SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan)
 {
     if (!config || !model || !plan || !smash__ctx(ctx)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "config, model, plan or ctx is missing");
     SMASH__TRY(smash__model_finished(ctx, model));
     SMASH__TRY(smash_config_check(ctx, config));
+    smash__check_idle(config);
     return smash__resolve_plan(ctx, config, model, ~0u, config->arena, plan);
 }
 #undef SMASH__PRUNERS
@@ -13355,6 +13390,26 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
 /*==================================================================================================
  * MARK: - Algo, implementation                                                          >>algo-impl
  *================================================================================================*/
+
+typedef struct smash__run {
+    smash_plan           *plan;
+    const smash_run_desc *desc;
+    smash_result          result;
+    smash_layout          layout, mask_layout;
+    uint32_t             *first;            /* per parameter: index of its first tensor in the layout */
+    uint32_t             *mask_index;       /* per row, then per given mask: index in the mask layout */
+    size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
+    size_t               *left;             /* per parameter, while a goal is looked for: what it counts of its numbers, if that takes looking; else NULL */
+    smash_model           masks_in;         /* the file of masks that are given */
+    uint32_t             *given;            /* per parameter, then per row: index into plan->given, or SMASH_NONE; NULL: no such file */
+    uint64_t              done, total;
+} smash__run;
+
+SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index, size_t param)
+{
+    smash_row *row = index[param] == (uint32_t)SMASH_NONE ? NULL : &plan->rows[index[param]];
+    return row && !row->skip ? row : NULL;
+}
 
 /* ---- one tensor through one algorithm ---- */
 
@@ -13424,9 +13479,282 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     return SMASH_OK;
 }
 
-/* Scores of all targets of a group, one tensor at a time, in scratch, with room for their masks. */
-SMASH__FN smash_err smash__score_group(smash_ctx *ctx, smash_plan *plan, const smash_target_group *group, smash_mask_member **out)
+/* Apply a mask to numbers, the model's own to a copy of them. */
+SMASH__FN smash_err smash__apply_own(smash_ctx *ctx, const smash_apply_desc *apply, const smash_grid *grid, const smash_tensor *mask, smash_tensor *t)
 {
+    const smash_tensor source = *t;
+    size_t bytes;
+    if (source.flags & SMASH_TENSOR_CONST) {
+        SMASH__TRY(smash_tensor_bytes(&source, &bytes));
+        t->data = smash__scratch(ctx, bytes, 1);
+        if (!t->data) return SMASH_ERR_NOMEM;
+        t->bytes = bytes;
+        t->flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    }
+    return smash__apply_grid(ctx, apply, grid, mask, &source, t);
+}
+
+/* What is kept of each number of a tensor, in scratch: by the pruner's mask, whose row this is, by the given one, or by both */
+SMASH__FN smash_err smash__both_masks(smash_ctx *ctx, const smash_work *work, const smash_row *row, smash_tensor *out)
+{
+    const int both = work->mask.data && work->masked;
+    smash_tensor other;
+    size_t count, i;
+    SMASH__TRY(smash_tensor_count(&work->tensor, &count));
+    *out = smash_tensor_view(SMASH_BOOL, NULL, count, work->tensor.ndim, work->tensor.shape);
+    out->name = work->tensor.name;
+    out->data = smash__scratch(ctx, count, 1);
+    if (!out->data) return SMASH_ERR_NOMEM;
+    if (!work->mask.data) return smash_mask_expand(ctx, &work->masked->mask.grain, &work->given, out);
+    SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, &work->mask, out));
+    if (!both) return SMASH_OK;
+    other = *out;
+    other.data = smash__scratch(ctx, count, 1);
+    if (!other.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_mask_expand(ctx, &work->masked->mask.grain, &work->given, &other));
+    for (i = 0; i < count; i++) ((uint8_t *)out->data)[i] &= ((const uint8_t *)other.data)[i];
+    return SMASH_OK;
+}
+
+/* Scores of the blocks. Those that are masked already go first: they are 0, which is the least that a norm gives, but not fpgm. */
+SMASH__FN smash_err smash__score_left(smash_ctx *ctx, const smash_work *work, const smash_mask_desc *desc, const smash_tensor *metric)
+{
+    static const int32_t all[SMASH_MAX_DIMS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+    smash_tensor left = *metric;
+    size_t i, n;
+    SMASH__TRY(smash_mask_metric(ctx, desc, &work->tensor, metric));
+    if (!work->masked || desc->metric != SMASH_METRIC_FPGM) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(metric, &n));
+    left.dtype = SMASH_BOOL;
+    left.bytes = n;
+    left.data = smash__scratch(ctx, n, 1);
+    if (!left.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_mask_align(ctx, &work->given, &work->masked->mask.grain, &work->tensor, all, work->tensor.ndim, &desc->grain, &left));
+    for (i = 0; i < n; i++) if (!((const uint8_t *)left.data)[i]) ((double *)metric->data)[i] = -1;
+    return SMASH_OK;
+}
+
+/* ---- masks that are given ---- */
+
+/* The module and the target of "conv1._output_0" */
+SMASH__FN smash_err smash__given_end(smash_ctx *ctx, const smash_model *model, const char *name, size_t *module, const char **target)
+{
+    const char *end = name, *own;
+    ptrdiff_t m;
+    *target = NULL;
+    while (*end && !((end == name || end[-1] == '.') && smash__is_end(end))) end++;
+    if (!*end || smash__end_target(end) != end) return SMASH_OK;
+    own = smash__text_copy(ctx, &ctx->scratch, name, end == name ? 0 : (size_t)(end - name) - 1);
+    if (!own) return SMASH_ERR_NOMEM;
+    m = smash_model_find_module(model, own);
+    if (m < 0) return SMASH_OK;
+    *module = (size_t)m;
+    *target = end;
+    return SMASH_OK;
+}
+
+/* Whose mask it is that no tensor has the name of */
+SMASH__FN smash_err smash__given_to_none(smash_ctx *ctx, const smash_model *model, const char *name, size_t index)
+{
+    static const char *const stored[] = { "_packed", "_compressed" };
+    const char *near = NULL, *pair[2];
+    size_t i;
+    for (i = 0; i < 2; i++) {
+        const char *whole = smash__join(ctx, &ctx->scratch, name, stored[i], "");
+        if (!whole) return SMASH_ERR_NOMEM;
+        if (smash_model_find_param(model, whole) >= 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which the model holds compressed already; mask the model as it was before", name);
+    }
+    for (i = 0; i < model->param_count; i++) {
+        pair[0] = near;
+        pair[1] = model->params[i].name;
+        near = smash_nearest(name, pair, 2);
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, near ? "there is a mask for %q, and no such tensor in the model; did you mean %q?" : "there is a mask for %q, and no such tensor in the model; take it out of the masks", name, near);
+}
+
+/* An input or output: the plan's mask of it, if there is one, has this shape; else that of the tensor, as far as it is known, and 1s. */
+SMASH__FN smash_err smash__fit_end(smash_ctx *ctx, const smash_plan *plan, const smash_param *mask, size_t index, smash_row *row)
+{
+    const smash_row *made = smash__pruner_row(plan, row->module, row->target);
+    const smash_tensor *m = &mask->tensor, *t = smash_model_find_activation(plan->model, row->module, row->target);
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    smash_grid grid;
+    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    uint32_t i;
+    int fits = 1;
+    if (made && !made->skip) {
+        SMASH__TRY(smash_grid_make(ctx, &made->mask.grain, smash__row_tensor(plan, made), &grid));
+        if (!smash__same_shape(m, grid.ndim, grid.count))
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the one that the config makes %s; they must be the same", mask->name, smash__shape_text(m->ndim, m->shape, is),
+                               smash__shape_text(grid.ndim, grid.count, must));
+    }
+    for (i = 0, fits = !t || m->ndim == t->ndim; fits && i < m->ndim; i++) {
+        fits = !t || m->shape[i] == t->shape[i] || m->shape[i] == 1;
+        block[i] = !t || m->shape[i] == t->shape[i] ? 1 : -1;
+    }
+    if (!fits) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the tensor %s; a mask has as many dims, each of the same size or 1", mask->name,
+                                  smash__shape_text(m->ndim, m->shape, is), smash__shape_text(t->ndim, t->shape, must));
+    row->activation = t;
+    row->mask.grain = smash_grain_block(block, m->ndim);
+    if (!t) row->note = "its shape is not known (\"shapes\"): the mask is as it is given";
+    return SMASH_OK;
+}
+
+/* One mask of the file against the model: whose it is, and what one number of it stands for */
+SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, const smash_param *mask, size_t index, smash_row *row)
+{
+    const smash_model *model = plan->model;
+    const ptrdiff_t found = smash_model_find_param(model, mask->name);
+    const smash_tensor *m = &mask->tensor, *t;
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    size_t module = 0;
+    uint32_t i;
+    int fits;
+    row->param = (uint32_t)SMASH_NONE;
+    if (found < 0) SMASH__TRY(smash__given_end(ctx, model, mask->name, &module, &row->target));
+    else row->target = model->params[found].target;
+    if (!row->target) return smash__given_to_none(ctx, model, mask->name, index);
+    if (m->dtype != SMASH_BOOL && m->dtype != SMASH_U8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s; a mask is BOOL, or U8 of 0 and 1", mask->name, smash_dtype_name(m->dtype));
+    row->module = found < 0 ? (uint32_t)module : model->params[found].module;
+    row->kept.name = mask->name;
+    if (found < 0) return smash__fit_end(ctx, plan, mask, index, row);
+    t = &model->params[found].tensor;
+    if (!(SMASH__FLOATS >> t->dtype & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(t->dtype));
+    fits = m->ndim == t->ndim;
+    for (i = 0; fits && i < t->ndim; i++) {
+        fits = m->shape[i] == t->shape[i] || m->shape[i] == 1;
+        block[i] = m->shape[i] == t->shape[i] ? 1 : -1;
+    }
+    if (!fits) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the tensor %s; a mask has as many dims, each of the same size or 1", mask->name,
+                                  smash__shape_text(m->ndim, m->shape, is), smash__shape_text(t->ndim, t->shape, must));
+    row->param = (uint32_t)found;
+    row->mask.grain = smash_grain_block(block, t->ndim);
+    return SMASH_OK;
+}
+
+/* What a given mask of n numbers, each for so many of the tensor, drops. Not all of a hostile file's are 0 or 1. */
+SMASH__FN smash_err smash__count_given(smash_ctx *ctx, const smash_tensor *mask, size_t elements, smash_row *row)
+{
+    const uint8_t *keep = (const uint8_t *)mask->data;
+    size_t n, i, kept = 0;
+    unsigned any = 0;
+    SMASH__TRY(smash_tensor_count(mask, &n));
+    for (i = 0; i < n; i++) { any |= keep[i]; kept += keep[i]; }
+    for (i = 0; any > 1 && i < n; i++)
+        if (keep[i] > 1) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the mask of %q holds %u at index %z; a mask holds 0 and 1", mask->name, (unsigned)keep[i], i);
+    row->mask_stats.blocks = n;
+    row->mask_stats.dropped = n - kept;
+    row->mask_stats.elements = (n - kept) * elements;
+    row->mask_stats.ratio = n ? (double)(n - kept) / (double)n : 0;
+    return SMASH_OK;
+}
+
+/* The mask file's header: every mask has its place, and a row in plan->given, those of parameters in the model's order, then the others,
+ * which are read at once: the file is all they have. */
+SMASH__FN smash_err smash__read_given(smash_ctx *ctx, smash__run *run)
+{
+    static const smash_algo algo = { "masks", SMASH_PRUNER, "drop what a file of masks says", NULL, NULL, NULL, NULL, 0, 0, SMASH_SAVE_NONE, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL };
+    smash_plan *plan = run->plan;
+    const size_t n = plan->model->param_count;
+    const smash_param *masks;
+    smash_row *rows;
+    smash_arena_mark mark;
+    size_t i, count, numbers, elements;
+    smash_err err = SMASH_OK;
+    plan->given_count = 0;
+    if (!run->desc->masks_in) return SMASH_OK;
+    SMASH__TRY(smash_safetensors_read(ctx, NULL, run->desc->masks_in, plan->arena, NULL, &run->masks_in));
+    masks = run->masks_in.params;
+    count = run->masks_in.param_count;
+    run->given = (uint32_t *)smash_arena_array(ctx, plan->arena, n + plan->count, sizeof *run->given);
+    plan->given = (smash_row *)smash_arena_array(ctx, plan->arena, count, sizeof *plan->given);
+    if (!run->given || !plan->given) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n + plan->count; i++) run->given[i] = (uint32_t)SMASH_NONE;
+    mark = smash__scratch_mark(ctx);
+    rows = (smash_row *)smash__scratch(ctx, count, sizeof *rows);
+    if (!rows) return SMASH_ERR_NOMEM;
+    for (i = 0; !err && i < count; i++) {
+        smash_arena_mark names = smash__scratch_mark(ctx);
+        smash_row *row = &rows[i];
+        smash__fill(row, 0, sizeof *row);
+        row->algo = &algo;
+        row->entry = (uint32_t)i;
+        row->align_row = row->first_dependent = row->next_dependent = row->group = row->next_member = (uint32_t)SMASH_NONE;
+        row->apply_method = SMASH_APPLY_MUL;
+        err = smash__fit_given(ctx, plan, &masks[i], i, row);
+        if (!err && row->param != (uint32_t)SMASH_NONE) run->given[row->param] = (uint32_t)i;
+        smash__scratch_rewind(ctx, names);
+    }
+    for (i = 0; !err && i < n; i++) {
+        const smash_row *prune = smash__row_of(plan, plan->prune, i);
+        if (run->given[i] == (uint32_t)SMASH_NONE) continue;
+        plan->given[plan->given_count] = rows[run->given[i]];
+        if (prune) {                                                     /* what goes by both goes in one way */
+            plan->given[plan->given_count].apply_method = prune->apply_method;
+            plan->given[plan->given_count].apply_value = prune->apply_value;
+        }
+        run->given[i] = (uint32_t)plan->given_count++;
+    }
+    for (i = 0; !err && i < count; i++) {
+        smash_row *row = &plan->given[plan->given_count];
+        const smash_row *made;
+        if (rows[i].param != (uint32_t)SMASH_NONE) continue;
+        *row = rows[i];
+        made = smash__pruner_row(plan, row->module, row->target);
+        err = smash_model_load(ctx, &run->masks_in, i, plan->arena, &row->kept);
+        if (!err) err = smash_tensor_count(&row->kept, &numbers);
+        elements = 1;
+        if (!err && row->activation) err = smash_tensor_count(row->activation, &elements);
+        if (!err) err = smash__count_given(ctx, &row->kept, row->activation && numbers ? elements / numbers : 1, row);
+        if (made && !made->skip) run->given[n + (size_t)(made - plan->rows)] = (uint32_t)plan->given_count;
+        plan->given_count++;
+    }
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* The given mask of a parameter, or, behind the parameters, of a row */
+SMASH__FN smash_row *smash__given_of(const smash__run *run, size_t at)
+{
+    return run->given && run->given[at] != (uint32_t)SMASH_NONE ? &run->plan->given[run->given[at]] : NULL;
+}
+
+/* The pruner's row for the same target as a given mask, or NULL */
+SMASH__FN const smash_row *smash__made_of(const smash_plan *plan, const smash_row *given)
+{
+    const smash_row *row = given->param != (uint32_t)SMASH_NONE ? smash__row_of(plan, plan->prune, given->param) : smash__pruner_row(plan, given->module, given->target);
+    return row && !row->skip ? row : NULL;
+}
+
+/* A parameter's numbers into work, less what its given mask drops */
+SMASH__FN smash_err smash__load_masked(smash_ctx *ctx, const smash__run *run, size_t param, smash_work *work)
+{
+    smash_row *row = smash__given_of(run, param);
+    smash_apply_desc apply = SMASH_ZERO;
+    smash_grid grid;
+    size_t count, n;
+    SMASH__TRY(smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work->tensor));
+    if (!row) return SMASH_OK;
+    SMASH__TRY(smash_model_load(ctx, &run->masks_in, row->entry, &ctx->scratch, &work->given));
+    SMASH__TRY(smash_tensor_count(&work->tensor, &count));
+    SMASH__TRY(smash_tensor_count(&work->given, &n));
+    SMASH__TRY(smash__count_given(ctx, &work->given, n ? count / n : 1, row));
+    if (!count) return SMASH_OK;                                         /* nothing to mask, whatever a dim of 1 says */
+    work->masked = row;
+    if (!row->mask_stats.dropped) return SMASH_OK;
+    if (row->apply_method != SMASH_APPLY_MUL) {
+        work->whole = work->tensor;
+        work->tensor.flags |= SMASH_TENSOR_CONST;                        /* a copy is masked */
+    }
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
+    return smash__apply_own(ctx, &apply, &grid, &work->given, &work->tensor);
+}
+
+/* Scores of all targets of a group, one tensor at a time, in scratch, with room for their masks. */
+SMASH__FN smash_err smash__score_group(smash_ctx *ctx, const smash__run *run, const smash_target_group *group, smash_mask_member **out)
+{
+    smash_plan *plan = run->plan;
     smash_mask_member *members = (smash_mask_member *)smash__scratch(ctx, group->count, sizeof *members);
     uint32_t i, n = 0;
     if (!members) return SMASH_ERR_NOMEM;
@@ -13434,15 +13762,16 @@ SMASH__FN smash_err smash__score_group(smash_ctx *ctx, smash_plan *plan, const s
         smash_row *row = &plan->rows[i];
         smash_mask_member *m = &members[n];
         smash_arena_mark tensor;
-        smash_tensor w;
+        smash_work work;
         smash_grid grid;
         smash_err err;
         smash__fill(m, 0, sizeof *m);
+        smash__fill(&work, 0, sizeof work);
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid));
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric));
         tensor = smash__scratch_mark(ctx);
-        err = smash_model_load(ctx, plan->model, row->param, &ctx->scratch, &w);
-        if (!err) err = smash_mask_metric(ctx, &row->mask, &w, &m->metric);
+        err = smash__load_masked(ctx, run, row->param, &work);
+        if (!err) err = smash__score_left(ctx, &work, &row->mask, &m->metric);
         smash__scratch_rewind(ctx, tensor);
         if (err) return err;
         if (!row->kept.data) {
@@ -13467,13 +13796,14 @@ SMASH__FN void smash__group_made(smash_plan *plan, smash_target_group *group, co
     group->made = 1;
 }
 
-SMASH__FN smash_err smash__make_group(smash_ctx *ctx, smash_plan *plan, smash_target_group *group)
+SMASH__FN smash_err smash__make_group(smash_ctx *ctx, const smash__run *run, smash_target_group *group)
 {
+    smash_plan *plan = run->plan;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_mask_desc common = plan->rows[group->first].mask;
     smash_budget_desc budget = SMASH_ZERO;
     smash_mask_member *members;
-    smash_err err = smash__score_group(ctx, plan, group, &members);
+    smash_err err = smash__score_group(ctx, run, group, &members);
     if (!err && group->rule == SMASH_RULE_GLOBAL) {
         budget.ratio = common.ratio;
         err = smash_mask_allocate_global(ctx, &budget, members, group->count);
@@ -13498,14 +13828,19 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
 {
     smash_row *row = work->row;
     smash_apply_desc apply = SMASH_ZERO;
-    smash_tensor source;
+    smash_tensor mask;
     smash_grid grid;
-    size_t count;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
     if (smash__in_group(work->plan, row)) work->mask = row->kept;
     else if (row->align_row == (uint32_t)SMASH_NONE) {
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
-        SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
+        if (work->masked && row->mask.metric == SMASH_METRIC_FPGM) {
+            smash_tensor metric;
+            SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, work->tensor.name, &metric));
+            SMASH__TRY(smash__score_left(ctx, work, &row->mask, &metric));
+            SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
+            row->mask_stats.elements *= grid.block_elements;
+        } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
         if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
             row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
     } else {
@@ -13513,18 +13848,16 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
         smash__count_dropped(row, &grid);
     }
     SMASH__TRY(smash__make_dependents(ctx, work));
-    if (!row->mask_stats.dropped || row->apply_method == SMASH_APPLY_BYPASS) return SMASH_OK;
-    source = work->tensor;
-    if (source.flags & SMASH_TENSOR_CONST) {                             /* the model's own numbers stay as they are */
-        SMASH__TRY(smash_tensor_bytes(&source, &count));
-        work->tensor.data = smash__scratch(ctx, count, 1);
-        if (!work->tensor.data) return SMASH_ERR_NOMEM;
-        work->tensor.bytes = count;
-        work->tensor.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
-    }
+    mask = work->mask;
+    if (work->whole.data) {                                              /* what was given goes as this row drops: both masks as one */
+        const smash_grain single = smash_grain_element();
+        work->tensor = work->whole;
+        SMASH__TRY(smash__both_masks(ctx, work, row, &mask));
+        SMASH__TRY(smash_grid_make(ctx, &single, &work->tensor, &grid));
+    } else if (!row->mask_stats.dropped) return SMASH_OK;
     apply.method = row->apply_method;
     apply.value = row->apply_value;
-    return smash__apply_grid(ctx, &apply, &grid, &work->mask, &source, &work->tensor);
+    return row->apply_method == SMASH_APPLY_BYPASS ? SMASH_OK : smash__apply_own(ctx, &apply, &grid, &mask, &work->tensor);
 }
 
 /* ptq: exact ranges of the weights as they are, after pruning. */
@@ -13602,24 +13935,6 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 /* Tensors of the file to write that come from one parameter: at most numbers, scale, zero point, shape, bitmask. */
 enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 5 };
 
-typedef struct smash__run {
-    smash_plan           *plan;
-    const smash_run_desc *desc;
-    smash_result          result;
-    smash_layout          layout, mask_layout;
-    uint32_t             *first;            /* per parameter: index of its first tensor in the layout */
-    uint32_t             *mask_index;       /* per row: index in the mask layout */
-    size_t               *nonzero;          /* per parameter, with pack_sparse: numbers left in a pruned tensor, as it is stored; else NULL */
-    size_t               *left;             /* per parameter, while a goal is looked for: numbers that are not zero when they are read back; else NULL */
-    uint64_t              done, total;
-} smash__run;
-
-SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index, size_t param)
-{
-    smash_row *row = index[param] == (uint32_t)SMASH_NONE ? NULL : &plan->rows[index[param]];
-    return row && !row->skip ? row : NULL;
-}
-
 /* Bytes that names, shapes and offsets of two more tensors take in the header, about */
 enum { SMASH__SPARSE_COST = 256 };
 
@@ -13627,7 +13942,7 @@ enum { SMASH__SPARSE_COST = 256 };
 SMASH__FN int smash__is_packed_sparse(const smash__run *run, size_t param, smash_dtype dtype, size_t n)
 {
     const uint64_t unit = smash_dtype_bits(dtype) / 8;
-    if (!run->nonzero || !unit || !smash__row_of(run->plan, run->plan->prune, param)) return 0;
+    if (!run->nonzero || !unit || !(smash__row_of(run->plan, run->plan->prune, param) || smash__given_of(run, param))) return 0;
     return run->nonzero[param] * unit + n / 8 + 1 + run->plan->model->params[param].tensor.ndim * 8 + SMASH__SPARSE_COST < n * unit;
 }
 
@@ -13712,6 +14027,21 @@ SMASH__FN size_t smash__numbers_left(const smash__run *run, size_t param, const 
     return count - (quant ? quant->quant_stats.zeros : smash__count_zeros(&work->tensor, count));
 }
 
+/* What a goal counts of a parameter: for multiply-accumulates the numbers that no mask drops, else those that are left */
+SMASH__FN smash_err smash__count_left(smash_ctx *ctx, const smash__run *run, size_t param, const smash_work *work, size_t *left)
+{
+    smash_tensor both;
+    size_t n;
+    *left = smash__numbers_left(run, param, work);
+    if (run->plan->goal.kind != SMASH_GOAL_MACS) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&work->tensor, left));
+    if (!work->mask.data && !work->masked) return SMASH_OK;
+    SMASH__TRY(smash__both_masks(ctx, work, smash__row_of(run->plan, run->plan->prune, param), &both));
+    n = *left;
+    *left -= smash__count_zeros(&both, n);
+    return SMASH_OK;
+}
+
 /* The numbers and the bitmask of a tensor without zeros, in scratch, into their places among those laid out. */
 SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_tensor *outs, uint32_t n)
 {
@@ -13730,6 +14060,22 @@ SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_
 }
 
 /* Write what the tensor has become. */
+/* The mask of an input or output, less what a given one drops */
+SMASH__FN smash_err smash__emit_end(smash_ctx *ctx, smash__run *run, uint32_t index)
+{
+    const smash_row *given = smash__given_of(run, run->plan->model->param_count + index);
+    smash_tensor both = run->plan->rows[index].kept;
+    size_t n, i;
+    SMASH__TRY(smash_tensor_count(&both, &n));
+    if (given) {
+        const uint8_t *made = (const uint8_t *)both.data;
+        both.data = smash__scratch(ctx, n, 1);
+        if (!both.data) return SMASH_ERR_NOMEM;
+        for (i = 0; i < n; i++) ((uint8_t *)both.data)[i] = made[i] & ((const uint8_t *)given->kept.data)[i];
+    }
+    return smash_safetensors_put(ctx, &run->mask_layout, run->desc->masks, run->mask_index[index], &both);
+}
+
 SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
 {
     const smash_io *out = run->desc->out, *masks = run->desc->masks;
@@ -13765,18 +14111,14 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
             SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index + i, &t));
         }
     }
-    if (masks && work->mask.data) {
-        const smash_row *row = smash__row_of(run->plan, run->plan->prune, param);
-        smash_tensor full = smash_tensor_view(SMASH_BOOL, NULL, count, p->tensor.ndim, p->tensor.shape);
-        full.name = p->name;
-        full.data = smash__scratch(ctx, count, 1);
-        if (!full.data) return SMASH_ERR_NOMEM;
-        SMASH__TRY(smash_mask_expand(ctx, &row->mask.grain, &work->mask, &full));
-        SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[run->plan->prune[param]], &full));
-        for (n = i = run->plan->prune[param]; (i = smash__next_follower(run->plan, n, i)) != n; ) {         /* inputs and outputs: as it is, to be broadcast */
-            row = &run->plan->rows[i];
-            if (row->param == (uint32_t)SMASH_NONE) SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[i], &row->kept));
-        }
+    if (masks && (work->mask.data || work->masked)) {                    /* what either of them drops is gone */
+        const smash_row *prune = smash__row_of(run->plan, run->plan->prune, param);
+        const uint32_t place = prune ? run->plan->prune[param] : (uint32_t)run->plan->count + run->given[param];
+        smash_tensor full;
+        SMASH__TRY(smash__both_masks(ctx, work, prune, &full));
+        SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, masks, run->mask_index[place], &full));
+        for (i = place; prune && (i = smash__next_follower(run->plan, place, i)) != place; )                  /* inputs and outputs: as it is, to be broadcast */
+            if (run->plan->rows[i].param == (uint32_t)SMASH_NONE) SMASH__TRY(smash__emit_end(ctx, run, i));
     }
     return SMASH_OK;
 }
@@ -13789,13 +14131,13 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     smash_err err;
     smash__fill(&work, 0, sizeof work);
     work.plan = run->plan;
-    if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run->plan, &run->plan->groups[prune->group]));
-    err = smash_model_load(ctx, run->plan->model, param, &ctx->scratch, &work.tensor);
+    if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run, &run->plan->groups[prune->group]));
+    err = smash__load_masked(ctx, run, param, &work);
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
-    if (!err && run->left) run->left[param] = smash__numbers_left(run, param, &work);
-    if (!err && !emit && run->nonzero && prune && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
+    if (!err && run->left) err = smash__count_left(ctx, run, param, &work, &run->left[param]);
+    if (!err && !emit && run->nonzero && (prune || work.masked) && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
         err = smash_sparse_count(ctx, quantize ? &work.quantized : &work.tensor, &run->nonzero[param]);
     smash__scratch_rewind(ctx, mark);
     if (!err && emit) {
@@ -13824,7 +14166,7 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE;
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
-        if ((plan->pack_sparse || plan->goal.kind) && smash__row_of(plan, plan->prune, i)) needed[i] = 1;
+        if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || (plan->goal.kind && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
@@ -13872,10 +14214,10 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     size_t n = model->param_count, i, metadata_count;
     uint32_t count = 0, mask_count = 0, made;
     smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
-    smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, plan->count + 1, sizeof *masks);
+    smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *masks);
     smash_meta *metadata;
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
-    run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, plan->count + 1, sizeof *run->mask_index);
+    run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *run->mask_index);
     if (!tensors || !masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
     for (i = 0; i < n; i++) {
         run->first[i] = count;
@@ -13893,6 +14235,14 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
             SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, t, &grid));
             masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, grid.ndim, grid.count);
         }
+        masks[mask_count++].name = smash__row_name(plan, row);
+    }
+    for (i = 0; i < plan->given_count; i++) {
+        const smash_row *row = &plan->given[i];
+        if (smash__made_of(plan, row)) continue;                         /* both in one */
+        run->mask_index[plan->count + i] = mask_count;
+        masks[mask_count] = row->param == (uint32_t)SMASH_NONE ? row->kept : model->params[row->param].tensor;
+        masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, masks[mask_count].ndim, masks[mask_count].shape);
         masks[mask_count++].name = smash__row_name(plan, row);
     }
     values[0] = SMASH__FORMAT_TEXT;
@@ -13945,7 +14295,7 @@ SMASH__FN smash_err smash__goal_left(smash_ctx *ctx, smash__run *run, uint64_t *
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_row *row = smash__row_of(plan, plan->prune, i);
         SMASH__TRY(smash_tensor_count(&plan->model->params[i].tensor, &n));
-        *left += run->left ? run->left[i] : smash__goal_cost(run, i, n - (row ? row->mask_stats.elements : 0));
+        *left += smash__goal_cost(run, i, run->left ? run->left[i] : n - (row ? row->mask_stats.elements : 0));
     }
     return SMASH_OK;
 }
@@ -14067,12 +14417,12 @@ SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
     s.group = &plan->groups[goal->group];
     SMASH__TRY(smash__goal_before(ctx, run, &goal->before));
     goal->most = goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked;
-    if (goal->kind == SMASH_GOAL_PARAMETERS) {
+    if (goal->kind == SMASH_GOAL_PARAMETERS || (goal->kind == SMASH_GOAL_MACS && run->given)) {
         run->left = (size_t *)smash__scratch(ctx, plan->model->param_count, sizeof *run->left);
         if (!run->left) return SMASH_ERR_NOMEM;
     }
     SMASH__TRY(smash__find_affected(ctx, &s));
-    SMASH__TRY(smash__score_group(ctx, plan, s.group, &s.members));
+    SMASH__TRY(smash__score_group(ctx, run, s.group, &s.members));
     SMASH__TRY(smash__search_masks(ctx, &s, UINT64_MAX, &all));
     SMASH__TRY(smash__search_masks(ctx, &s, 0, &least));
     SMASH__TRY(smash__measure_zeros(ctx, run));
@@ -14093,6 +14443,7 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
     }
+    SMASH__TRY(smash__read_given(ctx, run));
     if (plan->goal.kind) {
         smash_arena_mark mark = smash__scratch_mark(ctx);
         smash_err err = smash__find_goal_masks(ctx, run);
@@ -14125,6 +14476,12 @@ SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
     if (run->desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run->layout, run->desc->out));
     if (run->desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run->mask_layout, run->desc->masks));
     for (i = 0; i < run->plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, run, run->plan->order[i], 1));
+    for (i = 0; i < run->plan->given_count && run->desc->masks; i++) {   /* inputs and outputs of which only the file has masks */
+        smash_row *row = &run->plan->given[i];
+        if (row->param != (uint32_t)SMASH_NONE || smash__made_of(run->plan, row)) continue;
+        row->kept.dtype = SMASH_BOOL;
+        SMASH__TRY(smash_safetensors_put(ctx, &run->mask_layout, run->desc->masks, run->mask_index[run->plan->count + i], &row->kept));
+    }
     for (i = 0; i < run->plan->group_count; i++) smash__sum_group(run->plan, &run->plan->groups[i]);
     return SMASH_OK;
 }
@@ -14214,7 +14571,8 @@ typedef struct smash__smash {
     const char         *dtypes_text;  /* what the stored integers are */
     int                 frozen;       /* stored stays as it is */
     int                 reshaped;     /* an algorithm has had the stored model in its hands: plan->types_text may be old */
-    int                 passed;       /* tensors have gone through algorithms with targets */
+    int                 passed;       /* tensors have gone through algorithms with targets, or masks */
+    int                 prunes;       /* one of these algorithms is a pruner */
     uint32_t            groups;       /* bit per group that is run */
 } smash__smash;
 
@@ -14237,9 +14595,13 @@ SMASH__FN smash_err smash__run_pass(smash_ctx *ctx, smash__smash *s, smash_plan 
     smash_io out = SMASH_ZERO, *in = (smash_io *)smash_arena_alloc(ctx, s->arena, sizeof *in);
     smash_model *model = (smash_model *)smash_arena_alloc(ctx, s->arena, sizeof *model);
     size_t i;
+    int prunes = 0;
     if (!in || !model) return SMASH_ERR_NOMEM;
     for (i = 0; i < s->result.step_count; i++)
-        if (s->result.steps[i].plan == plan && s->result.steps[i].algo->group == SMASH_PRUNER) desc.masks = s->desc->masks;
+        if (s->result.steps[i].plan == plan && s->result.steps[i].algo->group == SMASH_PRUNER) prunes = 1;
+    if (prunes || !s->result.masked) desc.masks_in = s->desc->masks_in;    /* with a pruner once more, for the masks of both */
+    if (prunes || (desc.masks_in && !s->prunes)) desc.masks = s->desc->masks;
+    if (desc.masks_in) s->result.masked = plan;
     desc.progress = s->desc->progress;
     desc.progress_user = s->desc->progress_user;
     desc.out = &out;
@@ -14305,7 +14667,7 @@ SMASH__FN smash_err smash__run_targets(smash_ctx *ctx, smash__smash *s, int *g)
         s->result.step_count++;
         *g = next;
     }
-    if (first == 0 && next == SMASH_GROUP_COUNT) *plan = *s->plan;                     /* nothing has changed the model: the plan is good */
+    if (first == 0 && next == SMASH_GROUP_COUNT && !s->passed) *plan = *s->plan;                     /* nothing has changed the model: the plan is good */
     else SMASH__TRY(smash__resolve_again(ctx, s, groups, plan));
     SMASH__TRY(smash__run_pass(ctx, s, plan));
     if (!s->frozen) s->dtypes_text = plan->dtypes_text;
@@ -14349,9 +14711,35 @@ SMASH__FN smash_err smash__run_whole(smash_ctx *ctx, smash__smash *s, const smas
     return SMASH_OK;
 }
 
+/* Masks that are given, in a pass of their own; pack: 1 if no algorithm after it needs the numbers as they are */
+SMASH__FN smash_err smash__run_given(smash_ctx *ctx, smash__smash *s, int pack)
+{
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, s->arena, sizeof *plan);
+    const size_t n = s->model->param_count;
+    size_t i;
+    if (!plan) return SMASH_ERR_NOMEM;
+    smash__fill(plan, 0, sizeof *plan);
+    plan->model = s->model;
+    plan->arena = s->arena;
+    plan->pack_sparse = s->plan->pack_sparse && pack;
+    plan->prune = plan->quantize = (uint32_t *)smash_arena_array(ctx, s->arena, n, sizeof *plan->prune);
+    plan->order = (uint32_t *)smash_arena_array(ctx, s->arena, n, sizeof *plan->order);
+    if (!plan->prune || !plan->order) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {
+        plan->prune[i] = (uint32_t)SMASH_NONE;
+        plan->order[i] = (uint32_t)i;
+    }
+    SMASH__TRY(smash__write_types(ctx, plan, NULL, &plan->types_text));
+    SMASH__TRY(smash__write_dtypes(ctx, plan, &plan->dtypes_text));
+    SMASH__TRY(smash__run_pass(ctx, s, plan));
+    s->result.stored = *s->model;
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
 {
-    int g;
+    const smash_algo *first = NULL;
+    int g, targets = 0;
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
         smash_arena_mark mark = smash__scratch_mark(ctx);
@@ -14363,6 +14751,14 @@ SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
         smash__scratch_rewind(ctx, mark);
         if (err) return SMASH__FAIL(ctx, err, 0, "the hook of %s failed, and does not say why", algo->name);
     }
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
+        if (!algo) continue;
+        if (!first) first = algo;
+        if (g == SMASH_PRUNER) s->prunes = algo->targets != NULL;
+        targets |= algo->targets != NULL;
+    }
+    if (s->desc->masks_in && !(first && first->targets && smash_algo_save(first) != SMASH_SAVE_BEFORE_APPLY)) SMASH__TRY(smash__run_given(ctx, s, !targets));
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = s->groups >> g & 1 ? smash_config_active(s->config, (smash_group)g) : NULL;
         if (!algo) continue;
@@ -14493,6 +14889,7 @@ SMASH__FN smash_err smash__smash_model(smash_ctx *ctx, smash__smash *s, const sm
     SMASH__TRY(smash__model_clone(ctx, model, s->arena, &s->model));
     SMASH__TRY(smash__set_types(ctx, s->config, s->model));
     SMASH__TRY(smash__check_groups(ctx, s->model, s->config, s->groups, (int)s->desc->experimental));
+    if (!s->desc->masks_in) smash__check_idle(s->config);
     SMASH__TRY(smash__resolve_plan(ctx, s->config, s->model, s->groups, s->arena, plan));
     s->plan = plan;
     s->result.stored = *s->model;
@@ -14659,6 +15056,7 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
     smash_err err;
     SMASH__TRY(smash__config_usable(ctx, config));
     if (!smash__ctx(ctx) || !io || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, io or result is missing, or desc was not zeroed");
+    if (desc && desc->masks_in) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "masks_in is for smash(); what smash_load reads has been pruned before");
     smash__fill(&s, 0, sizeof s);
     s.desc = desc ? desc : &plain;
     s.arena = s.desc->arena ? s.desc->arena : config->arena;
@@ -14768,7 +15166,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     if (!zero.data) return SMASH_ERR_NOMEM;
     smash__fill(zero.data, 0, bytes);
     if (stored_zero) SMASH__TRY(smash_tensor_convert(ctx, stored_zero, &zero));
-    if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dims, the tensor has %u", name, scale->ndim, q->ndim);
+    if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dim%s, the tensor has %u", name, scale->ndim, smash__plural(scale->ndim), q->ndim);
     for (i = 0; i < q->ndim; i++) {
         if (!scale->shape[i] || q->shape[i] % scale->shape[i] || q->shape[i] / scale->shape[i] > INT32_MAX)
             return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z scales of \"%s_scale\" do not divide %z numbers", i, scale->shape[i], name, q->shape[i]);
@@ -14852,7 +15250,8 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     if (row->algo->group == SMASH_PRUNER) {
         int own = !row->skip && row->align_row == (uint32_t)SMASH_NONE;
         smash_write_key(w, "asked");
-        if (own && !row->mask.use_threshold && row->group_rule != SMASH_RULE_GOAL) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
+        if (row >= plan->given && row < plan->given + plan->given_count) smash_write_text(w, "masks");
+        else if (own && !row->mask.use_threshold && row->group_rule != SMASH_RULE_GOAL) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
         if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, smash__row_name(plan, &plan->rows[row->align_row])); }
         if (row->group_rule == SMASH_RULE_GOAL && !row->skip) { smash_write_key(w, "chosen_by"); smash_write_text(w, plan->goal.key->name); }
@@ -14889,6 +15288,7 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
 {
     size_t i;
     smash_write_begin_array(w);
+    for (i = 0; i < plan->given_count; i++) smash__report_row(w, plan, &plan->given[i]);
     for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
     smash_write_end(w);
 }

@@ -1022,6 +1022,616 @@ static void test_sparse_lies(void)
 
 static char lines[1024];
 
+/* ---- masks that are given ---- */
+
+typedef struct given { const char *name; smash_dtype dtype; uint32_t ndim; size_t shape[5]; const char *keep; } given;   /* keep: '0', '1', '2', over and over */
+static test_buffer given_file;
+static smash_io given_io;
+
+static void make_given(const given *masks_given, size_t count)
+{
+    static unsigned char numbers[4096];
+    smash_tensor views[4];
+    smash_layout layout;
+    smash_io io = SMASH_ZERO;
+    size_t i, k, n;
+    given_file.used = given_file.calls = given_file.fail_at = 0;
+    io.write = test_buffer_write;
+    io.user = &given_file;
+    for (i = 0; i < count; i++) {
+        views[i] = test_view(masks_given[i].dtype, numbers, masks_given[i].ndim, masks_given[i].shape);
+        views[i].name = masks_given[i].name;
+    }
+    CHECK_ERR(&ctx, smash_safetensors_layout(&ctx, views, count, NULL, 0, &arena, &layout), SMASH_OK, "masks");
+    CHECK_ERR(&ctx, smash_safetensors_begin(&ctx, &layout, &io), SMASH_OK, "masks");
+    for (i = 0; i < count; i++) {
+        smash_tensor_count(&views[i], &n);
+        memset(numbers, 0, sizeof numbers);
+        for (k = 0; k < n && smash_dtype_bits(masks_given[i].dtype) == 8; k++) numbers[k] = (unsigned char)(masks_given[i].keep[k % strlen(masks_given[i].keep)] - '0');
+        CHECK_ERR(&ctx, smash_safetensors_put(&ctx, &layout, &io, i, &views[i]), SMASH_OK, "%s", masks_given[i].name);
+    }
+    given_io = smash_io_memory(given_file.data, given_file.used);
+}
+
+/* What a mask says of element i of a tensor of this shape */
+static int keeps(const given *g, const smash_tensor *t, size_t i)
+{
+    size_t at = 0, stride = 1;
+    uint32_t d = t->ndim;
+    while (d--) {
+        at += g->shape[d] == 1 ? 0 : i % t->shape[d] * stride;
+        stride *= g->shape[d];
+        i /= t->shape[d];
+    }
+    return g->keep[at % strlen(g->keep)] == '1';
+}
+
+static smash_err run_given(const char *text, const smash_io *from, smash_result *result)
+{
+    static smash_model model;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out_io = SMASH_ZERO, masks_io = SMASH_ZERO;
+    smash_err err = smash_safetensors_read(&ctx, NULL, from, &arena, &diags, &model);
+    if (!err) err = smash_config_load(&ctx, &config, text, strlen(text), "c.json", NULL);
+    if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
+    if (err) return err;
+    out_io.write = masks_io.write = test_buffer_write;
+    out_io.user = &out;
+    masks_io.user = &masks;
+    out.used = out.calls = masks.used = masks.calls = 0;
+    desc.out = &out_io;
+    desc.masks = &masks_io;
+    desc.masks_in = &given_io;
+    return smash_run(&ctx, &plan, &desc, result);
+}
+
+static void read_back(const test_buffer *file, smash_io *io, smash_model *model)
+{
+    *io = smash_io_memory(file->data, file->used);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, io, &arena, NULL, model), SMASH_OK, "read back");
+}
+
+/* Masks alone: every tensor is what it was where its mask is 1, +0 where it is 0; the masks that are written say the same in full; each has a row. */
+static void test_given(void)
+{
+    static const struct { const char *what; size_t count; given masks[3]; } rows[] = {
+        { "full", 1, { { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "1101001" } } },
+        { "u8", 1, { { "fc.weight", SMASH_U8, 2, { 10, 40 }, "10" } } },
+        { "rows", 1, { { "conv.weight", SMASH_BOOL, 4, { 8, 1, 1, 1 }, "10011" } } },
+        { "every other dim", 1, { { "conv.weight", SMASH_BOOL, 4, { 1, 3, 1, 3 }, "110100011" } } },
+        { "inner", 1, { { "conv.weight", SMASH_U8, 4, { 8, 1, 3, 1 }, "0111010" } } },
+        { "one number", 2, { { "fc.weight", SMASH_BOOL, 2, { 1, 1 }, "0" }, { "conv.bias", SMASH_BOOL, 1, { 1 }, "1" } } },
+        { "halves and doubles", 3, { { "tok_emb.weight", SMASH_BOOL, 2, { 16, 1 }, "011" }, { "half.weight", SMASH_BOOL, 2, { 1, 7 }, "0110101" }, { "wide.weight", SMASH_BOOL, 2, { 5, 9 }, "01" } } },
+        { "no weights", 3, { { "bn.running_mean", SMASH_BOOL, 1, { 8 }, "01" }, { "bn.bias", SMASH_U8, 1, { 8 }, "0" }, { "conv.bias", SMASH_BOOL, 1, { 8 }, "1" } } },
+        { "all and none", 2, { { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "0" }, { "wide.weight", SMASH_BOOL, 2, { 5, 9 }, "1" } } },
+        { "empty", 2, { { "empty.weight", SMASH_BOOL, 2, { 0, 4 }, "1" }, { "conv.bias", SMASH_BOOL, 1, { 8 }, "0" } } },
+        { "empty, a row", 1, { { "empty.weight", SMASH_BOOL, 2, { 1, 4 }, "0" } } },
+        { "nothing", 0, { { NULL, SMASH_BOOL, 0, { 0 }, NULL } } } };
+    static test_buffer first, first_masks;
+    size_t i, k, j, n, bytes, zeros, way;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_model before, after, mask;
+        smash_io io, masks_io;
+        smash_result result;
+        start();
+        make_given(rows[i].masks, rows[i].count);
+        CHECK_ERR(&ctx, run_given("{}", &source_io, &result), SMASH_OK, "%s: %s", rows[i].what, said());
+        CHECK(plan.given_count == rows[i].count && result.bytes == out.used && result.mask_bytes == masks.used, "%s: %zu rows", rows[i].what, plan.given_count);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &before), SMASH_OK, "before");
+        read_back(&out, &io, &after);
+        read_back(&masks, &masks_io, &mask);
+        CHECK(mask.param_count == rows[i].count && after.param_count == before.param_count, "%s: %zu masks, %zu tensors", rows[i].what, mask.param_count, after.param_count);
+        for (k = 0; k < before.param_count; k++) {
+            const given *g = NULL;
+            const char *name = before.params[k].name;
+            smash_tensor x = tensor_of(&before, name), y = tensor_of(&after, name), m = SMASH_ZERO;
+            for (j = 0; j < rows[i].count; j++) if (!strcmp(rows[i].masks[j].name, name)) g = &rows[i].masks[j];
+            if (g) m = tensor_of(&mask, name);
+            smash_tensor_count(&x, &n);
+            bytes = smash_dtype_bits(x.dtype) / 8;
+            CHECK(x.dtype == y.dtype && x.ndim == y.ndim && !memcmp(x.shape, y.shape, x.ndim * sizeof *x.shape), "%s: %s is of another kind", rows[i].what, name);
+            CHECK(!g || (m.dtype == SMASH_BOOL && m.ndim == x.ndim && !memcmp(m.shape, x.shape, x.ndim * sizeof *x.shape)), "%s: the mask of %s", rows[i].what, name);
+            for (j = zeros = 0; j < n; j++) {
+                static const unsigned char zero[8];
+                const int keep = !g || keeps(g, &x, j);
+                const unsigned char *is = (const unsigned char *)y.data + j * bytes, *was = (const unsigned char *)x.data + j * bytes;
+                zeros += !keep;
+                if (memcmp(is, keep ? was : zero, bytes) || (g && ((const unsigned char *)m.data)[j] != keep)) break;
+            }
+            CHECK(j == n, "%s: %s at %zu", rows[i].what, name, j);
+            for (j = 0; g && j < plan.given_count; j++) {
+                const smash_row *row = &plan.given[j];
+                if (row->param != k) continue;
+                CHECK(row->mask_stats.elements == zeros && !strcmp(row->algo->name, "masks") && row->module == before.params[k].module, "%s: row of %s, %zu zeros, want %zu", rows[i].what, name, row->mask_stats.elements, zeros);
+                break;
+            }
+            CHECK(!g || j < plan.given_count, "%s: no row for %s", rows[i].what, name);
+        }
+        /* read through callbacks, without SIMD, chunks from the last to the first; then with the masks that were written, which say all of it */
+        first = out;
+        first_masks = masks;
+        for (way = 0; way < 4; way++) {
+            start();
+            make_given(rows[i].masks, rows[i].count);
+            if (way == 0) { given_io.map = NULL; given_io.read = test_buffer_read; given_io.user = &given_file; }
+            if (way == 3) given_io = smash_io_memory(first_masks.data, first_masks.used);
+            ctx.no_simd = way == 1;
+            ctx.parallel = way == 2 ? reverse : NULL;
+            CHECK_ERR(&ctx, run_given("{}", &source_io, &result), SMASH_OK, "%s: %s", rows[i].what, said());
+            CHECK(out.used == first.used && !memcmp(out.data, first.data, out.used) && masks.used == first_masks.used && !memcmp(masks.data, first_masks.data, masks.used), "%s: way %zu gives another file", rows[i].what, way);
+        }
+        ctx.no_simd = 0;
+        ctx.parallel = NULL;
+    }
+}
+
+/* Mask files that are none, or do not fit: one code, the tensor's name, the reason. */
+static void test_given_lies(void)
+{
+    static const struct { given mask; const char *says; } rows[] = {
+        { { "fc.wieght", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc.wieght\", and no such tensor in the model; did you mean \"fc.weight\"?" },
+        { { "fc", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc\", and no such tensor in the model; take it out of the masks" },
+        { { "position.ids", SMASH_BOOL, 1, { 4 }, "1" }, "there is a mask for \"position.ids\", which is I64; masks are for F32 F64 F16 BF16; take it out of the masks" },
+        { { "fc.weight", SMASH_F32, 2, { 10, 40 }, "1" }, "the mask of \"fc.weight\" is F32; a mask is BOOL, or U8 of 0 and 1" },
+        { { "fc.weight", SMASH_I8, 2, { 10, 40 }, "1" }, "the mask of \"fc.weight\" is I8" },
+        { { "fc.weight", SMASH_BOOL, 1, { 40 }, "1" }, "the mask of \"fc.weight\" is [40], and the tensor [10, 40]; a mask has as many dims, each of the same size or 1" },
+        { { "fc.weight", SMASH_BOOL, 1, { 400 }, "1" }, "is [400], and the tensor [10, 40]" },
+        { { "fc.weight", SMASH_BOOL, 0, { 0 }, "1" }, "is [], and the tensor [10, 40]" },
+        { { "fc.weight", SMASH_BOOL, 3, { 1, 10, 40 }, "1" }, "is [1, 10, 40], and the tensor [10, 40]" },
+        { { "fc.weight", SMASH_BOOL, 2, { 40, 10 }, "1" }, "is [40, 10], and the tensor [10, 40]" },
+        { { "fc.weight", SMASH_BOOL, 2, { 5, 40 }, "1" }, "is [5, 40], and the tensor [10, 40]" },
+        { { "fc.weight", SMASH_BOOL, 2, { 0, 40 }, "1" }, "is [0, 40], and the tensor [10, 40]" },
+        { { "empty.weight", SMASH_BOOL, 2, { 2, 4 }, "1" }, "is [2, 4], and the tensor [0, 4]" },
+        { { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "11121" }, "the mask of \"fc.weight\" holds 2 at index 3; a mask holds 0 and 1" },
+        { { "fc.weight", SMASH_U8, 2, { 10, 1 }, "111111111\377" }, "holds 207 at index 9" },
+        { { "empty.weight", SMASH_BOOL, 2, { 1, 4 }, "1115" }, "holds 5 at index 3" } };
+    static const char *const configs[] = { "{}", "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\"}", "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"pack_sparse\": true}" };
+    smash_result result, pattern;
+    size_t i, k, n;
+    memset(&pattern, 0x5A, sizeof pattern);
+    for (i = 0; i < COUNT_OF(rows); i++)
+        for (k = 0; k < COUNT_OF(configs); k++) {
+            start();
+            make_given(&rows[i].mask, 1);
+            result = pattern;
+            CHECK_ERR(&ctx, run_given(configs[k], &source_io, &result), SMASH_ERR_FORMAT, "%s", rows[i].says);
+            CHECK(strstr(ctx.message, rows[i].says), "%s, want %s", ctx.message, rows[i].says);
+            CHECK(!memcmp(&result, &pattern, sizeof result), "%s: the result was touched", rows[i].says);
+        }
+    {   /* what is compressed already: the integers, and the parts of what is packed */
+        static test_buffer small;
+        static const struct { given mask; const char *says; } stored[] = {
+            { { "conv.weight", SMASH_BOOL, 4, { 8, 1, 1, 1 }, "1" }, "there is a mask for \"conv.weight\", which is I8" },
+            { { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "1" }, "there is a mask for \"fc.weight\", which the model holds compressed already" },
+            { { "wide.weight", SMASH_BOOL, 2, { 5, 9 }, "1" }, "there is a mask for \"wide.weight\", which the model holds compressed already" } };
+        static const char text[] = "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"wide\"], \"sparse_ratio\": 0.99}], \"pack_sparse\": true, \"quantizer\": \"ptq\","
+            " \"ptq_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"]}, {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\"}]}";
+        for (i = 0; i < COUNT_OF(stored); i++) {
+            smash_io io;
+            start();
+            CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s", said());
+            small = out;
+            io = smash_io_memory(small.data, small.used);
+            make_given(&stored[i].mask, 1);
+            smash_config_init(&config, smash_builtins(), &arena, &diags);
+            CHECK_ERR(&ctx, run_given("{}", &io, &result), SMASH_ERR_FORMAT, "%s", stored[i].says);
+            CHECK(strstr(ctx.message, stored[i].says), "%s, want %s", ctx.message, stored[i].says);
+        }
+    }
+    {   /* files: too new, cut, without a way to read them; every byte changed, which is well or a code, and ends */
+        static const given one = { "conv.bias", SMASH_BOOL, 1, { 8 }, "10" };
+        static const char newer[] = "{\"__metadata__\":{\"smash.format_version\":\"2\"},\"conv.bias\":{\"dtype\":\"BOOL\",\"shape\":[8],\"data_offsets\":[0,8]}}  ";
+        start();
+        memset(given_file.data, 0, 200);
+        given_file.data[0] = sizeof newer - 1;
+        memcpy(given_file.data + 8, newer, sizeof newer - 1);
+        given_io = smash_io_memory(given_file.data, 8 + sizeof newer - 1 + 8);
+        CHECK_ERR(&ctx, run_given("{}", &source_io, &result), SMASH_ERR_VERSION, "newer");
+        start();
+        memset(&given_io, 0, sizeof given_io);
+        given_io.bytes = 100;
+        CHECK_ERR(&ctx, run_given("{}", &source_io, &result), SMASH_ERR_IO, "no way to read");
+        start();
+        make_given(&one, 1);
+        n = given_file.used;
+        for (i = 0; i < n; i++) {
+            given_io = smash_io_memory(given_file.data, i);
+            CHECK_ERR(&ctx, run_given("{}", &source_io, &result), SMASH_ERR_FORMAT, "cut at %zu", i);
+        }
+        for (i = 0; i < n; i++)
+            for (k = 0; k < 9; k++) {
+                const unsigned char was = given_file.data[i];
+                smash_err err;
+                given_file.data[i] = (unsigned char)(k == 8 ? 0 : was ^ 1 << k);
+                given_io = smash_io_memory(given_file.data, n);
+                smash_ctx_reset(&ctx);
+                result = pattern;
+                err = run_given("{}", &source_io, &result);
+                CHECK(err == SMASH_OK || ((err == SMASH_ERR_FORMAT || err == SMASH_ERR_LIMIT) && !memcmp(&result, &pattern, sizeof result)), "byte %zu, bit %zu: %s %s", i, k, smash_err_name(err), ctx.message);
+                given_file.data[i] = was;
+            }
+    }
+}
+
+static int order_scores(const void *a, const void *b)
+{
+    const double *x = (const double *)a, *y = (const double *)b;
+    return x[0] < y[0] ? -1 : x[0] > y[0] ? 1 : x[1] < y[1] ? -1 : 1;
+}
+
+/* Given masks and a pruner: what is masked goes first, the mask that is written is that of both, biases follow the pruner alone. */
+static void test_given_and_pruned(void)
+{
+    static const given half = { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "10110" };                     /* 40 % of them */
+    static const double ratios[] = { 0, 0.1, 0.4, 0.401, 0.7, 1 };
+    static const char *const pruners[] = { "l1_norm", "l2_norm", "fpgm" };
+    static const given rows[] = { { "conv.weight", SMASH_BOOL, 4, { 8, 1, 1, 1 }, "10111011" }, { "conv.weight", SMASH_BOOL, 4, { 8, 3, 3, 1 }, "111111111000000000" },
+                                  { "conv.weight", SMASH_U8, 4, { 8, 1, 1, 1 }, "00000011" } };
+    static const char *const more[] = { "", ", \"global_group_id\": 1", ", \"dependency_group_id\": \"d\"" };
+    smash_result result;
+    char text[256];
+    size_t i, k, j, g, n;
+    for (k = 0; k < COUNT_OF(ratios); k++) {
+        double score[400][2];
+        unsigned char keep[400];
+        smash_model in, mask, got;
+        smash_io masks_io, io;
+        smash_tensor w, m, after;
+        start();
+        make_given(&half, 1);
+        snprintf(text, sizeof text, "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": %.3f}]}", ratios[k]);
+        CHECK_ERR(&ctx, run_given(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &in), SMASH_OK, "in");
+        read_back(&masks, &masks_io, &mask);
+        read_back(&out, &io, &got);
+        w = tensor_of(&in, "fc.weight");
+        m = tensor_of(&mask, "fc.weight");
+        after = tensor_of(&got, "fc.weight");
+        for (i = 0; i < 400; i++) {
+            keep[i] = half.keep[i % 5] == '1';
+            score[i][0] = keep[i] ? fabs(number(&w, i)) : 0;
+            score[i][1] = (double)i;
+        }
+        qsort(score, 400, sizeof score[0], order_scores);
+        n = (size_t)(400 * ratios[k]);
+        for (i = 0; i < n; i++) keep[(size_t)score[i][1]] = 0;
+        CHECK(!memcmp(m.data, keep, 400), "%s: the mask", text);
+        for (i = n = 0; i < 400; i++) { n += !keep[i]; if (number(&after, i) != (keep[i] ? number(&w, i) : 0)) break; }
+        CHECK(i == 400, "%s: number %zu", text, i);
+        CHECK(plan.given_count == 1 && plan.given[0].mask_stats.elements == 160 && plan.rows[0].mask_stats.elements == (size_t)(400 * ratios[k]) && n == (ratios[k] < 0.4 ? 160 : (size_t)(400 * ratios[k])),
+              "%s: %zu and %zu, together %zu", text, plan.given[0].mask_stats.elements, plan.rows[0].mask_stats.elements, n);
+    }
+    for (i = 0; i < COUNT_OF(pruners); i++)
+        for (g = 0; g < COUNT_OF(more); g++)
+            for (k = 0; k < COUNT_OF(rows); k++) {
+                smash_model in, mask;
+                smash_io masks_io;
+                smash_tensor w, m, bias;
+                size_t gone[2] = { 0, 0 }, whole = 0, late = 0;
+                start();
+                make_given(&rows[k], 1);
+                snprintf(text, sizeof text, "{\"pruner\": \"%s\", \"%s_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.25%s}]}", pruners[i], pruners[i], more[g]);
+                CHECK_ERR(&ctx, run_given(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+                CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &in), SMASH_OK, "in");
+                read_back(&masks, &masks_io, &mask);
+                CHECK(mask.param_count == 2, "%s: %zu masks", text, mask.param_count);
+                w = tensor_of(&in, "conv.weight");
+                m = tensor_of(&mask, "conv.weight");
+                bias = tensor_of(&mask, "conv.bias");
+                for (j = 0; j < 8; j++) {                                            /* a row goes with its bias; which are masked whole goes first */
+                    const int pruned = !((const unsigned char *)bias.data)[j];
+                    size_t e, left = 0;
+                    for (e = 0; e < 27; e++) left += (size_t)keeps(&rows[k], &w, 27 * j + e);
+                    for (e = 0; e < 27; e++) if (((const unsigned char *)m.data)[27 * j + e] != (!pruned && keeps(&rows[k], &w, 27 * j + e))) break;
+                    CHECK(e == 27, "%s, masks %zu: row %zu", text, k, j);
+                    whole += !left;
+                    gone[left > 0] += (size_t)pruned;
+                    late += !left && !pruned;
+                }
+                CHECK(gone[0] + gone[1] == 2 && (gone[1] == 0 || !late), "%s, masks %zu: %zu rows that were masked and %zu others, of %zu", text, k, gone[0], gone[1], whole);
+            }
+}
+
+/* A row of zeros is far from rows that are alike, but it goes first. */
+static void test_given_fpgm(void)
+{
+    static const given one = { "a.weight", SMASH_BOOL, 2, { 4, 1 }, "1101" };
+    static const char *const more[] = { "", ", \"fpgm_global_group_id\": 1", ", \"fpgm_dependency_group_id\": 1" };
+    static const size_t shape[2] = { 4, 4 };
+    float numbers[16];
+    smash_tensor t = smash_tensor_view(SMASH_F32, numbers, sizeof numbers, 2, shape);
+    smash_desc desc = SMASH_ZERO;
+    size_t i, k;
+    for (i = 0; i < 16; i++) numbers[i] = 10.0f + (float)i;
+    t.flags = SMASH_TENSOR_CONST;
+    desc.masks_in = &given_io;
+    for (k = 0; k < COUNT_OF(more); k++) {
+        static smash_model model;
+        static smash_result result;
+        smash_tensor after;
+        char text[256];
+        start();
+        make_given(&one, 1);
+        smash_model_init(&model, &arena);
+        CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "a.weight", &t, 0), SMASH_OK, "add");
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "finish");
+        snprintf(text, sizeof text, "{\"pruner\": \"fpgm\", \"fpgm_sparse_ratio\": 0.25%s}", more[k]);
+        CHECK_ERR(&ctx, smash_config_load(&ctx, &config, text, strlen(text), NULL, NULL), SMASH_OK, "%s", said());
+        CHECK_ERR(&ctx, smash(&ctx, &model, &config, &desc, &result), SMASH_OK, "%s", said());
+        after = tensor_of(&result.model, "a.weight");
+        for (i = 0; i < 16; i++) CHECK(number(&after, i) == (i / 4 == 2 ? 0 : (double)numbers[i]), "%s: number %zu", text, i);
+        CHECK(result.steps[0].plan->rows[0].mask_stats.dropped == 1 && result.steps[0].plan->rows[0].mask_stats.elements == 4, "%s: %zu rows, %zu numbers", text,
+              result.steps[0].plan->rows[0].mask_stats.dropped, result.steps[0].plan->rows[0].mask_stats.elements);
+    }
+}
+
+/* Masks, pruned and packed, through smash() and smash_run(): the same file. So do algorithms on whole models, and none. */
+static smash_err masked_apply(smash_ctx *c, smash_job *job)
+{
+    smash_tensor t;
+    ptrdiff_t p = smash_model_find_param(job->model, "fc.weight");
+    double first;
+    if (p < 0 || smash_job_edit(c, job, (size_t)p, &t)) return smash_ctx_fail(c, SMASH_ERR_ARG, "no fc");
+    first = number(&t, 1);
+    return first != 0 ? smash_ctx_fail(c, SMASH_ERR_ARG, "the masks come later") : SMASH_OK;
+}
+
+static void test_given_smash(void)
+{
+    static const given both[] = { { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "1000000000" }, { "conv.weight", SMASH_BOOL, 4, { 8, 1, 1, 1 }, "10" } };
+    static const char *const texts[] = { "{}", "{\"pack_sparse\": true}", "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.75}], \"pack_sparse\": true}",
+        "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\", \"conv\"], \"target_names\": [\"weight\"]}]}", "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int8\", \"pack_sparse\": true}" };
+    static test_buffer saved, masks_saved;
+    static smash_model model, back;
+    static smash_result result;
+    smash_result ran;
+    smash_io to = SMASH_ZERO, masks_to = SMASH_ZERO, io;
+    smash_desc desc = SMASH_ZERO;
+    size_t i;
+    int whole;
+    to.write = masks_to.write = test_buffer_write;
+    to.user = &saved;
+    masks_to.user = &masks_saved;
+    desc.masks = &masks_to;
+    desc.masks_in = &given_io;
+    for (i = 0; i < COUNT_OF(texts); i++) {
+        start();
+        make_given(both, 2);
+        CHECK_ERR(&ctx, run_given(texts[i], &source_io, &ran), SMASH_OK, "%s: %s", texts[i], said());
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &model), SMASH_OK, "model");
+        saved.used = masks_saved.used = 0;
+        diags.first = diags.last = NULL;
+        CHECK_ERR(&ctx, smash(&ctx, &model, &config, &desc, &result), SMASH_OK, "%s: %s", texts[i], said());
+        CHECK(!diags.first || strcmp(diags.first->code, "nothing_to_do"), "%s: nothing to do", texts[i]);
+        CHECK_ERR(&ctx, smash_save(&ctx, &result, &to), SMASH_OK, "%s", texts[i]);
+        CHECK(saved.used == out.used && !memcmp(saved.data, out.data, out.used), "%s: smash() and smash_run() differ", texts[i]);
+        CHECK(masks_saved.used == masks.used && !memcmp(masks_saved.data, masks.data, masks.used), "%s: other masks", texts[i]);
+        CHECK(result.mask_bytes == masks.used && result.nonzero == ran.nonzero && result.bytes == ran.bytes, "%s: other counts", texts[i]);
+        CHECK(result.masked && result.masked->given_count == 2 && result.masked->given[0].mask_stats.elements + result.masked->given[1].mask_stats.elements == 360 + 108, "%s: rows", texts[i]);
+        read_back(&saved, &io, &back);
+        CHECK((smash_model_find_param(&back, "fc.weight_compressed") >= 0) == (strstr(texts[i], "pack_sparse") != NULL), "%s: packed?", texts[i]);
+    }
+    for (whole = 0; whole < 4; whole++) {                                    /* an algorithm on the whole model sees them masked; bit 1: a file cannot hold what it did */
+        static const smash_algo *room[8];
+        static smash_algo mine;
+        static const char *const compatible[] = { "level", NULL };
+        smash_registry registry;
+        memset(&mine, 0, sizeof mine);
+        mine.name = "mine";
+        mine.group = whole & 2 ? SMASH_PRUNER : SMASH_COMPILER;
+        mine.summary = "looks";
+        mine.compatible = compatible;
+        mine.apply = masked_apply;
+        mine.save = whole & 1 ? SMASH_SAVE_BEFORE_APPLY : SMASH_SAVE_NONE;
+        start();
+        make_given(both, 2);
+        smash_registry_init(&registry, room, COUNT_OF(room));
+        CHECK_ERR(&ctx, smash_register_builtins(&ctx, &registry), SMASH_OK, "register");
+        CHECK_ERR(&ctx, smash_register(&ctx, &registry, &mine), SMASH_OK, "register");
+        smash_config_init(&config, &registry, &arena, &diags);
+        CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, whole & 2 ? "pruner=mine" : "compiler=mine"), SMASH_OK, "%s", said());
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &model), SMASH_OK, "model");
+        saved.used = masks_saved.used = 0;
+        CHECK_ERR(&ctx, smash(&ctx, &model, &config, &desc, &result), SMASH_OK, "whole %d: %s", whole, said());
+        CHECK_ERR(&ctx, smash_save(&ctx, &result, &to), SMASH_OK, "whole %d", whole);
+        read_back(&saved, &io, &back);
+        {
+            smash_tensor t = tensor_of(&back, "fc.weight");
+            CHECK(number(&t, 0) != 0 && number(&t, 1) == 0 && number(&t, 399) == 0, "whole %d: the file is not masked", whole);
+        }
+        CHECK(masks_saved.used == result.mask_bytes && result.mask_bytes > 0, "whole %d: %zu bytes of masks", whole, masks_saved.used);
+        CHECK(result.nonzero < result.parameters - 400, "whole %d: %zu of %zu", whole, result.nonzero, result.parameters);
+    }
+    {
+        smash_result back_result;
+        io = smash_io_memory(saved.data, saved.used);
+        CHECK_ERR(&ctx, smash_load(&ctx, &io, &desc, &config, &back_result), SMASH_ERR_ARG, "load takes no masks");
+        CHECK(strstr(ctx.message, "masks_in is for smash()"), "%s", ctx.message);
+    }
+    {   /* two names over the same numbers: only the one that is named is masked */
+        static const float numbers[4] = { 1, 2, 3, 4 };
+        static const size_t shape[2] = { 2, 2 };
+        static const given one = { "a.weight", SMASH_BOOL, 2, { 2, 1 }, "01" };
+        smash_tensor t = smash_tensor_view(SMASH_F32, numbers, sizeof numbers, 2, shape);
+        t.flags = SMASH_TENSOR_CONST;
+        start();
+        make_given(&one, 1);
+        smash_model_init(&model, &arena);
+        CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "a.weight", &t, 0), SMASH_OK, "add");
+        CHECK_ERR(&ctx, smash_model_add(&ctx, &model, "b.weight", &t, 0), SMASH_OK, "add");
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "finish");
+        CHECK_ERR(&ctx, smash(&ctx, &model, &config, &desc, &result), SMASH_OK, "%s", said());
+        t = tensor_of(&result.model, "a.weight");
+        CHECK(number(&t, 0) == 0 && number(&t, 1) == 0 && number(&t, 2) == 3 && number(&t, 3) == 4, "a");
+        t = tensor_of(&result.model, "b.weight");
+        CHECK(number(&t, 0) == 1 && number(&t, 3) == 4 && numbers[0] == 1, "b, or the numbers themselves");
+    }
+}
+
+/* Masks of inputs and outputs: what one run writes the next one reads, with the same config, another one or none. */
+static void test_given_ends(void)
+{
+#define ENDS(shapes) "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]" shapes "}"
+#define KNOWN ", \"shapes\": {\"conv\": {\"_output_0\": [1, 8, 4, 6]}}"
+    static const char *const configs[] = { ENDS(KNOWN), ENDS("") };
+    static const struct { const char *text; given mask; const char *says; } wrong[] = {
+        { ENDS(KNOWN), { "conv._output_0", SMASH_BOOL, 1, { 8 }, "1" }, "the mask of \"conv._output_0\" is [8], and the one that the config makes [1, 8, 1, 1]; they must be the same" },
+        { "{\"shapes\": {\"conv\": {\"_output_0\": [1, 8, 4, 6]}}}", { "conv._output_0", SMASH_BOOL, 4, { 1, 8, 2, 1 }, "1" },
+          "the mask of \"conv._output_0\" is [1, 8, 2, 1], and the tensor [1, 8, 4, 6]; a mask has as many dims, each of the same size or 1" },
+        { "{}", { "nowhere._output_0", SMASH_BOOL, 1, { 8 }, "1" }, "there is a mask for \"nowhere._output_0\", and no such tensor in the model; take it out of the masks" },
+        { "{}", { "conv._output_", SMASH_BOOL, 1, { 8 }, "1" }, "there is a mask for \"conv._output_\", and no such tensor in the model; take it out of the masks" },
+        { "{}", { "conv._input_0", SMASH_F32, 1, { 8 }, "1" }, "the mask of \"conv._input_0\" is F32; a mask is BOOL, or U8 of 0 and 1" },
+        { "{}", { "conv._input_0", SMASH_U8, 1, { 8 }, "1112" }, "the mask of \"conv._input_0\" holds 2 at index 3; a mask holds 0 and 1" } };
+    static const given ends[] = { { "conv._output_0", SMASH_U8, 4, { 1, 8, 1, 1 }, "01" }, { "fc._input_x", SMASH_BOOL, 2, { 3, 5 }, "110" }, { "fc.weight", SMASH_BOOL, 2, { 10, 1 }, "011" } };
+    static test_buffer first, first_masks, saved, saved_masks;
+    smash_result result;
+    smash_model mask;
+    smash_io io, in, masks_io = SMASH_ZERO;
+    smash_desc desc = SMASH_ZERO;
+    size_t i, k, whole;
+    for (i = 0; i < COUNT_OF(configs); i++) {
+        smash_model model;
+        start();
+        CHECK_ERR(&ctx, run(configs[i], &source_io, &result), SMASH_OK, "%s", said());
+        first = out;
+        first_masks = masks;
+        given_io = smash_io_memory(first_masks.data, first_masks.used);
+        for (k = 0; k < 2; k++) {                                        /* once more, and without the config */
+            start();
+            CHECK_ERR(&ctx, run_given(k ? "{}" : configs[i], &source_io, &result), SMASH_OK, "%s", said());
+            CHECK(masks.used == first_masks.used && !memcmp(masks.data, first_masks.data, masks.used), "%s %zu: other masks", configs[i], k);
+            CHECK(k || (out.used == first.used && !memcmp(out.data, first.data, out.used)), "%s: another file", configs[i]);
+            CHECK(plan.given_count == 3 && !strcmp(plan.given[2].target, "_output_0") && plan.given[2].mask_stats.dropped == 4 && plan.given[2].mask_stats.blocks == 8
+                  && plan.given[2].mask_stats.elements == (i || k ? 4u : 96u) && (plan.given[2].note != NULL) == (i || k), "%s %zu: %zu rows", configs[i], k, plan.given_count);
+        }
+        start();
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &model), SMASH_OK, "source");
+        CHECK_ERR(&ctx, smash_config_load(&ctx, &config, configs[i], strlen(configs[i]), "c.json", NULL), SMASH_OK, "%s", said());
+        saved.used = saved_masks.used = 0;
+        masks_io.write = test_buffer_write;
+        masks_io.user = &saved_masks;
+        desc.masks = &masks_io;
+        desc.masks_in = &given_io;
+        CHECK_ERR(&ctx, smash(&ctx, &model, &config, &desc, &result), SMASH_OK, "%s", said());
+        CHECK(saved_masks.used == first_masks.used && !memcmp(saved_masks.data, first_masks.data, first_masks.used), "%s: other masks of smash()", configs[i]);
+    }
+    for (whole = 0; whole < 2; whole++) {                                /* both masks of an output as one; what only the file has stays as it is */
+        smash_tensor given_out, t;
+        start();
+        CHECK_ERR(&ctx, run(configs[0], &source_io, &result), SMASH_OK, "%s", said());
+        first_masks = masks;
+        start();
+        make_given(ends, 3);
+        CHECK_ERR(&ctx, run_given(whole ? configs[0] : "{}", &source_io, &result), SMASH_OK, "%s", said());
+        read_back(&masks, &io, &mask);
+        t = tensor_of(&mask, "conv._output_0");
+        CHECK(t.ndim == 4 && t.dtype == SMASH_BOOL && t.shape[1] == 8 && t.shape[2] == 1, "conv._output_0");
+        if (whole) {
+            smash_model made;
+            read_back(&first_masks, &in, &made);
+            given_out = tensor_of(&made, "conv._output_0");
+        } else given_out = t;
+        for (k = 0; k < 8; k++) CHECK(((const unsigned char *)t.data)[k] == (k % 2 && (!whole || ((const unsigned char *)given_out.data)[k])), "%zu: channel %zu", whole, k);
+        t = tensor_of(&mask, "fc._input_x");
+        CHECK(t.ndim == 2 && t.shape[0] == 3 && t.shape[1] == 5, "fc._input_x");
+        for (k = 0; k < 15; k++) CHECK(((const unsigned char *)t.data)[k] == (k % 3 != 2), "%zu: number %zu", whole, k);
+        CHECK(smash_model_find_param(&mask, "fc.weight") >= 0, "%zu: fc.weight", whole);
+    }
+    for (i = 0; i < COUNT_OF(wrong); i++) {
+        start();
+        make_given(&wrong[i].mask, 1);
+        CHECK_ERR(&ctx, run_given(wrong[i].text, &source_io, &result), SMASH_ERR_FORMAT, "%s", wrong[i].says);
+        CHECK(strcmp(ctx.message, wrong[i].says) == 0, "%s, not %s", ctx.message, wrong[i].says);
+        CHECK(out.used == 0, "something was written");
+    }
+#undef ENDS
+#undef KNOWN
+}
+
+/* What goes by a given mask goes as what the pruner drops: with add both get the value once, with bypass neither is applied. Goals count both. */
+static void test_given_applied(void)
+{
+    static const given rows_of_fc = { "fc.weight", SMASH_BOOL, 2, { 10, 1 }, "0110" };
+    static const char *const methods[] = { "mul", "add", "bypass" };
+    static const char *const goals[] = { "\"level_target_macs\": 300, \"module_types\": {\"conv\": \"BatchNorm2d\"}", "\"level_target_macs\": 250, \"level_config_list\": [{\"op_names\": [\"half\", \"wide\"]}], \"module_types\": {\"conv\": \"BatchNorm2d\"}",
+        "\"level_target_macs\": 487, \"module_types\": {\"conv\": \"BatchNorm2d\"}", "\"level_target_parameters\": 300", "\"level_target_bytes\": 4600, \"pack_sparse\": true" };
+    static test_buffer alone;
+    smash_model model, mask, before;
+    smash_io io, mask_io;
+    smash_result result;
+    size_t i, m, dropped;
+    for (m = 0; m < COUNT_OF(methods) + 1; m++) {
+        char text[512];
+        smash_tensor t, bits, w;
+        const int quantized = m == COUNT_OF(methods);                    /* the numbers as they were go on */
+        start();
+        make_given(&rows_of_fc, 1);
+        snprintf(text, sizeof text, "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"sparse_ratio\": 0.2, \"apply_method\": \"%s\"%s}]%s}", methods[quantized ? 2 : m], m == 1 ? ", \"apply_value\": -5" : "",
+                 quantized ? ", \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int16\"}]" : "");
+        CHECK_ERR(&ctx, run_given(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        CHECK(plan.given[0].apply_method == plan.rows[0].apply_method && plan.given[0].apply_value == plan.rows[0].apply_value, "%s: applied otherwise", text);
+        read_back(&out, &io, &model);
+        read_back(&masks, &mask_io, &mask);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &before), SMASH_OK, "source");
+        bits = tensor_of(&mask, "fc.weight");
+        w = tensor_of(&before, "fc.weight");
+        for (i = dropped = 0; i < 400; i++) {
+            const int keep = ((const unsigned char *)bits.data)[i];
+            dropped += !keep;
+            CHECK(!keep || keeps(&rows_of_fc, &w, i), "%s: number %zu is kept, and the given mask drops it", text, i);
+            if (quantized) continue;
+            t = tensor_of(&model, "fc.weight");
+            CHECK(number(&t, i) == (keep || m == 2 ? number(&w, i) : m == 0 ? 0 : (double)((float)number(&w, i) - 5.0f)), "%s: number %zu", text, i);
+        }
+        CHECK(dropped == 200, "%s: %zu dropped", text, dropped);         /* 5 rows of 10; a fifth of all is among them */
+        if (quantized) CHECK(plan.rows[1].quant_stats.zeros < 5, "%s: %lu zeros", text, (unsigned long)plan.rows[1].quant_stats.zeros);
+    }
+    for (i = 0; i < COUNT_OF(goals); i++) {
+        char text[512];
+        uint64_t left;
+        start();
+        make_given(&rows_of_fc, 1);
+        snprintf(text, sizeof text, "{\"pruner\": \"level\", %s}", goals[i]);
+        CHECK_ERR(&ctx, run_given(text, &source_io, &result), SMASH_OK, "%s: %s %s", text, ctx.message, said());
+        left = strstr(text, "macs") ? macs_left() : strstr(text, "bytes") ? result.bytes : result.nonzero;
+        CHECK(plan.goal.left == left && left <= plan.goal.most, "%s: %lu left, the plan says %lu of %lu", text, (unsigned long)left, (unsigned long)plan.goal.left, (unsigned long)plan.goal.most);
+        alone = out;
+        if (i == 2) CHECK(left == 287 && plan.groups[plan.goal.group].masked == 0, "%s: the file does it alone, %lu left", text, (unsigned long)left);
+    }
+    CHECK(alone.used > 0, "nothing written");
+}
+
+static smash_err put_text(void *user, const char *text, size_t bytes)
+{
+    strncat((char *)user, text, bytes);
+    return SMASH_OK;
+}
+
+/* The report has the masks first; a run without masks forgets those of the run before. */
+static void test_given_report(void)
+{
+    static const given one = { "conv.weight", SMASH_BOOL, 4, { 8, 1, 1, 1 }, "10" };
+    static char text[65536];
+    smash_result result;
+    smash_writer w = SMASH_ZERO;
+    smash_run_desc desc = SMASH_ZERO;
+    int again;
+    start();
+    make_given(&one, 1);
+    CHECK_ERR(&ctx, run_given("{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.25}]}", &source_io, &result), SMASH_OK, "%s", said());
+    for (again = 0; again < 2; again++) {
+        text[0] = '\0';
+        memset(&w, 0, sizeof w);
+        w.put = put_text;
+        w.user = text;
+        smash_report_rows(&w, &plan);
+        CHECK(!w.err && (strstr(text, "[{\"module\":\"conv\",\"target\":\"weight\",\"type\":\"Conv2d\",\"shape\":[8,3,3,3],\"algorithm\":\"masks\",\"group\":\"pruner\",\"asked\":\"masks\","
+                                      "\"sparsity\":0.5,\"masked\":108,\"zeros\":108,\"apply_method\":\"mul\",\"granularity\":[1,-1,-1,-1],\"note\":null},{\"module\":\"conv\",\"target\":\"weight\"") == text) == !again, "run %d: %s", again, text);
+        CHECK(strstr(text, "\"algorithm\":\"l1_norm\",\"group\":\"pruner\",\"asked\":0.25,\"sparsity\":0.25,\"masked\":54,\"zeros\":54"), "run %d: %s", again, text);
+        CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "dry, without masks");
+    }
+}
+
 static void line(void *user, const char *section, uint64_t digest)
 {
     size_t n = strlen(lines);
@@ -1068,6 +1678,14 @@ int main(void)
     test_groups();
     test_apply_method();
     test_sparse_lies();
+    test_given();
+    test_given_lies();
+    test_given_and_pruned();
+    test_given_fpgm();
+    test_given_smash();
+    test_given_ends();
+    test_given_applied();
+    test_given_report();
     test_selftest();
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);

@@ -67,6 +67,15 @@ static void make_files(void)
     put_model("f8.safetensors", "{\"a.weight\":{\"dtype\":\"F8_E4M3\",\"shape\":[2,2],\"data_offsets\":[0,4]}}", 1, 99);
     put_model("newer.safetensors", "{\"__metadata__\":{\"smash.format_version\":\"2\"},\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}", 4, 99);
     put_model("empty.safetensors", "{}", 0, 99);
+    put_file("mask.safetensors", "\110\0\0\0\0\0\0\0{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}       \1\0\1\1", 84);
+    put_file("two.safetensors", "\110\0\0\0\0\0\0\0{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}       \1\0\2\1", 84);
+    put_model("hostile1", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("hostile2", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,5]}}", 1, 99);
+    put_model("hostile3", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]},\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("hostile4", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[4,8]}}", 2, 99);
+    put_model("hostile5", "{\"fc.weight\":{\"dtype\":\"BIT\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_file("hostile6", "\377\377\377\377\377\377\377\177{}", 10);
+    put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
     put_text("list.json", "[{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.25}]");
@@ -108,6 +117,11 @@ static const row rows[] = {
     { "$S compress $M -c $D/good.json -o $D/o --report $D/o", 2, NULL, "two files at once" },
     { "$S compress $M -c $D/good.json -o - --json", 2, NULL, "standard output" },
     { "$S compress - -c - -o $D/o", 2, NULL, "standard input" },
+    { "$S compress $M -c - --masks-in - -o $D/o", 2, NULL, "only one of MODEL, CONFIG and --masks-in can come from standard input" },
+    { "$S compress $M --masks-in $D/mask.safetensors", 2, NULL, "compress needs -o OUT" },
+    { "$S compress $M --masks-in $D/mask.safetensors -o $D/mask.safetensors", 2, NULL, "two files at once" },
+    { "$S compress $M --masks-in", 2, NULL, "FILE is missing behind --masks-in" },
+    { "$S compress $M -o $D/o", 2, NULL, "--quantizer NAME or --masks-in FILE" },
     { "$S compress $M -c $D/good.json -o $D/o --quiet=1", 2, NULL, "no value is taken by --quiet" },
     { "$S compress $M -c $D/good.json -o $D/o --threads 0", 2, NULL, "--threads takes 1 to" },
     { "$S compress $M -c $D/good.json -o $D/o --threads 2x", 2, NULL, "--threads takes 1 to" },
@@ -153,7 +167,19 @@ static const row rows[] = {
     { "$S inspect $D/none.json", 4, NULL, "none.json" },
     { "$S diff $M $D/cut.safetensors", 4, NULL, "cut.safetensors" },
 
+    { "$S compress $M --masks-in $M -o $D/o", 4, NULL, "m.safetensors: the mask of \"fc.weight\" is F32; a mask is BOOL, or U8 of 0 and 1; nothing was written" },
+    { "$S compress $D/other.safetensors --masks-in $D/mask.safetensors -o $D/o", 4, NULL, "mask.safetensors: the mask of \"fc.weight\" is [4, 1], and the tensor [8, 4]" },
+    { "$S compress $D/escape.safetensors --masks-in $D/mask.safetensors --dry-run", 4, NULL, "there is a mask for \"fc.weight\", and no such tensor in the model" },
+    { "$S compress $M --masks-in $D/two.safetensors -o $D/o", 4, NULL, "the mask of \"fc.weight\" holds 2 at index 2; a mask holds 0 and 1; nothing was written" },
+    { "$S compress $M --masks-in $D/good.json -o $D/o", 4, NULL, "good.json is not a valid safetensors file" },
+    { "for i in 1 2 3 4 5 6; do $S compress $M --masks-in $D/hostile$i -o $D/o; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "hostile6 is not a valid safetensors file" },
+    { "$S compress $M --masks-in $D/typo -o $D/o", 4, NULL, "typo: there is a mask for \"fc.wieght\", and no such tensor in the model; did you mean \"fc.weight\"?; nothing was written" },
+    { "$S compress --help", 0, "smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors", NULL },
+    { "$S compress $M --masks-in $D/newer.safetensors -o $D/o", 4, NULL, "a newer smash reads it" },
+    { "test -e $D/o", 1, NULL, NULL },
+
     /* 5: files */
+    { "$S compress $M --masks-in $D/absent -o $D/o", 5, NULL, "absent cannot be read: No such file" },
     { "$S compress $D/absent -c $D/good.json -o $D/o", 5, NULL, "absent cannot be read: No such file" },
     { "$S compress $M -c $D/absent -o $D/o", 5, NULL, "absent cannot be read: No such file" },
     { "$S compress $M -c $D/folder -o $D/o", 5, NULL, "folder cannot be read: Is a directory" },
@@ -200,6 +226,20 @@ static const row rows[] = {
     { "$S compress $M -c $D/lenient.json --dry-run -q", 0, NULL, NULL },
     { "$S compress $M -c $D/lenient.json --dry-run --json 2>/dev/null", 0, "\"at\": \"" DIR "/lenient.json:1:2\"", NULL },
     { "$S compress $D/empty.safetensors --quantizer ptq -o $D/p", 0, "0 -> 0 parameters", "" },
+
+    /* masks that are given */
+    { "$S compress $M --masks-in $D/mask.safetensors -o $D/p", 0, "masks -> 25.0 %", NULL },
+    { "$S compress $M --masks-in $D/mask.safetensors --dry-run --json", 0, "\"algorithm\": \"masks\", \"group\": \"pruner\", \"asked\": \"masks\", \"sparsity\": 0.25, \"masked\": 8, \"zeros\": 8", NULL },
+    { "$S compress $M --masks-in $D/mask.safetensors --dry-run --json", 0, "\"warnings\": []", NULL },
+    { "$S compress $M --masks-in $D/mask.safetensors --set level_sparse_ratio=0.5 --pruner level --masks $D/both -o $D/p", 0, "masks -> 25.0 %, level 50 % -> 50.0 %", NULL },
+    { "$S compress $M --masks-in $D/both --masks $D/both -o $D/q -q && cat $D/mask.safetensors | $S compress $M --masks-in - --set level_sparse_ratio=0.5 --pruner level --masks - -o $D/p -q | cmp - $D/both && "
+      "tail -c 144 $D/p > $D/p.data && tail -c 144 $D/q | cmp - $D/p.data", 0, NULL, NULL },
+    /* a model, its masks, and the same numbers from them alone: 18,442 floats */
+    { "E=examples/models/digits.safetensors; echo '[{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": \"2:4\"}]' > $D/nm.json; "
+      "for c in '--pruner level --set level_sparse_ratio=0.6' '--pruner l1_norm --set l1_norm_sparse_ratio=0.5' \"--pruner level -c $D/nm.json\" '--pruner l1_norm --set l1_norm_sparse_ratio=0.3 --set pack_sparse=true'; do "
+      "$S compress $E $c -o $D/a --masks $D/k -q && $S compress $E --masks-in $D/k -o $D/b --masks $D/k2 -q && cmp $D/k $D/k2 || exit 9; "
+      "case $c in *pack*) $S compress $E --masks-in $D/k --set pack_sparse=true -o $D/b -q && $S diff $D/a $D/b | tail -n 1;; "
+      "*) tail -c 73768 $D/a > $D/a.data; tail -c 73768 $D/b | cmp - $D/a.data || exit 9; cmp -s $D/b $E && exit 9;; esac; done", 0, "10 tensors compared, 10 of them equal", NULL },
 
     { "E=examples; $S compress $E/models/digits.safetensors -c $E/digits_compress.json -o $D/digits -q && "
       "build/digits $E/data/digits.bin $D/digits | grep -c ' 9[789][.][0-9]* %$'", 0, "1", NULL },

@@ -23,7 +23,7 @@ static smash_ctx ctx, *use;                  /* use: &ctx, or NULL */
 static smash_arena arena, given, notes, kept; /* arena is the one that fails; inputs and findings have memory; kept is for all rows */
 static size_t said_arena, said_scratch;      /* documented; SIZE_MAX: nothing is */
 static smash_digest seen;
-static test_buffer source, packed, file, masks, *const files[4] = { &source, &packed, &file, &masks };
+static test_buffer source, packed, file, masks, chosen, *const files[5] = { &source, &packed, &file, &masks, &chosen };
 static float numbers[65600];
 static struct {
     double metric[1024];                     /* first, so that it is aligned where a double in a struct need not be */
@@ -611,13 +611,15 @@ static smash_err call_resolve(int variant)
 static void prepare_run(int variant)
 {
     prepare_loaded(0);
-    read_model(source_io(variant));
+    read_model(source_io(variant & 3));
     config.arena = &given;
     if (smash_config_resolve(&ctx, &config, &model, &plan)) abort();
     config.arena = plan.arena = &arena;
     watch_model();
     watch(source.data, source.used);
 }
+/* variant + 4: with masks that are given */
+static smash_io masks_from;
 static smash_err call_run(int variant)
 {
     smash_io to = io_of(&file), masks_to = io_of(&masks);
@@ -625,7 +627,8 @@ static smash_err call_run(int variant)
     smash_mask_desc level = SMASH_ZERO;
     smash_err err;
     size_t i, mask_bytes;
-    (void)variant;
+    masks_from = variant & 1 ? smash_io_memory(chosen.data, chosen.used) : io_of(&chosen);
+    desc.masks_in = variant & 4 ? &masks_from : NULL;
     level.ratio = 0.3;
     smash_mask_bytes(NULL, &level, &views[FC], &mask_bytes);
     desc.out = &to;
@@ -633,10 +636,12 @@ static smash_err call_run(int variant)
     err = smash_run(use, &plan, &desc, &out.result);
     if (err) return err;
     said_scratch = views[FC].bytes + 200 + 400 + 400 + 50 * 12 + up16(mask_bytes);      /* fc: int4, blocks of 1 and 8 */
+    if (variant & 4) said_scratch += 2 * 400;                            /* its mask, and that of the file to write */
     note(file.data, file.used);
     note(masks.data, masks.used);
     note_number((double)out.result.nonzero);
     for (i = 0; i < plan.count; i++) { note_number(plan.rows[i].quant_stats.mse); note_number((double)plan.rows[i].mask_stats.dropped); }
+    for (i = 0; i < plan.given_count; i++) note_number((double)plan.given[i].mask_stats.elements);
     return SMASH_OK;
 }
 
@@ -675,7 +680,7 @@ static void prepare_smash(int variant)
     prepare_loaded(0);
     smash_config_init(&config, &registry, &given, &diags);
     if (smash_config_load(&ctx, &config, dictionary, strlen(dictionary), "c.json", NULL) || smash_config_set_text(&ctx, &config, "compiler=mine")) abort();
-    read_model(source_io(variant));
+    read_model(source_io(variant & 3));
     watched_count--;                                                     /* of the config before */
     free(watched[watched_count].copy);
     watch(&config, sizeof config);
@@ -687,7 +692,8 @@ static smash_err call_smash(int variant)
     smash_io masks_to = io_of(&masks);
     smash_desc desc = SMASH_ZERO;
     smash_err err;
-    (void)variant;
+    masks_from = variant & 1 ? smash_io_memory(chosen.data, chosen.used) : io_of(&chosen);
+    desc.masks_in = variant & 4 ? &masks_from : NULL;
     desc.arena = &arena;
     desc.masks = &masks_to;
     err = smash(use, &model, &config, &desc, &out.result);
@@ -872,6 +878,7 @@ static const row rows[] = {
     { "smash_check", prepare_smash, call_smash_check, 0, 0 },
     { "smash", prepare_smash, call_smash, 0, KEEPS },
     { "smash", prepare_smash, call_smash, 1, KEEPS },
+    { "smash", prepare_smash, call_smash, 4, KEEPS },
     { "smash_save", prepare_save, call_save, 0, 0 },
     { "smash_save", prepare_save, call_save, 1, 0 },
     { "smash_load", prepare_back, call_back, 0, KEEPS },
@@ -880,6 +887,8 @@ static const row rows[] = {
     { "smash_config_resolve", prepare_resolve, call_resolve, 0, KEEPS },
     { "smash_run", prepare_run, call_run, 0, KEEPS },
     { "smash_run", prepare_run, call_run, 1, KEEPS },
+    { "smash_run", prepare_run, call_run, 4, KEEPS },
+    { "smash_run", prepare_run, call_run, 5, KEEPS },
     { "smash_model_restore", prepare_packed, call_restore, 0, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 1, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 2, ARENA_EXACT },
@@ -1087,6 +1096,7 @@ static void make_files(void)
     begin(&run, 0, 0, &test_allocator);
     CHECK(attempt(&run) == SMASH_OK, "%s", ctx.message);
     packed = file;
+    chosen = masks;
     end(&run);
 }
 

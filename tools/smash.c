@@ -25,7 +25,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  * Messages and reports. No name from a file reaches a terminal before `clean`.
  *================================================================================================*/
 
-enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
+enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
        FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
@@ -92,13 +92,16 @@ static int fail(app *a, int status, const char *text, ...)
 
 static int is_set(const app *a, int flag) { return a->value[flag] != NULL; }
 
+/* That nothing is left to do is no news where masks are given. */
+static int is_moot(const app *a, const smash_diag *d) { return is_set(a, FLAG_MASKS_IN) && strcmp(d->code, "nothing_to_do") == 0; }
+
 /* Print the findings that were not printed yet. */
 static void show_diags(app *a)
 {
     const smash_diag *d = a->shown ? a->shown->next : a->diags.first, *same;
     for (; d; a->shown = d, d = d->next) {
         int is_error = d->severity == SMASH_ERROR, more = 0;
-        if (!is_error && is_set(a, FLAG_QUIET)) continue;
+        if ((!is_error && is_set(a, FLAG_QUIET)) || is_moot(a, d)) continue;
         /* A Python-style file has the same to say at every quote: the first place stands for all. */
         for (same = a->diags.first; !is_error && strncmp(d->code, "json_", 5) == 0 && same != d && !more; same = same->next) more = strcmp(same->code, d->code) == 0 && strcmp(same->message, d->message) == 0;
         if (more) { a->repeated++; continue; }
@@ -264,9 +267,9 @@ static void progress(void *user, uint64_t done, uint64_t total)
 }
 
 typedef struct job {
-    input        config_file, model_file;
-    smash_io     io;
-    smash_model  model;
+    input        config_file, model_file, masks_file;
+    smash_io     io, masks_io;
+    smash_model  model, masks;
     smash_config config;
     smash_plan   plan;
     smash_result result;
@@ -325,6 +328,7 @@ static void compress_json(app *a, job *j, smash_text *text, smash_writer *w)
     smash_write_key(w, "warnings");
     smash_write_begin_array(w);
     for (d = a->diags.first; d; d = d->next) {
+        if (is_moot(a, d)) continue;
         smash_write_begin_object(w);
         json_text(w, "code", d->code);
         json_text(w, "message", d->message);
@@ -335,14 +339,14 @@ static void compress_json(app *a, job *j, smash_text *text, smash_writer *w)
     json_number(w, "seconds", j->seconds);
 }
 
-typedef struct report_line { uint32_t module, param; size_t row; } report_line;
+typedef struct report_line { const smash_row *row; size_t at; } report_line;
 
 static int order_lines(const void *x, const void *y)
 {
     const report_line *a = (const report_line *)x, *b = (const report_line *)y;
-    if (a->module != b->module) return a->module < b->module ? -1 : 1;
-    if (a->param != b->param) return a->param < b->param ? -1 : 1;
-    return a->row < b->row ? -1 : 1;
+    if (a->row->module != b->row->module) return a->row->module < b->row->module ? -1 : 1;
+    if (a->row->param != b->row->param) return a->row->param < b->row->param ? -1 : 1;
+    return a->at < b->at ? -1 : 1;
 }
 
 static const char *target_text(app *a, const smash_model *model, const smash_row *row)
@@ -360,6 +364,8 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
     double whole = row->param == (uint32_t)SMASH_NONE ? 0 : (double)count_of(&j->model.params[row->param].tensor), gone = (double)row->mask_stats.elements;
 
     if (row->skip) return format(a, "%s -", row->algo->name);
+    if (row->param == (uint32_t)SMASH_NONE) { whole = (double)row->mask_stats.blocks; gone = (double)row->mask_stats.dropped; }
+    if (!row->algo->targets) return format(a, "%s -> %s", row->algo->name, percent(a, gone, whole));         /* given */
     if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
     else if (row->group_rule == SMASH_RULE_GOAL) asked = j->plan.goal.key->name;
     else if (m->use_threshold) asked = format(a, "below %g", m->threshold);
@@ -368,7 +374,6 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
         name = id_text(a, row->group_id);
         group = format(a, row->group_rule == SMASH_RULE_SHARED ? ", as group %s" : " of group %s", name);
     }
-    if (row->param == (uint32_t)SMASH_NONE) { whole = (double)row->mask_stats.blocks; gone = (double)row->mask_stats.dropped; }
     if (row->apply_method == SMASH_APPLY_BYPASS) how = ", not applied";
     if (row->apply_method == SMASH_APPLY_ADD) how = format(a, ", %g added", row->apply_value);
     return format(a, "%s %s%s -> %s%s", row->algo->name, asked, group, percent(a, gone, whole), how);
@@ -432,33 +437,36 @@ static void compress_table(app *a, job *j)
 {
     static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", "<note", NULL };
     const smash_plan *plan = &j->plan;
-    report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, plan->count ? plan->count : 1, sizeof(report_line));
+    const size_t count = plan->given_count + plan->count;
+    report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, count ? count : 1, sizeof(report_line));
     notes said;
     table t;
     size_t i;
 
     if (!lines) return;
     said.count = 0;
-    for (i = 0; i < plan->count; i++) {
-        lines[i].module = plan->rows[i].module;
-        lines[i].param = plan->rows[i].param;
-        lines[i].row = i;
+    for (i = 0; i < count; i++) {
+        lines[i].row = i < plan->given_count ? &plan->given[i] : &plan->rows[i - plan->given_count];
+        lines[i].at = i;
     }
-    qsort(lines, plan->count, sizeof(lines[0]), order_lines);
+    qsort(lines, count, sizeof(lines[0]), order_lines);
     table_begin(&t, &a->ctx, &a->arena, a->results, heads);
-    for (i = 0; i < plan->count; i++) {
-        const smash_row *row = &plan->rows[lines[i].row], *p = NULL, *q = NULL;
-        const smash_tensor *tensor = row->param == (uint32_t)SMASH_NONE ? row->activation : &j->model.params[row->param].tensor;
+    for (i = 0; i < count; i++) {
+        const smash_row *row = lines[i].row, *p = NULL, *q = NULL;
+        const int is_end = row->param == (uint32_t)SMASH_NONE;
+        const smash_tensor *tensor = is_end ? row->activation : &j->model.params[row->param].tensor;
+        const char *given = "";
         if (row->algo->group == SMASH_QUANTIZER) q = row; else p = row;
-        /* A pruner's and a quantizer's row for one tensor follow each other: they share a line. */
-        if (p && row->param != (uint32_t)SMASH_NONE && i + 1 < plan->count && lines[i + 1].param == row->param) {
-            q = &plan->rows[lines[i + 1].row];
-            if (q->algo->group == SMASH_QUANTIZER) i++; else q = NULL;
+        /* The rows for one tensor follow each other, a given mask, a pruner's, a quantizer's: they share a line. */
+        if (!is_end && lines[i].at < plan->given_count && i + 1 < count && lines[i + 1].row->param == row->param && lines[i + 1].row->algo->group == SMASH_PRUNER) {
+            given = format(a, "%s, ", pruned_text(a, j, row));
+            p = lines[++i].row;
         }
+        if (p && !is_end && i + 1 < count && lines[i + 1].row->param == row->param && lines[i + 1].row->algo->group == SMASH_QUANTIZER) q = lines[++i].row;
         table_cell(&t, target_text(a, &j->model, row));
         table_cell(&t, j->model.modules[row->module].type);
         table_cell(&t, tensor ? shape_text(a, tensor) : "-");
-        table_cell(&t, p ? pruned_text(a, j, p) : "");
+        table_cell(&t, p ? format(a, "%s%s", given, pruned_text(a, j, p)) : "");
         if (q && !q->skip && tensor) {
             table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
                                   q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
@@ -491,20 +499,21 @@ static void compress_table(app *a, job *j)
 /* Which files there are, and whether they may stand beside each other. */
 static int compress_usage(app *a)
 {
-    static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG };
-    int i, k, stdouts = is_set(a, FLAG_JSON);
+    static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG, FLAG_MASKS_IN };
+    int i, k, stdouts = is_set(a, FLAG_JSON), stdins = strcmp(a->args[0], "-") == 0;
 
-    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && a->set_count == 0)
-        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME or --quantizer NAME");
+    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && !is_set(a, FLAG_MASKS_IN) && a->set_count == 0)
+        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME, --quantizer NAME or --masks-in FILE");
     if (!is_set(a, FLAG_OUT) && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "compress needs -o OUT, the file to write, or --dry-run");
-    if (strcmp(a->args[0], "-") == 0 && is_set(a, FLAG_CONFIG) && strcmp(a->value[FLAG_CONFIG], "-") == 0)
-        return fail(a, BAD_USAGE, "MODEL and CONFIG cannot both come from standard input");
+    for (i = 3; i < 5; i++) stdins += a->value[files[i]] && strcmp(a->value[files[i]], "-") == 0;
+    if (stdins > 1) return fail(a, BAD_USAGE, "only one of MODEL, CONFIG and --masks-in can come from standard input");
     for (i = 0; i < 3; i++) {
         const char *path = a->value[files[i]];
         if (!path) continue;
         if (strcmp(path, "-") == 0) { stdouts++; a->results = stderr; }
-        else for (k = i + 1; k < 5; k++) {                               /* only the model may be replaced by what becomes of it */
-            const char *other = k < 4 ? a->value[files[k]] : files[i] != FLAG_OUT ? a->args[0] : NULL;
+        else for (k = i + 1; k < 6; k++) {                               /* only model and masks may be replaced by what becomes of them */
+            const char *other = k < 5 ? a->value[files[k]] : files[i] != FLAG_OUT ? a->args[0] : NULL;
+            if (files[i] == FLAG_MASKS && k == 4) continue;
             if (other && file_same(path, other)) return fail(a, BAD_USAGE, "%s stands for two files at once", path);
         }
     }
@@ -530,6 +539,7 @@ static int compress_job(app *a, job *j)
 
     if ((status = load_config(a, a->value[FLAG_CONFIG], &j->config_file, &j->config)) != DONE) return status;
     if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
+    if (is_set(a, FLAG_MASKS_IN) && (status = load_model(a, a->value[FLAG_MASKS_IN], &j->masks_file, &j->masks_io, &j->masks)) != DONE) return status;
     for (i = 0; i < j->model.param_count; i++) j->parameters += count_of(&j->model.params[i].tensor);
     err = smash_config_resolve(&a->ctx, &j->config, &j->model, &j->plan);
     if (!err) err = smash_check(&a->ctx, &j->model, &j->config, 0);          /* behind it: module_types are known now */
@@ -547,18 +557,24 @@ static int compress_job(app *a, job *j)
     }
     run.out = j->out[OUT_MODEL].path ? &j->out_io[OUT_MODEL] : NULL;
     run.masks = j->out[OUT_MASKS].path ? &j->out_io[OUT_MASKS] : NULL;
+    run.masks_in = is_set(a, FLAG_MASKS_IN) ? &j->masks_io : NULL;
     if (!is_set(a, FLAG_QUIET) && isatty(2)) run.progress = progress;
     run.progress_user = a;
     err = smash_run(&a->ctx, &j->plan, &run, &j->result);
     if (a->drawn > 0) fprintf(stderr, "\r%60s\r", "");
     if (err) {
         for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
-        if (err == SMASH_ERR_IO) return fail(a, BAD_IO, "%s cannot be read: %s; nothing was written", j->model_file.name, strerror(j->model_file.error));
+        if (err == SMASH_ERR_IO) {
+            const input *in = j->masks_file.error ? &j->masks_file : &j->model_file;
+            return fail(a, BAD_IO, "%s cannot be read: %s; nothing was written", in->name, strerror(in->error));
+        }
+        if (err == SMASH_ERR_FORMAT && run.masks_in) return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->masks_file.name, a->ctx.message);
         return fail(a, err == SMASH_ERR_CONFIG ? BAD_CONFIG : FAILED, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
     }
     if (run.out && digest_of_output(j)) return fail_output(a, &j->out[OUT_MODEL]);
     j->seconds = seconds_now() - a->started;
-    j->peak = a->arena.peak + a->ctx.scratch.peak + (j->model_file.is_mapped ? 0 : (size_t)j->model_file.bytes);
+    j->peak = a->arena.peak + a->ctx.scratch.peak + (j->model_file.is_mapped ? 0 : (size_t)j->model_file.bytes)
+            + (j->masks_file.is_mapped ? 0 : (size_t)j->masks_file.bytes);
 
     compress_json(a, j, &text, &w);
     if ((status = json_end(a, &text, &w)) != DONE) return status;
@@ -581,12 +597,13 @@ static int run_compress(app *a)
 
     if (status) return status;
     if ((j = (job *)calloc(1, sizeof(job))) == NULL) return fail(a, FAILED, "out of memory");
-    j->config_file.file = j->model_file.file = NO_FILE;
+    j->config_file.file = j->model_file.file = j->masks_file.file = NO_FILE;
     for (k = 0; k < OUTPUTS; k++) { j->out[k].file = NO_FILE; j->out[k].slot = k; }
     status = compress_job(a, j);
     for (k = 0; k < OUTPUTS; k++) output_close(&j->out[k]);
     input_close(&j->config_file);
     input_close(&j->model_file);
+    input_close(&j->masks_file);
     free(j);
     return status;
 }
@@ -1294,6 +1311,7 @@ static const command commands[] = {
       "  smash compress model.safetensors -c config.json -o small.safetensors\n"
       "  smash compress model.safetensors --quantizer ptq -o int8.safetensors\n"
       "  smash compress model.safetensors --pruner l1_norm --set l1_norm_sparse_ratio=0.5 --dry-run\n"
+      "  smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors\n"
       "  smash compress - -c config.json -o - < model.safetensors > small.safetensors\n" },
     { "inspect", "MODEL", "show the modules of a model, their types, tensors and zeros", INSPECT, 1, 1, run_inspect,
       "  smash inspect model.safetensors\n"
@@ -1320,6 +1338,7 @@ static const flag flags[FLAG_COUNT] = {
     { "--config",    "-c", "CONFIG",    "what to do: a JSON file, a bare config list, or -",           COMPRESS },
     { "--output",    "-o", "OUT",       "the model to write; may be MODEL itself, or -",               COMPRESS },
     { "--masks",     NULL, "FILE",      "also write the masks of pruned tensors, 1 = keep",            COMPRESS },
+    { "--masks-in",  NULL, "FILE",      "first apply these masks; BOOL, 1 = keep, named as tensors",   COMPRESS },
     { "--report",    NULL, "FILE",      "also write the report as JSON",                               COMPRESS },
     { "--set",       NULL, "KEY=VALUE", "set a key of the config; may be repeated",                    COMPRESS | CHECK },
     { "--pruner",    NULL, "NAME",      "prune with this algorithm",                                   COMPRESS | CHECK },
@@ -1350,7 +1369,7 @@ static void print_help(const command *c)
         snprintf(left, sizeof(left), "%s%s%s %s", f->letter ? f->letter : "  ", f->letter ? ", " : "  ", f->name, f->value ? f->value : "");
         printf("  %-25s %s\n", left, f->help);
     }
-    printf("\nexamples\n%s\nexit status: 0 done, 1 failed while running, 2 wrong usage, 3 invalid config, 4 invalid model file, 5 reading or writing failed\n", c->examples);
+    printf("\nexamples\n%s\nexit status: 0 done, 1 failed while running, 2 wrong usage, 3 invalid config, 4 invalid model or mask file, 5 reading or writing failed\n", c->examples);
 }
 
 static int usage_error(app *a, const char *what, const char *word, const char *near)
