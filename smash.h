@@ -11949,6 +11949,13 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
     if (own) smash__wish_level(wish, own);
 }
 
+/* Blocks that do not fit their tensor */
+SMASH__FN void smash__say_grain(const smash__wish *wish, const smash_ctx *probe)
+{
+    const smash_value *v = wish->granularity;
+    smash__say(wish->entry->config, SMASH_ERROR, "granularity", v ? smash__wish_doc(wish, v) : wish->entry->doc, v ? v : wish->entry->value, "%s", probe->message);
+}
+
 /* Granularity to a grain without words. 0 and a diag if the word does not fit here. */
 SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *entry, const smash__wish *wish, const smash_row *row, smash_grain *grain)
 {
@@ -12274,7 +12281,7 @@ SMASH__FN void smash__resolve_end(smash__resolve *r, const smash__entry *entry, 
     if (!smash__resolve_end_grain(r, wish, row, &row->mask.grain)) return;
     smash__probe(r->ctx, &probe);
     if (row->activation && smash_grid_make(&probe, &row->mask.grain, row->activation, &grid))
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s", probe.message);
+        smash__say_grain(wish, &probe);
     else smash__resolve_source(r, entry, row, wish);
 }
 
@@ -12301,7 +12308,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     row->group_rule = wish->shared ? SMASH_RULE_SHARED : wish->global ? SMASH_RULE_GLOBAL : SMASH_RULE_NONE;
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &mask->grain, &param->tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s", probe.message);
+        smash__say_grain(wish, &probe);
         row->skip = 1;
     } else if (smash__check_parts(&probe, mask, grid.blocks, param->name)) {
         smash__say(r->config, SMASH_ERROR, "internal_metric_block", smash__wish_doc(wish, wish->parts), wish->parts, "%s", probe.message);
@@ -12358,7 +12365,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
-        smash__say(r->config, SMASH_ERROR, "granularity", wish->granularity ? smash__wish_doc(wish, wish->granularity) : entry->doc, wish->granularity ? wish->granularity : entry->value, "%s", probe.message);
+        smash__say_grain(wish, &probe);
         row->skip = 1;
     }
     return SMASH_OK;
@@ -13572,32 +13579,41 @@ SMASH__FN smash_err smash__given_to_none(smash_ctx *ctx, const smash_model *mode
     return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, near ? "there is a mask for %q, and no such tensor in the model; did you mean %q?" : "there is a mask for %q, and no such tensor in the model; take it out of the masks", name, near);
 }
 
-/* An input or output: the plan's mask of it, if there is one, has this shape; else that of the tensor, as far as it is known, and 1s. */
+/* A mask has as many dims as its tensor, each of the same size or 1, or any where the shape is not known: t NULL. */
+SMASH__FN smash_err smash__fit_dims(smash_ctx *ctx, const smash_param *mask, size_t index, const smash_tensor *t, smash_grain *grain)
+{
+    const smash_tensor *m = &mask->tensor;
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    uint32_t i;
+    int fits = !t || m->ndim == t->ndim;
+    for (i = 0; fits && i < m->ndim; i++) {
+        const int same = !t || m->shape[i] == t->shape[i];
+        fits = same || m->shape[i] == 1;
+        block[i] = same ? 1 : -1;
+    }
+    if (!fits) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the tensor %s; a mask has as many dims, each of the same size or 1", mask->name,
+                                  smash__shape_text(m->ndim, m->shape, is), smash__shape_text(t->ndim, t->shape, must));
+    *grain = smash_grain_block(block, m->ndim);
+    return SMASH_OK;
+}
+
+/* An input or output: where the plan makes a mask of it, the given one has the same shape. */
 SMASH__FN smash_err smash__fit_end(smash_ctx *ctx, const smash_plan *plan, const smash_param *mask, size_t index, smash_row *row)
 {
     const smash_row *made = smash__pruner_row(plan, row->module, row->target);
-    const smash_tensor *m = &mask->tensor, *t = smash_model_find_activation(plan->model, row->module, row->target);
+    const smash_tensor *m = &mask->tensor;
     char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
     smash_grid grid;
-    int32_t block[SMASH_MAX_DIMS] = { 0 };
-    uint32_t i;
-    int fits = 1;
     if (made && !made->skip) {
         SMASH__TRY(smash_grid_make(ctx, &made->mask.grain, smash__row_tensor(plan, made), &grid));
         if (!smash__same_shape(m, grid.ndim, grid.count))
             return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the one that the config makes %s; they must be the same", mask->name, smash__shape_text(m->ndim, m->shape, is),
                                smash__shape_text(grid.ndim, grid.count, must));
     }
-    for (i = 0, fits = !t || m->ndim == t->ndim; fits && i < m->ndim; i++) {
-        fits = !t || m->shape[i] == t->shape[i] || m->shape[i] == 1;
-        block[i] = !t || m->shape[i] == t->shape[i] ? 1 : -1;
-    }
-    if (!fits) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the tensor %s; a mask has as many dims, each of the same size or 1", mask->name,
-                                  smash__shape_text(m->ndim, m->shape, is), smash__shape_text(t->ndim, t->shape, must));
-    row->activation = t;
-    row->mask.grain = smash_grain_block(block, m->ndim);
-    if (!t) row->note = "its shape is not known (\"shapes\"): the mask is as it is given";
-    return SMASH_OK;
+    row->activation = smash_model_find_activation(plan->model, row->module, row->target);
+    if (!row->activation) row->note = "its shape is not known (\"shapes\"): the mask is as it is given";
+    return smash__fit_dims(ctx, mask, index, row->activation, &row->mask.grain);
 }
 
 /* One mask of the file against the model: whose it is, and what one number of it stands for */
@@ -13605,32 +13621,19 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, con
 {
     const smash_model *model = plan->model;
     const ptrdiff_t found = smash_model_find_param(model, mask->name);
-    const smash_tensor *m = &mask->tensor, *t;
-    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
-    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    const smash_dtype dtype = mask->tensor.dtype;
     size_t module = 0;
-    uint32_t i;
-    int fits;
     row->param = (uint32_t)SMASH_NONE;
     if (found < 0) SMASH__TRY(smash__given_end(ctx, model, mask->name, &module, &row->target));
     else row->target = model->params[found].target;
     if (!row->target) return smash__given_to_none(ctx, model, mask->name, index);
-    if (m->dtype != SMASH_BOOL && m->dtype != SMASH_U8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s; a mask is BOOL, or U8 of 0 and 1", mask->name, smash_dtype_name(m->dtype));
+    if (dtype != SMASH_BOOL && dtype != SMASH_U8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s; a mask is BOOL, or U8 of 0 and 1", mask->name, smash_dtype_name(dtype));
     row->module = found < 0 ? (uint32_t)module : model->params[found].module;
-    row->kept.name = mask->name;
     if (found < 0) return smash__fit_end(ctx, plan, mask, index, row);
-    t = &model->params[found].tensor;
-    if (!(SMASH__FLOATS >> t->dtype & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(t->dtype));
-    fits = m->ndim == t->ndim;
-    for (i = 0; fits && i < t->ndim; i++) {
-        fits = m->shape[i] == t->shape[i] || m->shape[i] == 1;
-        block[i] = m->shape[i] == t->shape[i] ? 1 : -1;
-    }
-    if (!fits) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s, and the tensor %s; a mask has as many dims, each of the same size or 1", mask->name,
-                                  smash__shape_text(m->ndim, m->shape, is), smash__shape_text(t->ndim, t->shape, must));
     row->param = (uint32_t)found;
-    row->mask.grain = smash_grain_block(block, t->ndim);
-    return SMASH_OK;
+    if (!(SMASH__FLOATS >> model->params[found].tensor.dtype & 1))
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(model->params[found].tensor.dtype));
+    return smash__fit_dims(ctx, mask, index, &model->params[found].tensor, &row->mask.grain);
 }
 
 /* What a given mask of n numbers, each for so many of the tensor, drops. Not all of a hostile file's are 0 or 1. */

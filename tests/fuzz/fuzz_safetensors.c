@@ -130,6 +130,50 @@ static void check_load(smash_ctx *ctx, smash_arena *arena, const smash_io *io, i
     free(second.data);
 }
 
+/* As masks of a small model: taken or refused with a reason, and the masks of both that come out are taken again and say the same. */
+static void check_masks(smash_ctx *ctx, smash_arena *arena, const smash_io *io)
+{
+    static const char text[] = "{\"shapes\": {\"a\": {\"_output_0\": [1, 2, 3]}}, \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\","
+        " \"target_settings\": {\"_input_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [1]}}}}]}";
+    static const float numbers[6] = { 1, -2, 3, 4, -5, 6 };
+    static const size_t shape[2] = { 2, 3 };
+    static smash_config config;
+    smash_tensor t = smash_tensor_view(SMASH_F32, numbers, sizeof numbers, 2, shape);
+    smash_diags diags = SMASH_ZERO;
+    smash_model model;
+    smash_plan plan;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_result result;
+    memory files[2];
+    smash_io in = *io, out = SMASH_ZERO;
+    int again;
+    diags.arena = arena;
+    t.flags = SMASH_TENSOR_CONST;
+    smash_config_init(&config, smash_builtins(), arena, &diags);
+    smash_model_init(&model, arena);
+    FUZZ_CHECK(!smash_model_add(ctx, &model, "a.weight", &t, 0) && !smash_model_add(ctx, &model, "w", &t, 0) && !smash_model_finish(ctx, &model), "%s", ctx->message);
+    FUZZ_CHECK(!smash_config_load(ctx, &config, text, sizeof text - 1, NULL, NULL) && !smash_config_resolve(ctx, &config, &model, &plan), "%s", ctx->message);
+    for (again = 0; again < 2; again++) {
+        smash_err err;
+        desc.masks_in = &in;
+        desc.masks = NULL;
+        err = smash_run(ctx, &plan, &desc, &result);                     /* dry: how many bytes of masks there will be */
+        FUZZ_CHECK(!err || (!again && ctx->message[0] && (err == SMASH_ERR_FORMAT || err == SMASH_ERR_LIMIT || err == SMASH_ERR_VERSION)), "%s %s", smash_err_name(err), ctx->message);
+        if (err) return;
+        files[again].bytes = (size_t)result.mask_bytes;
+        files[again].data = (unsigned char *)calloc(files[again].bytes + 1, 1);
+        FUZZ_CHECK(files[again].data, "no memory");
+        out.write = memory_write;
+        out.user = &files[again];
+        desc.masks = &out;
+        FUZZ_CHECK(!smash_run(ctx, &plan, &desc, &result), "what went dry: %s", ctx->message);
+        in = smash_io_memory(files[again].data, files[again].bytes);
+    }
+    FUZZ_CHECK(files[0].bytes == files[1].bytes && !memcmp(files[0].data, files[1].data, files[0].bytes), "read back, the masks are others");
+    free(files[0].data);
+    free(files[1].data);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     smash_ctx ctx;
@@ -159,6 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         FUZZ_CHECK(err == ctx.err && (err == SMASH_OK) == (diags.errors == 0), "%s with %lu errors", smash_err_name(err), (unsigned long)diags.errors);
         smash_ctx_reset(&ctx);
         if (!trailing) check_load(&ctx, &arena, &map, !err);
+        smash_ctx_reset(&ctx);
+        if (!trailing) check_masks(&ctx, &arena, &map);
         smash_ctx_reset(&ctx);
         also = smash_safetensors_read(&ctx, &desc, &calls, &arena, NULL, &called);
         FUZZ_CHECK(err == also, "mapped it is %s, read %s", smash_err_name(err), smash_err_name(also));
