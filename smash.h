@@ -530,8 +530,8 @@ typedef struct smash_mask_stats {
  *   metric  out  f64, shape = grid of desc->grain on w; may not alias w
  *   needs   scratch: FPGM 64 bytes a block, and a copy of w as float unless its blocks lie in one piece as f32 or f64;
  *           else none; O(n), FPGM O(blocks * n)
- *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12; FPGM rounds differences of
- *           numbers up to 32 bits to float: < 1e-7. Of a single element, L1 and L2 are its magnitude
+ *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12; FPGM squares differences of
+ *           numbers up to 32 bits in float: < 1e-6, mostly < 1e-7. Of a single element, L1 and L2 are its magnitude
  *   fails   ARG DTYPE SHAPE RANGE(block size) OVERFLOW NOMEM(ctx->need); NONFINITE(index) of the element, or of the block
  *           whose sum overflows, metric then unspecified */
 SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric);
@@ -539,7 +539,7 @@ SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *des
 /* Choose blocks by metric: ratio or threshold, min and max, in each part.
  *   metric  in   f64, finite, the grid shape     mask  out  bool or u8, same shape, 1 = keep; may not alias metric
  *   stats   opt, out     dtype_bits  of the tensor the metric came from: 64 compares thresholds in double, else in float
- *   needs   scratch: at most smash_mask_bytes of the tensor that was scored; O(n)
+ *   needs   scratch: at most smash_mask_bytes of the tensor that was scored, taken as f64; O(n)
  *   exact   everywhere; among equal scores the lower index is dropped first
  *   fails   ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); mask untouched */
 SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *metric, uint32_t dtype_bits,
@@ -554,6 +554,12 @@ SMASH_API smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *d
  *   from   NNI v3 ratio and threshold rules; a NaN is an error here, there it is kept */
 SMASH_API smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *mask,
                                     smash_mask_stats *stats);
+
+/* The k-th smallest magnitude of all numbers, exactly: what level drops, if k go, is up to it.
+ *   w      in   f32 f64 f16 bf16, any shape, finite     k  1..elements     magnitude  out
+ *   needs  scratch smash_mask_bytes(NULL, w); O(n), for most inputs one pass over w
+ *   exact  everywhere     fails  ARG DTYPE SHAPE RANGE(k) OVERFLOW NONFINITE(index) NOMEM(ctx->need); *magnitude untouched */
+SMASH_API smash_err smash_kth_magnitude(smash_ctx *ctx, const smash_tensor *w, size_t k, double *magnitude);
 
 /* One of several targets that are pruned together. */
 typedef struct smash_mask_member {
@@ -676,7 +682,7 @@ SMASH_API double smash_schedule_agp_epoch(double initial, double final, uint64_t
 SMASH_API double smash_schedule_lottery(double goal, uint64_t round, uint64_t rounds);
 
 /* Scratch that smash_mask_make needs, to the byte if ctx->scratch starts at a multiple of 16 (up to 15 more if not);
- * enough for smash_mask_metric and _allocate, too.
+ * enough for smash_mask_metric, too, and for _allocate, of single elements if w is f64.
  *   w      in   dtype and shape; data may be NULL     bytes  out
  *   needs nothing; exact for one width of size_t; fails ARG DTYPE SHAPE RANGE(block size) OVERFLOW; *bytes untouched */
 SMASH_API smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes);
@@ -2587,22 +2593,19 @@ SMASH__FN void smash__mul_wide(uint64_t a, uint64_t b, uint64_t *high, uint64_t 
     *high = ah * bh + (lh >> 32) + (hl >> 32) + (middle >> 32);
 }
 
-SMASH__DEF double smash_sqrt(double x)
+#if SMASH_NO_SIMD || !defined(__GNUC__) || !defined(__x86_64__) || defined(__TINYC__)
+/* The root of a number above 0 with these bits */
+SMASH__FN double smash__root(uint64_t bits)
 {
-    uint64_t bits = smash__bits64(x), mantissa, root, high, low, want;
-    double guess;
-    int exponent, i;
-    if (x == 0) return x;
-    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__nan();
-    exponent = (int)(bits >> 52) - 1075;
-    mantissa = (bits & 0xFFFFFFFFFFFFFu) | 0x10000000000000u;
+    uint64_t mantissa = (bits & 0xFFFFFFFFFFFFFu) | 0x10000000000000u, root, high, low, want;
+    double guess = 94906265.62425156;                                /* sqrt(2^53): at most 41 % off, five Newton steps make it exact */
+    int exponent = (int)(bits >> 52) - 1075, i;
     if (exponent == -1075) {
         mantissa &= 0xFFFFFFFFFFFFFu;
         exponent++;
         while (!(mantissa >> 52)) { mantissa <<= 1; exponent--; }
     }
     if (exponent & 1) { mantissa <<= 1; exponent--; }                /* x = mantissa * 2^exponent, exponent even */
-    guess = 94906265.62425156;                                       /* sqrt(2^53): at most 41 % off, five Newton steps make it exact */
     for (i = 0; i < 5; i++) guess = 0.5 * (guess + (double)mantissa / guess);
     root = (uint64_t)(guess * 134217728.0);                          /* sqrt(mantissa * 2^54), to within a few units */
     want = mantissa >> 10;                                           /* mantissa * 2^54 = want : (mantissa << 54) */
@@ -2615,6 +2618,20 @@ SMASH__DEF double smash_sqrt(double x)
     }
     root = (root + 1) >> 1;                                          /* 54 bits to 53; a tie cannot happen */
     return smash__scale((double)root, exponent / 2 - 26);
+}
+#endif
+
+SMASH__DEF double smash_sqrt(double x)
+{
+    const uint64_t bits = smash__bits64(x);
+    if (x == 0) return x;
+    if (bits >> 63 || !smash_is_finite_f64(x)) return bits == (uint64_t)0x7FF << 52 ? x : smash__nan();
+#if !SMASH_NO_SIMD && defined(__GNUC__) && defined(__x86_64__) && !defined(__TINYC__)
+    __asm__("sqrtsd %1, %0" : "=x"(x) : "x"(x));                     /* correctly rounded, too, and 20 times as fast */
+    return x;
+#else
+    return smash__root(bits);
+#endif
 }
 #endif
 
@@ -3440,9 +3457,9 @@ SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
 
 #define SMASH__MASKS (SMASH__BIT(SMASH_BOOL) | SMASH__BIT(SMASH_U8))
 
-/* SAMPLE_FROM: elements from which guessing by a sample pays. PARTS is the most a pass is cut into: fixed, so scratch
- * does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
-enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
+/* SAMPLE_FROM: elements from which guessing by a sample pays; LINE of them are taken from one place. PARTS is the most a pass is cut
+ * into: fixed, so scratch does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
+enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__LINE = 16, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
 
 #if SMASH__SIMD && !defined(__NVCC__)                  /* nvcc does not know the pragma */
 #define SMASH__UNROLL _Pragma("GCC unroll 16")          /* keeps the lanes in registers at -O2, too */
@@ -3464,9 +3481,14 @@ typedef struct smash__keys {
     int64_t     infinity;
 } smash__keys;
 
-/* One pass counts the keys below lo, those equal to lo, and those in (lo, hi] in bins of 2^shift keys. */
-typedef struct smash__pass { int64_t lo, hi, infinity; uint64_t sign; unsigned shift; } smash__pass;
-enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__BAD = 2, SMASH__BINS = 3 };
+/* One pass counts the keys below lo, equal to lo, equal to hi, and what lies between: in bins of 2^shift keys, or, if there is a pool,
+ * by putting its elements there, as long as there is room. */
+typedef struct smash__pass { int64_t lo, hi, infinity; uint64_t sign; unsigned shift; void *pool; size_t room; } smash__pass;
+enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__TOP = 2, SMASH__INSIDE = 3, SMASH__BAD = 4, SMASH__BINS = 5 };
+
+/* A pass looks at SQUARE elements at a time, as ROWS of COLUMNS, and marks the columns that have a key in the bracket. With a good
+ * bracket these are few: they are queued without a branch, by words of 8 bytes of marks, and looked at again after some squares. */
+enum { SMASH__COLUMNS = 32, SMASH__ROWS = 8, SMASH__SQUARE_SIZE = SMASH__COLUMNS * SMASH__ROWS, SMASH__SQUARES = 8 };
 
 SMASH__INLINE uint16_t smash__bits16(uint16_t x)  { return x; }
 SMASH__INLINE uint16_t smash__float16(uint16_t u) { return u; }
@@ -3478,52 +3500,84 @@ SMASH__INLINE int64_t smash__key64(uint64_t u, uint64_t sign)
     return (int64_t)(((u & ~((uint64_t)1 << 63)) ^ flip) - flip);
 }
 
-/* The loops over elements, once per width: E is the element, S and U are integers of its size. Tiles that have
- * no key in the bracket are only counted, without a branch; with a good bracket that is most of them. */
+#define SMASH__TALLY_ROW(bits, S, row) \
+    key = smash__key##bits(smash__bits##bits(x[c + (row) * SMASH__COLUMNS]), sign); \
+    size = smash__key##bits(smash__bits##bits(x[c + (row) * SMASH__COLUMNS]), 0); \
+    below = (S)(below + (key < lo)); \
+    equal = (S)(equal + (key == lo)); \
+    top = (S)(top + (key == hi)); \
+    largest = size > largest ? size : largest; \
+    in = (S)(in | ((key > lo) & (key < hi)));
+
+/* The loops over elements, once per width: E is the element, S and U are integers of its size. */
 #define SMASH__MASK_KERNELS(bits, E, S, U) \
+SMASH__INLINE size_t smash__inside##bits(const E *x, size_t n, size_t step, const smash__pass *pass, size_t *bins, size_t found) \
+{ \
+    const U from = (U)((U)(S)pass->lo + 1u), width = pass->hi > pass->lo ? (U)((U)(S)pass->hi - from) : 0; \
+    E *pool = (E *)pass->pool; \
+    size_t i; \
+    if (!pool) { \
+        for (i = 0; i < n; i++) { \
+            U d = (U)((U)smash__key##bits(smash__bits##bits(x[i * step]), pass->sign) - from); \
+            if (d < width) { bins[(size_t)(d >> pass->shift)]++; found++; } \
+        } \
+    } else if (found + n <= pass->room) { \
+        for (i = 0; i < n; i++) { \
+            pool[found] = x[i * step]; \
+            found += (U)((U)smash__key##bits(smash__bits##bits(x[i * step]), pass->sign) - from) < width; \
+        } \
+    } else for (i = 0; i < n; i++) found += (U)((U)smash__key##bits(smash__bits##bits(x[i * step]), pass->sign) - from) < width; \
+    return found; \
+} \
+\
 SMASH__INLINE void smash__tally##bits##_body(const E *SMASH__RESTRICT x, size_t n, const smash__pass *SMASH__RESTRICT pass, \
                                               size_t *SMASH__RESTRICT out) \
 { \
-    const S lo = (S)pass->lo, hi = (S)pass->hi, infinity = (S)pass->infinity, minus = (S)-infinity; \
-    const U width = (U)((U)hi - (U)lo); \
+    enum { PER_WORD = 8 / sizeof(S), WORDS = SMASH__COLUMNS / PER_WORD }; \
+    const S lo = (S)pass->lo, hi = (S)pass->hi; \
     const uint64_t sign = pass->sign; \
-    const unsigned shift = pass->shift; \
-    size_t total_below = 0, total_equal = 0, total_bad = 0, j; \
-    while (n) { \
-        S below = 0, equal = 0, bad = 0, inside = 0; \
-        size_t tile = smash__min(n, SMASH__TILE); \
-        if (tile == SMASH__TILE) { \
-            for (j = 0; j < SMASH__TILE; j++) { \
-                S key = smash__key##bits(smash__bits##bits(x[j]), sign); \
-                below = (S)(below + (key < lo)); \
-                equal = (S)(equal + (key == lo)); \
-                bad = (S)(bad | (key >= infinity) | (key <= minus)); \
-                inside = (S)(inside | ((key > lo) & (key <= hi))); \
+    size_t found = 0, c, w, i; \
+    S key, size, largest = 0; \
+    while (n >= SMASH__SQUARE_SIZE) { \
+        const size_t squares = smash__min(n / SMASH__SQUARE_SIZE, SMASH__SQUARES); \
+        const E *first = x; \
+        uint8_t queue[SMASH__SQUARES * WORDS]; \
+        size_t queued = 0, square; \
+        for (square = 0; square < squares; square++, x += SMASH__SQUARE_SIZE) { \
+            S mark[SMASH__COLUMNS], below = 0, equal = 0, top = 0; \
+            for (c = 0; c < SMASH__COLUMNS; c++) { \
+                S in = 0; \
+                SMASH__TALLY_ROW(bits, S, 0) SMASH__TALLY_ROW(bits, S, 1) SMASH__TALLY_ROW(bits, S, 2) SMASH__TALLY_ROW(bits, S, 3) \
+                SMASH__TALLY_ROW(bits, S, 4) SMASH__TALLY_ROW(bits, S, 5) SMASH__TALLY_ROW(bits, S, 6) SMASH__TALLY_ROW(bits, S, 7) \
+                mark[c] = in; \
             } \
-        } else { \
-            for (j = 0; j < tile; j++) { \
-                S key = smash__key##bits(smash__bits##bits(x[j]), sign); \
-                below = (S)(below + (key < lo)); \
-                equal = (S)(equal + (key == lo)); \
-                bad = (S)(bad | (key >= infinity) | (key <= minus)); \
-            } \
-            inside = 1; \
-        } \
-        total_below += (size_t)(U)below; \
-        total_equal += (size_t)(U)equal; \
-        total_bad |= (size_t)(U)bad; \
-        if (inside) { \
-            for (j = 0; j < tile; j++) { \
-                U d = (U)((U)smash__key##bits(smash__bits##bits(x[j]), sign) - (U)lo - 1u); \
-                if (d < width) out[SMASH__BINS + (size_t)(d >> shift)]++; \
+            out[SMASH__BELOW] += (size_t)(U)below; \
+            out[SMASH__EQUAL] += (size_t)(U)equal; \
+            out[SMASH__TOP] += (size_t)(U)top; \
+            for (w = 0; w < WORDS; w++) { \
+                uint64_t word; \
+                SMASH__BIT_CAST(&word, &mark[w * PER_WORD], 8); \
+                queue[queued] = (uint8_t)(square * WORDS + w); \
+                queued += word != 0; \
             } \
         } \
-        x += tile; \
-        n -= tile; \
+        n -= squares * SMASH__SQUARE_SIZE; \
+        if (queued == squares * WORDS) for (i = 0; i < squares; i++) \
+            found = smash__inside##bits(first + i * SMASH__SQUARE_SIZE, SMASH__SQUARE_SIZE, 1, pass, out + SMASH__BINS, found); \
+        else for (i = 0; i < queued; i++) \
+            for (c = 0; c < PER_WORD; c++) \
+                found = smash__inside##bits(first + queue[i] / WORDS * SMASH__SQUARE_SIZE + queue[i] % WORDS * PER_WORD + c, SMASH__ROWS, SMASH__COLUMNS, pass, out + SMASH__BINS, found); \
     } \
-    out[SMASH__BELOW] += total_below; \
-    out[SMASH__EQUAL] += total_equal; \
-    out[SMASH__BAD] |= total_bad; \
+    for (i = 0; i < n; i++) { \
+        key = smash__key##bits(smash__bits##bits(x[i]), sign); \
+        size = smash__key##bits(smash__bits##bits(x[i]), 0); \
+        out[SMASH__BELOW] += key < lo; \
+        out[SMASH__EQUAL] += key == lo; \
+        out[SMASH__TOP] += key == hi; \
+        largest = size > largest ? size : largest; \
+    } \
+    out[SMASH__INSIDE] += smash__inside##bits(x, n, 1, pass, out + SMASH__BINS, found); \
+    out[SMASH__BAD] |= largest >= (S)pass->infinity; \
 } \
 SMASH__KERNEL(smash__tally##bits, (const E *SMASH__RESTRICT x, size_t n, const smash__pass *SMASH__RESTRICT pass, size_t *SMASH__RESTRICT out), \
               (x, n, pass, out)) \
@@ -3552,6 +3606,7 @@ SMASH__MASK_KERNELS(16, uint16_t, int16_t, uint16_t)
 SMASH__MASK_KERNELS(32, float, int32_t, uint32_t)
 SMASH__MASK_KERNELS(64, double, int64_t, uint64_t)
 #undef SMASH__MASK_KERNELS
+#undef SMASH__TALLY_ROW
 
 SMASH__FN smash__keys smash__keys_of(const smash_ctx *ctx, smash_dtype dtype, const void *data, size_t count, int is_signed)
 {
@@ -3574,9 +3629,10 @@ SMASH__FN int64_t smash__key_at(const smash__keys *k, size_t i)
 
 SMASH__FN void smash__tally(const smash__keys *k, size_t first, size_t n, const smash__pass *pass, size_t *out)
 {
-    if (k->bits == 16)      SMASH__CALL(k->simd, smash__tally16, ((const uint16_t *)k->data + first, n, pass, out));
-    else if (k->bits == 32) SMASH__CALL(k->simd, smash__tally32, ((const float *)k->data + first, n, pass, out));
-    else                    SMASH__CALL(k->simd, smash__tally64, ((const double *)k->data + first, n, pass, out));
+    const int simd = k->simd ? 1 : 0;                                   /* of 512 bits, compilers make a slower loop */
+    if (k->bits == 16)      SMASH__CALL(simd, smash__tally16, ((const uint16_t *)k->data + first, n, pass, out));
+    else if (k->bits == 32) SMASH__CALL(simd, smash__tally32, ((const float *)k->data + first, n, pass, out));
+    else                    SMASH__CALL(simd, smash__tally64, ((const double *)k->data + first, n, pass, out));
 }
 
 /* Index of the first NaN or Inf; count if there is none. One key at a time: for messages, and for scores, which are few. */
@@ -3596,135 +3652,231 @@ SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, c
 #if !SMASH_NO_DOUBLE
 /* ---- selection: the key of a rank, without sorting ---- */
 
+/* Exact selection: the key of rank k in few passes over memory. A sample gives a bracket that very likely holds it; one pass counts
+ * what lies below and puts what lies in the bracket, a few in a hundred, into a pool; the rest happens there. Whatever the data, the
+ * answer is exact: a bracket that misses, or holds more than the pool, costs passes that narrow it by counting. */
 typedef struct smash__rank {
     smash__keys k;
     smash__pass pass;
     size_t   parts, bins, *out;     /* a row of SMASH__BINS + bins counters for each part */
-    size_t   sample, step;          /* sample tiles, one of every `step`; 0: all elements */
+    void    *pool;                  /* for a sample, then for the keys in its bracket: room elements, a share for each part; or NULL */
+    size_t   room;
+    int      pooled;                /* the keys are those in the pool, of each part so many: */
+    size_t   held[SMASH__PARTS];
     int64_t  key;                   /* the answer, */
-    size_t   below, tie;            /* how many keys are smaller, and the counter that counted its equals */
+    size_t   below, equal;          /* and how many keys are smaller, or the same, */
+    size_t   equals[SMASH__PARTS];  /* in each part */
     size_t   cut;                   /* equals before this index are dropped, from it on kept */
     uint8_t *mask;
 } smash__rank;
 
 SMASH__FN size_t smash__bin_count(size_t n) { return n < 65536 ? 256 : 2048; }
 SMASH__FN size_t smash__part_count(size_t n) { size_t p = n / SMASH__CHUNK; return p < 1 ? 1 : smash__min(p, SMASH__PARTS); }
+
+/* Elements of the pool: less than a hundredth of many, and a few more of those that take no time anyway */
+SMASH__FN size_t smash__pool_count(size_t n)
+{
+    const size_t few = smash__min(n / 16, 262144);
+    return n < SMASH__SAMPLE_FROM ? 0 : few > n / 128 ? few : n / 128;
+}
+
+/* Bytes of counters and pool; both are parts of sizes that were checked */
+SMASH__FN size_t smash__select_bytes(size_t n, uint32_t key_bits)
+{
+    return smash__part_count(n) * (SMASH__BINS + smash__bin_count(n)) * sizeof(size_t) + smash__pool_count(n) * (key_bits / 8);
+}
+
+SMASH__FN void smash__select_init(smash__rank *s, const smash__keys *k, void *scratch, const smash_tensor *mask)
+{
+    smash__fill(s, 0, sizeof *s);
+    s->k = *k;
+    s->parts = smash__part_count(k->count);
+    s->bins = smash__bin_count(k->count);
+    s->out = (size_t *)scratch;
+    s->room = smash__pool_count(k->count);
+    s->pool = s->room ? (void *)(s->out + s->parts * (SMASH__BINS + s->bins)) : NULL;
+    s->mask = mask ? (uint8_t *)mask->data : NULL;
+}
+
 SMASH__FN size_t smash__part_first(const smash__rank *s, size_t part)
 {
-    return part < s->parts ? s->k.count / SMASH__TILE / s->parts * SMASH__TILE * part : s->k.count;
+    if (s->pooled) return s->room / s->parts * part;
+    return part < s->parts ? s->k.count / SMASH__SQUARE_SIZE / s->parts * SMASH__SQUARE_SIZE * part : s->k.count;
 }
+
+SMASH__FN size_t smash__part_length(const smash__rank *s, size_t part)
+{
+    return s->pooled ? s->held[part] : smash__part_first(s, part + 1) - smash__part_first(s, part);
+}
+
+/* Counter c of a part */
+SMASH__FN size_t *smash__counter(const smash__rank *s, size_t part, size_t c) { return s->out + part * (SMASH__BINS + s->bins) + c; }
 
 SMASH__FN void smash__tally_part(void *arg, size_t part)
 {
     const smash__rank *s = (const smash__rank *)arg;
-    size_t *out = s->out + part * (SMASH__BINS + s->bins), first, i;
-    smash__fill(out, 0, (SMASH__BINS + s->bins) * sizeof *out);
-    if (s->step) {
-        uint64_t rng = 1;
-        for (i = 0; i < s->sample; i++)
-            smash__tally(&s->k, (i * s->step + (size_t)(smash_random(&rng) % s->step)) * SMASH__TILE, SMASH__TILE, &s->pass, out);
-    } else {
-        first = smash__part_first(s, part);
-        smash__tally(&s->k, first, smash__part_first(s, part + 1) - first, &s->pass, out);
-    }
+    smash__pass pass = s->pass;
+    pass.room = s->room / s->parts;
+    if (s->pool) pass.pool = (unsigned char *)s->pool + pass.room * part * (s->k.bits / 8);
+    smash__fill(smash__counter(s, part, 0), 0, (SMASH__BINS + s->bins) * sizeof(size_t));
+    smash__tally(&s->k, smash__part_first(s, part), smash__part_length(s, part), &pass, smash__counter(s, part, 0));
 }
 
 /* Counter c over all parts */
 SMASH__FN size_t smash__counted(const smash__rank *s, size_t c)
 {
     size_t sum = 0, part;
-    for (part = 0; part < (s->step ? 1 : s->parts); part++) sum += s->out[part * (SMASH__BINS + s->bins) + c];
+    for (part = 0; part < s->parts; part++) sum += *smash__counter(s, part, c);
     return sum;
 }
 
-SMASH__FN void smash__tally_all(smash_ctx *ctx, smash__rank *s, int64_t lo, int64_t hi)
+/* What a pass looks for */
+SMASH__FN void smash__pass_set(smash__rank *s, int64_t lo, int64_t hi)
 {
-    uint64_t width = (uint64_t)hi - (uint64_t)lo;
+    const uint64_t width = (uint64_t)hi - (uint64_t)lo;                  /* one more than lies between */
+    smash__fill(&s->pass, 0, sizeof s->pass);
     s->pass.lo = lo;
     s->pass.hi = hi;
     s->pass.infinity = s->k.infinity;
     s->pass.sign = s->k.sign;
-    s->pass.shift = 0;
-    while (width && (width - 1) >> s->pass.shift >= s->bins) s->pass.shift++;
-    smash__parallel(ctx, s->step ? 1 : s->parts, smash__tally_part, s);
+    while (width > 1 && (width - 2) >> s->pass.shift >= s->bins) s->pass.shift++;
 }
 
-/* Narrow the bracket [lo, hi] down to the key of this rank, from 0. A bracket that misses it costs a pass, never
- * the answer. Returns 0 if a NaN or Inf was met. */
-SMASH__FN int smash__rank_in(smash_ctx *ctx, smash__rank *s, size_t rank, int64_t lo, int64_t hi)
+/* Count around the bracket [lo, hi]; what lies between goes into the pool, if there is one. Returns 0 if there was a NaN or Inf. */
+SMASH__FN int smash__tally_all(smash_ctx *ctx, smash__rank *s, int64_t lo, int64_t hi)
 {
-    for (;;) {
-        size_t below, bin = 0, some = 0;
-        smash__tally_all(ctx, s, lo, hi);
-        if (smash__counted(s, SMASH__BAD)) return 0;
-        below = smash__counted(s, SMASH__BELOW);
-        if (rank < below) {
-            hi = lo - 1;
-            lo = s->k.sign ? -s->k.infinity : 0;
-            continue;
-        }
-        some = smash__counted(s, SMASH__EQUAL);
-        if (rank - below < some) {
-            s->key = lo;
-            s->below = below;
-            s->tie = SMASH__EQUAL;
-            return 1;
-        }
-        for (; bin < s->bins; bin++) {
-            below += some;
-            some = smash__counted(s, SMASH__BINS + bin);
-            if (rank - below < some) break;
-        }
-        if (bin == s->bins) {
-            lo = hi + 1;
-            hi = s->k.infinity;
-        } else {
-            int64_t last = hi;
-            lo = (int64_t)((uint64_t)lo + 1 + ((uint64_t)bin << s->pass.shift));
-            hi = (int64_t)((uint64_t)lo + (((uint64_t)1 << s->pass.shift) - 1));
-            if (hi > last) hi = last;
-            if (lo == hi) {
-                s->key = lo;
-                s->below = below;
-                s->tie = SMASH__BINS + bin;
-                return 1;
-            }
-        }
-    }
+    smash__pass_set(s, lo, hi);
+    smash__parallel(ctx, s->parts, smash__tally_part, s);
+    return !smash__counted(s, SMASH__BAD);
 }
 
-/* As above over all keys; of many, a sample first says about where it lies. */
+/* What a pass tells of a rank: its key is one of from..to, there are `count` such keys, the number of this counter, and `below` smaller
+ * ones. Keys above the bracket have no counter. */
+typedef struct smash__site { int64_t from, to; size_t below, count, counter; } smash__site;
+
+SMASH__FN smash__site smash__site_of(const smash__rank *s, size_t rank)
+{
+    const int64_t lo = s->pass.lo, hi = s->pass.hi;
+    smash__site p;
+    p.from = s->k.sign ? -s->k.infinity : 0;
+    p.to = lo - 1;
+    p.below = 0;
+    p.count = smash__counted(s, p.counter = SMASH__BELOW);
+    if (rank < p.count) return p;
+    p.from = p.to = lo;
+    p.below = p.count;
+    p.count = smash__counted(s, p.counter = SMASH__EQUAL);
+    if (rank - p.below < p.count) return p;
+    p.from = lo + 1;
+    p.to = hi - 1;
+    p.below += p.count;
+    p.count = smash__counted(s, p.counter = SMASH__INSIDE);
+    if (rank - p.below < p.count) {
+        const uint64_t last = ((uint64_t)1 << s->pass.shift) - 1;
+        size_t bin = 0;
+        if (s->pool) return p;
+        while ((p.count = smash__counted(s, p.counter = SMASH__BINS + bin)) <= rank - p.below) { p.below += p.count; bin++; }
+        p.from += (int64_t)((uint64_t)bin << s->pass.shift);
+        if ((uint64_t)p.to - (uint64_t)p.from > last) p.to = (int64_t)((uint64_t)p.from + last);
+        return p;
+    }
+    p.from = p.to = hi;
+    p.below += p.count;
+    p.count = lo < hi ? smash__counted(s, p.counter = SMASH__TOP) : 0;
+    if (rank - p.below < p.count) return p;
+    p.from = hi + 1;
+    p.to = s->k.infinity;
+    p.below += p.count;
+    p.count = s->k.count - p.below;
+    p.counter = SMASH__BINS + s->bins;
+    return p;
+}
+
+/* Would the pool hold what this counter counted? A part near its end only counts. */
+SMASH__FN int smash__pool_holds(const smash__rank *s, size_t counter)
+{
+    size_t part, fits = 0;
+    for (part = 0; part < s->parts; part++) fits += *smash__counter(s, part, counter) + SMASH__SQUARE_SIZE <= s->room / s->parts;
+    return fits == s->parts && counter < SMASH__BINS + s->bins;
+}
+
+/* The key of this rank, from 0, sought in [lo, hi] first. Returns 0 if a NaN or Inf was met. */
+SMASH__FN int smash__rank_in(smash_ctx *ctx, const smash__rank *all, size_t rank, int64_t lo, int64_t hi, smash__rank *found)
+{
+    smash__rank s = *all;
+    smash__site p;
+    size_t before = 0, part;                                             /* keys that are smaller than all in the pool */
+    do {
+        if (!smash__tally_all(ctx, &s, lo, hi)) return 0;
+        p = smash__site_of(&s, rank);
+        if (s.pool && p.counter == SMASH__INSIDE && smash__pool_holds(&s, p.counter)) {
+            for (part = 0; part < s.parts; part++) s.held[part] = *smash__counter(&s, part, SMASH__INSIDE);
+            s.k.data = s.pool;
+            s.pooled = 1;
+            before = p.below;
+            rank -= p.below;
+            p.counter = SMASH__BINS + s.bins;
+        }
+        lo = p.from;
+        hi = p.to;
+        s.pool = !s.pooled && all->pool && smash__pool_holds(&s, p.counter) ? all->pool : NULL;
+    } while (lo != hi || p.counter == SMASH__BINS + s.bins);
+    found->key = lo;
+    found->below = before + p.below;
+    found->equal = p.count;
+    for (part = 0; part < s.parts; part++) found->equals[part] = *smash__counter(&s, part, p.counter);
+    return 1;
+}
+
+/* With many keys, a stratified sample gives the bracket: lines of neighbours from places spread over all of them. */
 SMASH__FN int smash__rank_find(smash_ctx *ctx, smash__rank *s, size_t rank)
 {
     int64_t lo = s->k.sign ? -s->k.infinity : 0, hi = s->k.infinity;
-    if (s->k.count >= SMASH__SAMPLE_FROM) {
-        size_t tiles = s->k.count / SMASH__TILE, n, at, margin;
-        s->sample = tiles / 64 < 256 ? 256 : tiles / 64 > 2048 ? 2048 : tiles / 64;
-        s->step = tiles / s->sample;
-        n = s->sample * SMASH__TILE;
-        at = (size_t)((double)rank / (double)s->k.count * (double)n);
-        margin = (size_t)(3.0 * smash_sqrt((double)n));             /* six standard deviations of an independent sample */
-        if (at > margin) {
-            if (!smash__rank_in(ctx, s, at - margin, lo, hi)) return 0;
-            lo = s->key;
-        }
-        if (at + margin < n) {
-            if (!smash__rank_in(ctx, s, at + margin, lo, hi)) return 0;
-            hi = s->key;
-        }
-        s->step = 0;
+    if (s->pool) {
+        const size_t lines = s->room / SMASH__LINE, step = s->k.count / SMASH__LINE / lines, n = lines * SMASH__LINE, bytes = s->k.bits / 8;
+        const size_t at = (size_t)((double)rank / (double)s->k.count * (double)n);
+        const size_t margin = (size_t)(1.5 * smash_sqrt((double)n));     /* three standard deviations of an independent sample */
+        const size_t ranks[2] = { at > margin ? at - margin : 0, smash__min(at + margin, n - 1) };
+        smash__site ends[2];
+        uint64_t rng = 1;
+        size_t i;
+        smash__rank sample = *s;
+        for (i = 0; i < lines; i++)
+            smash__copy((unsigned char *)s->pool + i * SMASH__LINE * bytes,
+                        (const unsigned char *)s->k.data + (i * step + (size_t)(smash_random(&rng) % step)) * SMASH__LINE * bytes, SMASH__LINE * bytes);
+        sample.k.data = s->pool;
+        sample.k.count = n;
+        sample.parts = 1;
+        sample.pool = NULL;
+        if (!smash__tally_all(ctx, &sample, lo, hi)) return 0;
+        for (i = 0; i < 2; i++) ends[i] = smash__site_of(&sample, ranks[i]);
+        for (i = 0; i < 2; i++)
+            while (ends[i].from < ends[i].to && ends[i].count > margin / 4) {
+                smash__tally_all(ctx, &sample, ends[i].from, ends[i].to);
+                ends[i] = smash__site_of(&sample, ranks[i]);
+            }
+        if (at > margin)     lo = ends[0].from;
+        if (at + margin < n) hi = ends[1].to;
     }
-    return smash__rank_in(ctx, s, rank, lo, hi);
+    return smash__rank_in(ctx, s, rank, lo, hi, s);
 }
 
 /* Where the drops among equal keys end, so that exactly k go in all, those of lower index first. */
 SMASH__FN void smash__rank_cut(smash__rank *s, size_t k)
 {
-    size_t left = k - s->below, part = 0, i;
+    size_t left = k - s->below, part = 0, i, some;
     s->cut = s->k.count;
-    if (left == smash__counted(s, s->tie)) return;
-    while (s->out[part * (SMASH__BINS + s->bins) + s->tie] < left) left -= s->out[part++ * (SMASH__BINS + s->bins) + s->tie];
-    for (i = smash__part_first(s, part); left; i++) left -= smash__key_at(&s->k, i) == s->key;
+    if (left == s->equal) return;
+    while (s->equals[part] < left) left -= s->equals[part++];
+    smash__pass_set(s, s->key, s->key);
+    for (i = smash__part_first(s, part); ; i += some) {                  /* squares first: a part may be long */
+        some = smash__min(s->k.count - i, SMASH__SQUARE_SIZE);
+        smash__fill(s->out, 0, SMASH__BINS * sizeof *s->out);
+        smash__tally(&s->k, i, some, &s->pass, s->out);
+        if (s->out[SMASH__EQUAL] >= left) break;
+        left -= s->out[SMASH__EQUAL];
+    }
+    for (; left; i++) left -= smash__key_at(&s->k, i) == s->key;
     s->cut = i;
 }
 
@@ -3788,12 +3940,10 @@ SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, sm
                                     size_t *dropped)
 {
     size_t n = s->k.count, asked = smash__share(n, d->ratio), k;
-    s->step = 0;
     s->cut = 0;                                                     /* keep whatever is >= s->key */
     if (d->use_threshold) {
         s->key = smash__threshold_key(&s->k, dtype, compare_bits, d->threshold);
-        smash__tally_all(ctx, s, s->key, s->key);
-        if (smash__counted(s, SMASH__BAD)) return SMASH_ERR_NONFINITE;
+        if (!smash__tally_all(ctx, s, s->key, s->key)) return SMASH_ERR_NONFINITE;
         asked = smash__counted(s, SMASH__BELOW);
     }
     k = asked;
@@ -3801,8 +3951,7 @@ SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, sm
     if (d->max_ratio > 0) k = smash__min(k, smash__share(n, d->max_ratio));
     if (k == 0 || k == n) {
         s->key = k ? s->k.infinity : s->k.sign ? -s->k.infinity : 0;
-        smash__tally_all(ctx, s, s->key, s->key);
-        if (smash__counted(s, SMASH__BAD)) return SMASH_ERR_NONFINITE;
+        if (!smash__tally_all(ctx, s, s->key, s->key)) return SMASH_ERR_NONFINITE;
     } else if (k != asked || !d->use_threshold) {
         if (!smash__rank_find(ctx, s, k - 1)) return SMASH_ERR_NONFINITE;
         smash__rank_cut(s, k);
@@ -3868,6 +4017,75 @@ SMASH__KERNEL(smash__lanes_distance, (const float *SMASH__RESTRICT x, const floa
               (x, y, n, lanes))
 #undef SMASH__ABS
 #undef SMASH__SQUARE
+
+/* Squares of differences of blocks, as floats, NEAR x NEAR pairs at a time: column i of each goes to lane i % 16, and after every 512
+ * lane i to the double i % 4. The lowest bit of a square is dropped, so that no compiler can fuse the addition. */
+enum { SMASH__NEAR = SMASH__SIMD ? 4 : 1, SMASH__NEAR_CHUNK = 512 };
+
+SMASH__INLINE float smash__near_square(float e) { return smash__float32(smash__bits32(e * e) & ~(uint32_t)1); }
+
+#if SMASH__SIMD                                         /* written in vectors: compilers do not keep so many lanes in registers by themselves */
+typedef float smash__vector __attribute__((vector_size(32)));
+typedef float smash__vector_at __attribute__((vector_size(32), aligned(4), may_alias));
+typedef int32_t smash__vector_bits __attribute__((vector_size(32)));
+
+SMASH__INLINE void smash__near_steps(const float *const *x, const float *const *y, size_t at, size_t steps, float (*lanes)[8])
+{
+    const smash__vector zero = { 0, 0, 0, 0, 0, 0, 0, 0 };
+    smash__vector part[SMASH__NEAR][SMASH__NEAR];
+    size_t p, q;
+    SMASH__UNROLL
+    for (p = 0; p < SMASH__NEAR; p++) {
+        SMASH__UNROLL
+        for (q = 0; q < SMASH__NEAR; q++) part[p][q] = zero;
+    }
+    for (; steps; steps--, at += 16) {
+        SMASH__UNROLL
+        for (p = 0; p < SMASH__NEAR; p++) {
+            SMASH__UNROLL
+            for (q = 0; q < SMASH__NEAR; q++) {
+                const smash__vector e = *(const smash__vector_at *)(x[p] + at) - *(const smash__vector_at *)(y[q] + at);
+                part[p][q] += (smash__vector)((smash__vector_bits)(e * e) & ~1);
+            }
+        }
+    }
+    SMASH__UNROLL
+    for (p = 0; p < SMASH__NEAR; p++) {
+        SMASH__UNROLL
+        for (q = 0; q < SMASH__NEAR; q++) *(smash__vector_at *)lanes[p * SMASH__NEAR + q] = part[p][q];
+    }
+}
+#else
+SMASH__INLINE void smash__near_steps(const float *const *x, const float *const *y, size_t at, size_t steps, float (*lanes)[8])
+{
+    size_t j;
+    smash__fill(lanes, 0, sizeof *lanes);
+    for (; steps; steps--, at += 16)
+        for (j = 0; j < 8; j++) lanes[0][j] += smash__near_square(x[0][at + j] - y[0][at + j]);
+}
+#endif
+
+SMASH__INLINE void smash__near_body(const float *const *x, const float *const *y, size_t n, double *out)
+{
+    enum { PAIRS = SMASH__NEAR * SMASH__NEAR };
+    double sum[PAIRS][4];
+    size_t from, lane, some, pair, j;
+    smash__fill(sum, 0, sizeof sum);
+    for (from = 0; from < n; from += some) {
+        some = smash__min(n - from, SMASH__NEAR_CHUNK);
+        for (lane = 0; lane < 16; lane += 8) {                           /* half of them at a time: these fit the registers */
+            const size_t at = from + lane + some / 16 * 16, end = smash__min(from + some, at + 8);
+            float lanes[PAIRS][8];
+            smash__near_steps(x, y, from + lane, some / 16, lanes);
+            for (pair = 0; pair < PAIRS; pair++) {
+                for (j = at; j < end; j++) lanes[pair][j - at] += smash__near_square(x[pair / SMASH__NEAR][j] - y[pair % SMASH__NEAR][j]);
+                for (j = 0; j < 4; j++) sum[pair][j] += (double)lanes[pair][j] + (double)lanes[pair][j + 4];
+            }
+        }
+    }
+    for (pair = 0; pair < PAIRS; pair++) out[pair] = (sum[pair][0] + sum[pair][2]) + (sum[pair][1] + sum[pair][3]);
+}
+SMASH__KERNEL(smash__near, (const float *const *x, const float *const *y, size_t n, double *out), (x, y, n, out))
 #undef SMASH__UNROLL
 
 /* The sum of the lanes, always in this order; those from n on hold 0 */
@@ -4018,13 +4236,34 @@ SMASH__FN SMASH__NOINLINE double smash__row_distance(const smash__fpgm *f, size_
     return smash_sqrt(sum);
 }
 
+/* Distances of NEAR blocks from a on to as many from b on, as far as they come before end. Where squares leave the range in which floats
+ * have all their digits, and for F64, one by one in double. */
+SMASH__FN SMASH__NOINLINE void smash__near_distances(const smash__fpgm *f, size_t a, size_t b, size_t end)
+{
+    const float *x[SMASH__NEAR], *y[SMASH__NEAR];
+    double squares[SMASH__NEAR * SMASH__NEAR];
+    size_t p, q;
+    for (p = 0; p < SMASH__NEAR && !f->wide; p++) {
+        x[p] = (const float *)f->rows + smash__min(a + p, f->blocks - 1) * f->length;
+        y[p] = (const float *)f->rows + smash__min(b + p, f->blocks - 1) * f->length;
+    }
+    if (!f->wide) SMASH__CALL(f->simd, smash__near, (x, y, f->length, squares));
+    for (p = 0; p < SMASH__NEAR; p++)
+        for (q = 0; q < SMASH__NEAR && b + q < end; q++) {
+            const double square = f->wide ? 0 : squares[p * SMASH__NEAR + q];
+            if (a + p >= b + q) continue;
+            f->distance[(a + p - f->first) * f->blocks + b + q] =
+                square > 1e-27 && square < 1e36 ? smash_sqrt(square) : smash__row_distance(f, a + p, b + q);
+        }
+}
+
 SMASH__FN void smash__distance_task(void *arg, size_t task)
 {
     const smash__fpgm *f = (const smash__fpgm *)arg;
-    size_t b = f->first + 1 + task * SMASH__FPGM_ROWS, end = b + smash__min(f->blocks - b, SMASH__FPGM_ROWS), i;
-    for (; b < end; b++)
-        for (i = 0; i < SMASH__FPGM_ROWS && f->first + i < b; i++)
-            f->distance[i * f->blocks + b] = smash__row_distance(f, f->first + i, b);
+    size_t b = f->first + 1 + task * SMASH__FPGM_ROWS, end = b + smash__min(f->blocks - b, SMASH__FPGM_ROWS), a;
+    for (; b < end; b += SMASH__NEAR)
+        for (a = f->first; a < f->first + SMASH__FPGM_ROWS && a + 1 < smash__min(b + SMASH__NEAR, end); a += SMASH__NEAR)
+            smash__near_distances(f, a, b, end);
 }
 
 /* 1 if the blocks already lie one after the other, as floats or doubles */
@@ -4079,16 +4318,6 @@ SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_ten
                 metric[j] += distance[i * f.blocks + j];
             }
     }
-}
-
-SMASH__FN void smash__select_init(smash__rank *s, const smash__keys *k, void *tally, const smash_tensor *mask)
-{
-    smash__fill(s, 0, sizeof *s);
-    s->k = *k;
-    s->parts = smash__part_count(k->count);
-    s->bins = smash__bin_count(k->count);
-    s->out = (size_t *)tally;
-    s->mask = (uint8_t *)mask->data;
 }
 
 /* Parts of so few blocks that going through them again and again is the fastest */
@@ -4186,7 +4415,7 @@ SMASH__FN int smash__plan_part(size_t *end, size_t count, size_t size, size_t *a
 /* What a call needs: fpgm to measure distances, own to hold the scores itself, select to choose among them. */
 SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, const smash_grid *grid, int fpgm, int own, int select, smash__mask_scratch *p)
 {
-    size_t end = 0, tally = 0, cells, counters = smash__part_count(grid->blocks) * (SMASH__BINS + smash__bin_count(grid->blocks));
+    size_t end = 0, tally = 0, cells;
     int fits = 1;
     smash__fill(p, 0, sizeof *p);
     if (own) fits = smash__plan_part(&end, grid->blocks, sizeof(double), &p->metric);
@@ -4195,7 +4424,7 @@ SMASH__FN smash_err smash__mask_plan(smash_ctx *ctx, const smash_tensor *w, cons
         fits &= smash__mul(grid->blocks, grid->block_elements, &cells)
              && smash__plan_part(&end, cells, w->dtype == SMASH_F64 ? 8 : 4, &p->rows);
     if (fpgm) fits &= smash__mul(grid->blocks, SMASH__FPGM_ROWS, &cells) && smash__plan_part(&end, cells, sizeof(double), &p->distance);
-    if (select) fits &= smash__plan_part(&tally, counters, sizeof(size_t), &p->tally);
+    if (select) fits &= smash__plan_part(&tally, smash__select_bytes(grid->blocks, own ? 64 : smash_dtype_bits(w->dtype)), 1, &p->tally);
     p->bytes = end > tally || !select ? end : tally;
     return fits ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "the scratch for a mask of %q does not fit the address space", smash__name(w));
 }
@@ -4298,7 +4527,7 @@ SMASH__DEF smash_err smash_mask_allocate(smash_ctx *ctx, const smash_mask_desc *
     SMASH__TRY(smash__check_apart(ctx, metric, mask));
     if (n == 0) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "metric %q is empty: there is nothing to choose from", smash__name(metric));
     SMASH__TRY(smash__check_parts(ctx, &d, n, smash__name(metric)));
-    tally = smash__scratch(ctx, smash__part_count(n) * (SMASH__BINS + smash__bin_count(n)), sizeof(size_t));
+    tally = smash__scratch(ctx, smash__select_bytes(n, 64), 1);
     if (!tally) return SMASH_ERR_NOMEM;
     keys = smash__keys_of(ctx, SMASH_F64, metric->data, n, 1);
     err = smash__allocate_parts(ctx, &d, &keys, tally, mask, SMASH_DTYPE_NONE, dtype_bits, &dropped);
@@ -4321,6 +4550,29 @@ SMASH__DEF smash_err smash_mask_make(smash_ctx *ctx, const smash_mask_desc *desc
     SMASH__TRY(smash__check_shape(ctx, mask, "mask", grid.ndim, grid.count));
     SMASH__TRY(smash__check_apart(ctx, w, mask));
     return smash__mask_run(ctx, &d, w, &grid, mask, stats);
+}
+
+SMASH__DEF smash_err smash_kth_magnitude(smash_ctx *ctx, const smash_tensor *w, size_t k, double *magnitude)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash__keys keys;
+    smash__rank rank;
+    size_t n;
+    void *scratch;
+    smash_err err = SMASH_OK;
+    if (!magnitude) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the magnitude");
+    SMASH__TRY(smash__check(ctx, w, "tensor", SMASH__FLOATS, SMASH__READ, &n));
+    if (k < 1 || k > n) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, k, "%q has no magnitude number %z: they go from 1 to %z", smash__name(w), k, n);
+    scratch = smash__scratch(ctx, smash__select_bytes(n, smash_dtype_bits(w->dtype)), 1);
+    if (!scratch) return SMASH_ERR_NOMEM;
+    keys = smash__keys_of(ctx, w->dtype, w->data, n, 0);
+    smash__select_init(&rank, &keys, scratch, NULL);
+    if (!smash__rank_find(ctx, &rank, k - 1)) err = smash__bad_element(ctx, w, &keys);
+    else if (w->dtype == SMASH_F64) *magnitude = smash__float64((uint64_t)rank.key);
+    else if (w->dtype == SMASH_F32) *magnitude = (double)smash__float32((uint32_t)rank.key);
+    else *magnitude = (double)(w->dtype == SMASH_F16 ? smash_f16_to_f32((uint16_t)rank.key) : smash_bf16_to_f32((uint16_t)rank.key));
+    smash__scratch_rewind(ctx, mark);
+    return err;
 }
 
 SMASH__DEF smash_err smash_mask_bytes(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, size_t *bytes)

@@ -217,6 +217,7 @@ static void check_selection(smash_ctx *ctx, const smash_tensor *w, const pair *o
     uint8_t *want = (uint8_t *)malloc(n);
     smash_mask_desc d = SMASH_ZERO;
     smash_mask_stats stats;
+    double magnitude = -1;
     int mode;
     d.ratio = k == n ? 1.0 : ((double)k + 0.5) / (double)n;
     keep_all_but(order, n, k, want);
@@ -225,6 +226,8 @@ static void check_selection(smash_ctx *ctx, const smash_tensor *w, const pair *o
         memset(mask.data, 0x55, n);
         CHECK_ERR(ctx, smash_mask_make(ctx, &d, w, &mask, &stats), SMASH_OK, "%s %s n %zu k %zu", what, smash_dtype_name(w->dtype), n, k);
         CHECK(stats.dropped == k && !memcmp(mask.data, want, n), "%s %s n %zu k %zu mode %d", what, smash_dtype_name(w->dtype), n, k, mode);
+        CHECK_ERR(ctx, smash_kth_magnitude(ctx, w, k, &magnitude), k ? SMASH_OK : SMASH_ERR_RANGE, "%s %s n %zu k %zu", what, smash_dtype_name(w->dtype), n, k);
+        CHECK(magnitude == (k ? order[k - 1].score : -1), "%s %s n %zu k %zu mode %d: %g", what, smash_dtype_name(w->dtype), n, k, mode, magnitude);
     }
     set_mode(ctx, 0);
     free(mask.data);
@@ -501,22 +504,51 @@ static void test_metric_bits(void)
     }
 }
 
+/* The contract's sum of squared differences of floats, written out */
+static double near_sum(const double *x, const double *y, size_t n)
+{
+    double sum[4] = { 0, 0, 0, 0 };
+    size_t at, j, k;
+    for (at = 0; at < n; at += 512) {
+        float lanes[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+        for (j = at; j < n && j < at + 512; j++) {
+            float e = (float)x[j] - (float)y[j];
+            volatile float square = e * e, total;
+            uint32_t bits;
+            e = square;
+            memcpy(&bits, &e, 4);
+            bits &= ~(uint32_t)1;
+            memcpy(&e, &bits, 4);
+            total = lanes[j % 16] + e;
+            lanes[j % 16] = total;
+        }
+        for (j = 0; j < 16; j += 8) for (k = 0; k < 4; k++) sum[k] += (double)lanes[j + k] + (double)lanes[j + k + 4];
+    }
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
 static void test_fpgm(void)
 {
-    static const struct { size_t shape[3]; int32_t block[3]; } rows[] = {
-        { { 5, 7, 3 }, { 1, -1, -1 } }, { { 20, 16, 9 }, { 1, -1, -1 } }, { { 6, 10, 3 }, { -1, 1, -1 } }, { { 1, 33, 1 }, { 1, 1, 1 } }, { { 4, 4, 4 }, { -1, -1, -1 } },
-        { { 9, 8, 5 }, { 3, 2, -1 } }, { { 3, 1, 70001 }, { 1, -1, -1 } }
+    /* scale: of the numbers; the squares of the small and of the large ones are no floats. twins: so many blocks are all the same */
+    static const struct { size_t shape[3]; int32_t block[3]; double scale; size_t twins; } rows[] = {
+        { { 5, 7, 3 }, { 1, -1, -1 }, 1, 0 }, { { 20, 16, 9 }, { 1, -1, -1 }, 1, 0 }, { { 6, 10, 3 }, { -1, 1, -1 }, 1, 0 }, { { 1, 33, 1 }, { 1, 1, 1 }, 1, 0 },
+        { { 4, 4, 4 }, { -1, -1, -1 }, 1, 0 }, { { 9, 8, 5 }, { 3, 2, -1 }, 1, 0 }, { { 3, 1, 70001 }, { 1, -1, -1 }, 1, 0 }, { { 13, 1, 512 }, { 1, -1, -1 }, 1, 0 },
+        { { 17, 1, 513 }, { 1, -1, -1 }, 1, 5 }, { { 8, 1, 1040 }, { 1, -1, -1 }, 1, 8 }, { { 7, 1, 15 }, { 1, -1, -1 }, 1, 2 }, { { 9, 1, 16 }, { 1, -1, -1 }, 1, 0 },
+        { { 11, 37, 1 }, { 1, -1, -1 }, 1e-20, 3 }, { { 11, 37, 1 }, { 1, -1, -1 }, 1e-13, 0 }, { { 11, 37, 1 }, { 1, -1, -1 }, 1e-14, 0 },
+        { { 10, 600, 1 }, { 1, -1, -1 }, 1e17, 0 }, { { 10, 600, 1 }, { 1, -1, -1 }, 1e30, 4 }, { { 10, 600, 1 }, { 1, -1, -1 }, 1e-44, 0 }
     };
     size_t r, t, i, j, k;
     int mode;
     smash_ctx ctx;
     test_ctx(&ctx);
     for (r = 0; r < COUNT_OF(rows); r++) for (t = 0; t < 4; t++) {
-        smash_tensor w = make(floats[t], 3, rows[r].shape), out;
+        smash_tensor w, out;
         smash_mask_desc d = SMASH_ZERO;
         smash_grid g;
         double *block, *terms, *want, *got;
         size_t n, *used, far = 0;
+        if (floats[t] == SMASH_F16 && rows[r].scale != 1) continue;
+        w = make(floats[t], 3, rows[r].shape);
         d.metric = SMASH_METRIC_FPGM;
         d.grain = smash_grain_block(rows[r].block, 3);
         CHECK_ERR(&ctx, smash_grid_make(&ctx, &d.grain, &w, &g), SMASH_OK, "row %d", (int)r);
@@ -527,7 +559,7 @@ static void test_fpgm(void)
         used = (size_t *)calloc(g.blocks, sizeof *used);
         for (i = 0; i < n; i++) {
             size_t b = block_of(&g, i);
-            put(floats[t], w.data, i, draw(NORMAL, i));
+            put(floats[t], w.data, i, b < rows[r].twins ? rows[r].scale * (double)(used[b] % 7) : draw(NORMAL, i) * rows[r].scale);
             block[b * g.block_elements + used[b]++] = get(floats[t], w.data, i);
         }
         out = make(SMASH_F64, 3, g.count);
@@ -535,21 +567,24 @@ static void test_fpgm(void)
         for (i = 0; i < g.blocks; i++) {
             double exact = 0;
             for (j = 0; j < g.blocks; j++) {
-                double sum = 0;
+                double sum, all = 0;
+                int near;
                 for (k = 0; k < g.block_elements; k++) {
                     double e = block[i * g.block_elements + k] - block[j * g.block_elements + k];
                     volatile double square;
-                    sum += e * e;
+                    all += e * e;
                     if (floats[t] != SMASH_F64) e = (double)(float)e;
                     square = e * e;
                     terms[k] = square;
                 }
-                want[i] += smash_sqrt(lane_tree(terms, g.block_elements));
-                exact += smash_sqrt(sum);
+                sum = near_sum(block + i * g.block_elements, block + j * g.block_elements, g.block_elements);
+                near = floats[t] != SMASH_F64 && sum > 1e-27 && sum < 1e36;
+                want[i] += smash_sqrt(near ? sum : lane_tree(terms, g.block_elements));
+                exact += smash_sqrt(all);
             }
-            far += magnitude(exact - want[i]) > exact * 1e-7;              /* bound of the contract */
+            far += magnitude(exact - want[i]) > exact * 1e-7;              /* the contract: mostly < 1e-7 */
         }
-        CHECK(!far, "row %d %s: differences rounded to float cost too much", (int)r, smash_dtype_name(floats[t]));
+        CHECK(!far, "row %d %s: squares of floats cost too much", (int)r, smash_dtype_name(floats[t]));
         for (mode = 0; mode < MODES; mode += 1 + (int)(n / 100000)) {
             set_mode(&ctx, mode);
             CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &out), SMASH_OK, "row %d", (int)r);
@@ -1113,7 +1148,7 @@ static void test_scratch(void)
     size_t r, t, i;
     int metric;
     for (r = 0; r < COUNT_OF(rows); r++) for (t = 0; t < 4; t++) for (metric = 1; metric <= 3; metric++) {
-        smash_tensor w = make(floats[t], 2, rows[r].shape), mask, out;
+        smash_tensor w = make(floats[t], 2, rows[r].shape), doubles, mask, out;
         smash_mask_desc d = SMASH_ZERO;
         smash_grid g;
         smash_ctx ctx;
@@ -1138,6 +1173,13 @@ static void test_scratch(void)
         CHECK_ERR(&ctx, smash_mask_make(&ctx, &d, &w, &mask, NULL), SMASH_OK, "row %d %s metric %d: %zu bytes", (int)r, smash_dtype_name(floats[t]), metric, bytes);
         CHECK(ctx.scratch.used == 0 && ctx.scratch.peak == bytes, "row %d: %zu left, peak %zu of %zu", (int)r, ctx.scratch.used, ctx.scratch.peak, bytes);
         CHECK_ERR(&ctx, smash_mask_metric(&ctx, &d, &w, &out), SMASH_OK, "row %d", (int)r);
+        free(buffer);
+        doubles = w;                                                    /* scores are f64, also those of single elements */
+        doubles.dtype = SMASH_F64;
+        doubles.data = NULL;
+        CHECK_ERR(&ctx, smash_mask_bytes(&ctx, &d, &doubles, &bytes), SMASH_OK, "row %d", (int)r);
+        buffer = (unsigned char *)malloc(bytes);
+        smash_arena_init(&ctx.scratch, buffer, bytes, NULL);
         CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &d, &out, 32, &mask, NULL), SMASH_OK, "row %d", (int)r);
         CHECK(ctx.scratch.used == 0, "row %d", (int)r);
         free(buffer);
@@ -1146,6 +1188,34 @@ static void test_scratch(void)
         free(mask.data);
         free(out.data);
     }
+}
+
+static void test_kth_errors(void)
+{
+    float x[4] = { 3, -1, 2, -4 };
+    static const double inf = 1e308 * 10;
+    double got = 7;
+    size_t shape[2] = { 2, 2 };
+    unsigned char memory[4096];
+    smash_tensor w = smash_tensor_view(SMASH_F32, x, sizeof x, 2, shape);
+    smash_ctx ctx;
+    smash_ctx_init(&ctx);
+    smash_arena_init(&ctx.scratch, memory, sizeof memory, NULL);
+    w.name = "fc.weight";
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, &w, 3, &got), SMASH_OK, "third");
+    CHECK(got == 3, "third: %g", got);
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, &w, 3, NULL), SMASH_ERR_ARG, "nowhere");
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, NULL, 3, &got), SMASH_ERR_ARG, "no tensor");
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, &w, 5, &got), SMASH_ERR_RANGE, "fifth of four");
+    CHECK(!strcmp(ctx.message, "\"fc.weight\" has no magnitude number 5: they go from 1 to 4") && ctx.index == 5, "%s", ctx.message);
+    smash_arena_init(&ctx.scratch, memory, 100, NULL);
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, &w, 1, &got), SMASH_ERR_NOMEM, "no memory");
+    smash_arena_init(&ctx.scratch, memory, sizeof memory, NULL);
+    x[2] = (float)inf;
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, &w, 1, &got), SMASH_ERR_NONFINITE, "inf");
+    CHECK(ctx.index == 2 && got == 3 && ctx.scratch.used == 0, "index %zu, %g", ctx.index, got);
+    w.dtype = SMASH_I32;
+    CHECK_ERR(&ctx, smash_kth_magnitude(&ctx, &w, 1, &got), SMASH_ERR_DTYPE, "integers");
 }
 
 /* Without a desc: magnitudes of single elements, nothing dropped. */
@@ -2445,6 +2515,7 @@ int main(void)
     test_nonfinite();
     test_scratch_overflow();
     test_scratch();
+    test_kth_errors();
     test_defaults();
     test_parts();
     test_global();

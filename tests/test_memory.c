@@ -125,6 +125,17 @@ static smash_err call_make(int variant)
     return err;
 }
 
+static smash_err call_kth(int variant)
+{
+    smash_tensor w = mask_weights(&mask_cases[variant]);
+    double magnitude = 0;
+    smash_err err;
+    smash_mask_bytes(NULL, NULL, &w, &said_scratch);
+    err = smash_kth_magnitude(use, &w, 2, &magnitude);
+    if (!err) note_number(magnitude);
+    return err;
+}
+
 static smash_err call_allocate(int variant)
 {
     const mask_case *c = &mask_cases[variant];
@@ -164,7 +175,7 @@ static smash_err call_together(int shared)
         members[m].max_ratio = 0.75;
     }
     d.ratio = budget.ratio = 0.4;
-    said_scratch = shared ? up16(24 * 8) + 8 * (3 + 256) : 2048 + 48 * 3;
+    said_scratch = shared ? up16(24 * 8) + 8 * (5 + 256) : 2048 + 48 * 3;
     err = shared ? smash_mask_allocate_shared(use, &d, members, 3, 32) : smash_mask_allocate_global(use, &budget, members, 3);
     if (err) for (i = m = 0; i < sizeof masks_of; i++) CHECK(((unsigned char *)masks_of)[i] == 0x5A, "mask byte %d was touched", (int)i);
     else note(masks_of, sizeof masks_of);
@@ -835,6 +846,7 @@ static const row rows[] = {
     { "smash_mask_make", NULL, call_make, 3, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 4, SCRATCH_EXACT },
     { "smash_mask_make", NULL, call_make, 7, SCRATCH_EXACT },
+    { "smash_kth_magnitude", NULL, call_kth, 0, SCRATCH_EXACT },
     { "smash_quant_measure", NULL, call_measure, 1, SCRATCH_EXACT },
     { "smash_quant_measure", NULL, call_measure, 65537, SCRATCH_EXACT },
     { "smash_json_parse", NULL, call_json, 0, ARENA_EXACT | SCRATCH_EXACT },

@@ -43,7 +43,7 @@ static size_t share(size_t n, double ratio)
 /* ---- numbers ---- */
 
 static const smash_dtype floats[4] = { SMASH_F32, SMASH_F16, SMASH_BF16, SMASH_F64 };
-static const double tiny[4] = { 1e-41, 2e-6, 1e-39, 1e-310 }, huge[4] = { 3.4e38, 65504, 3.38e38, 1e303 }, low[4] = { 1e-30, 1e-4, 1e-30, 1e-200 }, high[4] = { 1e30, 1e4, 1e30, 1e200 };
+static const double tiny[4] = { 1e-41, 2e-6, 1e-39, 1e-310 }, huge[4] = { 3.4e38, 65504, 3.38e38, 1.79e308 }, low[4] = { 1e-30, 1e-4, 1e-30, 1e-200 }, high[4] = { 1e30, 1e4, 1e30, 1e200 };
 
 static void put(size_t type, void *data, size_t i, double x)
 {

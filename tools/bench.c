@@ -245,6 +245,125 @@ static void print_machine(void)
     printf("GB/s of the bytes that must move, median of %d; in brackets: share of the bandwidth of this machine (a read, or a copy)\n", REPS);
 }
 
+/* ---- jobs: what users wait for, beside what they know. One thread, the best this CPU has ---- */
+
+enum { FPGM_ROWS = 512, FPGM_LENGTH = 4608 };
+
+static smash_err do_kth(bench *b) { double magnitude; return smash_kth_magnitude(&b->ctx, &b->w, b->count / 2, &magnitude); }
+
+/* Near a bell curve, as weights are */
+static void fill_bell(float *w, size_t n)
+{
+    uint64_t rng = 1;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        uint64_t x = smash_random(&rng);
+        w[i] = (float)((int64_t)((x & 0xFFFF) + (x >> 16 & 0xFFFF) + (x >> 32 & 0xFFFF) + (x >> 48)) - 131070) / 1048576.0f;
+    }
+}
+
+static const char *const inputs[] = { "bell curve", "half of it zeros", "all the same", "two values", "on an int8 grid", "sorted up", "sorted down", "sawtooth" };
+enum { INPUTS = sizeof(inputs) / sizeof(inputs[0]) };
+
+static void fill(float *w, size_t n, int input)
+{
+    size_t i;
+    fill_bell(w, n);
+    for (i = 0; i < n; i++)
+        switch (input) {
+        case 1: if (i * 2654435761u >> 7 & 1) w[i] = 0; break;
+        case 2: w[i] = 0.5f; break;
+        case 3: w[i] = w[i] > 0 ? 2.0f : 1.0f; break;
+        case 4: w[i] = (float)(int)(w[i] * 1000); break;
+        case 5: w[i] = (float)i; break;
+        case 6: w[i] = (float)(n - i); break;
+        case 7: w[i] = (float)(i % 1000); break;
+        default: break;
+        }
+}
+
+/* The geometric median's scores, as anyone would write them */
+static double naive_fpgm(const float *w, double *score)
+{
+    const double start = now();
+    size_t i, k, x;
+    for (i = 0; i < FPGM_ROWS; i++)
+        for (score[i] = 0, k = 0; k < FPGM_ROWS; k++) {
+            double sum = 0;
+            for (x = 0; x < FPGM_LENGTH; x++) {
+                double e = (double)w[i * FPGM_LENGTH + x] - (double)w[k * FPGM_LENGTH + x];
+                sum += e * e;
+            }
+            score[i] += smash_sqrt(sum);
+        }
+    return now() - start;
+}
+
+static void set_tensor(bench *b, size_t rows, size_t columns)
+{
+    size_t shape[2];
+    shape[0] = rows;
+    shape[1] = columns;
+    b->count = rows * columns;
+    b->w = smash_tensor_view(SMASH_F32, b->w.data, b->count * 4, 2, shape);
+    b->copy = smash_tensor_view(SMASH_F32, b->copy.data, b->count * 4, 2, shape);
+    memset(&b->prune, 0, sizeof(b->prune));
+}
+
+static void print_jobs(bench *b, void *mask, void *metric, size_t largest)
+{
+    const double mb = 1e-6;
+    double limit, time, other, first = 0;
+    int input;
+    size_t i, shape[2];
+    float *w = (float *)b->w.data;
+    double *score = (double *)metric, naive[FPGM_ROWS], worst = 0;
+
+    b->ctx.no_simd = 0;
+    b->stripes = 1;
+    printf("\njobs, one thread\n");
+    if (largest >= (size_t)4096 * 4096) {
+        set_tensor(b, 4096, 4096);
+        fill_bell(w, b->count);
+        b->prune.ratio = 0.5;
+        b->mask = smash_tensor_view(SMASH_BOOL, mask, b->count, 2, b->w.shape);
+        limit = measure(b, do_copy);
+        time = measure(b, do_mask);
+        printf("  mask of the smallest 50 %% of 4096 x 4096  %8.2f ms, %.2f times a copy of the tensor\n", time * 1e3, time / limit);
+    }
+    set_tensor(b, largest / ROWS_OF, ROWS_OF);
+    for (input = 0; input < INPUTS; input++) {
+        fill(w, b->count, input);
+        b->stripes = STRIPES;
+        limit = measure(b, do_read);
+        b->stripes = 1;
+        other = measure(b, do_read);
+        if (other < limit) limit = other;
+        b->ctx.scratch.peak = 0;
+        time = measure(b, do_kth);
+        if (input == 0) first = time;
+        printf("  median of %.0f M magnitudes, %-18s %6.2f ms, %.2f of a read, %.2f times the first, scratch %.2f %%\n", (double)b->count * mb, inputs[input],
+               time * 1e3, limit / time, time / first, 25.0 * (double)b->ctx.scratch.peak / (double)b->count);
+    }
+    if (largest >= (size_t)FPGM_ROWS * FPGM_LENGTH) {
+        set_tensor(b, FPGM_ROWS, FPGM_LENGTH);
+        fill_bell(w, b->count);
+        shape[0] = FPGM_ROWS;
+        shape[1] = 1;
+        b->metric = smash_tensor_view(SMASH_F64, metric, FPGM_ROWS * sizeof(double), 2, shape);
+        b->prune.metric = SMASH_METRIC_FPGM;
+        b->prune.grain = smash_grain_out_channel();
+        limit = naive_fpgm(w, naive);
+        time = measure(b, do_metric);
+        for (i = 0; i < FPGM_ROWS; i++) {
+            const double off = (score[i] > naive[i] ? score[i] - naive[i] : naive[i] - score[i]) / naive[i];
+            if (off > worst) worst = off;
+        }
+        printf("  FPGM scores of %d x %d                   %8.2f ms, three loops %.0f ms: %.1f times as fast, differs by %.0e\n", FPGM_ROWS, FPGM_LENGTH, time * 1e3,
+               limit * 1e3, limit / time, worst);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const size_t sizes[] = { (size_t)64 << 10, (size_t)1 << 20, (size_t)64 << 20 };
@@ -252,12 +371,11 @@ int main(int argc, char **argv)
         { "scalar", 1, 1 }, { "best", 0, 1 }, { "scalar, 2 threads", 1, 2 }, { "best, 2 threads", 0, 2 }
     };
     enum { MODES = sizeof(modes) / sizeof(modes[0]), ROWS = sizeof(rows) / sizeof(rows[0]) };
-    size_t largest = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : sizes[2], i, s, m, r, shape[2];
+    size_t largest = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : sizes[2], s, m, r, shape[2];
     bench *b = (bench *)calloc(1, sizeof(bench));
     pool *p = (pool *)calloc(1, sizeof(pool));
     float *w, *copy;
     void *q, *scale, *zero, *mask, *metric;
-    uint64_t rng = 1;
 
     if (!b || !p) return 1;
     for (s = 0; s < 3 && sizes[s] <= largest; s++) shape[0] = sizes[s];
@@ -271,10 +389,7 @@ int main(int argc, char **argv)
     scale = big(shape[0] / ROWS_OF * 8 + 64);
     zero = big(shape[0] / ROWS_OF * 8 + 64);
     metric = big(shape[0] / ROWS_OF * 8 + 64);
-    for (i = 0; i < shape[0]; i++) {   /* near a bell curve, as weights are */
-        uint64_t x = smash_random(&rng);
-        w[i] = (float)((int64_t)((x & 0xFFFF) + (x >> 16 & 0xFFFF) + (x >> 32 & 0xFFFF) + (x >> 48)) - 131070) / 1048576.0f;
-    }
+    fill_bell(w, shape[0]);
     print_machine();
     for (s = 0; s < 3 && sizes[s] <= largest; s++) {
         double limit[3][MODES];
@@ -311,6 +426,7 @@ int main(int argc, char **argv)
             printf("\n");
         }
     }
+    print_jobs(b, mask, metric, b->count);
     smash_arena_release(&b->ctx.scratch);
     free(w); free(copy); free(q); free(mask); free(scale); free(zero); free(metric);
     free(b); free(p);
