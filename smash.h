@@ -3776,7 +3776,7 @@ SMASH__FN smash__site smash__site_of(const smash__rank *s, size_t rank)
         size_t bin = 0;
         if (s->pool) return p;
         while ((p.count = smash__counted(s, p.counter = SMASH__BINS + bin)) <= rank - p.below) { p.below += p.count; bin++; }
-        p.from += (int64_t)((uint64_t)bin << s->pass.shift);
+        p.from = (int64_t)((uint64_t)p.from + ((uint64_t)bin << s->pass.shift));
         if ((uint64_t)p.to - (uint64_t)p.from > last) p.to = (int64_t)((uint64_t)p.from + last);
         return p;
     }
@@ -5209,8 +5209,9 @@ SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const u
 {
     size_t j;
     for (j = 0; j < n; j++) {
-        const uint32_t u = smash__bits32(x[j]), sum = smash__bits32(x[j] + value);
-        x[j] = smash__float32(((keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u)) ? u : sum);
+        const uint32_t u = smash__bits32(x[j]), stays = (keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u);
+        const uint32_t sum = smash__bits32(smash__float32(stays ? 0 : u) + value);       /* not u: clang would add -0 to what stays, and touch NaNs */
+        x[j] = smash__float32(stays ? u : sum);
     }
 }
 SMASH__KERNEL(smash__add32, (float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value), (x, n, keep, value))
@@ -5219,8 +5220,9 @@ SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const 
 {
     size_t j;
     for (j = 0; j < n; j++) {
-        const uint64_t u = smash__bits64(x[j]), sum = smash__bits64(x[j] + value);
-        x[j] = smash__float64(((keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53)) ? u : sum);
+        const uint64_t u = smash__bits64(x[j]), stays = (keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53);
+        const uint64_t sum = smash__bits64(smash__float64(stays ? 0 : u) + value);
+        x[j] = smash__float64(stays ? u : sum);
     }
 }
 SMASH__KERNEL(smash__add64, (double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value), (x, n, keep, value))
