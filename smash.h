@@ -530,8 +530,9 @@ typedef struct smash_mask_stats {
  *   metric  out  f64, shape = grid of desc->grain on w; may not alias w
  *   needs   scratch: FPGM 64 bytes a block, and a copy of w as float unless its blocks lie in one piece as f32 or f64;
  *           else none; O(n), FPGM O(blocks * n)
- *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12; FPGM squares differences of
- *           numbers up to 32 bits in float: < 1e-6, mostly < 1e-7. Of a single element, L1 and L2 are its magnitude
+ *   exact   double sums in a fixed order: same bits everywhere, relative error < 1e-12 (of f64, where squares are not
+ *           too small for a double); FPGM squares differences of numbers up to 32 bits in float: < 1e-6, mostly < 1e-7.
+ *           Of a single element, L1 and L2 are its magnitude
  *   fails   ARG DTYPE SHAPE RANGE(block size) OVERFLOW NOMEM(ctx->need); NONFINITE(index) of the element, or of the block
  *           whose sum overflows, metric then unspecified */
 SMASH_API smash_err smash_mask_metric(smash_ctx *ctx, const smash_mask_desc *desc, const smash_tensor *w, const smash_tensor *metric);
@@ -3484,7 +3485,7 @@ typedef struct smash__keys {
 /* One pass counts the keys below lo, equal to lo, equal to hi, and what lies between: in bins of 2^shift keys, or, if there is a pool,
  * by putting its elements there, as long as there is room. */
 typedef struct smash__pass { int64_t lo, hi, infinity; uint64_t sign; unsigned shift; void *pool; size_t room; } smash__pass;
-enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__TOP = 2, SMASH__INSIDE = 3, SMASH__BAD = 4, SMASH__BINS = 5 };
+enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__TOP = 2, SMASH__INSIDE = 3, SMASH__BAD = 4, SMASH__BINS = 6 };   /* BINS is even: a pool of doubles follows counters of 32 bits, too */
 
 /* A pass looks at SQUARE elements at a time, as ROWS of COLUMNS, and marks the columns that have a key in the bracket. With a good
  * bracket these are few: they are queued without a branch, by words of 8 bytes of marks, and looked at again after some squares. */
@@ -4747,8 +4748,8 @@ SMASH__DEF smash_err smash_score_lamp(smash_ctx *ctx, const smash_tensor *w, con
             double *score = &scores[index[i - 1]];
             sum += *score;
             if (sum > 0) *score /= sum;
+            if (!err && !smash_is_finite_f64(sum)) err = SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, index[i - 1], "the squares of %q add up to Inf; its numbers are too large", smash__name(w));
         }
-        err = smash__check_scores(ctx, metric, n);
     }
     smash__scratch_rewind(ctx, mark);
     return err;
@@ -4890,10 +4891,14 @@ SMASH__DEF smash_err smash_score_sigmoid(smash_ctx *ctx, const smash_tensor *sco
 
 SMASH__DEF double smash_schedule_linear(uint64_t t, uint64_t total) { return t >= total ? 1.0 : (double)t / (double)total; }
 
-/* 1 - x^3, without a product that a compiler could join with the difference */
-SMASH__FN double smash__cubic(double x) { return 1.0 - smash__product(smash__product(x, x), x); }
+/* What agp leaves: (1 - t / total)^3, without a product that a compiler could join with a difference */
+SMASH__FN double smash__agp_left(uint64_t t, uint64_t total)
+{
+    const double x = 1.0 - smash_schedule_linear(t, total);
+    return smash__product(smash__product(x, x), x);
+}
 
-SMASH__DEF double smash_schedule_agp(uint64_t t, uint64_t total) { return smash__cubic(1.0 - smash_schedule_linear(t, total)); }
+SMASH__DEF double smash_schedule_agp(uint64_t t, uint64_t total) { return 1.0 - smash__agp_left(t, total); }
 
 SMASH__DEF double smash_schedule_movement(uint64_t step, uint64_t warmup, uint64_t cooldown)
 {
@@ -4906,14 +4911,15 @@ SMASH__DEF double smash_schedule_agp_epoch(double initial, double final, uint64_
     uint64_t span;
     if (end <= start || epoch >= end || initial >= final || !frequency) return final;
     span = (end - start - 1) / frequency * frequency;
+    if (epoch > start) epoch -= (epoch - start) % frequency;             /* it stands still in between */
     if (epoch <= start) return span ? initial : final;
-    epoch -= (epoch - start) % frequency;                                /* it stands still in between */
-    return initial + smash__product(final - initial, smash_schedule_agp(epoch - start, span));
+    return final - smash__product(final - initial, smash__agp_left(epoch - start, span));     /* at the end, final to the bit */
 }
 
 SMASH__DEF double smash_schedule_lottery(double goal, uint64_t round, uint64_t rounds)
 {
     if (round >= rounds) return goal;
+    if (!round) return 0.0;                                              /* not 0 * log(0), where all is to go */
     return 1.0 - smash_exp(smash__product(smash_log(1.0 - goal), smash_schedule_linear(round, rounds)));
 }
 
@@ -15486,7 +15492,7 @@ SMASH__DEF smash_err smash_model_restore(smash_ctx *ctx, const smash_model *mode
 
 /* ---- report ---- */
 
-SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const smash_row *row)
+SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const smash_row *row, int given)
 {
     const smash_module *module = &plan->model->modules[row->module];
     const smash_tensor *t = row->param == (uint32_t)SMASH_NONE ? row->activation : &plan->model->params[row->param].tensor;
@@ -15507,7 +15513,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     if (row->algo->group == SMASH_PRUNER) {
         int own = !row->skip && row->align_row == (uint32_t)SMASH_NONE;
         smash_write_key(w, "asked");
-        if (row >= plan->given && row < plan->given + plan->given_count) smash_write_text(w, "masks");
+        if (given) smash_write_text(w, "masks");
         else if (own && !row->mask.use_threshold && row->group_rule != SMASH_RULE_GOAL) smash_write_number(w, row->mask.ratio); else smash_write_null(w);
         if (own && row->mask.use_threshold) { smash_write_key(w, "threshold"); smash_write_number(w, row->mask.threshold); }
         if (!own && !row->skip) { smash_write_key(w, "follows"); smash_write_text(w, smash__row_name(plan, &plan->rows[row->align_row])); }
@@ -15545,8 +15551,8 @@ SMASH__DEF void smash_report_rows(smash_writer *w, const smash_plan *plan)
 {
     size_t i;
     smash_write_begin_array(w);
-    for (i = 0; i < plan->given_count; i++) smash__report_row(w, plan, &plan->given[i]);
-    for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i]);
+    for (i = 0; i < plan->given_count; i++) smash__report_row(w, plan, &plan->given[i], 1);
+    for (i = 0; i < plan->count; i++) smash__report_row(w, plan, &plan->rows[i], 0);
     smash_write_end(w);
 }
 

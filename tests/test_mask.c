@@ -2111,6 +2111,11 @@ static void test_schedules(void)
     CHECK(smash_schedule_agp_epoch(0.2, 0.8, 7, 5, 20, 4) <= 0.2 && smash_schedule_agp_epoch(0.2, 0.8, 5, 5, 20, 4) <= 0.2, "an epoch in between stands still");
     CHECK(smash_schedule_agp_epoch(0.2, 0.8, 17, 5, 20, 4) >= 0.8 && smash_schedule_agp_epoch(0.2, 0.8, 3, 5, 4, 1) >= 0.8 && smash_schedule_agp_epoch(0.9, 0.8, 3, 0, 9, 1) <= 0.8 && smash_schedule_agp_epoch(0, 0.8, 3, 0, 9, 0) >= 0.8, "ends");
     CHECK(smash_schedule_lottery(1, 3, 7) >= 1 && smash_schedule_lottery(0, 3, 7) <= 0 && smash_schedule_lottery(0.5, 3, 0) >= 0.5, "ends of the lottery");
+    for (t = 0; t <= 10; t++) {                                                                                             /* all goals: from 0 to the goal itself */
+        const double goal = (double)t / 10;
+        CHECK(magnitude(smash_schedule_lottery(goal, 0, 7)) <= 0 && magnitude(smash_schedule_lottery(goal, 7, 7) - goal) <= 0, "a lottery of %g begins at %g", goal, smash_schedule_lottery(goal, 0, 7));
+        for (total = 0; total < t; total++) CHECK(magnitude(smash_schedule_agp_epoch((double)total / 10, goal, 9, 0, 10, 1) - goal) <= 0, "agp from %g to %g ends at %.17g", (double)total / 10, goal, smash_schedule_agp_epoch((double)total / 10, goal, 9, 0, 10, 1));
+    }
 }
 
 /* ---- scores from data: sums worked out by coordinates ---- */
@@ -2254,6 +2259,18 @@ static void test_lamp(void)
         CHECK(ctx.index == n / 2, "index %d", (int)ctx.index);
         CHECK(smash_score_lamp(NULL, &w, &metric) == SMASH_ERR_NOMEM, "no ctx");
         free(w.data); free(metric.data);
+        smash_arena_release(&ctx.scratch);
+    }
+    {   /* each square fits a double, their sum does not: no score of 0 for the second largest */
+        static const size_t shape[1] = { 3 };
+        static const double numbers[3] = { 1, -1.2e154, 1.2e154 };
+        double scores[3];
+        smash_tensor w = test_view(SMASH_F64, numbers, 1, shape), metric = test_view(SMASH_F64, scores, 1, shape);
+        smash_ctx ctx;
+        test_ctx(&ctx);
+        w.name = "w";
+        CHECK_ERR(&ctx, smash_score_lamp(&ctx, &w, &metric), SMASH_ERR_NONFINITE, "a sum of Inf");
+        CHECK(ctx.index == 1 && !strcmp(ctx.message, "the squares of \"w\" add up to Inf; its numbers are too large"), "%d: %s", (int)ctx.index, ctx.message);
         smash_arena_release(&ctx.scratch);
     }
 }
