@@ -5213,8 +5213,8 @@ SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const u
 {
     size_t j;
     for (j = 0; j < n; j++) {
-        const uint32_t u = smash__bits32(x[j]), stays = (keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u);
-        const uint32_t sum = smash__bits32(smash__float32(stays ? 0 : u) + value);       /* not u: clang would add -0 to what stays, and touch NaNs */
+        const uint32_t u = smash__bits32(x[j]), nan = (u & 0x7FFFFFFFu) > 0x7F800000u, stays = (keep[j] != 0) | nan;
+        const uint32_t sum = smash__bits32(smash__float32(u & (nan ? 0xFF800000u : 0xFFFFFFFFu)) + value);   /* no NaN: adding may change its bits */
         x[j] = smash__float32(stays ? u : sum);
     }
 }
@@ -5224,8 +5224,8 @@ SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const 
 {
     size_t j;
     for (j = 0; j < n; j++) {
-        const uint64_t u = smash__bits64(x[j]), stays = (keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53);
-        const uint64_t sum = smash__bits64(smash__float64(stays ? 0 : u) + value);
+        const uint64_t u = smash__bits64(x[j]), nan = u << 1 > (uint64_t)0x7FF << 53, stays = (keep[j] != 0) | nan;
+        const uint64_t sum = smash__bits64(smash__float64(u & (nan ? (uint64_t)0xFFF << 52 : UINT64_MAX)) + value);
         x[j] = smash__float64(stays ? u : sum);
     }
 }
@@ -5781,12 +5781,13 @@ SMASH__FN smash_err smash__bsr_layout(smash_ctx *ctx, const smash_grain *grain, 
 SMASH__FN size_t smash__bsr_number(const smash_grid *grid, size_t block, size_t inside)
 {
     size_t number = 0, stride = 1;
-    uint32_t i = grid->ndim;
-    while (i--) {
-        number += (block % grid->count[i] * grid->block[i] + inside % grid->block[i]) * stride;
-        stride *= grid->count[i] * grid->block[i];
-        block /= grid->count[i];
-        inside /= grid->block[i];
+    uint32_t i;
+    for (i = grid->ndim; i > 0; i--) {
+        const size_t count = grid->count[i - 1], size = grid->block[i - 1];
+        number += (block % count * size + inside % size) * stride;
+        stride *= count * size;
+        block /= count;
+        inside /= size;
     }
     return number;
 }
