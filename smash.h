@@ -1674,7 +1674,7 @@ typedef struct smash_row {
     uint32_t     entry;              /* its number in the config_list, from 0; of a given mask, in its file */
     const smash_json  *doc;          /* for messages: the text that `place` stands in; NULL if there is none */
     const smash_value *place;        /* the entry; NULL for shorthands */
-    const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
+    const char  *note;               /* why it is not what was asked; NULL if it is, less a part of a block. Rows with `skip` do nothing */
     uint32_t     skip;
     /* pruners */
     smash_mask_desc mask;            /* grain resolved: never DEFAULT */
@@ -14041,11 +14041,29 @@ SMASH__FN smash_err smash__score_group(smash_ctx *ctx, const smash__run *run, co
     return SMASH_OK;
 }
 
+/* Notes why another share of a target went than it asks for, if it is not just part of a block. What a threshold or a group would have
+ * taken is not known any more, so there the limits speak as soon as they are met. */
+SMASH__FN void smash__note_why(smash_row *row)
+{
+    static const char *const most = "max_sparse_ratio is reached: no more goes", *const least = "min_sparse_ratio wants so much to go";
+    const smash_mask_desc *d = &row->mask;
+    const size_t parts = d->parts ? d->parts : 1, n = row->mask_stats.blocks / parts, got = row->mask_stats.dropped / parts, asked = smash__share(n, d->ratio);
+    if (d->use_threshold || row->group_rule == SMASH_RULE_GLOBAL || row->group_rule == SMASH_RULE_GOAL) {
+        if (d->max_ratio > 0 && d->max_ratio < 1 && got == smash__share(n, d->max_ratio)) row->note = most;
+        else if (got && got == smash__share(n, d->min_ratio)) row->note = least;
+    } else if (got != asked) row->note = got < asked ? most : least;
+    else if (!got && d->ratio > 0 && !row->group_rule)
+        row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
+}
+
 /* The masks of the members are made: their rows get to know. */
 SMASH__FN void smash__group_made(smash_plan *plan, smash_target_group *group, const smash_mask_member *members)
 {
     uint32_t i, n = 0;
-    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) plan->rows[i].mask_stats = members[n++].stats;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) {
+        plan->rows[i].mask_stats = members[n++].stats;
+        smash__note_why(&plan->rows[i]);
+    }
     group->made = 1;
 }
 
@@ -14094,8 +14112,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
             SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
             row->mask_stats.elements *= grid.block_elements;
         } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
-        if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
-            row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
+        smash__note_why(row);
     } else {
         work->mask = row->kept;
         smash__count_dropped(row, &grid);

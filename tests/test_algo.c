@@ -864,6 +864,32 @@ static void test_goal_errors(void)
     }
 }
 
+/* Why a target did not get what was asked of it: its limits, or that it is less than a block. conv has 8 rows. */
+static void test_reasons(void)
+{
+    static const struct { const char *entry; size_t dropped; const char *note; } rows[] = {
+        { "\"sparse_ratio\": 0.5", 4, NULL }, { "\"sparse_ratio\": 0.45", 3, NULL }, { "\"sparse_ratio\": 0", 0, NULL },
+        { "\"sparse_ratio\": 0.1", 0, "less than one block" }, { "\"sparse_ratio\": 0.5, \"granularity\": [-1, -1, -1, -1]", 0, "one block of the whole tensor" },
+        { "\"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.3", 2, "max_sparse_ratio" }, { "\"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.5", 4, NULL },
+        { "\"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.1", 0, "max_sparse_ratio" }, { "\"sparse_ratio\": 0.2, \"min_sparse_ratio\": 0.5", 4, "min_sparse_ratio" },
+        { "\"sparse_ratio\": 0.2, \"min_sparse_ratio\": 0.8, \"max_sparse_ratio\": 0.5", 4, "min_sparse_ratio" },
+        { "\"sparse_ratio\": 0.75, \"internal_metric_block\": 2, \"max_sparse_ratio\": 0.5", 4, "max_sparse_ratio" }, { "\"sparse_ratio\": 0.75, \"internal_metric_block\": 2", 6, NULL },
+        { "\"sparse_threshold\": 1e9, \"max_sparse_ratio\": 0.5", 4, "max_sparse_ratio" }, { "\"sparse_threshold\": 0, \"min_sparse_ratio\": 0.3", 2, "min_sparse_ratio" },
+        { "\"sparse_threshold\": 1e9", 8, NULL }, { "\"sparse_threshold\": 1e9, \"max_sparse_ratio\": 1", 8, NULL }, { "\"sparse_threshold\": 0, \"max_sparse_ratio\": 0.5", 0, NULL },
+        { "\"sparse_ratio\": 0.75, \"global_group_id\": 1, \"max_sparse_ratio\": 0.5", 4, "max_sparse_ratio" }, { "\"sparse_ratio\": 0, \"global_group_id\": 1, \"min_sparse_ratio\": 0.5", 4, "min_sparse_ratio" },
+        { "\"sparse_ratio\": 0.5, \"global_group_id\": 1", 4, NULL }, { "\"sparse_ratio\": 0.5, \"dependency_group_id\": 1, \"max_sparse_ratio\": 0.3", 2, "max_sparse_ratio" } };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_result result;
+        char text[512];
+        snprintf(text, sizeof text, "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], %s}]}", rows[i].entry);
+        start();
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        CHECK(plan.rows[0].mask_stats.dropped == rows[i].dropped, "%s: %d go, want %d", rows[i].entry, (int)plan.rows[0].mask_stats.dropped, (int)rows[i].dropped);
+        CHECK(rows[i].note ? plan.rows[0].note && strstr(plan.rows[0].note, rows[i].note) : !plan.rows[0].note, "%s: %s", rows[i].entry, plan.rows[0].note ? plan.rows[0].note : "no note");
+    }
+}
+
 /* What a group asked for and what all its members got; a ratio that is less than one block warns on every path. */
 static void test_groups(void)
 {
@@ -1675,6 +1701,7 @@ int main(void)
     test_goal_report();
     test_goal_macs();
     test_goal_errors();
+    test_reasons();
     test_groups();
     test_apply_method();
     test_sparse_lies();

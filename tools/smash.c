@@ -369,6 +369,7 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
     if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
     else if (row->group_rule == SMASH_RULE_GOAL) asked = j->plan.goal.key->name;
     else if (m->use_threshold) asked = format(a, "below %g", m->threshold);
+    else if (row->n_of_m) asked = format(a, "%u:%u", row->n_of_m - (unsigned)(row->n_of_m * m->ratio), row->n_of_m);
     else asked = format(a, "%g %%", 100.0 * m->ratio);
     if (row->group != (uint32_t)SMASH_NONE && row->group_id) {
         name = id_text(a, row->group_id);
