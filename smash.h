@@ -1702,6 +1702,7 @@ typedef struct smash_row {
     smash_tensor      kept;          /* mask of an aligned row, or of one in a group, made together with its source's or the group's. Of
                                         an input or output its name and, if it has no `activation`, its shape are there from the start */
     uint32_t          has_zero;      /* 1: not all zero points are 0 */
+    uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
 } smash_row;
 
 typedef struct smash_plan {
@@ -14329,7 +14330,6 @@ SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_
     return smash_sparse_pack(ctx, t, bits, &outs[0]);
 }
 
-/* Write what the tensor has become. */
 /* The mask of an input or output, less what a given one drops */
 SMASH__FN smash_err smash__emit_end(smash_ctx *ctx, smash__run *run, uint32_t index)
 {
@@ -14346,6 +14346,7 @@ SMASH__FN smash_err smash__emit_end(smash_ctx *ctx, smash__run *run, uint32_t in
     return smash_safetensors_put(ctx, &run->mask_layout, run->desc->masks, run->mask_index[index], &both);
 }
 
+/* Write what the tensor has become. */
 SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
 {
     const smash_io *out = run->desc->out, *masks = run->desc->masks;
@@ -14475,6 +14476,22 @@ SMASH__FN smash_err smash__metadata(smash_ctx *ctx, smash_arena *arena, const sm
     return SMASH_OK;
 }
 
+/* What the parameter of a row takes, before and after; outs: all tensors of the file */
+SMASH__FN smash_err smash__measure_bytes(const smash__run *run, const smash_tensor *outs, smash_row *row)
+{
+    size_t bytes;
+    uint32_t i;
+    if (row->param == (uint32_t)SMASH_NONE) return SMASH_OK;
+    SMASH__TRY(smash_tensor_bytes(&run->plan->model->params[row->param].tensor, &bytes));
+    row->bytes_before = bytes;
+    row->bytes_after = 0;
+    for (i = run->first[row->param]; i < run->first[row->param + 1]; i++) {
+        SMASH__TRY(smash_tensor_bytes(&outs[i], &bytes));
+        row->bytes_after += bytes;
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
 {
     smash_plan *plan = run->plan;
@@ -14494,10 +14511,12 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
         count += made;
     }
+    run->first[n] = count;
     for (i = 0; i < plan->count; i++) {
-        const smash_row *row = &plan->rows[i];
+        smash_row *row = &plan->rows[i];
         const smash_tensor *t = smash__row_tensor(plan, row);
         smash_grid grid;
+        SMASH__TRY(smash__measure_bytes(run, tensors, row));
         if (row->algo->group != SMASH_PRUNER || row->skip) continue;
         run->mask_index[i] = mask_count;
         masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, t->ndim, t->shape);
@@ -14508,7 +14527,8 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         masks[mask_count++].name = smash__row_name(plan, row);
     }
     for (i = 0; i < plan->given_count; i++) {
-        const smash_row *row = &plan->given[i];
+        smash_row *row = &plan->given[i];
+        SMASH__TRY(smash__measure_bytes(run, tensors, row));
         if (smash__made_of(plan, row)) continue;                         /* both in one */
         run->mask_index[plan->count + i] = mask_count;
         masks[mask_count] = row->param == (uint32_t)SMASH_NONE ? row->kept : model->params[row->param].tensor;
@@ -15549,6 +15569,10 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
         smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);
         smash_write_key(w, "saturated");     if (row->skip) smash_write_null(w); else smash_write_u64(w, row->quant_stats.saturated);
+    }
+    if (row->param != (uint32_t)SMASH_NONE) {
+        smash_write_key(w, "bytes_before"); smash_write_u64(w, row->bytes_before);
+        smash_write_key(w, "bytes_after");  smash_write_u64(w, row->bytes_after);
     }
     smash_write_key(w, "note");      smash_write_text(w, row->note);
     smash_write_end(w);

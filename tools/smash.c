@@ -436,7 +436,7 @@ static void group_table(app *a, job *j)
 
 static void compress_table(app *a, job *j)
 {
-    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", "<note", NULL };
+    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", ">bytes", "<note", NULL };
     const smash_plan *plan = &j->plan;
     const size_t count = plan->given_count + plan->count;
     report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, count ? count : 1, sizeof(report_line));
@@ -480,6 +480,7 @@ static void compress_table(app *a, job *j)
             table_cell(&t, "");
             table_cell(&t, "");
         }
+        table_cell(&t, row->bytes_before != row->bytes_after ? format(a, "%s -> %s", number(a, row->bytes_before), number(a, row->bytes_after)) : "");
         if (p && q && p->note && q->note) table_cell(&t, format(a, "%s %s", note_text(a, &said, p->note), note_text(a, &said, q->note)));
         else table_cell(&t, note_text(a, &said, p && p->note ? p->note : q ? q->note : NULL));
     }
