@@ -12352,6 +12352,16 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
     return SMASH_OK;
 }
 
+/* The target of a module that may be meant; near: room for SMASH__SHAPE_TEXT * 2 */
+SMASH__FN const char *smash__near_target(const smash__resolve *r, const smash_module *m, const char *target, char *near)
+{
+    const char *names[SMASH__NEAR_MAX];
+    size_t n = 0;
+    uint32_t p;
+    for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
+    return smash__did_you_mean(r->config, target, names, n, near);
+}
+
 /* Whose mask an aligned row follows. The source's row is looked up when all rows are there. */
 SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
@@ -12391,12 +12401,8 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
         row->align_target = canonical;
     } else if (param >= 0) row->align_target = r->model->params[param].target;
     else {
-        const char *names[SMASH__NEAR_MAX];
-        size_t n = 0;
-        uint32_t p;
-        for (p = source < 0 ? SMASH__NO_INDEX : r->model->modules[source].first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
         smash__say(r->config, SMASH_ERROR, "align_source", doc, wish->align, "%s follows %s of %q, but the model has no such target%s", mine, target, module,
-                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, near) : smash__did_you_mean(r->config, target, names, n, near));
+                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, near) : smash__near_target(r, &r->model->modules[source], target, near));
         return;
     }
     row->skip = 0;
@@ -12413,27 +12419,25 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     smash_mask_desc *mask = &row->mask;
     size_t count = 0, row_numbers;
     const double asked = wish->ratio ? wish->ratio->number : -1;
+    row->skip = 1;                                                       /* until all is well */
     mask->grain = smash_grain_element();
     mask->ratio = (double)(m - n) / (double)m;
     if (smash__share(m, mask->ratio) != m - n) mask->ratio = ((double)(m - n) + 0.25) / (double)m;         /* the product is a little less than it should be */
     (void)smash_tensor_count(&param->tensor, &count);
     row_numbers = param->tensor.ndim > 1 && param->tensor.shape[0] ? count / param->tensor.shape[0] : count;
-    if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n)) {
+    if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n))
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
-        row->skip = 1;
-    } else if (wish->global && !wish->shared) {
+    else if (wish->global && !wish->shared)
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says what goes of each %u numbers, and a global_group_id that it goes wherever it matters least; leave one of them out",
                    wish->granularity->text, m);
-        row->skip = 1;
-    } else if (wish->low || wish->high) {
+    else if (wish->low || wish->high)
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says how much goes of each %u numbers; leave min_sparse_ratio and max_sparse_ratio out",
                    wish->granularity->text, m);
-        row->skip = 1;
-    } else if (row_numbers % m || count / m > UINT32_MAX) {
+    else if (row_numbers % m || count / m > UINT32_MAX)
         smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, wish->granularity), wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
-        row->skip = 1;
-    } else {
+    else {
+        row->skip = 0;
         mask->parts = (uint32_t)(count / m);
         row->n_of_m = m;
     }
@@ -12651,12 +12655,8 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         }
         if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */
         if (!smash__equal(target, "weight") && !smash__equal(target, "bias")) {
-            const char *names[SMASH__NEAR_MAX];
             char near[SMASH__SHAPE_TEXT * 2];
-            size_t n = 0;
-            uint32_t p;
-            for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
-            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(r->config, target, names, n, near));
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__near_target(r, m, target, near));
             return SMASH_OK;
         }
     }
