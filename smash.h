@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 55,300 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 55,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,500 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,600 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -1675,7 +1675,7 @@ typedef struct smash_row {
     uint32_t     entry;              /* its number in the config_list, from 0; of a given mask, in its file */
     const smash_json  *doc;          /* for messages: the text that `place` stands in; NULL if there is none */
     const smash_value *place;        /* the entry; NULL for shorthands */
-    const char  *note;               /* why it is not what was asked; NULL if it is. Rows with `skip` do nothing */
+    const char  *note;               /* why it is not what was asked; NULL if it is, less a part of a block. Rows with `skip` do nothing */
     uint32_t     skip;
     /* pruners */
     smash_mask_desc mask;            /* grain resolved: never DEFAULT */
@@ -1703,6 +1703,7 @@ typedef struct smash_row {
     smash_tensor      kept;          /* mask of an aligned row, or of one in a group, made together with its source's or the group's. Of
                                         an input or output its name and, if it has no `activation`, its shape are there from the start */
     uint32_t          has_zero;      /* 1: not all zero points are 0 */
+    uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
 } smash_row;
 
 typedef struct smash_plan {
@@ -12360,6 +12361,16 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
     return SMASH_OK;
 }
 
+/* The target of a module that may be meant; near: room for SMASH__SHAPE_TEXT * 2 */
+SMASH__FN const char *smash__near_target(const smash__resolve *r, const smash_module *m, const char *target, char *near)
+{
+    const char *names[SMASH__NEAR_MAX];
+    size_t n = 0;
+    uint32_t p;
+    for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
+    return smash__did_you_mean(r->config, target, names, n, near);
+}
+
 /* Whose mask an aligned row follows. The source's row is looked up when all rows are there. */
 SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
@@ -12399,12 +12410,8 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
         row->align_target = canonical;
     } else if (param >= 0) row->align_target = r->model->params[param].target;
     else {
-        const char *names[SMASH__NEAR_MAX];
-        size_t n = 0;
-        uint32_t p;
-        for (p = source < 0 ? SMASH__NO_INDEX : r->model->modules[source].first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
         smash__say(r->config, SMASH_ERROR, "align_source", doc, wish->align, "%s follows %s of %q, but the model has no such target%s", mine, target, module,
-                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, near) : smash__did_you_mean(r->config, target, names, n, near));
+                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, near) : smash__near_target(r, &r->model->modules[source], target, near));
         return;
     }
     row->skip = 0;
@@ -12421,27 +12428,25 @@ SMASH__FN void smash__resolve_n_of_m(smash__resolve *r, smash_row *row, const sm
     smash_mask_desc *mask = &row->mask;
     size_t count = 0, row_numbers;
     const double asked = wish->ratio ? wish->ratio->number : -1;
+    row->skip = 1;                                                       /* until all is well */
     mask->grain = smash_grain_element();
     mask->ratio = (double)(m - n) / (double)m;
     if (smash__share(m, mask->ratio) != m - n) mask->ratio = ((double)(m - n) + 0.25) / (double)m;         /* the product is a little less than it should be */
     (void)smash_tensor_count(&param->tensor, &count);
     row_numbers = param->tensor.ndim > 1 && param->tensor.shape[0] ? count / param->tensor.shape[0] : count;
-    if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n)) {
+    if (wish->threshold || wish->parts || (wish->ratio && smash__share(m, asked) != m - n))
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says that %u of each %u numbers go; leave sparse_ratio, sparse_threshold and internal_metric_block out",
                    wish->granularity->text, m - n, m);
-        row->skip = 1;
-    } else if (wish->global && !wish->shared) {
+    else if (wish->global && !wish->shared)
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says what goes of each %u numbers, and a global_group_id that it goes wherever it matters least; leave one of them out",
                    wish->granularity->text, m);
-        row->skip = 1;
-    } else if (wish->low || wish->high) {
+    else if (wish->low || wish->high)
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", smash__wish_doc(wish, wish->granularity), wish->granularity, "granularity %q says how much goes of each %u numbers; leave min_sparse_ratio and max_sparse_ratio out",
                    wish->granularity->text, m);
-        row->skip = 1;
-    } else if (row_numbers % m || count / m > UINT32_MAX) {
+    else if (row_numbers % m || count / m > UINT32_MAX)
         smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, wish->granularity), wish->granularity, "%s has %z numbers in a row, which %u does not divide, as granularity %q needs", param->name, row_numbers, m, wish->granularity->text);
-        row->skip = 1;
-    } else {
+    else {
+        row->skip = 0;
         mask->parts = (uint32_t)(count / m);
         row->n_of_m = m;
     }
@@ -12659,12 +12664,8 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         }
         if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */
         if (!smash__equal(target, "weight") && !smash__equal(target, "bias")) {
-            const char *names[SMASH__NEAR_MAX];
             char near[SMASH__SHAPE_TEXT * 2];
-            size_t n = 0;
-            uint32_t p;
-            for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
-            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__did_you_mean(r->config, target, names, n, near));
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__near_target(r, m, target, near));
             return SMASH_OK;
         }
     }
@@ -14050,11 +14051,29 @@ SMASH__FN smash_err smash__score_group(smash_ctx *ctx, const smash__run *run, co
     return SMASH_OK;
 }
 
+/* Notes why another share of a target went than it asks for, if it is not just part of a block. What a threshold or a group would have
+ * taken is not known any more, so there the limits speak as soon as they are met. */
+SMASH__FN void smash__note_why(smash_row *row)
+{
+    static const char *const most = "max_sparse_ratio is reached: no more goes", *const least = "min_sparse_ratio wants so much to go";
+    const smash_mask_desc *d = &row->mask;
+    const size_t parts = d->parts ? d->parts : 1, n = row->mask_stats.blocks / parts, got = row->mask_stats.dropped / parts, asked = smash__share(n, d->ratio);
+    if (d->use_threshold || row->group_rule == SMASH_RULE_GLOBAL || row->group_rule == SMASH_RULE_GOAL) {
+        if (d->max_ratio > 0 && d->max_ratio < 1 && got == smash__share(n, d->max_ratio)) row->note = most;
+        else if (got && got == smash__share(n, d->min_ratio)) row->note = least;
+    } else if (got != asked) row->note = got < asked ? most : least;
+    else if (!got && d->ratio > 0 && !row->group_rule)
+        row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
+}
+
 /* The masks of the members are made: their rows get to know. */
 SMASH__FN void smash__group_made(smash_plan *plan, smash_target_group *group, const smash_mask_member *members)
 {
     uint32_t i, n = 0;
-    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) plan->rows[i].mask_stats = members[n++].stats;
+    for (i = group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member) {
+        plan->rows[i].mask_stats = members[n++].stats;
+        smash__note_why(&plan->rows[i]);
+    }
     group->made = 1;
 }
 
@@ -14103,8 +14122,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
             SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
             row->mask_stats.elements *= grid.block_elements;
         } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
-        if (row->mask_stats.dropped == 0 && row->mask.ratio > 0)
-            row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
+        smash__note_why(row);
     } else {
         work->mask = row->kept;
         smash__count_dropped(row, &grid);
@@ -14321,7 +14339,6 @@ SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_
     return smash_sparse_pack(ctx, t, bits, &outs[0]);
 }
 
-/* Write what the tensor has become. */
 /* The mask of an input or output, less what a given one drops */
 SMASH__FN smash_err smash__emit_end(smash_ctx *ctx, smash__run *run, uint32_t index)
 {
@@ -14338,6 +14355,7 @@ SMASH__FN smash_err smash__emit_end(smash_ctx *ctx, smash__run *run, uint32_t in
     return smash_safetensors_put(ctx, &run->mask_layout, run->desc->masks, run->mask_index[index], &both);
 }
 
+/* Write what the tensor has become. */
 SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
 {
     const smash_io *out = run->desc->out, *masks = run->desc->masks;
@@ -14467,6 +14485,22 @@ SMASH__FN smash_err smash__metadata(smash_ctx *ctx, smash_arena *arena, const sm
     return SMASH_OK;
 }
 
+/* What the parameter of a row takes, before and after; outs: all tensors of the file */
+SMASH__FN smash_err smash__measure_bytes(const smash__run *run, const smash_tensor *outs, smash_row *row)
+{
+    size_t bytes;
+    uint32_t i;
+    if (row->param == (uint32_t)SMASH_NONE) return SMASH_OK;
+    SMASH__TRY(smash_tensor_bytes(&run->plan->model->params[row->param].tensor, &bytes));
+    row->bytes_before = bytes;
+    row->bytes_after = 0;
+    for (i = run->first[row->param]; i < run->first[row->param + 1]; i++) {
+        SMASH__TRY(smash_tensor_bytes(&outs[i], &bytes));
+        row->bytes_after += bytes;
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
 {
     smash_plan *plan = run->plan;
@@ -14486,10 +14520,12 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
         count += made;
     }
+    run->first[n] = count;
     for (i = 0; i < plan->count; i++) {
-        const smash_row *row = &plan->rows[i];
+        smash_row *row = &plan->rows[i];
         const smash_tensor *t = smash__row_tensor(plan, row);
         smash_grid grid;
+        SMASH__TRY(smash__measure_bytes(run, tensors, row));
         if (row->algo->group != SMASH_PRUNER || row->skip) continue;
         run->mask_index[i] = mask_count;
         masks[mask_count] = smash_tensor_view(SMASH_BOOL, NULL, 0, t->ndim, t->shape);
@@ -14500,7 +14536,8 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         masks[mask_count++].name = smash__row_name(plan, row);
     }
     for (i = 0; i < plan->given_count; i++) {
-        const smash_row *row = &plan->given[i];
+        smash_row *row = &plan->given[i];
+        SMASH__TRY(smash__measure_bytes(run, tensors, row));
         if (smash__made_of(plan, row)) continue;                         /* both in one */
         run->mask_index[plan->count + i] = mask_count;
         masks[mask_count] = row->param == (uint32_t)SMASH_NONE ? row->kept : model->params[row->param].tensor;
@@ -15541,6 +15578,10 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
         smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);
         smash_write_key(w, "saturated");     if (row->skip) smash_write_null(w); else smash_write_u64(w, row->quant_stats.saturated);
+    }
+    if (row->param != (uint32_t)SMASH_NONE) {
+        smash_write_key(w, "bytes_before"); smash_write_u64(w, row->bytes_before);
+        smash_write_key(w, "bytes_after");  smash_write_u64(w, row->bytes_after);
     }
     smash_write_key(w, "note");      smash_write_text(w, row->note);
     smash_write_end(w);

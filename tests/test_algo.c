@@ -864,6 +864,67 @@ static void test_goal_errors(void)
     }
 }
 
+/* Why a target did not get what was asked of it: its limits, or that it is less than a block. conv has 8 rows. */
+static void test_reasons(void)
+{
+    static const struct { const char *entry; size_t dropped; const char *note; } rows[] = {
+        { "\"sparse_ratio\": 0.5", 4, NULL }, { "\"sparse_ratio\": 0.45", 3, NULL }, { "\"sparse_ratio\": 0", 0, NULL },
+        { "\"sparse_ratio\": 0.1", 0, "less than one block" }, { "\"sparse_ratio\": 0.5, \"granularity\": [-1, -1, -1, -1]", 0, "one block of the whole tensor" },
+        { "\"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.3", 2, "max_sparse_ratio" }, { "\"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.5", 4, NULL },
+        { "\"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.1", 0, "max_sparse_ratio" }, { "\"sparse_ratio\": 0.2, \"min_sparse_ratio\": 0.5", 4, "min_sparse_ratio" },
+        { "\"sparse_ratio\": 0.2, \"min_sparse_ratio\": 0.8, \"max_sparse_ratio\": 0.5", 4, "min_sparse_ratio" },
+        { "\"sparse_ratio\": 0.75, \"internal_metric_block\": 2, \"max_sparse_ratio\": 0.5", 4, "max_sparse_ratio" }, { "\"sparse_ratio\": 0.75, \"internal_metric_block\": 2", 6, NULL },
+        { "\"sparse_threshold\": 1e9, \"max_sparse_ratio\": 0.5", 4, "max_sparse_ratio" }, { "\"sparse_threshold\": 0, \"min_sparse_ratio\": 0.3", 2, "min_sparse_ratio" },
+        { "\"sparse_threshold\": 1e9", 8, NULL }, { "\"sparse_threshold\": 1e9, \"max_sparse_ratio\": 1", 8, NULL }, { "\"sparse_threshold\": 0, \"max_sparse_ratio\": 0.5", 0, NULL },
+        { "\"sparse_ratio\": 0.75, \"global_group_id\": 1, \"max_sparse_ratio\": 0.5", 4, "max_sparse_ratio" }, { "\"sparse_ratio\": 0, \"global_group_id\": 1, \"min_sparse_ratio\": 0.5", 4, "min_sparse_ratio" },
+        { "\"sparse_ratio\": 0.5, \"global_group_id\": 1", 4, NULL }, { "\"sparse_ratio\": 0.5, \"dependency_group_id\": 1, \"max_sparse_ratio\": 0.3", 2, "max_sparse_ratio" } };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_result result;
+        char text[512];
+        snprintf(text, sizeof text, "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv\"], %s}]}", rows[i].entry);
+        start();
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        CHECK(plan.rows[0].mask_stats.dropped == rows[i].dropped, "%s: %d go, want %d", rows[i].entry, (int)plan.rows[0].mask_stats.dropped, (int)rows[i].dropped);
+        CHECK(rows[i].note ? plan.rows[0].note && strstr(plan.rows[0].note, rows[i].note) : !plan.rows[0].note, "%s: %s", rows[i].entry, plan.rows[0].note ? plan.rows[0].note : "no note");
+    }
+}
+
+/* What each target takes before and after is what its tensors in the two files take. */
+static void test_bytes(void)
+{
+    static const char *const configs[] = {
+        "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.7}", "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.7, \"pack_sparse\": true}",
+        "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.9, \"quantizer\": \"ptq\", \"ptq_quant_scheme\": \"affine\", \"pack_sparse\": true}", "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint4\"}" };
+    size_t c, i, k, smaller;
+    for (c = 0; c < COUNT_OF(configs); c++) {
+        smash_result result;
+        smash_model written;
+        smash_io io;
+        start();
+        CHECK_ERR(&ctx, run(configs[c], &source_io, &result), SMASH_OK, "%s: %s", configs[c], said());
+        io = smash_io_memory(out.data, out.used);
+        CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, &diags, &written), SMASH_OK, "%s", configs[c]);
+        for (i = smaller = 0; i < plan.count; i++) {
+            const smash_row *row = &plan.rows[i];
+            const smash_param *p = row->param == (uint32_t)SMASH_NONE ? NULL : &plan.model->params[row->param];
+            const size_t length = p ? strlen(p->name) : 0;
+            size_t before, after = 0, bytes;
+            if (!p) continue;
+            CHECK_ERR(&ctx, smash_tensor_bytes(&p->tensor, &before), SMASH_OK, "%s", p->name);
+            for (k = 0; k < written.param_count; k++) {
+                const char *name = written.params[k].name;
+                if (strncmp(name, p->name, length) || (name[length] && name[length] != '_')) continue;
+                CHECK_ERR(&ctx, smash_tensor_bytes(&written.params[k].tensor, &bytes), SMASH_OK, "%s", name);
+                after += bytes;
+            }
+            CHECK(row->bytes_before == before && row->bytes_after == after, "%s: %s: %d -> %d, want %d -> %d", configs[c], p->name, (int)row->bytes_before, (int)row->bytes_after, (int)before, (int)after);
+            smaller += after < before;
+        }
+        CHECK((smaller > 0) == (c > 0), "%s: %d targets got smaller", configs[c], (int)smaller);
+    }
+}
+
 /* What a group asked for and what all its members got; a ratio that is less than one block warns on every path. */
 static void test_groups(void)
 {
@@ -1626,7 +1687,7 @@ static void test_given_report(void)
         w.user = text;
         smash_report_rows(&w, &plan);
         CHECK(!w.err && (strstr(text, "[{\"module\":\"conv\",\"target\":\"weight\",\"type\":\"Conv2d\",\"shape\":[8,3,3,3],\"algorithm\":\"masks\",\"group\":\"pruner\",\"asked\":\"masks\","
-                                      "\"sparsity\":0.5,\"masked\":108,\"zeros\":108,\"apply_method\":\"mul\",\"granularity\":[1,-1,-1,-1],\"note\":null},{\"module\":\"conv\",\"target\":\"weight\"") == text) == !again, "run %d: %s", again, text);
+                                      "\"sparsity\":0.5,\"masked\":108,\"zeros\":108,\"apply_method\":\"mul\",\"granularity\":[1,-1,-1,-1],\"bytes_before\":864,\"bytes_after\":864,\"note\":null},{\"module\":\"conv\",\"target\":\"weight\"") == text) == !again, "run %d: %s", again, text);
         CHECK(strstr(text, "\"algorithm\":\"l1_norm\",\"group\":\"pruner\",\"asked\":0.25,\"sparsity\":0.25,\"masked\":54,\"zeros\":54"), "run %d: %s", again, text);
         CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "dry, without masks");
     }
@@ -1675,6 +1736,8 @@ int main(void)
     test_goal_report();
     test_goal_macs();
     test_goal_errors();
+    test_reasons();
+    test_bytes();
     test_groups();
     test_apply_method();
     test_sparse_lies();

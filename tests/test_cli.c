@@ -241,6 +241,8 @@ static const row rows[] = {
       "case $c in *pack*) $S compress $E --masks-in $D/k --set pack_sparse=true -o $D/b -q && $S diff $D/a $D/b | tail -n 1;; "
       "*) tail -c 73768 $D/a > $D/a.data; tail -c 73768 $D/b | cmp - $D/a.data || exit 9; cmp -s $D/b $E && exit 9;; esac; done", 0, "10 tensors compared, 10 of them equal", NULL },
 
+    { "$S compress examples/models/digits.safetensors --pruner level -c $D/nm.json --dry-run", 0, "level 2:4 -> 50.0 %", NULL },
+    { "$S compress examples/models/digits.safetensors --pruner level --set level_sparse_ratio=0.5 --set level_max_sparse_ratio=0.3 --dry-run", 0, "max_sparse_ratio is reached: no more goes", NULL },
     { "E=examples; $S compress $E/models/digits.safetensors -c $E/digits_compress.json -o $D/digits -q && "
       "build/digits $E/data/digits.bin $D/digits | grep -c ' 9[789][.][0-9]* %$'", 0, "1", NULL },
 

@@ -2098,7 +2098,7 @@ static void test_schedules(void)
     static const double lottery[] = { 0, 0.2752, 0.4747, 0.6193, 0.7241, 0.8 };                                             /* 0.8 in 5 rounds */
     uint64_t t, total;
     double least = 0;
-    for (t = 1; t <= 4; t++) CHECK(!(smash_schedule_linear(t, 4) < linear[t - 1] || smash_schedule_linear(t, 4) > linear[t - 1] || smash_schedule_agp(t, 4) < agp[t - 1] || smash_schedule_agp(t, 4) > agp[t - 1]), "t = %d", (int)t);
+    for (t = 1; t <= 4; t++) CHECK(smash_schedule_linear(t, 4) == linear[t - 1] && smash_schedule_agp(t, 4) == agp[t - 1], "t = %d", (int)t);
     for (t = 0; t < COUNT_OF(movement); t++) CHECK(magnitude(0.5 * smash_schedule_movement(t, 2, 6) - movement[t]) < 6e-7, "movement, step %d: %g", (int)t, smash_schedule_movement(t, 2, 6));
     for (t = 0; t < COUNT_OF(epochs); t++) CHECK(magnitude(smash_schedule_agp_epoch(0, 0.8, t, 0, 10, 1) - epochs[t]) < 6e-5, "agp, epoch %d: %g", (int)t, smash_schedule_agp_epoch(0, 0.8, t, 0, 10, 1));
     for (t = 0; t < COUNT_OF(lottery); t++) CHECK(magnitude(smash_schedule_lottery(0.8, t, 5) - lottery[t]) < 6e-5, "lottery, round %d: %g", (int)t, smash_schedule_lottery(0.8, t, 5));
@@ -2108,9 +2108,9 @@ static void test_schedules(void)
         CHECK(magnitude(smash_schedule_movement(t + 5, 5, 5 + total) - (t ? a : 0)) <= 0, "movement %d of %d", (int)t, (int)total);
         least = a;
     }
-    CHECK(smash_schedule_agp_epoch(0.2, 0.8, 7, 5, 20, 4) <= 0.2 && smash_schedule_agp_epoch(0.2, 0.8, 5, 5, 20, 4) <= 0.2, "an epoch in between stands still");
-    CHECK(smash_schedule_agp_epoch(0.2, 0.8, 17, 5, 20, 4) >= 0.8 && smash_schedule_agp_epoch(0.2, 0.8, 3, 5, 4, 1) >= 0.8 && smash_schedule_agp_epoch(0.9, 0.8, 3, 0, 9, 1) <= 0.8 && smash_schedule_agp_epoch(0, 0.8, 3, 0, 9, 0) >= 0.8, "ends");
-    CHECK(smash_schedule_lottery(1, 3, 7) >= 1 && smash_schedule_lottery(0, 3, 7) <= 0 && smash_schedule_lottery(0.5, 3, 0) >= 0.5, "ends of the lottery");
+    CHECK(smash_schedule_agp_epoch(0.2, 0.8, 7, 5, 20, 4) == 0.2 && smash_schedule_agp_epoch(0.2, 0.8, 5, 5, 20, 4) == 0.2, "an epoch in between stands still");
+    CHECK(smash_schedule_agp_epoch(0.2, 0.8, 17, 5, 20, 4) == 0.8 && smash_schedule_agp_epoch(0.2, 0.8, 3, 5, 4, 1) == 0.8 && smash_schedule_agp_epoch(0.9, 0.8, 3, 0, 9, 1) == 0.8 && smash_schedule_agp_epoch(0, 0.8, 3, 0, 9, 0) == 0.8, "ends");
+    CHECK(smash_schedule_lottery(1, 3, 7) == 1 && smash_schedule_lottery(0, 3, 7) == 0 && smash_schedule_lottery(0.5, 3, 0) == 0.5, "ends of the lottery");
     for (t = 0; t <= 10; t++) {                                                                                             /* all goals: from 0 to the goal itself */
         const double goal = (double)t / 10;
         CHECK(magnitude(smash_schedule_lottery(goal, 0, 7)) <= 0 && magnitude(smash_schedule_lottery(goal, 7, 7) - goal) <= 0, "a lottery of %g begins at %g", goal, smash_schedule_lottery(goal, 0, 7));

@@ -369,6 +369,7 @@ static const char *pruned_text(app *a, const job *j, const smash_row *row)
     if (row->align_row != (uint32_t)SMASH_NONE) asked = format(a, "as %s", target_text(a, &j->model, &j->plan.rows[row->align_row]));
     else if (row->group_rule == SMASH_RULE_GOAL) asked = j->plan.goal.key->name;
     else if (m->use_threshold) asked = format(a, "below %g", m->threshold);
+    else if (row->n_of_m) asked = format(a, "%u:%u", row->n_of_m - (unsigned)(row->n_of_m * m->ratio), row->n_of_m);
     else asked = format(a, "%g %%", 100.0 * m->ratio);
     if (row->group != (uint32_t)SMASH_NONE && row->group_id) {
         name = id_text(a, row->group_id);
@@ -435,7 +436,7 @@ static void group_table(app *a, job *j)
 
 static void compress_table(app *a, job *j)
 {
-    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", "<note", NULL };
+    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", ">bytes", "<note", NULL };
     const smash_plan *plan = &j->plan;
     const size_t count = plan->given_count + plan->count;
     report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, count ? count : 1, sizeof(report_line));
@@ -479,6 +480,7 @@ static void compress_table(app *a, job *j)
             table_cell(&t, "");
             table_cell(&t, "");
         }
+        table_cell(&t, row->bytes_before != row->bytes_after ? format(a, "%s -> %s", number(a, row->bytes_before), number(a, row->bytes_after)) : "");
         if (p && q && p->note && q->note) table_cell(&t, format(a, "%s %s", note_text(a, &said, p->note), note_text(a, &said, q->note)));
         else table_cell(&t, note_text(a, &said, p && p->note ? p->note : q ? q->note : NULL));
     }
@@ -963,7 +965,7 @@ static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
     { "dtype", "int2 to int16 or uint2 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
-    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }
+    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
 };
 
 static size_t kind_of(const smash_key *key) { return (size_t)key->kind < sizeof(kinds) / sizeof(kinds[0]) ? (size_t)key->kind : 0; }
