@@ -3777,7 +3777,7 @@ SMASH__FN smash__site smash__site_of(const smash__rank *s, size_t rank)
         size_t bin = 0;
         if (s->pool) return p;
         while ((p.count = smash__counted(s, p.counter = SMASH__BINS + bin)) <= rank - p.below) { p.below += p.count; bin++; }
-        p.from += (int64_t)((uint64_t)bin << s->pass.shift);
+        p.from = (int64_t)((uint64_t)p.from + ((uint64_t)bin << s->pass.shift));       /* keys of scores span more than an int64_t can count */
         if ((uint64_t)p.to - (uint64_t)p.from > last) p.to = (int64_t)((uint64_t)p.from + last);
         return p;
     }
@@ -5211,38 +5211,43 @@ typedef struct smash__spread {
     size_t            runs, pieces;      /* runs of a task, or pieces that one long run is cut into */
 } smash__spread;
 
-SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value)
+/* kept: the same numbers in other memory. Of a choice between x and x + value, compilers make x + (value or -0), which quiets a NaN. */
+SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value, const float *SMASH__RESTRICT kept)
 {
     size_t j;
     for (j = 0; j < n; j++) {
-        const uint32_t u = smash__bits32(x[j]), sum = smash__bits32(x[j] + value);
+        const uint32_t u = smash__bits32(kept[j]), sum = smash__bits32(x[j] + value);
         x[j] = smash__float32(((keep[j] != 0) | ((u & 0x7FFFFFFFu) > 0x7F800000u)) ? u : sum);
     }
 }
-SMASH__KERNEL(smash__add32, (float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value), (x, n, keep, value))
+SMASH__KERNEL(smash__add32, (float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value, const float *SMASH__RESTRICT kept), (x, n, keep, value, kept))
 
-SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value)
+SMASH__INLINE void smash__add64_body(double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value, const double *SMASH__RESTRICT kept)
 {
     size_t j;
     for (j = 0; j < n; j++) {
-        const uint64_t u = smash__bits64(x[j]), sum = smash__bits64(x[j] + value);
+        const uint64_t u = smash__bits64(kept[j]), sum = smash__bits64(x[j] + value);
         x[j] = smash__float64(((keep[j] != 0) | (u << 1 > (uint64_t)0x7FF << 53)) ? u : sum);
     }
 }
-SMASH__KERNEL(smash__add64, (double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value), (x, n, keep, value))
+SMASH__KERNEL(smash__add64, (double *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, double value, const double *SMASH__RESTRICT kept), (x, n, keep, value, kept))
 
 SMASH__FN void smash__add_row(const smash__spread *s, const uint8_t *keep, size_t first, size_t n)
 {
-    size_t i;
-    if (SMASH__IS_F64(s->dtype))    SMASH__CALL(s->simd, smash__add64, ((double *)s->data + first, n, keep, s->value));
-    else if (s->dtype == SMASH_F32) SMASH__CALL(s->simd, smash__add32, ((float *)s->data + first, n, keep, s->narrow));
-    else {
-        uint16_t *x = (uint16_t *)s->data + first;
-        for (i = 0; i < n; i++) {                                        /* float has more than twice the digits: rounded to it first, the sum rounds the same */
-            const float v = s->dtype == SMASH_F16 ? smash_f16_to_f32(x[i]) : smash_bf16_to_f32(x[i]);
-            if (keep[i] || (smash__bits32(v) & 0x7FFFFFFFu) > 0x7F800000u) continue;
-            x[i] = s->dtype == SMASH_F16 ? smash_f32_to_f16(v + s->narrow) : smash_f32_to_bf16(v + s->narrow);
-        }
+    union { float narrow[2 * SMASH__TILE]; double wide[SMASH__TILE]; } kept;
+    const size_t width = smash_dtype_bits(s->dtype) / 8;
+    size_t tile, i;
+    for (; n && width > 2; n -= tile, first += tile, keep += tile) {
+        tile = smash__min(n, sizeof kept / width);
+        smash__copy(&kept, (const unsigned char *)s->data + first * width, tile * width);
+        if (SMASH__IS_F64(s->dtype)) SMASH__CALL(s->simd, smash__add64, ((double *)s->data + first, tile, keep, s->value, kept.wide));
+        else                         SMASH__CALL(s->simd, smash__add32, ((float *)s->data + first, tile, keep, s->narrow, kept.narrow));
+    }
+    for (i = 0; i < n; i++) {                                            /* float has more than twice the digits: rounded to it first, the sum rounds the same */
+        uint16_t *x = (uint16_t *)s->data + first + i;
+        const float v = s->dtype == SMASH_F16 ? smash_f16_to_f32(*x) : smash_bf16_to_f32(*x);
+        if (keep[i] || (smash__bits32(v) & 0x7FFFFFFFu) > 0x7F800000u) continue;
+        *x = s->dtype == SMASH_F16 ? smash_f32_to_f16(v + s->narrow) : smash_f32_to_bf16(v + s->narrow);
     }
 }
 
