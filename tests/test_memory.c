@@ -175,7 +175,7 @@ static smash_err call_together(int shared)
         members[m].max_ratio = 0.75;
     }
     d.ratio = budget.ratio = 0.4;
-    said_scratch = shared ? up16(24 * 8) + 8 * (5 + 256) : 2048 + 48 * 3;
+    said_scratch = shared ? up16(24 * 8) + 8 * (6 + 256) : 2048 + 48 * 3;
     err = shared ? smash_mask_allocate_shared(use, &d, members, 3, 32) : smash_mask_allocate_global(use, &budget, members, 3);
     if (err) for (i = m = 0; i < sizeof masks_of; i++) CHECK(((unsigned char *)masks_of)[i] == 0x5A, "mask byte %d was touched", (int)i);
     else note(masks_of, sizeof masks_of);
