@@ -5210,12 +5210,13 @@ typedef struct smash__spread {
     size_t            runs, pieces;      /* runs of a task, or pieces that one long run is cut into */
 } smash__spread;
 
+/* No NaN meets the addition: of a choice between x and x + value, compilers make x + (value or -0), which would quiet it. */
 SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value)
 {
     size_t j;
     for (j = 0; j < n; j++) {
         const uint32_t u = smash__bits32(x[j]), nan = (u & 0x7FFFFFFFu) > 0x7F800000u, stays = (keep[j] != 0) | nan;
-        const uint32_t sum = smash__bits32(smash__float32(u & (nan ? 0xFF800000u : 0xFFFFFFFFu)) + value);   /* no NaN: adding may change its bits */
+        const uint32_t sum = smash__bits32(smash__float32(u & (nan ? 0xFF800000u : 0xFFFFFFFFu)) + value);
         x[j] = smash__float32(stays ? u : sum);
     }
 }
@@ -9021,6 +9022,7 @@ SMASH__DEF smash_err smash_model_set_shape(smash_ctx *ctx, smash_model *model, s
     target = smash__end_target(target);
     table = model->activations;
     at = smash__activation_at(table, model->activation_count, module, target, &found);
+    smash__fill(&made, 0, sizeof made);                                  /* its gaps, too: tables are compared as bytes */
     mark = smash_arena_get_mark(model->arena);
     err = smash__activation_make(ctx, model, module, target, ndim, dims, &made);
     if (!err && !found && model->activation_count == model->activation_capacity) {
