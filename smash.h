@@ -50,7 +50,7 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 55,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 54,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
@@ -2849,6 +2849,7 @@ SMASH__FN smash_err smash__check(smash_ctx *ctx, const smash_tensor *t, const ch
 {
     size_t n, bytes;
     smash_err err;
+    if (count) *count = 0;
     if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s: the tensor is NULL", role);
     if (t->ndim > SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, t->ndim, "%s %q has %u dims; at most %i are possible", role, smash__name(t), t->ndim, SMASH_MAX_DIMS);
     if ((unsigned)t->dtype >= SMASH_DTYPE_COUNT || !(dtypes >> t->dtype & 1))
@@ -3490,7 +3491,7 @@ enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__TOP = 2, SMASH__INSIDE = 3, SM
 
 /* A pass looks at SQUARE elements at a time, as ROWS of COLUMNS, and marks the columns that have a key in the bracket. With a good
  * bracket these are few: they are queued without a branch, by words of 8 bytes of marks, and looked at again after some squares. */
-enum { SMASH__COLUMNS = SMASH__SIMD ? 32 : 8, SMASH__ROWS = 8, SMASH__SQUARE_SIZE = SMASH__COLUMNS * SMASH__ROWS, SMASH__SQUARES = 8 };
+enum { SMASH__COLUMNS = SMASH__SIMD ? 32 : 8, SMASH__ROWS = SMASH__SIMD ? 8 : 4, SMASH__SQUARE_SIZE = SMASH__COLUMNS * SMASH__ROWS, SMASH__SQUARES = 8 };
 
 SMASH__INLINE uint16_t smash__bits16(uint16_t x)  { return x; }
 SMASH__INLINE uint16_t smash__float16(uint16_t u) { return u; }
@@ -3502,9 +3503,15 @@ SMASH__INLINE int64_t smash__key64(uint64_t u, uint64_t sign)
     return (int64_t)(((u & ~((uint64_t)1 << 63)) ^ flip) - flip);
 }
 
+#if SMASH__SIMD
+#define SMASH__HELPER SMASH__INLINE                     /* into the copies for other instruction sets */
+#else
+#define SMASH__HELPER SMASH__FN SMASH__NOINLINE         /* the stack of small targets */
+#endif
+
 /* The loops over elements, once per width: E is the element, S and U are integers of its size. */
 #define SMASH__MASK_KERNELS(bits, E, S, U) \
-SMASH__INLINE size_t smash__inside##bits(const E *x, size_t n, size_t step, const smash__pass *pass, size_t *bins, size_t found) \
+SMASH__HELPER size_t smash__inside##bits(const E *x, size_t n, size_t step, const smash__pass *pass, size_t *bins, size_t found) \
 { \
     const U from = (U)((U)(S)pass->lo + 1u), width = pass->hi > pass->lo ? (U)((U)(S)pass->hi - from) : 0; \
     E *pool = (E *)pass->pool; \
@@ -3607,6 +3614,7 @@ SMASH__MASK_KERNELS(16, uint16_t, int16_t, uint16_t)
 SMASH__MASK_KERNELS(32, float, int32_t, uint32_t)
 SMASH__MASK_KERNELS(64, double, int64_t, uint64_t)
 #undef SMASH__MASK_KERNELS
+#undef SMASH__HELPER
 
 SMASH__FN smash__keys smash__keys_of(const smash_ctx *ctx, smash_dtype dtype, const void *data, size_t count, int is_signed)
 {
@@ -11509,7 +11517,7 @@ SMASH__FN smash_err smash__modern_list(smash__change *c, const smash_value **lis
         }
         if (smash__leaves_out(e)) { tree.left_out[tree.left_out_count++] = e; left_out += e->span; } else others++;
     }
-    if (is_old && others * left_out + groups * (*list)->span > SMASH__OLD_MOST)
+    if (is_old && smash__product(others, left_out) + smash__product(groups, (*list)->span) > (double)SMASH__OLD_MOST)
         smash__say(c->config, SMASH_ERROR, "legacy_key", c->doc, *list, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names");
     else if (is_old) {
         err = smash__tree_list(c->ctx, arena, &tree, *list);
@@ -14622,7 +14630,7 @@ SMASH__FN void smash__search_costs(const smash__search *s, int own)
     uint32_t i, n = 0;
     for (i = s->group->first; i != (uint32_t)SMASH_NONE; i = plan->rows[i].next_member, n++) {
         const uint64_t cost = own ? smash__goal_cost(s->run, plan->rows[i].param, s->members[n].block_elements) : 1;
-        total += (double)cost * (double)smash__metric_blocks(&s->members[n]);
+        total += smash__product((double)cost, (double)smash__metric_blocks(&s->members[n]));
         s->members[n].cost = cost && total < (double)(SIZE_MAX / 2) ? (size_t)cost : 1;
     }
     for (n = 0; n < s->group->count && total >= (double)(SIZE_MAX / 2); n++) s->members[n].cost = 1;
