@@ -3661,7 +3661,7 @@ SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, c
 /* ---- selection: the key of a rank, without sorting ---- */
 
 /* Exact selection: the key of rank k in few passes over memory. A sample gives a bracket that very likely holds it; one pass counts
- * what lies below and puts what lies in the bracket, a few in a hundred, into a pool; the rest happens there. Whatever the data, the
+ * what lies below and puts what lies in the bracket, less than a hundredth of many, into a pool; the rest happens there. Whatever the data, the
  * answer is exact: a bracket that misses, or holds more than the pool, costs passes that narrow it by counting. */
 typedef struct smash__rank {
     smash__keys k;
@@ -3803,9 +3803,10 @@ SMASH__FN smash__site smash__site_of(const smash__rank *s, size_t rank)
 /* Would the pool hold what this counter counted? A part near its end only counts. */
 SMASH__FN int smash__pool_holds(const smash__rank *s, size_t counter)
 {
-    size_t part, fits = 0;
-    for (part = 0; part < s->parts; part++) fits += *smash__counter(s, part, counter) + SMASH__SQUARE_SIZE <= s->room / s->parts;
-    return fits == s->parts && counter < SMASH__BINS + s->bins;
+    size_t part;
+    if (counter == SMASH__BINS + s->bins) return 0;                      /* none */
+    for (part = 0; part < s->parts; part++) if (*smash__counter(s, part, counter) + SMASH__SQUARE_SIZE > s->room / s->parts) return 0;
+    return 1;
 }
 
 /* The key of this rank, from 0, sought in [lo, hi] first. Returns 0 if a NaN or Inf was met. */
@@ -8977,6 +8978,12 @@ SMASH__FN const char *smash__end_target(const char *target)
     return smash__equal(target, "_input_") ? "_input_0" : smash__equal(target, "_output_") ? "_output_0" : target;
 }
 
+/* By module, then target: the order of a table */
+SMASH__FN int smash__order_end(size_t module, const char *target, const smash_activation *other)
+{
+    return module != other->module ? (module < other->module ? -1 : 1) : smash__order(target, other->target);
+}
+
 /* Where an input or output stands in a table, or would. */
 SMASH__FN size_t smash__activation_at(const smash_activation *table, size_t count, size_t module, const char *target, int *found)
 {
@@ -8984,8 +8991,7 @@ SMASH__FN size_t smash__activation_at(const smash_activation *table, size_t coun
     *found = 0;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const smash_activation *a = &table[middle];
-        const int order = module != a->module ? (module < a->module ? -1 : 1) : smash__order(target, a->target);
+        const int order = smash__order_end(module, target, &table[middle]);
         if (!order) { *found = 1; return middle; }
         if (order < 0) high = middle;
         else low = middle + 1;
@@ -11136,7 +11142,7 @@ SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc,
     if (list) {
         for (i = 0; i < list->count && i < SMASH__NAMES_MAX; i++, e += e->span) names[i] = e->type == SMASH_VALUE_STRING ? e->text : "";
         if (!i) smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has no %ss", type, target, what);
-        else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s%s, the first is %q%s", type, target, list->count, what, list->count == 1 ? "" : "s", names[0],
+        else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s%s, the first is %q%s", type, target, list->count, what, smash__plural(list->count), names[0],
                         smash__did_you_mean(config, name, names, *name >= '0' && *name <= '9' ? 0 : i, near));
     } else if (*name >= '0' && *name <= '9')
         smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "%q is no target: the index of an %s is a whole number from 0 to 999999, with no zeros before it", target, what);
@@ -11177,8 +11183,8 @@ SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *co
                 continue;
             }
             for (m = 0, t = e + 1; m < e->count; m++, t = settings + settings->span) {
-                settings = t + 1;
                 const smash_value *list = names[smash__starts_with(t->text, "_output_")];
+                settings = t + 1;
                 if (!smash__end_of_names(list, t->text, end)) smash__say_end(config, doc, t, list, type->text, t->text);
                 if (settings->type != SMASH_VALUE_OBJECT) smash__say(config, SMASH_ERROR, "wrong_type", doc, settings, "the settings of target %q must be an object; {} leaves all to the entries", t->text);
                 else SMASH__TRY(smash__check_keys(ctx, &entry, settings, 1));
@@ -13060,7 +13066,6 @@ SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
     if (goal->uses) smash__check_uses(r, s);
 }
 
-/* Parameters to rows, shapes that must fit, and an order in which every source comes first. */
 /* The pruner's row of a target, or NULL. Rows are in order of group, then module. */
 SMASH__FN smash_row *smash__pruner_row(const smash_plan *plan, uint32_t module, const char *target)
 {
@@ -13480,8 +13485,8 @@ SMASH__FN smash_err smash__config_types(smash_ctx *ctx, const smash_config *conf
 
 SMASH__FN int smash__order_activations(const void *user, uint32_t a, uint32_t b)
 {
-    const smash_activation *x = (const smash_activation *)user + a, *y = (const smash_activation *)user + b;
-    return x->module != y->module ? (x->module < y->module ? -1 : 1) : smash__order(x->target, y->target);
+    const smash_activation *table = (const smash_activation *)user;
+    return smash__order_end(table[a].module, table[a].target, &table[b]);
 }
 
 /* The shapes of a model and those that the config says, which win, as one sorted table in the model's arena. Findings go to diags. */

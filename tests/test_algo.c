@@ -64,7 +64,7 @@ static void start(void)
 
 static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
 
-static smash_err run(const char *text, const smash_io *from, smash_result *result)
+static smash_err run_with(const char *text, const smash_io *from, const smash_io *masks_in, smash_result *result)
 {
     static smash_model model;                  /* the plan points to it */
     smash_run_desc desc = SMASH_ZERO;
@@ -79,8 +79,11 @@ static smash_err run(const char *text, const smash_io *from, smash_result *resul
     out.used = out.calls = masks.used = masks.calls = 0;
     desc.out = &out_io;
     desc.masks = &masks_io;
+    desc.masks_in = masks_in;
     return smash_run(&ctx, &plan, &desc, result);
 }
+
+static smash_err run(const char *text, const smash_io *from, smash_result *result) { return run_with(text, from, NULL, result); }
 
 static const char everything[] = "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\", \"half\"], \"sparse_ratio\": 0.5},"
     " {\"op_names\": [\"fc\", \"tok_emb\", \"wide\"], \"sparse_ratio\": 0.3, \"granularity\": [1, 1]}],"
@@ -1127,24 +1130,7 @@ static int keeps(const given *g, const smash_tensor *t, size_t i)
     return g->keep[at % strlen(g->keep)] == '1';
 }
 
-static smash_err run_given(const char *text, const smash_io *from, smash_result *result)
-{
-    static smash_model model;
-    smash_run_desc desc = SMASH_ZERO;
-    smash_io out_io = SMASH_ZERO, masks_io = SMASH_ZERO;
-    smash_err err = smash_safetensors_read(&ctx, NULL, from, &arena, &diags, &model);
-    if (!err) err = smash_config_load(&ctx, &config, text, strlen(text), "c.json", NULL);
-    if (!err) err = smash_config_resolve(&ctx, &config, &model, &plan);
-    if (err) return err;
-    out_io.write = masks_io.write = test_buffer_write;
-    out_io.user = &out;
-    masks_io.user = &masks;
-    out.used = out.calls = masks.used = masks.calls = 0;
-    desc.out = &out_io;
-    desc.masks = &masks_io;
-    desc.masks_in = &given_io;
-    return smash_run(&ctx, &plan, &desc, result);
-}
+static smash_err run_given(const char *text, const smash_io *from, smash_result *result) { return run_with(text, from, &given_io, result); }
 
 static void read_back(const test_buffer *file, smash_io *io, smash_model *model)
 {
