@@ -16323,6 +16323,32 @@ SMASH__FN smash_quant_desc smash__test_desc(uint32_t i)
     return desc;
 }
 
+/* Full range, half away, uint1 and up; fake quantization of the same tensors, its gradient, and both in place. wide: in double, too; data, back: room for a tensor */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_grids(smash__test *t, int wide, smash__trip *trip, void *data, void *back)
+{
+    static const smash_dtype dtypes[4] = { SMASH_F32, SMASH_F16, SMASH_BF16, SMASH_F64 };
+    uint32_t i;
+    for (i = 0; i < SMASH__TEST_GRIDS; i++) {
+        smash_quant_desc desc = smash__test_desc(i);
+        smash_tensor w = smash__test_view((int)(i % SMASH__TEST_SHAPES), dtypes[i % (wide ? 4u : 3u)], data), y = w;
+        y.data = back;
+        desc.bits -= desc.is_unsigned;
+        desc.full_range = 1;
+        desc.rounding = i % 3 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+        smash__test_grain(&w, i / 4 % 2, &desc.grain);
+        smash__test_fill(t, &w, (int)(i % 4));
+        SMASH__TRY(smash__test_trip(t, &desc, &w, trip, back));
+        if (!trip->q.shape[0]) continue;
+        SMASH__TRY(smash_fake_quantize(&t->ctx, &desc, &w, &trip->scale, &trip->zero, &y));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash__note_err(t, smash_fake_quantize_gradient(&t->ctx, &desc, i & 1 ? SMASH_GRADIENT_PASS : SMASH_GRADIENT_CLAMPED, &w, &trip->scale, &trip->zero, &y, &y)));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash_fake_quantize(&t->ctx, &desc, &w, &trip->scale, &trip->zero, &w));
+        smash__note_tensor(t, &w);
+    }
+    return SMASH_OK;
+}
+
 #if !SMASH_NO_DOUBLE
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
@@ -16347,7 +16373,7 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, stats.zeros);
             }
         }
-    return SMASH_OK;
+    return smash__test_grids(t, 1, &trip, data, back);
 }
 #endif
 #endif
@@ -16466,7 +16492,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
-    return SMASH_OK;
+    return smash__test_grids(t, 0, &trip, data, back);
 }
 #endif
 
