@@ -1346,7 +1346,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
     SMASH_KEY_NUMBER = 3,       /* number in low..high */
     SMASH_KEY_CHOICE = 4,       /* one of the words in legal */
-    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint2 .. uint16 */
+    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16 */
     SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
     SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
     SMASH_KEY_SETTINGS = 8,     /* target_settings */
@@ -10168,8 +10168,10 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint2 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint1 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_range", SMASH_KEY_CHOICE, "narrow full", "narrow", "int8 is -127..127, or -128..127; uint is the same either way", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
@@ -12394,7 +12396,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *global, *shared, *parts, *method, *value;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
     const smash_json   *base_doc;
@@ -12432,6 +12434,8 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "apply_value")) wish->value = v;
     else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
+    else if (smash__equal(key, "quant_range")) wish->range = v;
+    else if (smash__equal(key, "quant_rounding")) wish->rounding = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -12920,6 +12924,8 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
+    quant->full_range = wish->range && smash_value_is(wish->range, "full");
+    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
@@ -13522,6 +13528,8 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, smash__dtype_name(&row->quant, text));
         smash_write_key(w, "quant_scheme");
         smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
+        if (row->quant.rounding == SMASH_HALF_AWAY) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
         if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
@@ -15729,6 +15737,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
     desc.bits = smash_dtype_bits(q->dtype);
     desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
+    desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
     zero.flags = 0;
     SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
