@@ -827,11 +827,14 @@ SMASH_API smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *g
  *================================================================================================*/
 
 typedef enum smash_scheme { SMASH_SYMMETRIC = 0, SMASH_AFFINE = 1 } smash_scheme;
+typedef enum smash_rounding { SMASH_HALF_EVEN = 0, SMASH_HALF_AWAY = 1 } smash_rounding;     /* ties: ONNX and PyTorch; TFLite and ncnn */
 
 typedef struct smash_quant_desc {
     uint32_t     zero_begin;
-    uint32_t     bits;            /* 2..16; 0 = 8 */
+    uint32_t     bits;            /* int: 2..16, uint: 1..16; 0 = 8 */
     uint32_t     is_unsigned;     /* 0: int, -(2^(bits-1)-1) .. 2^(bits-1)-1;  1: uint, 0 .. 2^bits-1 */
+    uint32_t     full_range;      /* 1: int starts at -2^(bits-1), so int8 is -128..127; uint is the same either way */
+    smash_rounding rounding;      /* of zero + x/scale and of zero points: halves to the even neighbour, or away from zero */
     smash_scheme scheme;          /* SYMMETRIC: the grid is centred on 0; AFFINE: it spans min..max and 0 */
     smash_grain  grain;           /* DEFAULT: the whole tensor */
     uint32_t     zero_end;
@@ -845,13 +848,14 @@ typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t sat
  *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
 SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
 
-/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16; NONE for bits outside 2..16.
+/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4, uint1 in U2), I8/U8, I16/U16; NONE where
+ * smash_quant_limits refuses the bits.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
 
 /* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
  *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8
- *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - half_even(lo/s))
+ *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - round(lo/s))
  *   scale, zero  out     needs nothing
  *   exact      float32 divisions; s is at least FLT_EPSILON and always finite: where hi-lo is beyond float32, the affine
  *              s is hi/(qmax-qmin) - lo/(qmax-qmin)
@@ -867,14 +871,14 @@ SMASH_API smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *d
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
 SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
 
-/* q = half_even(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding.
+/* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for.
  *   w      in   f32 f64 f16 bf16, finite; f64 is divided, added and clamped in double
  *   scale  in   f32, grid shape, finite and > 0
  *   zero   in   i32, grid shape, within qmin..qmax; NULL: 0 for int and for affine, the middle 2^(bits-1) for symmetric uint
  *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
  *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
  *   needs nothing, O(n)
- *   exact  same integers on every target, SIMD path and thread count
+ *   exact  same integers on every target, SIMD path and thread count; never a reciprocal in place of the division
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), q then unspecified
  *   from   NNI v3 (clamp first, then round); Jacob et al. 2018, arXiv:1712.05877 */
 SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
@@ -896,6 +900,31 @@ SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *des
 SMASH_API smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats);
 #endif
+
+/* ---- fake quantization, for training ---- */
+
+/* What flows back through a grid. CLAMPED: nothing where the number was clipped; PASS: everything, as if there were no grid. */
+typedef enum smash_gradient { SMASH_GRADIENT_CLAMPED = 0, SMASH_GRADIENT_PASS = 1 } smash_gradient;
+
+/* Numbers as the grid gives them back: y = (q - zero) * scale, with q = round(clamp(zero + x/scale)).
+ *   x      in   f32 f64 f16 bf16, finite         scale, zero  in  as for smash_quantize
+ *   y      out  dtype and shape of x; may be x itself, and may not alias otherwise
+ *   needs nothing, O(n)
+ *   exact  the numbers that smash_quantize and smash_dequantize give, but -0 where a negative number becomes 0 and the zero point is 0
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), y then unspecified, but
+ *          what was not finite stays as it is. If y is x, a number in front that only the scale made Inf may be the one told
+ *   from   NNI v3 (clamp_round); Jacob et al. 2018, arXiv:1712.05877 */
+SMASH_API smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale,
+                                        const smash_tensor *zero, const smash_tensor *y);
+
+/* The gradient of x from that of y. CLAMPED: 0 where zero + x/scale lies outside qmin..qmax, gy elsewhere, as if rounding did nothing.
+ *   x            in   what smash_fake_quantize got; scale, zero  in  the same      gy  in  dtype and shape of x, finite
+ *   gx           out  dtype and shape of x; may be gy itself, and may not alias otherwise
+ *   needs nothing, O(n); exact everywhere: every number of gx is one of gy, or 0
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index, of x or gy), gx then unspecified
+ *   from   NNI v3 (qat_clamp_round, clamp_round); Bengio et al. 2013, arXiv:1308.3432 */
+SMASH_API smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x, const smash_tensor *scale,
+                                                 const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx);
 #endif
 
 #if !SMASH_NO_VALUE
@@ -1318,7 +1347,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
     SMASH_KEY_NUMBER = 3,       /* number in low..high */
     SMASH_KEY_CHOICE = 4,       /* one of the words in legal */
-    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint2 .. uint16 */
+    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16 */
     SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
     SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
     SMASH_KEY_SETTINGS = 8,     /* target_settings */
@@ -2772,7 +2801,7 @@ SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_u
     if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
     for (word += 3; *word >= '0' && *word <= '9' && n < 100; word++) n = n * 10 + (uint32_t)(*word - '0');
     *bits = n;
-    return !*word && n >= 2 && n <= 16;
+    return !*word && n >= (*is_unsigned ? 1u : 2u) && n <= 16;
 }
 
 /* Integer dtype that holds a grid of so many bits: 3 bits lie in 4, 5 to 7 in 8, 9 to 15 in 16 */
@@ -5930,7 +5959,7 @@ enum { SMASH__QUANT_PARTS = 32,         /* pieces a tensor is cut into for threa
 
 typedef struct smash__levels {
     int32_t qmin, qmax, zero;           /* zero: the zero point where none is given */
-    int affine;
+    int affine, away;                   /* away: halves are rounded away from zero */
     const smash_grain *grain;
 } smash__levels;
 
@@ -5943,11 +5972,16 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
     if (!desc) desc = &standard;
     if ((unsigned)desc->scheme > SMASH_AFFINE)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
+    if ((unsigned)desc->rounding > SMASH_HALF_AWAY)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->rounding, "there is no rounding %u", (uint32_t)desc->rounding);
     bits = desc->bits ? desc->bits : 8;
-    if (bits < 2 || bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 2 to 16, and 0 stands for 8", bits);
-    levels->qmin = desc->is_unsigned ? 0 : 1 - (1 << (bits - 1));
+    if (bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 1 to 16, and 0 stands for 8", bits);
+    if (bits == 1 && !desc->is_unsigned)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "int1 has no number above 0, so there is no step to scale by; int2 has -1, 0 and 1, uint1 has 0 and 1");
+    levels->qmin = desc->is_unsigned ? 0 : (desc->full_range ? 0 : 1) - (1 << (bits - 1));
     levels->qmax = desc->is_unsigned ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
     levels->affine = desc->scheme == SMASH_AFFINE;
+    levels->away = desc->rounding == SMASH_HALF_AWAY;
     levels->zero = levels->affine ? 0 : (levels->qmin + levels->qmax + 1) / 2;
     levels->grain = &desc->grain;
     return SMASH_OK;
@@ -5964,8 +5998,8 @@ SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, flo
     else                              s = hi / steps - lo / steps;   /* the width is beyond float, the step is not */
     if (!(s > least)) s = least;
     if (levels->affine) {
-        const int32_t down = smash_round_half_even(lo / s);          /* beside a NaN, which is found later, lo / s may be -Inf */
-        z = down < levels->qmin - levels->qmax ? levels->qmax : levels->qmin - down;
+        const int32_t down = levels->away ? smash_round_half_away(lo / s) : smash_round_half_even(lo / s);
+        z = down < levels->qmin - levels->qmax ? levels->qmax : levels->qmin - down;     /* beside a NaN, which is found later, lo / s may be -Inf */
     }
     reach = (float)(levels->qmax - z > z - levels->qmin ? levels->qmax - z : z - levels->qmin);
     if (!smash_is_finite(reach * s)) s = smash__float32(smash__bits32(s) - 1);      /* near FLT_MAX: the ends must read back as numbers */
@@ -6018,26 +6052,38 @@ SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_
 }
 SMASH__KERNEL(smash__range_tiles, (const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r), (x, tiles, r))
 
-/* half_even(clamp(zero + x/scale)). After adding 1.5 * 2^23 the low bits of a float are the rounded integer. Rounding
+/* round(clamp(zero + x/scale)). Half even: after adding 1.5 * 2^23 the low bits of a float are the rounded integer. Rounding
  * keeps the order and the ends of the grid are integers, so the clamp may come last, on the bits: floats of one sign
- * order like their bits, and a sum that went below zero is a negative integer. Bit 31 of *seen: NaN or Inf was there. */
+ * order like their bits, and a sum that went below zero is a negative integer. Half away: the clamp comes first, then the
+ * largest float below a half is added on the far side of zero, which takes halves and more, and no less, to the next integer;
+ * the conversion cuts off the rest. Bit 31 of *seen: NaN or Inf was there. */
 enum { SMASH__MAGIC = 0x4B400000 };
-typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__affine;     /* bottom, top: SMASH__MAGIC + qmin, qmax */
+typedef struct smash__affine { float scale, zero; int32_t bottom, top; int away; } smash__affine;     /* bottom, top: SMASH__MAGIC + qmin, qmax */
 
-#define SMASH__QUANTIZE_STEP(x, scale, zero) do { \
+/* u, clamped to -2^22..2^22, to the integer that half away from zero makes of it */
+SMASH__INLINE int32_t smash__half_away(float u) { return (int32_t)(u + smash__float32((smash__bits32(u) & 0x80000000u) | 0x3EFFFFFFu)); }
+
+#define SMASH__QUANTIZE_STEP(x, scale, zero, away) do { \
     float u = (x) / (scale); \
     u = (zero) + u; \
-    r = (int32_t)smash__bits32(u + 12582912.0f); \
-    r = r > bottom ? r : bottom; \
-    r = r < top ? r : top; \
+    if (away) { \
+        u = u > low ? u : low; \
+        u = u < high ? u : high; \
+        r = smash__half_away(u) + SMASH__MAGIC; \
+    } else { \
+        r = (int32_t)smash__bits32(u + 12582912.0f); \
+        r = r > bottom ? r : bottom; \
+        r = r < top ? r : top; \
+    } \
     all |= (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u; \
 } while (0)
 
+/* The loop is made twice, for either rounding. */
 #define SMASH__QUANTIZE_KERNEL(name, type) \
-    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
-                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
+    SMASH__INLINE void name##_loop(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
+                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen, const int away) \
     { \
-        const float scale = a->scale, zero = a->zero; \
+        const float scale = a->scale, zero = a->zero, low = (float)(a->bottom - SMASH__MAGIC), high = (float)(a->top - SMASH__MAGIC); \
         const int32_t bottom = a->bottom, top = a->top; \
         uint32_t all = 0; \
         size_t t, i; \
@@ -6046,11 +6092,17 @@ typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__
             SMASH__PREFETCH((const void *)((uintptr_t)x + 4160)); \
             for (i = 0; i < SMASH__TILE; i++) { \
                 int32_t r; \
-                SMASH__QUANTIZE_STEP(x[i], scale, zero); \
+                SMASH__QUANTIZE_STEP(x[i], scale, zero, away); \
                 q[i] = (type)((uint32_t)r - (uint32_t)SMASH__MAGIC); \
             } \
         } \
         *seen |= all; \
+    } \
+    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
+                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
+    { \
+        if (a->away) name##_loop(x, q, tiles, a, seen, 1); \
+        else         name##_loop(x, q, tiles, a, seen, 0); \
     } \
     SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, \
                          uint32_t *SMASH__RESTRICT seen), (x, q, tiles, a, seen))
@@ -6058,21 +6110,29 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
-/* One tile where every number has its own scale and zero point: q comes in as the zero points. */
-SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale,
-                                             int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen)
+/* One tile where every number has its own scale and zero point: q comes in as the zero points. Only the ends and the rounding of a count. */
+SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen, const int away)
 {
+    const float low = (float)(a->bottom - SMASH__MAGIC), high = (float)(a->top - SMASH__MAGIC);
+    const int32_t bottom = a->bottom, top = a->top;
     uint32_t all = 0;
     size_t i;
     for (i = 0; i < SMASH__TILE; i++) {
         int32_t r;
-        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i]);
+        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i], away);
         q[i] = r - SMASH__MAGIC;
     }
     *seen |= all;
 }
+SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
+{
+    if (a->away) smash__quantize_tile_loop(x, scale, q, a, seen, 1);
+    else         smash__quantize_tile_loop(x, scale, q, a, seen, 0);
+}
 SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
-                                    int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen), (x, scale, q, bottom, top, seen))
+                                    const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), (x, scale, q, a, seen))
 #undef SMASH__QUANTIZE_KERNEL
 #undef SMASH__QUANTIZE_STEP
 
@@ -6189,6 +6249,7 @@ SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
     a.zero = (float)smash__cursor_zero(c);
     a.bottom = SMASH__MAGIC + c->job->levels.qmin;
     a.top = SMASH__MAGIC + c->job->levels.qmax;
+    a.away = c->job->levels.away;
     return a;
 }
 
@@ -6248,24 +6309,11 @@ SMASH__FN void smash__load_ints(const smash_tensor *t, size_t first, size_t n, i
     }
 }
 
-/* What the three calls check: the two tensors, the grid, and every scale and zero point. */
-SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access,
-                                      const smash_tensor *q, int q_access, const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
+/* Checks of the grid over x, and of every scale and zero point; written: what neither of them may share memory with, or NULL */
+SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                      const smash_tensor *written, smash__quant_job *job)
 {
-    const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
     size_t i;
-    smash__fill(job, 0, sizeof *job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
-    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
-    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
-    SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
-    if (q_access == SMASH__WRITE) {
-        uint32_t bits = smash_dtype_bits(q->dtype);
-        int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
-        if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
-            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i",
-                               smash__name(q), smash_dtype_name(q->dtype), (int)job->levels.qmin, (int)job->levels.qmax);
-    }
     SMASH__TRY(smash_grid_make(ctx, job->levels.grain, x, &job->grid));
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, scale, "scale", job->grid.ndim, job->grid.count));
@@ -6276,7 +6324,6 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
         job->zero = (const int32_t *)zero->data;
     }
     if (written) {
-        SMASH__TRY(smash__check_apart(ctx, x, q));
         SMASH__TRY(smash__check_apart(ctx, scale, written));
         if (zero) SMASH__TRY(smash__check_apart(ctx, zero, written));
     }
@@ -6289,9 +6336,32 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
                                (int)job->levels.qmin, (int)job->levels.qmax);
     }
     job->x = x;
-    job->q = q;
-    job->step = smash_dtype_bits(q->dtype) == 2 ? 2 * SMASH__TILE : SMASH__TILE;      /* 2-bit numbers are packed twice */
+    job->step = SMASH__TILE;
     job->simd = smash__simd(ctx);
+    return SMASH_OK;
+}
+
+/* What the three calls check: the two tensors, the grid, and every scale and zero point. */
+SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access,
+                                      const smash_tensor *q, int q_access, const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
+{
+    const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
+    smash__fill(job, 0, sizeof *job);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
+    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
+    if (q_access == SMASH__WRITE) {
+        uint32_t bits = smash_dtype_bits(q->dtype);
+        int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
+        if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
+            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i",
+                               smash__name(q), smash_dtype_name(q->dtype), (int)job->levels.qmin, (int)job->levels.qmax);
+    }
+    if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
+    SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
+    job->q = q;
+    if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
 }
 
@@ -6337,7 +6407,7 @@ SMASH__DEF smash_dtype smash_quant_dtype(const smash_quant_desc *desc)
 {
     uint32_t bits = desc && desc->bits ? desc->bits : 8;
     uint32_t is_unsigned = desc ? desc->is_unsigned : 0;
-    return bits < 2 || bits > 16 ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
+    return bits > 16 || (bits == 1 && !is_unsigned) ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
 }
 
 SMASH__DEF smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *desc, float lo, float hi, float *scale, int32_t *zero)
@@ -6537,6 +6607,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_halves(const smash__quant_job *jo
 SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t first, size_t n, uint32_t *seen)
 {
     const smash__quant_job *job = c->job;
+    const smash__affine a = smash__cursor_affine(c);
     float x[SMASH__TILE], scale[SMASH__TILE];
     int32_t q[SMASH__TILE];
     size_t i;
@@ -6548,13 +6619,13 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
             t = (double)q[i] + t;
             t = t > (double)job->levels.qmin ? t : (double)job->levels.qmin;
             t = t < (double)job->levels.qmax ? t : (double)job->levels.qmax;
-            q[i] = (int32_t)smash_round_half_even_f64(t);
+            q[i] = (int32_t)smash__round_bits(smash__bits64(t), a.away, INT64_MAX);
             *seen |= (uint32_t)!smash_is_finite_f64(wide[i]) << 31;
         }
     } else {
         smash__load_f32(job->x, first, n, x);
         for (i = n; i < SMASH__TILE; i++) x[i] = 0;
-        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, SMASH__MAGIC + job->levels.qmin, SMASH__MAGIC + job->levels.qmax, seen));
+        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, &a, seen));
     }
     smash__store_ints(job->q, first, n, q);
 }
@@ -6772,6 +6843,251 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     return SMASH_OK;
 }
 #endif
+/* ---- fake quantization ---- */
+
+typedef struct smash__fake { float scale, zero, low, high; int away; } smash__fake;
+
+/* Forward: the integer stays a float, so that the sign of zero stays, too; what is not finite is left as it is */
+SMASH__INLINE float smash__fake_one(float x, float scale, float zero, float low, float high, const int away, uint32_t *all)
+{
+    const uint32_t wrong = (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u, keep = (uint32_t)((int32_t)wrong >> 31);
+    float u = x / scale, r;
+    u = zero + u;
+    u = u > low ? u : low;
+    u = u < high ? u : high;
+    if (away) r = (float)smash__half_away(u);
+    else      r = (u + 12582912.0f) - 12582912.0f;
+    r = smash__float32(smash__bits32(r) | (smash__bits32(u) & 0x80000000u));
+    r = (r - zero) * scale;
+    *all |= wrong;
+    return smash__float32((smash__bits32(r) & ~keep) | (smash__bits32(x) & keep));
+}
+
+/* Backward: all ones where the gradient passes */
+SMASH__INLINE uint32_t smash__fake_passes(float x, float scale, float zero, float low, float high, uint32_t *all)
+{
+    float u = x / scale;
+    u = zero + u;
+    *all |= (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u;
+    return ~((uint32_t)0 - ((uint32_t)(u < low) | (uint32_t)(u > high)));
+}
+
+/* x to y */
+SMASH__INLINE void smash__fake_to_loop(const float *SMASH__RESTRICT x, float *SMASH__RESTRICT y, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                       uint32_t *SMASH__RESTRICT seen, const int away)
+{
+    const float scale = f->scale, zero = f->zero, low = f->low, high = f->high;
+    uint32_t all = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE, y += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) y[i] = smash__fake_one(x[i], scale, zero, low, high, away, &all);
+    }
+    *seen |= all & 0x80000000u;
+}
+SMASH__INLINE void smash__fake_to_body(const float *SMASH__RESTRICT x, float *SMASH__RESTRICT y, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                       uint32_t *SMASH__RESTRICT seen)
+{
+    if (f->away) smash__fake_to_loop(x, y, tiles, f, seen, 1);
+    else         smash__fake_to_loop(x, y, tiles, f, seen, 0);
+}
+SMASH__KERNEL(smash__fake_to, (const float *SMASH__RESTRICT x, float *SMASH__RESTRICT y, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                              uint32_t *SMASH__RESTRICT seen), (x, y, tiles, f, seen))
+
+/* x in place */
+SMASH__INLINE void smash__fake_in_loop(float *SMASH__RESTRICT x, size_t tiles, const smash__fake *SMASH__RESTRICT f, uint32_t *SMASH__RESTRICT seen, const int away)
+{
+    const float scale = f->scale, zero = f->zero, low = f->low, high = f->high;
+    uint32_t all = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) x[i] = smash__fake_one(x[i], scale, zero, low, high, away, &all);
+    }
+    *seen |= all & 0x80000000u;
+}
+SMASH__INLINE void smash__fake_in_body(float *SMASH__RESTRICT x, size_t tiles, const smash__fake *SMASH__RESTRICT f, uint32_t *SMASH__RESTRICT seen)
+{
+    if (f->away) smash__fake_in_loop(x, tiles, f, seen, 1);
+    else         smash__fake_in_loop(x, tiles, f, seen, 0);
+}
+SMASH__KERNEL(smash__fake_in, (float *SMASH__RESTRICT x, size_t tiles, const smash__fake *SMASH__RESTRICT f, uint32_t *SMASH__RESTRICT seen), (x, tiles, f, seen))
+
+/* A gradient in place. Bit 30 of *seen: it was not finite; that number stays */
+SMASH__INLINE void smash__fake_back_body(const float *SMASH__RESTRICT x, float *SMASH__RESTRICT g, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                         uint32_t *SMASH__RESTRICT seen)
+{
+    const float scale = f->scale, zero = f->zero, low = f->low, high = f->high;
+    uint32_t all = 0, bad = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE, g += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) {
+            const uint32_t u = smash__bits32(g[i]), wrong = (u & 0x7FFFFFFFu) + 0x00800000u;
+            bad |= wrong;
+            g[i] = smash__float32(u & (smash__fake_passes(x[i], scale, zero, low, high, &all) | (uint32_t)((int32_t)wrong >> 31)));
+        }
+    }
+    *seen |= (all & 0x80000000u) | (bad >> 31 << 30);
+}
+SMASH__KERNEL(smash__fake_back, (const float *SMASH__RESTRICT x, float *SMASH__RESTRICT g, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                uint32_t *SMASH__RESTRICT seen), (x, g, tiles, f, seen))
+
+typedef struct smash__fake_job {
+    smash__quant_job quant;             /* its x is read, and its bad[] says of which tensors some number was not finite: 2 x, 1 gradient */
+    const smash_tensor *from, *to;      /* the gradient, or NULL on the way forward; what is written */
+    float low, high;
+    int in_place;
+} smash__fake_job;
+
+SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, int32_t zero)
+{
+    smash__fake f;
+    f.scale = scale;
+    f.zero = (float)zero;
+    f.low = job->low;
+    f.high = job->high;
+    f.away = job->quant.levels.away;
+    return f;
+}
+
+/* n numbers of one block, a multiple of a tile */
+SMASH__FN void smash__fake_block(const smash__fake_job *job, size_t first, size_t n, const smash__fake *f, uint32_t *seen)
+{
+    const float *x = (const float *)job->quant.x->data + first;
+    float *to = (float *)job->to->data + first;
+    const int simd = job->quant.simd;
+    if (!job->from && job->in_place) SMASH__CALL(simd, smash__fake_in, (to, n / SMASH__TILE, f, seen));
+    else if (!job->from)             SMASH__CALL(simd, smash__fake_to, (x, to, n / SMASH__TILE, f, seen));
+    else {
+        const float *from = (const float *)job->from->data + first;
+        size_t some;
+        for (; n; n -= some, x += some, from += some, to += some) {  /* a piece that stays in the cache is copied, then changed */
+            some = smash__min(n, 1024);
+            if (!job->in_place) smash__copy(to, from, some * sizeof *to);
+            SMASH__CALL(simd, smash__fake_back, (x, to, some / SMASH__TILE, f, seen));
+        }
+    }
+}
+
+/* Up to a tile of numbers of any blocks and any dtype */
+SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash__cursor *c, size_t first, size_t n, uint32_t *seen)
+{
+    float x[SMASH__TILE], scale[SMASH__TILE];
+    int32_t zero[SMASH__TILE];
+    uint32_t all = 0;
+    size_t i;
+    smash__cursor_take(c, n, scale, zero);
+    if (SMASH__IS_F64(job->to->dtype)) {
+        double *to = (double *)job->to->data + first;
+        const double low = smash__widen(job->low), high = smash__widen(job->high);
+        for (i = 0; i < n; i++) {
+            const double wide = ((const double *)job->quant.x->data)[first + i];
+            double t = wide / (double)scale[i];
+            float r;
+            t = (double)zero[i] + t;
+            *seen |= (uint32_t)!smash_is_finite_f64(wide) << 31;
+            if (job->from) {
+                const double g = ((const double *)job->from->data)[first + i];
+                *seen |= (uint32_t)!smash_is_finite_f64(g) << 30;
+                to[i] = (t < low || t > high) && smash_is_finite_f64(g) ? 0 : g;
+            } else if (smash_is_finite_f64(wide)) {
+                t = t > low ? t : low;
+                t = t < high ? t : high;
+                r = (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
+                if (t < 0) r = smash__float32(smash__bits32(r) | 0x80000000u);
+                to[i] = (double)((r - (float)zero[i]) * scale[i]);
+            } else to[i] = wide;
+        }
+        return;
+    }
+    smash__load_f32(job->quant.x, first, n, x);
+    for (i = 0; i < n; i++) {
+        if (job->from) zero[i] = (int32_t)smash__fake_passes(x[i], scale[i], (float)zero[i], job->low, job->high, &all);
+        else           x[i] = smash__fake_one(x[i], scale[i], (float)zero[i], job->low, job->high, job->quant.levels.away, &all);
+    }
+    *seen |= all & 0x80000000u;
+    if (job->from) {
+        smash__load_f32(job->from, first, n, x);
+        for (i = 0; i < n; i++) {
+            if (!smash_is_finite(x[i])) *seen |= 0x40000000u;
+            else if (!zero[i]) x[i] = 0;
+        }
+    }
+    smash__store_f32(job->to, first, n, x);
+}
+
+SMASH__FN void smash__fake_part(void *arg, size_t part)
+{
+    smash__fake_job *job = (smash__fake_job *)arg;
+    size_t i = part * job->quant.part, end = i + smash__min(job->quant.count - i, job->quant.part), n;
+    uint32_t seen = 0;
+    smash__cursor c;
+    for (smash__cursor_start(&c, &job->quant, i); i < end; i += n) {
+        n = smash__min(c.left, end - i) / SMASH__TILE * SMASH__TILE;
+        if (n && job->to->dtype == SMASH_F32) {
+            const smash__fake f = smash__fake_of(job, smash__cursor_scale(&c), smash__cursor_zero(&c));
+            smash__fake_block(job, i, n, &f, &seen);
+            smash__cursor_skip(&c, n);
+        } else {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__fake_few(job, &c, i, n, &seen);
+        }
+    }
+    job->quant.bad[part] = (unsigned char)(seen >> 30);
+}
+
+/* from: the gradient, or NULL; to may be the tensor that is changed on the way, and nothing else */
+SMASH__FN smash_err smash__fake_run(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero, const smash_tensor *from,
+                                    const smash_tensor *to, smash__fake_job *job)
+{
+    const smash_tensor *last = from ? from : x;
+    unsigned bad = 0;
+    size_t parts, i;
+    SMASH__TRY(smash__check(ctx, to, "result", SMASH__BIT(x->dtype), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, to, "result", x->ndim, x->shape));
+    job->in_place = to->data == last->data;
+    if (!job->in_place) SMASH__TRY(smash__check_apart(ctx, last, to));
+    if (from) SMASH__TRY(smash__check_apart(ctx, x, to));
+    SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, to, &job->quant));
+    job->from = from;
+    job->to = to;
+    parts = smash__quant_parts(job->quant.count, &job->quant.part);
+    smash__parallel(ctx, parts, smash__fake_part, job);
+    for (i = 0; i < parts; i++) bad |= job->quant.bad[i];
+    return bad ? smash__quant_nonfinite(ctx, bad & 2 ? x : from, job->quant.count, 0) : SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale,
+                                         const smash_tensor *zero, const smash_tensor *y)
+{
+    smash__fake_job job;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
+    job.low = (float)job.quant.levels.qmin;
+    job.high = (float)job.quant.levels.qmax;
+    return smash__fake_run(ctx, x, scale, zero, NULL, y, &job);
+}
+
+SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x,
+                                                  const smash_tensor *scale, const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx)
+{
+    const int all = kind == SMASH_GRADIENT_PASS;
+    smash__fake_job job;
+    smash__fill(&job, 0, sizeof job);
+    if ((unsigned)kind > SMASH_GRADIENT_PASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)kind, "there is no gradient %u", (uint32_t)kind);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
+    SMASH__TRY(smash__check(ctx, gy, "gradient", SMASH__BIT(x->dtype), SMASH__READ, NULL));
+    SMASH__TRY(smash__check_shape(ctx, gy, "gradient", x->ndim, x->shape));
+    job.low = all ? smash__float32(0xFF800000u) : (float)job.quant.levels.qmin;
+    job.high = all ? smash__float32(0x7F800000u) : (float)job.quant.levels.qmax;
+    return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
+}
 #undef SMASH__QUANT_INTS
 #endif
 #if !SMASH_NO_VALUE
@@ -9860,8 +10176,10 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint2 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint1 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_range", SMASH_KEY_CHOICE, "narrow full", "narrow", "int8 is -127..127, or -128..127; uint is the same either way", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
@@ -12086,7 +12404,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *global, *shared, *parts, *method, *value;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
     const smash_json   *base_doc;
@@ -12124,6 +12442,8 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "apply_value")) wish->value = v;
     else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
+    else if (smash__equal(key, "quant_range")) wish->range = v;
+    else if (smash__equal(key, "quant_rounding")) wish->rounding = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -12616,6 +12936,8 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
+    quant->full_range = wish->range && smash_value_is(wish->range, "full");
+    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
@@ -13214,6 +13536,8 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, smash__dtype_name(&row->quant, text));
         smash_write_key(w, "quant_scheme");
         smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
+        if (row->quant.rounding == SMASH_HALF_AWAY) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
         if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
@@ -15457,6 +15781,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
     desc.bits = smash_dtype_bits(q->dtype);
     desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
+    desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
     zero.flags = 0;
     SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
@@ -16055,6 +16380,32 @@ SMASH__FN smash_quant_desc smash__test_desc(uint32_t i)
     return desc;
 }
 
+/* Full range, half away, uint1 and up; fake quantization of the same tensors, its gradient, and both in place. wide: in double, too; data, back: room for a tensor */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_grids(smash__test *t, int wide, smash__trip *trip, void *data, void *back)
+{
+    static const smash_dtype dtypes[4] = { SMASH_F32, SMASH_F16, SMASH_BF16, SMASH_F64 };
+    uint32_t i;
+    for (i = 0; i < SMASH__TEST_GRIDS; i++) {
+        smash_quant_desc desc = smash__test_desc(i);
+        smash_tensor w = smash__test_view((int)(i % SMASH__TEST_SHAPES), dtypes[i % (wide ? 4u : 3u)], data), y = w;
+        y.data = back;
+        desc.bits -= desc.is_unsigned;
+        desc.full_range = 1;
+        desc.rounding = i % 3 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+        smash__test_grain(&w, i / 4 % 2, &desc.grain);
+        smash__test_fill(t, &w, (int)(i % 4));
+        SMASH__TRY(smash__test_trip(t, &desc, &w, trip, back));
+        if (!trip->q.shape[0]) continue;
+        SMASH__TRY(smash_fake_quantize(&t->ctx, &desc, &w, &trip->scale, &trip->zero, &y));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash__note_err(t, smash_fake_quantize_gradient(&t->ctx, &desc, i & 1 ? SMASH_GRADIENT_PASS : SMASH_GRADIENT_CLAMPED, &w, &trip->scale, &trip->zero, &y, &y)));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash_fake_quantize(&t->ctx, &desc, &w, &trip->scale, &trip->zero, &w));
+        smash__note_tensor(t, &w);
+    }
+    return SMASH_OK;
+}
+
 #if !SMASH_NO_DOUBLE
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
@@ -16079,7 +16430,7 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, stats.zeros);
             }
         }
-    return SMASH_OK;
+    return smash__test_grids(t, 1, &trip, data, back);
 }
 #endif
 #endif
@@ -16198,7 +16549,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
-    return SMASH_OK;
+    return smash__test_grids(t, 0, &trip, data, back);
 }
 #endif
 

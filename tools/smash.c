@@ -963,7 +963,7 @@ static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t co
 /* By smash_key_kind: what it is called, and what is legal if the key itself does not say. */
 static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
-    { "dtype", "int2 to int16 or uint2 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
+    { "dtype", "int2 to int16 or uint1 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
     { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
 };
