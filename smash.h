@@ -16714,6 +16714,82 @@ SMASH__FN smash_quant_desc smash__test_desc(uint32_t i)
     return desc;
 }
 
+/* One layer of 4 output channels, of each kind and dtype; its bound, and its weights reordered */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_layer(smash__test *t, uint32_t i, const smash_tensor *multiplier, const smash_tensor *shift, void *in, void *out, void *weights)
+{
+    static const size_t inputs[4] = { 1, 4, 3, 4 }, filters[4] = { 4, 2, 3, 2 }, planes[4] = { 1, 2, 3, 4 }, outputs[4] = { 1, 4, 3, 4 }, rows[2] = { 4, 12 }, outs[2] = { 4, 4 };
+    static const uint32_t orders[2][4] = { { 0, 2, 3, 1 }, { 3, 1, 0, 2 } };
+    const size_t room = SMASH__TEST_MOST * sizeof(double);
+    const uint32_t kind = i % 3;
+    smash_simulate_desc desc = SMASH_ZERO;
+    smash_accumulator_bound bound;
+    smash_tensor x = smash_tensor_view(i & 4 ? SMASH_I16 : SMASH_I8, in, room, 4, inputs), y = x, bias, w, moved;
+    uint32_t d;
+    w = kind ? smash_tensor_view(i & 2 ? SMASH_I4 : SMASH_I8, weights, room, 4, kind == 1 ? filters : planes) : smash_tensor_view(i & 2 ? SMASH_I4 : SMASH_I8, weights, room, 2, rows);
+    if (i & 4) w.dtype = SMASH_I8;
+    smash__test_fill(t, &x, SMASH__ANY);
+    smash__test_fill(t, &w, SMASH__ANY);
+    bias = smash_tensor_view(i & 4 && i & 8 ? SMASH_I64 : SMASH_I32, (char *)weights + room / 2, room / 2, 1, rows);
+    smash__test_fill(t, &bias, SMASH__COMMON);
+    y = smash_tensor_view(x.dtype, out, room, kind ? 4 : 2, kind ? outputs : outs);
+    desc.form = (smash_requant_form)(i >> 4 & 1);
+    desc.input_zero = i & 4 ? 0 : (int32_t)i - 20;
+    desc.output_zero = i & 4 ? 0 : 7 - (int32_t)i;
+    if (kind) desc.same = 1;
+    if (i % 5 == 0) desc.high = 100;
+    SMASH__TRY(smash__note_err(t, (kind == 0 ? smash_quant_simulate_fully_connected : kind == 1 ? smash_quant_simulate_convolution : smash_quant_simulate_depthwise)
+                                  (&t->ctx, &desc, &x, &w, &bias, multiplier, shift, &y)));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_accumulator_bound(&t->ctx, &w, kind == 2 ? 3 : 0, &bias, -128 - desc.input_zero, 127 - desc.input_zero, NULL, &bound));
+    smash__note(t, (uint64_t)bound.bound);
+    smash__note(t, bound.channel * 2 + bound.fits);
+    moved = w;
+    if (w.ndim != 4) return SMASH_OK;
+    for (d = 0; d < 4; d++) moved.shape[d] = w.shape[orders[i & 1][d]];
+    moved.data = out;
+    SMASH__TRY(smash_tensor_permute(&t->ctx, &w, orders[i & 1], &moved));
+    smash__note_tensor(t, &moved);
+    return SMASH_OK;
+}
+
+/* Integers as targets compute them: multipliers of any scales, accumulators, biases, clamps, and small layers */
+SMASH__FN smash_err smash__test_integers(smash__test *t)
+{
+    void *in = smash__test_room(t), *out = smash__test_room(t), *weights = smash__test_room(t);
+    size_t one = 1, four = 4;
+    uint32_t i;
+    float scales[4], bias;
+    int32_t multipliers[4], shifts[4], low = 0, high = 0;
+    int64_t q = 0;
+    smash_tensor scale = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, &four), multiplier = smash_tensor_view(SMASH_I32, multipliers, sizeof multipliers, 1, &four);
+    smash_tensor shift = smash_tensor_view(SMASH_I32, shifts, sizeof shifts, 1, &four), steps = smash_tensor_view(SMASH_I64, &q, sizeof q, 1, &one), b, first;
+    if (!in || !out || !weights) return SMASH_ERR_NOMEM;
+    b = smash_tensor_view(SMASH_F32, &bias, sizeof bias, 1, &one);
+    first = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, &one);
+    for (i = 0; i < 96; i++) {
+        const smash_requant_form form = (smash_requant_form)(i & 1);
+        uint64_t r = smash_random(&t->rng);
+        uint32_t c;
+        smash__test_fill(t, &b, SMASH__FINITE);
+        smash__test_fill(t, &scale, i % 4 == 3 ? SMASH__DENORMAL : i % 4 == 2 ? SMASH__FINITE : SMASH__COMMON);
+        for (c = 0; c < 4; c++) scales[c] = smash__float32(smash__bits32(scales[c]) & 0x7FFFFFFFu);
+        SMASH__TRY(smash_requant_multipliers(&t->ctx, form, smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &scale, 0.7f, &multiplier, &shift));
+        smash__note_tensor(t, &multiplier);
+        smash__note_tensor(t, &shift);
+        for (c = 0; c < 4; c++) {
+            smash__note(t, (uint64_t)(uint32_t)smash_requant_apply(form, (int32_t)(r >> 40) - (1 << 23), multipliers[c], shifts[c]));
+            smash__note(t, (uint64_t)(uint32_t)smash_requant_apply_i64((int64_t)(r >> 16) - ((int64_t)1 << 47), multipliers[c], shifts[c]));
+            shifts[c] = -4 - (int32_t)(r >> c & 7);
+        }
+        SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, &b, smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &steps)));
+        smash__note(t, (uint64_t)q);
+        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
+        smash__note(t, (uint64_t)(uint32_t)low << 32 | (uint32_t)high);
+        SMASH__TRY(smash__test_layer(t, i, &multiplier, &shift, in, out, weights));
+    }
+    return SMASH_OK;
+}
+
 #if !SMASH_NO_DOUBLE
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
@@ -16857,7 +16933,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
-    return SMASH_OK;
+    return smash__test_integers(t);
 }
 #endif
 
