@@ -35,7 +35,7 @@
 
    CONTENTS (search for the tag)
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
-       >>tensor    views, dtypes, conversion, distance, granularity
+       >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
        >>quant     integer grids: range, quantize, dequantize, error
        >>value     JSON in and out, exact numbers
@@ -83,7 +83,7 @@
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
 
-   SMASH.H DOES NOT run networks, train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
+   SMASH.H DOES NOT run networks (single layers in integers apart), train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
    zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
 
    VERSIONS
@@ -416,6 +416,12 @@ SMASH_API uint16_t smash_f64_to_f16(double x);
 SMASH_API float    smash_bf16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_bf16(float x);
 SMASH_API uint16_t smash_f64_to_bf16(double x);
+
+/* Reorder the axes: axis i of dst is axis order[i] of src. OIHW to OHWI is 0, 2, 3, 1; a depthwise weight [out, 1, kh, kw] to [1, kh, kw, out] is 1, 2, 3, 0.
+ *   src    in   any dtype whose elements have 2, 4, 8, 16, 32 or 64 bits     order  in  ndim axes of src, each once
+ *   dst    out  dtype of src, shape reordered; may not alias src. Spare bits of the last packed byte are 0
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(axis) for an order that is none; dst untouched */
+SMASH_API smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src, const uint32_t *order, const smash_tensor *dst);
 
 #if !SMASH_NO_DOUBLE
 /* Convert every element: floats among each other (nearest even), integers and packed integers and bool
@@ -925,6 +931,111 @@ SMASH_API smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *
  *   from   NNI v3 (qat_clamp_round, clamp_round); Bengio et al. 2013, arXiv:1308.3432 */
 SMASH_API smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x, const smash_tensor *scale,
                                                  const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx);
+
+/* ---- integers as targets compute them: TFLite Micro, CMSIS-NN ---- */
+
+/* What an integer runtime does to an accumulator: y = round(x * multiplier * 2^(shift - 31)). DOUBLE_ROUNDING rounds twice and is
+ * the default of TFLite Micro and CMSIS-NN; SINGLE_ROUNDING is TFLITE_SINGLE_ROUNDING, CMSIS_NN_USE_SINGLE_ROUNDING and XNNPACK. Up to
+ * one number in 35 comes out 1 apart, so the form must be that of the device. */
+typedef enum smash_requant_form { SMASH_REQUANT_DOUBLE_ROUNDING = 0, SMASH_REQUANT_SINGLE_ROUNDING = 1 } smash_requant_form;
+
+/* multiplier and shift of input_scale * weight_scale / output_scale, and of one float, with integers only.
+ *   scales  finite; output_scale > 0, the others >= 0
+ *   multiplier, shift  out  0 and 0, or 2^30..2^31-1 and -31 or more; with SINGLE_ROUNDING at most 30, where 2^31-1 stands for all above
+ *   needs nothing
+ *   exact  everywhere, the bits of frexp on the scales as doubles. TFLite Micro multiplies the first two as floats in a fully connected
+ *          layer with one scale for all: hand over that product and a weight_scale of 1
+ *   fails  ARG RANGE NONFINITE; both untouched
+ *   from   TFLite QuantizeMultiplier */
+SMASH_API smash_err smash_requant_multiplier(smash_ctx *ctx, smash_requant_form form, float input_scale, float weight_scale, float output_scale,
+                                             int32_t *multiplier, int32_t *shift);
+SMASH_API smash_err smash_requant_multiplier_of(smash_ctx *ctx, smash_requant_form form, float scale, int32_t *multiplier, int32_t *shift);
+
+/* The same for every channel of a layer.
+ *   weight_scale  in  f32, any shape     multiplier, shift  out  i32, as many numbers; none may alias another
+ *   needs nothing, O(n); exact  as smash_requant_multiplier
+ *   fails  ARG DTYPE SHAPE OVERFLOW RANGE(index) NONFINITE(index); both untouched */
+SMASH_API smash_err smash_requant_multipliers(smash_ctx *ctx, smash_requant_form form, float input_scale, const smash_tensor *weight_scale,
+                                              float output_scale, const smash_tensor *multiplier, const smash_tensor *shift);
+
+/* One accumulator on its way out: of 32 bits in either form, and of 64 bits, whose multiplier has 16 (layers with 16-bit activations
+ * and a 64-bit bias).
+ *   multiplier, shift  of smash_requant_multiplier; shift -31..30, and -31..14 for _i64; beyond that as the nearest
+ *   x      any for 32 bits, -2^47..2^47-1 for _i64; beyond that as the nearest
+ *   needs nothing; fails never
+ *   exact  everywhere; what leaves 32 bits is held at the nearest limit, where a device may do anything
+ *   from   TFLite MultiplyByQuantizedMultiplier, CMSIS-NN arm_nn_requantize and arm_nn_requantize_s64 */
+SMASH_API int32_t smash_requant_apply(smash_requant_form form, int32_t x, int32_t multiplier, int32_t shift);
+SMASH_API int32_t smash_requant_apply_i64(int64_t x, int32_t multiplier, int32_t shift);
+
+typedef enum smash_fused {
+    SMASH_FUSED_NONE = 0, SMASH_FUSED_RELU = 1, SMASH_FUSED_RELU6 = 2, SMASH_FUSED_RELU_N1_TO_1 = 3   /* -1..1 */
+} smash_fused;
+
+/* Where a fused activation clamps the integers of an output.
+ *   scale, zero  of the output     qmin, qmax  what its dtype holds; zero lies within
+ *   low, high  out  qmin and qmax, or zero + half_away(limit / scale), a float division, where that is inside
+ *   needs nothing; exact everywhere
+ *   fails  ARG NONFINITE; RANGE: a scale of 0 or less, zero outside, or a limit of 2^31 steps or more; both untouched
+ *   from   TFLite CalculateActivationRangeQuantized */
+SMASH_API smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused activation, float scale, int32_t zero, int32_t qmin, int32_t qmax,
+                                                 int32_t *low, int32_t *high);
+
+/* A bias on the grid of its accumulators: q = half_away(b / (input_scale * weight_scale)), the exact quotient, rounded once.
+ *   bias   in   f32, one number per output channel, finite     weight_scale  in  f32, one number or one per channel
+ *   q      out  i32, or i64 for layers with 16-bit activations, as many numbers as bias; may not alias the others
+ *   needs nothing, O(n); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW NONFINITE(index); RANGE(index) for a scale of 0 or less, or a bias that does not fit; q untouched */
+SMASH_API smash_err smash_quant_bias(smash_ctx *ctx, const smash_tensor *bias, float input_scale, const smash_tensor *weight_scale, const smash_tensor *q);
+
+/* A layer as smash_quant_simulate_* runs it. Pairs are height, width. */
+typedef struct smash_simulate_desc {
+    uint32_t           zero_begin;
+    smash_requant_form form;
+    int32_t            input_zero, output_zero;   /* 0 for 16-bit activations */
+    int32_t            low, high;                 /* clamp of the output (smash_quant_activation_range); both 0: all that its dtype holds */
+    uint32_t           stride[2], dilation[2];    /* 0 = 1 */
+    uint32_t           pad_before[2], pad_after[2];
+    uint32_t           same;                      /* 1: TFLite's SAME instead of the pads: outputs = inputs / stride, rounded up */
+    uint32_t           zero_end;
+} smash_simulate_desc;
+
+/* One layer in integers, number for number what TFLite Micro and CMSIS-NN compute on a device:
+ *   y = clamp(output_zero + requant(bias + sum of weight * (input - input_zero)))
+ *   fully_connected  input [.., in] of whole rows, weight [out, in], output [.., out]
+ *   convolution      input [n, h, w, c], weight [out, kh, kw, c / groups] (OHWI), output [n, oh, ow, out]; the shapes say how many groups
+ *   depthwise        weight [1, kh, kw, out]; out is a multiple of c, and output channel k looks at input channel k / (out / c)
+ *   input  in   i8 or i16     weight  in  i8, or i4 with i8 inputs; their zero point is 0
+ *   bias   opt, in  i32 [out]; i64 with i16 inputs: then accumulators have 64 bits
+ *   multiplier, shift  in  i32, one number or one per output channel
+ *   output  out  dtype of input; may not alias the others
+ *   needs   nothing, on a microcontroller, too; O(numbers of output x weights of a channel)
+ *   exact   everywhere
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE(channel) for a multiplier below 0 or a shift outside -31..30 (14 for 64 bits), and for zero points
+ *           and clamps that the dtype does not hold; output untouched. RANGE(index) of the first output on whose way a number leaves 32 bits
+ *           (an accumulator of 64 bits: 48), where a device may answer anything; output then unspecified
+ *   from    TFLite Micro reference_integer_ops; CMSIS-NN arm_convolve_s8, _s4, _s16 and their kin */
+SMASH_API smash_err smash_quant_simulate_fully_connected(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output);
+SMASH_API smash_err smash_quant_simulate_convolution(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output);
+SMASH_API smash_err smash_quant_simulate_depthwise(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output);
+
+/* The largest |accumulator| that any input can lead to, and the channel where. fits: 1 if it is below 2^31 (2^47 with a 64-bit bias), so
+ * that no sum can overflow, in whatever order it is taken. */
+typedef struct smash_accumulator_bound { int64_t bound; size_t channel; uint32_t fits; } smash_accumulator_bound;
+
+/* Prove it from the weights: |bias| + sum of the larger of |weight * lowest| and |weight * highest|, per output channel.
+ *   weight  in  i8 u8 i16 u16 i32 i4 u4 i2 u2, any shape; zero points are 0     axis  of the output channels: 0, but 3 for [1, kh, kw, out]
+ *   bias    opt, in  i32 or i64, one number per channel
+ *   lowest, highest  input - input_zero at its ends: -128 - input_zero and 127 - input_zero for i8
+ *   bounds  opt, out  i64, one number per channel; may not alias the others     worst  out
+ *   needs   nothing, O(n)
+ *   exact   everywhere; what is beyond i64 is its largest number
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE where lowest is above highest; bounds and worst untouched */
+SMASH_API smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_tensor *weight, uint32_t axis, const smash_tensor *bias,
+                                                  int32_t lowest, int32_t highest, const smash_tensor *bounds, smash_accumulator_bound *worst);
 #endif
 
 #if !SMASH_NO_VALUE
@@ -3126,6 +3237,50 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
     case SMASH_F16: ((uint16_t *)t->data)[i] = smash_f64_to_f16(x); break;
     default:        ((uint16_t *)t->data)[i] = smash_f64_to_bf16(x); break;
     }
+}
+
+/* ---- order of axes ---- */
+
+SMASH__DEF smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src, const uint32_t *order, const smash_tensor *dst)
+{
+    const uint32_t dtypes = SMASH__FLOATS | SMASH__INTS | SMASH__BIT(SMASH_F64) | SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2) | SMASH__BIT(SMASH_F8_E8M0) |
+                            SMASH__BIT(SMASH_F8_E4M3FNUZ) | SMASH__BIT(SMASH_F8_E5M2FNUZ) | SMASH__BIT(SMASH_F4) | SMASH__BIT(SMASH_C64);
+    size_t shape[SMASH_MAX_DIMS], step[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], n, i, from = 0, stride = 1;
+    uint32_t d, seen = 0, bits, per;
+    SMASH__TRY(smash__check(ctx, src, "source", dtypes, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__BIT(src->dtype), SMASH__WRITE, NULL));
+    if (!order && src->ndim) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no order of axes");
+    for (d = 0; d < src->ndim; d++) {
+        if (order[d] >= src->ndim || seen >> order[d] & 1)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, d, "the order names axis %u %s", order[d], order[d] < src->ndim ? "twice" : "and there is none");
+        seen |= 1u << order[d];
+        shape[d] = src->shape[order[d]];
+        at[d] = 0;
+    }
+    SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, shape));
+    SMASH__TRY(smash__check_apart(ctx, src, dst));
+    if (!n) return SMASH_OK;
+    for (d = src->ndim; d--; stride *= src->shape[d]) {                  /* step of the axis of dst that is axis d of src */
+        uint32_t to = 0;
+        while (order[to] != d) to++;
+        step[to] = stride;
+    }
+    bits = smash_dtype_bits(src->dtype);
+    per = bits < 8 ? 8 / bits : 1;
+    for (i = 0; i < n; i++) {
+        if (bits < 8) {
+            uint8_t *byte = (uint8_t *)dst->data + i / per;
+            unsigned v = (unsigned)((const uint8_t *)src->data)[from / per] >> from % per * bits & ((1u << bits) - 1);
+            *byte = (uint8_t)((i % per ? *byte : 0u) | v << i % per * bits);
+        } else smash__copy((uint8_t *)dst->data + i * (bits / 8), (const uint8_t *)src->data + from * (bits / 8), bits / 8);
+        for (d = src->ndim; d--; ) {                                    /* the next number of dst, and where it is in src */
+            from += step[d];
+            if (++at[d] < shape[d]) break;
+            from -= step[d] * shape[d];
+            at[d] = 0;
+        }
+    }
+    return SMASH_OK;
 }
 
 /* ---- conversion ---- */
@@ -7087,6 +7242,560 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     job.low = all ? smash__float32(0xFF800000u) : (float)job.quant.levels.qmin;
     job.high = all ? smash__float32(0x7F800000u) : (float)job.quant.levels.qmax;
     return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
+}
+
+/* ---- integers as targets compute them ---- */
+
+/* x = return * 2^exponent with 24 bits, the highest set; x is finite and > 0 */
+SMASH__FN uint32_t smash__significand(float x, int *exponent)
+{
+    uint32_t bits = smash__bits32(x) & 0x7FFFFFFFu, mantissa = bits & 0x7FFFFFu;
+    int e = (int)(bits >> 23);
+    if (e) mantissa |= 0x800000u;
+    else for (e = 1; !(mantissa >> 23); e--) mantissa <<= 1;
+    *exponent = e - 150;
+    return mantissa;
+}
+
+SMASH__FN smash_err smash__check_scale(smash_ctx *ctx, const char *what, size_t index, float scale, int zero_too)
+{
+    if (!smash_is_finite(scale)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, index, "%s: scale %z is NaN or Inf", what, index);
+    if (scale > 0.0f || (zero_too && scale == 0.0f)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_RANGE, index, "%s: scale %z must be %s 0", what, index, zero_too ? "at least" : "above");
+}
+
+SMASH__FN smash_err smash__check_form(smash_ctx *ctx, smash_requant_form form)
+{
+    if ((unsigned)form <= SMASH_REQUANT_SINGLE_ROUNDING) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)form, "there is no form %u of requantization", (uint32_t)form);
+}
+
+/* As doubles do it: the product of two scales is exact there, the quotient is rounded to 53 bits, and only then to 31. */
+SMASH__FN void smash__requant_multiplier(smash_requant_form form, float input_scale, float weight_scale, float output_scale, int32_t *multiplier, int32_t *shift)
+{
+    uint64_t a, b, c, p, q;
+    int ea, eb, ec, bits = 61, s;
+    *multiplier = *shift = 0;
+    if (!(input_scale > 0.0f) || !(weight_scale > 0.0f)) return;
+    a = smash__significand(input_scale, &ea);
+    b = smash__significand(weight_scale, &eb);
+    c = smash__significand(output_scale, &ec);
+    p = a * b;                                                          /* 47 or 48 bits, c has 24 */
+    q = ((p / c) << 38) + ((p % c) << 38) / c;                          /* 61 to 63 bits of the quotient * 2^38 */
+    q |= ((p % c) << 38) % c != 0;                                      /* and whether there are more */
+    while (q >> bits) bits++;
+    s = bits + ea + eb - ec - 38;
+    q = smash__shift_round(smash__shift_round(q, bits - 53, 0), 22, 1);
+    if (q >> 31) { q >>= 1; s++; }
+    if (s < -31) return;
+    if (form == SMASH_REQUANT_SINGLE_ROUNDING && s > 30) { q = INT32_MAX; s = 30; }
+    *multiplier = (int32_t)q;
+    *shift = s;
+}
+
+SMASH__DEF smash_err smash_requant_multiplier(smash_ctx *ctx, smash_requant_form form, float input_scale, float weight_scale, float output_scale,
+                                              int32_t *multiplier, int32_t *shift)
+{
+    SMASH__TRY(smash__check_form(ctx, form));
+    if (!multiplier || !shift) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 1));
+    SMASH__TRY(smash__check_scale(ctx, "weight", 0, weight_scale, 1));
+    SMASH__TRY(smash__check_scale(ctx, "output", 0, output_scale, 0));
+    smash__requant_multiplier(form, input_scale, weight_scale, output_scale, multiplier, shift);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_requant_multiplier_of(smash_ctx *ctx, smash_requant_form form, float scale, int32_t *multiplier, int32_t *shift)
+{
+    return smash_requant_multiplier(ctx, form, scale, 1.0f, 1.0f, multiplier, shift);
+}
+
+SMASH__FN smash_err smash__check_count(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t is, size_t must, int or_one)
+{
+    if (is == must || (or_one && is == 1)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%s %q has %z numbers, it must have %s%z", role, smash__name(t), is, or_one && must != 1 ? "1 or " : "", must);
+}
+
+SMASH__DEF smash_err smash_requant_multipliers(smash_ctx *ctx, smash_requant_form form, float input_scale, const smash_tensor *weight_scale,
+                                               float output_scale, const smash_tensor *multiplier, const smash_tensor *shift)
+{
+    size_t n, n_multiplier, n_shift, i;
+    SMASH__TRY(smash__check_form(ctx, form));
+    SMASH__TRY(smash__check(ctx, weight_scale, "weight scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, multiplier, "multiplier", SMASH__BIT(SMASH_I32), SMASH__WRITE, &n_multiplier));
+    SMASH__TRY(smash__check(ctx, shift, "shift", SMASH__BIT(SMASH_I32), SMASH__WRITE, &n_shift));
+    SMASH__TRY(smash__check_count(ctx, multiplier, "multiplier", n_multiplier, n, 0));
+    SMASH__TRY(smash__check_count(ctx, shift, "shift", n_shift, n, 0));
+    SMASH__TRY(smash__check_apart(ctx, multiplier, weight_scale));
+    SMASH__TRY(smash__check_apart(ctx, shift, weight_scale));
+    SMASH__TRY(smash__check_apart(ctx, multiplier, shift));
+    SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 1));
+    SMASH__TRY(smash__check_scale(ctx, "output", 0, output_scale, 0));
+    for (i = 0; i < n; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, ((const float *)weight_scale->data)[i], 1));
+    for (i = 0; i < n; i++)
+        smash__requant_multiplier(form, input_scale, ((const float *)weight_scale->data)[i], output_scale,
+                                  (int32_t *)multiplier->data + i, (int32_t *)shift->data + i);
+    return SMASH_OK;
+}
+
+/* floor(x / 2^n): C leaves >> of a negative number to the machine */
+SMASH__INLINE int64_t smash__floor_shift(int64_t x, int n) { return x < 0 ? ~(~x >> n) : x >> n; }
+
+/* x held in 32 bits; *fits becomes 0 if it had more */
+SMASH__INLINE int32_t smash__hold_32(int64_t x, int *fits)
+{
+    if (x >= INT32_MIN && x <= INT32_MAX) return (int32_t)x;
+    *fits = 0;
+    return x < 0 ? INT32_MIN : INT32_MAX;
+}
+
+/* shift -31..30 */
+SMASH__FN int32_t smash__requant_32(smash_requant_form form, int32_t x, int32_t multiplier, int32_t shift, int *fits)
+{
+    int64_t high, rest, mask;
+    int right = shift < 0 ? -shift : 0;
+    if (form == SMASH_REQUANT_SINGLE_ROUNDING)                           /* half up */
+        return smash__hold_32(smash__floor_shift((int64_t)x * multiplier + ((int64_t)1 << (30 - shift)), 31 - shift), fits);
+    x = smash__hold_32((int64_t)x * ((int64_t)1 << (shift > 0 ? shift : 0)), fits);
+    high = smash__floor_shift((int64_t)x * multiplier + ((int64_t)1 << 30), 31);     /* half up */
+    mask = ((int64_t)1 << right) - 1;
+    rest = high & mask;
+    return smash__hold_32(smash__floor_shift(high, right) + (rest > (mask >> 1) + (high < 0)), fits);   /* half away from zero */
+}
+
+/* shift -31..14 */
+SMASH__FN int32_t smash__requant_64(int64_t x, int32_t multiplier, int32_t shift, int *fits)
+{
+    const int64_t limit = (int64_t)1 << 47;
+    int32_t reduced = multiplier < 0x7FFF0000 ? (int32_t)smash__floor_shift((int64_t)multiplier + (1 << 15), 16) : 0x7FFF;
+    if (x < -limit || x >= limit) {
+        *fits = 0;
+        x = x < 0 ? -limit : limit - 1;
+    }
+    return smash__hold_32(smash__floor_shift(x * reduced + ((int64_t)1 << (14 - shift)), 15 - shift), fits);
+}
+
+SMASH__FN int32_t smash__hold_shift(int32_t shift, int32_t most) { return shift < -31 ? -31 : shift > most ? most : shift; }
+
+SMASH__DEF int32_t smash_requant_apply(smash_requant_form form, int32_t x, int32_t multiplier, int32_t shift)
+{
+    int fits = 1;
+    return smash__requant_32(form, x, multiplier, smash__hold_shift(shift, 30), &fits);
+}
+
+SMASH__DEF int32_t smash_requant_apply_i64(int64_t x, int32_t multiplier, int32_t shift)
+{
+    int fits = 1;
+    return smash__requant_64(x, multiplier, smash__hold_shift(shift, 14), &fits);
+}
+
+SMASH__DEF smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused activation, float scale, int32_t zero, int32_t qmin, int32_t qmax,
+                                                  int32_t *low, int32_t *high)
+{
+    static const float bottoms[3] = { 0.0f, 0.0f, -1.0f }, tops[3] = { 0.0f, 6.0f, 1.0f };    /* RELU has no top */
+    int64_t from = qmin, to = qmax, q;
+    if (!low || !high) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    if ((unsigned)activation > SMASH_FUSED_RELU_N1_TO_1)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)activation, "there is no activation %u", (uint32_t)activation);
+    SMASH__TRY(smash__check_scale(ctx, "output", 0, scale, 0));
+    if (zero < qmin || zero > qmax)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the zero point %i lies outside %i..%i", (int)zero, (int)qmin, (int)qmax);
+    if (activation != SMASH_FUSED_NONE) {
+        const float bottom = bottoms[activation - 1] / scale, top = tops[activation - 1] / scale;
+        if (!(bottom > -2147483648.0f && top < 2147483648.0f))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the scale is so small that the activation ends 2^31 steps away or more");
+        q = (int64_t)zero + smash_round_half_away(bottom);
+        if (q > from) from = q;
+        q = (int64_t)zero + smash_round_half_away(top);
+        if (activation != SMASH_FUSED_RELU && q < to) to = q;
+    }
+    *low = (int32_t)from;
+    *high = (int32_t)to;
+    return SMASH_OK;
+}
+
+/* |b| / (s * t), to the nearest integer, half up; UINT64_MAX if that is 2^63 or more */
+SMASH__FN uint64_t smash__bias_steps(float b, float s, float t)
+{
+    uint64_t q = 0, rest, divisor;
+    int eb, es, et, e;
+    if (b == 0.0f) return 0;
+    rest = smash__significand(b, &eb);
+    divisor = (uint64_t)smash__significand(s, &es) * smash__significand(t, &et);     /* 47 or 48 bits, so rest is smaller */
+    for (e = eb - es - et; e > 0; e--) {
+        if (q >> 62) return UINT64_MAX;
+        rest <<= 1;
+        q = q << 1 | (rest >= divisor);
+        if (rest >= divisor) rest -= divisor;
+    }
+    return e < 0 ? 0 : q + (rest << 1 >= divisor);
+}
+
+SMASH__DEF smash_err smash_quant_bias(smash_ctx *ctx, const smash_tensor *bias, float input_scale, const smash_tensor *weight_scale, const smash_tensor *q)
+{
+    const float *b, *scale;
+    uint64_t most, steps;
+    size_t n, n_scale, n_q, i;
+    SMASH__TRY(smash__check(ctx, bias, "bias", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, weight_scale, "weight scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n_scale));
+    SMASH__TRY(smash__check(ctx, q, "quantized bias", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64), SMASH__WRITE, &n_q));
+    SMASH__TRY(smash__check_count(ctx, weight_scale, "weight scale", n_scale, n, 1));
+    SMASH__TRY(smash__check_count(ctx, q, "quantized bias", n_q, n, 0));
+    SMASH__TRY(smash__check_apart(ctx, q, bias));
+    SMASH__TRY(smash__check_apart(ctx, q, weight_scale));
+    SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 0));
+    b = (const float *)bias->data;
+    scale = (const float *)weight_scale->data;
+    most = q->dtype == SMASH_I32 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX;
+    for (i = 0; i < n_scale; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, scale[i], 0));
+    for (i = 0; i < n; i++) {
+        if (!smash_is_finite(b[i])) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "bias %q: number %z is NaN or Inf", smash__name(bias), i);
+        if (smash__bias_steps(b[i], input_scale, scale[n_scale > 1 ? i : 0]) > most)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "bias %q: number %z does not fit %s at input scale * weight scale; a larger scale of channel %z would do",
+                               smash__name(bias), i, smash_dtype_name(q->dtype), i);
+    }
+    for (i = 0; i < n; i++) {
+        steps = smash__bias_steps(b[i], input_scale, scale[n_scale > 1 ? i : 0]);
+        (void)smash__set_int(q, i, steps, b[i] < 0.0f);
+    }
+    return SMASH_OK;
+}
+
+/* Every layer is a convolution here: fully connected has one place and one tap, depthwise as many groups as input channels. Pairs are height, width. */
+typedef struct smash__layer {
+    const smash_tensor *input, *weight, *bias, *multiplier, *shift, *output;
+    size_t batches, in[2], kernel[2], out[2], stride[2], dilation[2], pad[2];
+    size_t channels_in, channels_out, depth, per_group;         /* depth: input channels of a filter; per_group: output channels */
+    size_t weight_out, weight_tap;                              /* from one filter to the next, from one tap to the next */
+    int32_t input_zero, output_zero, low, high;
+    smash_requant_form form;
+    int many_multipliers, many_shifts;
+} smash__layer;
+
+/* n weights of one tap with the n input channels they look at. 256 products of at most 2^22 stay below 2^31. */
+SMASH__FN int64_t smash__layer_dot(const smash__layer *l, size_t x, size_t w, size_t n)
+{
+    const int32_t zero = l->input_zero;
+    int64_t sum = 0;
+    int32_t part, v;
+    size_t some, i;
+    for (; n; n -= some, x += some, w += some) {
+        some = smash__min(n, 256);
+        part = 0;
+        if (l->input->dtype == SMASH_I16) {
+            const int16_t *a = (const int16_t *)l->input->data + x;
+            const int8_t *b = (const int8_t *)l->weight->data + w;
+            for (i = 0; i < some; i++) part += a[i] * b[i];
+        } else if (l->weight->dtype == SMASH_I8) {
+            const int8_t *a = (const int8_t *)l->input->data + x, *b = (const int8_t *)l->weight->data + w;
+            for (i = 0; i < some; i++) part += (a[i] - zero) * b[i];
+        } else {
+            const int8_t *a = (const int8_t *)l->input->data + x;
+            const uint8_t *b = (const uint8_t *)l->weight->data;
+            for (i = 0; i < some; i++) {
+                v = b[(w + i) / 2] >> (w + i) % 2 * 4 & 15;
+                part += (a[i] - zero) * ((v ^ 8) - 8);
+            }
+        }
+        sum += part;
+    }
+    return sum;
+}
+
+/* The sum of one output over the taps that lie inside the input; those outside read input_zero, which counts as 0. */
+SMASH__FN int64_t smash__layer_sum(const smash__layer *l, size_t batch, size_t y, size_t x, size_t channel)
+{
+    size_t first = channel / l->per_group * l->depth, ky, kx, iy, ix;
+    int64_t sum = 0;
+    for (ky = 0; ky < l->kernel[0]; ky++) {
+        iy = y * l->stride[0] + ky * l->dilation[0];
+        if (iy < l->pad[0] || iy - l->pad[0] >= l->in[0]) continue;
+        iy -= l->pad[0];
+        for (kx = 0; kx < l->kernel[1]; kx++) {
+            ix = x * l->stride[1] + kx * l->dilation[1];
+            if (ix < l->pad[1] || ix - l->pad[1] >= l->in[1]) continue;
+            ix -= l->pad[1];
+            sum += smash__layer_dot(l, ((batch * l->in[0] + iy) * l->in[1] + ix) * l->channels_in + first,
+                                    channel * l->weight_out + (ky * l->kernel[1] + kx) * l->weight_tap, l->depth);
+        }
+    }
+    return sum;
+}
+
+/* From a sum to the output; *fits becomes 0 if a number on the way leaves its 32 or 48 bits */
+SMASH__FN int32_t smash__layer_out(const smash__layer *l, size_t channel, int64_t sum, int *fits)
+{
+    int32_t multiplier = ((const int32_t *)l->multiplier->data)[l->many_multipliers ? channel : 0];
+    int32_t shift = ((const int32_t *)l->shift->data)[l->many_shifts ? channel : 0], y;
+    if (l->bias && l->bias->dtype == SMASH_I64) {
+        const int64_t bias = ((const int64_t *)l->bias->data)[channel], limit = (int64_t)1 << 61;
+        if (bias < -limit || bias > limit || sum < -limit || sum > limit) { *fits = 0; return 0; }
+        y = smash__requant_64(sum + bias, multiplier, shift, fits);
+    } else {
+        if (l->bias) sum += ((const int32_t *)l->bias->data)[channel];
+        y = smash__requant_32(l->form, smash__hold_32(sum, fits), multiplier, shift, fits);
+    }
+    y = smash__hold_32((int64_t)y + l->output_zero, fits);
+    return y < l->low ? l->low : y > l->high ? l->high : y;
+}
+
+SMASH__FN smash_err smash__layer_run(smash_ctx *ctx, const smash__layer *l)
+{
+    size_t batch, y, x, channel, i = 0;
+    int fits = 1;
+    for (batch = 0; batch < l->batches; batch++)
+        for (y = 0; y < l->out[0]; y++)
+            for (x = 0; x < l->out[1]; x++)
+                for (channel = 0; channel < l->channels_out; channel++, i++) {
+                    int32_t q = smash__layer_out(l, channel, smash__layer_sum(l, batch, y, x, channel), &fits);
+                    if (!fits)
+                        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "output %q: number %z, of channel %z, leaves %s bits on its way, so a device may answer anything",
+                                           smash__name(l->output), i, channel, l->bias && l->bias->dtype == SMASH_I64 ? "48 or 32" : "32");
+                    if (l->output->dtype == SMASH_I8) ((int8_t *)l->output->data)[i] = (int8_t)q;
+                    else                              ((int16_t *)l->output->data)[i] = (int16_t)q;
+                }
+    return SMASH_OK;
+}
+
+/* All that does not depend on the kind of layer, but for channels_out */
+SMASH__FN smash_err smash__layer_open(smash_ctx *ctx, const smash_simulate_desc *desc, smash__layer *l, size_t *inputs, size_t *outputs)
+{
+    const uint32_t is_i16 = l->input && l->input->dtype == SMASH_I16;
+    const int32_t top = is_i16 ? INT16_MAX : INT8_MAX, zero_top = is_i16 ? 0 : INT8_MAX;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the desc of the layer was not initialised; start it with SMASH_ZERO");
+    SMASH__TRY(smash__check(ctx, l->input, "input", SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_I16), SMASH__READ, inputs));
+    SMASH__TRY(smash__check(ctx, l->weight, "weight", is_i16 ? SMASH__BIT(SMASH_I8) : SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_I4), SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, l->output, "output", SMASH__BIT(l->input->dtype), SMASH__WRITE, outputs));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->input));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->weight));
+    l->form = desc ? desc->form : SMASH_REQUANT_DOUBLE_ROUNDING;
+    SMASH__TRY(smash__check_form(ctx, l->form));
+    l->input_zero = desc ? desc->input_zero : 0;
+    l->output_zero = desc ? desc->output_zero : 0;
+    l->low = desc ? desc->low : 0;
+    l->high = desc ? desc->high : 0;
+    if (!l->low && !l->high) {
+        l->low = -top - 1;
+        l->high = top;
+    }
+    if (l->input_zero > zero_top || l->output_zero > zero_top || l->input_zero < (is_i16 ? 0 : INT8_MIN) || l->output_zero < (is_i16 ? 0 : INT8_MIN))
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "zero points %i and %i of input and output; %s", (int)l->input_zero, (int)l->output_zero,
+                           is_i16 ? "with 16-bit activations they must be 0" : "they must lie in -128..127");
+    if (l->low > l->high || l->low < -top - 1 || l->high > top)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the clamp %i..%i is none within %i..%i", (int)l->low, (int)l->high, (int)(-top - 1), (int)top);
+    return SMASH_OK;
+}
+
+/* Bias, multipliers and shifts for channels_out channels */
+SMASH__FN smash_err smash__layer_channels(smash_ctx *ctx, smash__layer *l)
+{
+    const uint32_t biases = l->input->dtype == SMASH_I16 ? SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64) : SMASH__BIT(SMASH_I32);
+    const int32_t most = l->bias && l->bias->dtype == SMASH_I64 ? 14 : 30;
+    size_t n, n_shift, i;
+    int32_t v;
+    if (l->bias) {
+        SMASH__TRY(smash__check(ctx, l->bias, "bias", biases, SMASH__READ, &n));
+        SMASH__TRY(smash__check_count(ctx, l->bias, "bias", n, l->channels_out, 0));
+        SMASH__TRY(smash__check_apart(ctx, l->output, l->bias));
+    }
+    SMASH__TRY(smash__check(ctx, l->multiplier, "multiplier", SMASH__BIT(SMASH_I32), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, l->shift, "shift", SMASH__BIT(SMASH_I32), SMASH__READ, &n_shift));
+    SMASH__TRY(smash__check_count(ctx, l->multiplier, "multiplier", n, l->channels_out, 1));
+    SMASH__TRY(smash__check_count(ctx, l->shift, "shift", n_shift, l->channels_out, 1));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->multiplier));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->shift));
+    l->many_multipliers = n > 1;
+    l->many_shifts = n_shift > 1;
+    for (i = 0; i < n; i++) {
+        v = ((const int32_t *)l->multiplier->data)[i];
+        if (v < 0) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "multiplier %i of channel %z; it must be at least 0", (int)v, i);
+    }
+    for (i = 0; i < n_shift; i++) {
+        v = ((const int32_t *)l->shift->data)[i];
+        if (v < -31 || v > most) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "shift %i of channel %z; it must lie in -31..%i", (int)v, i, (int)most);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_simulate_fully_connected(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__layer l;
+    size_t inputs, outputs;
+    uint32_t i, set;
+    smash__fill(&l, 0, sizeof l);
+    l.input = input;
+    l.weight = weight;
+    l.bias = bias;
+    l.multiplier = multiplier;
+    l.shift = shift;
+    l.output = output;
+    SMASH__TRY(smash__layer_open(ctx, desc, &l, &inputs, &outputs));
+    set = desc ? desc->same : 0;
+    for (i = 0; i < 2; i++) {
+        if (desc) set |= desc->stride[i] | desc->dilation[i] | desc->pad_before[i] | desc->pad_after[i];
+        l.in[i] = l.kernel[i] = l.out[i] = l.stride[i] = l.dilation[i] = 1;
+    }
+    if (set) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a fully connected layer has no stride, dilation or padding");
+    if (weight->ndim != 2 || !weight->shape[0] || !weight->shape[1])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has %u dim%s; it must be [out, in], neither of them 0", smash__name(weight), weight->ndim, smash__plural(weight->ndim));
+    l.channels_out = l.per_group = weight->shape[0];
+    l.channels_in = l.depth = l.weight_out = weight->shape[1];
+    if (!output->ndim || output->shape[output->ndim - 1] != l.channels_out)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the last dim of output %q must be %z, as weight %q has as many rows", smash__name(output), l.channels_out, smash__name(weight));
+    l.batches = outputs / l.channels_out;
+    if (inputs % l.channels_in || inputs / l.channels_in != l.batches)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "input %q has %z numbers; weight %q and output %q need %z rows of %z", smash__name(input), inputs,
+                           smash__name(weight), smash__name(output), l.batches, l.channels_in);
+    SMASH__TRY(smash__layer_channels(ctx, &l));
+    return smash__layer_run(ctx, &l);
+}
+
+/* Places, steps and padding along one axis */
+SMASH__FN smash_err smash__layer_axis(smash_ctx *ctx, const smash_simulate_desc *desc, int axis, smash__layer *l)
+{
+    size_t before = desc ? desc->pad_before[axis] : 0, after = desc ? desc->pad_after[axis] : 0, in = l->in[axis], reach = 0, whole = 0, stride;
+    l->stride[axis] = stride = desc && desc->stride[axis] ? desc->stride[axis] : 1;
+    l->dilation[axis] = desc && desc->dilation[axis] ? desc->dilation[axis] : 1;
+    if (!smash__mul(l->kernel[axis] - 1, l->dilation[axis], &reach) || !smash__add(reach, 1, &reach) || !smash__add(reach, in, &whole) ||
+        !smash__add(in, before, &whole) || !smash__add(whole, after, &whole))
+        return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, (size_t)axis + 1, "filter, dilation and padding do not fit the address space");
+    if (desc && desc->same) {
+        if (before || after) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the layer has pads and asks for SAME; leave one of them out");
+        l->out[axis] = in / stride + (in % stride != 0);
+        whole = in ? (l->out[axis] - 1) * stride + reach : 0;
+        l->pad[axis] = whole > in ? (whole - in) / 2 : 0;
+        return SMASH_OK;
+    }
+    if (whole < reach)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, (size_t)axis + 1, "the filter reaches over %z numbers along axis %i of input %q, which has %z with its padding",
+                           reach, axis + 1, smash__name(l->input), whole);
+    l->out[axis] = (whole - reach) / stride + 1;
+    l->pad[axis] = before;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__layer_planes(smash_ctx *ctx, const smash_simulate_desc *desc, smash__layer *l, int depthwise)
+{
+    const smash_tensor *x = l->input, *w = l->weight;
+    size_t groups, must[4], count;
+    int i;
+    SMASH__TRY(smash__layer_open(ctx, desc, l, &count, &count));
+    if (x->ndim != 4 || w->ndim != 4) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "input %q has %u dims and weight %q %u; both must have 4", smash__name(x), x->ndim, smash__name(w), w->ndim);
+    if (!w->shape[0] || !w->shape[1] || !w->shape[2] || !w->shape[3] || !x->shape[3])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has no weights, or input %q no channels", smash__name(w), smash__name(x));
+    l->batches = x->shape[0];
+    l->channels_in = x->shape[3];
+    l->channels_out = w->shape[depthwise ? 3 : 0];
+    l->depth = depthwise ? 1 : w->shape[3];
+    groups = l->channels_in / l->depth;
+    if (l->channels_in % l->depth || l->channels_out % groups || (depthwise && w->shape[0] != 1))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, depthwise ? "weight %q must be [1, height, width, out], and out a multiple of the %z channels of input %q"
+                           : "weight %q must be [out, height, width, channels / groups] for the %z channels of input %q, and out a multiple of groups",
+                           smash__name(w), l->channels_in, smash__name(x));
+    l->per_group = l->channels_out / groups;
+    l->weight_tap = depthwise ? l->channels_out : l->depth;
+    l->weight_out = depthwise ? 1 : w->shape[1] * w->shape[2] * w->shape[3];           /* at most the size of w, which was checked */
+    for (i = 0; i < 2; i++) {
+        l->in[i] = x->shape[1 + i];
+        l->kernel[i] = w->shape[1 + i];
+        SMASH__TRY(smash__layer_axis(ctx, desc, i, l));
+    }
+    must[0] = l->batches;
+    must[1] = l->out[0];
+    must[2] = l->out[1];
+    must[3] = l->channels_out;
+    SMASH__TRY(smash__check_shape(ctx, l->output, "output", 4, must));
+    return smash__layer_channels(ctx, l);
+}
+
+SMASH__DEF smash_err smash_quant_simulate_convolution(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__layer l;
+    smash__fill(&l, 0, sizeof l);
+    l.input = input;
+    l.weight = weight;
+    l.bias = bias;
+    l.multiplier = multiplier;
+    l.shift = shift;
+    l.output = output;
+    SMASH__TRY(smash__layer_planes(ctx, desc, &l, 0));
+    return smash__layer_run(ctx, &l);
+}
+
+SMASH__DEF smash_err smash_quant_simulate_depthwise(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__layer l;
+    smash__fill(&l, 0, sizeof l);
+    l.input = input;
+    l.weight = weight;
+    l.bias = bias;
+    l.multiplier = multiplier;
+    l.shift = shift;
+    l.output = output;
+    SMASH__TRY(smash__layer_planes(ctx, desc, &l, 1));
+    return smash__layer_run(ctx, &l);
+}
+
+SMASH__FN uint64_t smash__magnitude(int64_t x) { return x < 0 ? (uint64_t)-(x + 1) + 1 : (uint64_t)x; }
+
+/* The bound of one channel; reach is the largest |input - input_zero| */
+SMASH__FN int64_t smash__channel_bound(const smash_tensor *weight, uint32_t axis, size_t inner, size_t outer, size_t channel, uint64_t reach, const smash_tensor *bias)
+{
+    uint64_t sum = 0, product;
+    size_t o, i;
+    int32_t w;
+    int negative;
+    if (bias) sum = smash__get_int(bias, channel, &negative);
+    for (o = 0; o < outer; o++)
+        for (i = 0; i < inner; i++) {
+            smash__load_ints(weight, (o * weight->shape[axis] + channel) * inner + i, 1, &w);
+            product = smash__magnitude(w) * reach;                      /* at most 2^62 */
+            sum = sum > (uint64_t)INT64_MAX - product ? (uint64_t)INT64_MAX : sum + product;
+        }
+    return (int64_t)(sum > (uint64_t)INT64_MAX ? (uint64_t)INT64_MAX : sum);
+}
+
+SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_tensor *weight, uint32_t axis, const smash_tensor *bias,
+                                                   int32_t lowest, int32_t highest, const smash_tensor *bounds, smash_accumulator_bound *worst)
+{
+    size_t n, channels, inner = 1, outer = 1, count, c;
+    uint64_t reach = smash__magnitude(lowest);
+    uint32_t d;
+    if (!worst) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__check(ctx, weight, "weight", SMASH__QUANT_INTS, SMASH__READ, &n));
+    if (axis >= weight->ndim) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, axis, "weight %q has no axis %u", smash__name(weight), axis);
+    if (!n) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has no weights", smash__name(weight));
+    channels = weight->shape[axis];
+    if (bias) {
+        SMASH__TRY(smash__check(ctx, bias, "bias", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64), SMASH__READ, &count));
+        SMASH__TRY(smash__check_count(ctx, bias, "bias", count, channels, 0));
+    }
+    if (bounds) {
+        SMASH__TRY(smash__check(ctx, bounds, "bounds", SMASH__BIT(SMASH_I64), SMASH__WRITE, &count));
+        SMASH__TRY(smash__check_count(ctx, bounds, "bounds", count, channels, 0));
+        SMASH__TRY(smash__check_apart(ctx, bounds, weight));
+        if (bias) SMASH__TRY(smash__check_apart(ctx, bounds, bias));
+    }
+    if (lowest > highest) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the lowest input, %i, is above the highest, %i", (int)lowest, (int)highest);
+    if (smash__magnitude(highest) > reach) reach = smash__magnitude(highest);
+    for (d = 0; d < weight->ndim; d++) {
+        if (d < axis) outer *= weight->shape[d];                        /* at most n, which was checked */
+        if (d > axis) inner *= weight->shape[d];
+    }
+    worst->bound = -1;
+    for (c = 0; c < channels; c++) {
+        int64_t bound = smash__channel_bound(weight, axis, inner, outer, c, reach, bias);
+        if (bounds) ((int64_t *)bounds->data)[c] = bound;
+        if (bound > worst->bound) {
+            worst->bound = bound;
+            worst->channel = c;
+        }
+    }
+    worst->fits = worst->bound < (bias && bias->dtype == SMASH_I64 ? (int64_t)1 << 47 : (int64_t)1 << 31);
+    return SMASH_OK;
 }
 #undef SMASH__QUANT_INTS
 #endif
@@ -16406,6 +17115,82 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_grids(smash__test *t, int wide, 
     return SMASH_OK;
 }
 
+/* One layer of 4 output channels, of each kind and dtype; its bound, and its weights reordered */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_layer(smash__test *t, uint32_t i, const smash_tensor *multiplier, const smash_tensor *shift, void *in, void *out, void *weights)
+{
+    static const size_t inputs[4] = { 1, 4, 3, 4 }, filters[4] = { 4, 2, 3, 2 }, planes[4] = { 1, 2, 3, 4 }, outputs[4] = { 1, 4, 3, 4 }, rows[2] = { 4, 12 }, outs[2] = { 4, 4 };
+    static const uint32_t orders[2][4] = { { 0, 2, 3, 1 }, { 3, 1, 0, 2 } };
+    const size_t room = SMASH__TEST_MOST * sizeof(double);
+    const uint32_t kind = i % 3;
+    smash_simulate_desc desc = SMASH_ZERO;
+    smash_accumulator_bound bound;
+    smash_tensor x = smash_tensor_view(i & 4 ? SMASH_I16 : SMASH_I8, in, room, 4, inputs), y = x, bias, w, moved;
+    uint32_t d;
+    w = kind ? smash_tensor_view(i & 2 ? SMASH_I4 : SMASH_I8, weights, room, 4, kind == 1 ? filters : planes) : smash_tensor_view(i & 2 ? SMASH_I4 : SMASH_I8, weights, room, 2, rows);
+    if (i & 4) w.dtype = SMASH_I8;
+    smash__test_fill(t, &x, SMASH__ANY);
+    smash__test_fill(t, &w, SMASH__ANY);
+    bias = smash_tensor_view(i & 4 && i & 8 ? SMASH_I64 : SMASH_I32, (char *)weights + room / 2, room / 2, 1, rows);
+    smash__test_fill(t, &bias, SMASH__COMMON);
+    y = smash_tensor_view(x.dtype, out, room, kind ? 4 : 2, kind ? outputs : outs);
+    desc.form = (smash_requant_form)(i >> 4 & 1);
+    desc.input_zero = i & 4 ? 0 : (int32_t)i - 20;
+    desc.output_zero = i & 4 ? 0 : 7 - (int32_t)i;
+    if (kind) desc.same = 1;
+    if (i % 5 == 0) desc.high = 100;
+    SMASH__TRY(smash__note_err(t, (kind == 0 ? smash_quant_simulate_fully_connected : kind == 1 ? smash_quant_simulate_convolution : smash_quant_simulate_depthwise)
+                                  (&t->ctx, &desc, &x, &w, &bias, multiplier, shift, &y)));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_accumulator_bound(&t->ctx, &w, kind == 2 ? 3 : 0, &bias, -128 - desc.input_zero, 127 - desc.input_zero, NULL, &bound));
+    smash__note(t, (uint64_t)bound.bound);
+    smash__note(t, bound.channel * 2 + bound.fits);
+    moved = w;
+    if (w.ndim != 4) return SMASH_OK;
+    for (d = 0; d < 4; d++) moved.shape[d] = w.shape[orders[i & 1][d]];
+    moved.data = out;
+    SMASH__TRY(smash_tensor_permute(&t->ctx, &w, orders[i & 1], &moved));
+    smash__note_tensor(t, &moved);
+    return SMASH_OK;
+}
+
+/* Integers as targets compute them: multipliers of any scales, accumulators, biases, clamps, and small layers */
+SMASH__FN smash_err smash__test_integers(smash__test *t)
+{
+    void *in = smash__test_room(t), *out = smash__test_room(t), *weights = smash__test_room(t);
+    size_t one = 1, four = 4;
+    uint32_t i;
+    float scales[4], bias;
+    int32_t multipliers[4], shifts[4], low = 0, high = 0;
+    int64_t q = 0;
+    smash_tensor scale = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, &four), multiplier = smash_tensor_view(SMASH_I32, multipliers, sizeof multipliers, 1, &four);
+    smash_tensor shift = smash_tensor_view(SMASH_I32, shifts, sizeof shifts, 1, &four), steps = smash_tensor_view(SMASH_I64, &q, sizeof q, 1, &one), b, first;
+    if (!in || !out || !weights) return SMASH_ERR_NOMEM;
+    b = smash_tensor_view(SMASH_F32, &bias, sizeof bias, 1, &one);
+    first = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, &one);
+    for (i = 0; i < 96; i++) {
+        const smash_requant_form form = (smash_requant_form)(i & 1);
+        uint64_t r = smash_random(&t->rng);
+        uint32_t c;
+        smash__test_fill(t, &b, SMASH__FINITE);
+        smash__test_fill(t, &scale, i % 4 == 3 ? SMASH__DENORMAL : i % 4 == 2 ? SMASH__FINITE : SMASH__COMMON);
+        for (c = 0; c < 4; c++) scales[c] = smash__float32(smash__bits32(scales[c]) & 0x7FFFFFFFu);
+        SMASH__TRY(smash_requant_multipliers(&t->ctx, form, smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &scale, 0.7f, &multiplier, &shift));
+        smash__note_tensor(t, &multiplier);
+        smash__note_tensor(t, &shift);
+        for (c = 0; c < 4; c++) {
+            smash__note(t, (uint64_t)(uint32_t)smash_requant_apply(form, (int32_t)(r >> 40) - (1 << 23), multipliers[c], shifts[c]));
+            smash__note(t, (uint64_t)(uint32_t)smash_requant_apply_i64((int64_t)(r >> 16) - ((int64_t)1 << 47), multipliers[c], shifts[c]));
+            shifts[c] = -4 - (int32_t)(r >> c & 7);
+        }
+        SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, &b, smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &steps)));
+        smash__note(t, (uint64_t)q);
+        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
+        smash__note(t, (uint64_t)(uint32_t)low << 32 | (uint32_t)high);
+        SMASH__TRY(smash__test_layer(t, i, &multiplier, &shift, in, out, weights));
+    }
+    return SMASH_OK;
+}
+
 #if !SMASH_NO_DOUBLE
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
@@ -16549,7 +17334,8 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
-    return smash__test_grids(t, 0, &trip, data, back);
+    SMASH__TRY(smash__test_grids(t, 0, &trip, data, back));
+    return smash__test_integers(t);
 }
 #endif
 
