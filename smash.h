@@ -37,7 +37,7 @@
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
        >>tensor    views, dtypes, conversion, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error
+       >>quant     integer grids: range, quantize, dequantize, error; LSQ, DoReFa, BNN, folding
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
@@ -16867,8 +16867,108 @@ SMASH__FN smash_quant_desc smash__test_desc(uint32_t i)
 }
 
 #if !SMASH_NO_DOUBLE
+/* Trained quantizers and folding, of every dtype, grid and granularity. room: x, dy, what comes out, scales and zero points, their gradients */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_lsq(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
+{
+    smash_tensor dy = *x, y = *x, scale, zero, dscale, dzero;
+    smash_grid grid;
+    int plus;
+    SMASH__TRY(smash_grid_make(&t->ctx, &desc->grain, x, &grid));
+    dy.data = room[1];
+    y.data = room[2];
+    scale = smash_tensor_view(SMASH_F32, room[3], SMASH__TEST_MOST * sizeof(float), grid.ndim, grid.count);
+    zero = smash_tensor_view(SMASH_F32, (float *)room[3] + SMASH__TEST_MOST, SMASH__TEST_MOST * sizeof(float), grid.ndim, grid.count);
+    dscale = smash_tensor_view(SMASH_F64, room[4], SMASH__TEST_MOST * sizeof(double), grid.ndim, grid.count);
+    dzero = smash_tensor_view(SMASH_F64, room[5], SMASH__TEST_MOST * sizeof(double), grid.ndim, grid.count);
+    for (plus = 0; plus < 2; plus++) {
+        SMASH__TRY(smash_quant_lsq_start(&t->ctx, desc, x, &scale, plus ? &zero : NULL));
+        smash__note_tensor(t, &scale);
+        SMASH__TRY(smash_quant_lsq(&t->ctx, desc, x, &scale, plus ? &zero : NULL, &y));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash_quant_lsq_backward(&t->ctx, desc, x, &scale, plus ? &zero : NULL, &dy, &y, &dscale, plus ? &dzero : NULL));
+        smash__note_tensor(t, &y);
+        smash__note_tensor(t, &dscale);
+        if (plus) smash__note_tensor(t, &dzero);
+    }
+    return SMASH_OK;
+}
+
+/* The others; the vectors of a layer begin at room[3] */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_folding(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
+{
+    const uint32_t axis = x->ndim - 1;
+    smash_tensor dy = *x, y = *x, mean = smash_tensor_view(SMASH_F64, room[3], SMASH__TEST_MOST * sizeof(double), 1, &x->shape[axis]), variance = mean, bias = mean, q = mean;
+    smash_fold_desc fold = SMASH_ZERO;
+    const size_t one = 1;
+    uint64_t count = 0;
+    int i;
+    dy.data = room[1];
+    y.data = room[2];
+    variance.data = room[4];
+    bias.data = room[5];
+    q.dtype = SMASH_I32;
+    fold.axis = axis;
+    for (i = SMASH_DOREFA_WEIGHTS; i <= SMASH_DOREFA_OUTPUTS; i++) {
+        SMASH__TRY(smash_quant_dorefa(&t->ctx, desc, (smash_dorefa)i, x, &y));
+        smash__note_tensor(t, &y);
+        if (smash_quant_dorefa_backward(&t->ctx, desc, (smash_dorefa)i, x, &dy, &y)) SMASH__TRY(smash__note_err(t, t->ctx.err));     /* of tiny weights beyond the dtype */
+        else smash__note_tensor(t, &y);
+    }
+    SMASH__TRY(smash_quant_dorefa_gradient(&t->ctx, desc, &t->rng, &dy, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_bnn(&t->ctx, x, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_gate(&t->ctx, -1, 1, x, &dy, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_clip(&t->ctx, -1, 1, x, &y));
+    smash__note_tensor(t, &y);
+    smash__fill(room[5], 0, SMASH__TEST_MOST * sizeof(double));
+    SMASH__TRY(smash_quant_add_error(&t->ctx, axis, x, &dy, &bias, &count));
+    SMASH__TRY(smash_quant_moments(&t->ctx, axis, 1, &dy, &mean, &variance));
+    smash__note_tensor(t, &mean);
+    smash__note_tensor(t, &variance);
+    SMASH__TRY(smash_quant_correct_bias(&t->ctx, &bias, count, &mean, &mean));
+    SMASH__TRY(smash__note_err(t, smash_quant_fold(&t->ctx, &fold, &mean, &variance, NULL, &mean, x, &bias, &y, &bias)));
+    smash__note_tensor(t, &y);
+    smash__note_tensor(t, &bias);
+    ((float *)room[4])[0] = 0.001f;
+    variance = smash_tensor_view(SMASH_F32, room[4], sizeof(float), 1, &one);
+    SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, 0.1f, &variance, &bias, &q, NULL)));
+    smash__note_tensor(t, &q);
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__test_train(smash__test *t)
+{
+    void *room[6];
+    uint32_t i, g, dtype, turn = 0;
+    for (i = 0; i < 6; i++) {
+        room[i] = smash__test_room(t);
+        if (!room[i]) return SMASH_ERR_NOMEM;
+        smash__fill(room[i], 0, SMASH__TEST_MOST * sizeof(double));
+    }
+    for (i = 0; i < SMASH__TEST_GRIDS; i++)
+        for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++) {
+            smash_quant_desc desc = smash__test_desc(i);
+            smash_tensor x, dy;
+            if (dtype == SMASH_F64) continue;
+            x = smash__test_view((int)((i + dtype) % SMASH__TEST_SHAPES), (smash_dtype)dtype, room[0]);
+            dy = x;
+            dy.data = room[1];
+            smash__test_fill(t, &dy, SMASH__COMMON);
+            for (g = 0; smash__test_grain(&x, g, &desc.grain); g++) {
+                smash__test_fill(t, &x, (int)(turn++ % 3));
+                SMASH__TRY(smash__test_lsq(t, &desc, &x, room));
+            }
+            desc.grain = smash_grain_tensor();
+            SMASH__TRY(smash__test_folding(t, &desc, &x, room));
+        }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
     void *data = smash__test_room(t), *back = smash__test_room(t);
     smash__trip trip;
     uint32_t i, g, dtype, turn = 0;
@@ -16890,6 +16990,8 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, stats.zeros);
             }
         }
+    smash__scratch_rewind(&t->ctx, mark);
+    SMASH__TRY(smash__test_train(t));
     return SMASH_OK;
 }
 #endif

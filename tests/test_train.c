@@ -393,6 +393,349 @@ static void test_lsq_edges(smash_ctx *ctx)
     }
 }
 
+/* ---- DoReFa ---- */
+
+/* tanh from e^2x by its series, halved until that converges */
+static double tanh_of(double x)
+{
+    double e = 1, term = 1, y = x * 2 / 256;
+    int i;
+    for (i = 1; i < 20; i++) { term = term * y / i; e += term; }
+    for (i = 0; i < 8; i++) e = e * e;
+    return (e - 1) / (e + 1);
+}
+
+/* Sum of dy times what WEIGHTS gives without rounding */
+static double dorefa_loss(const double *x, const float *g, size_t n)
+{
+    double most = 0, sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) if (size_of(tanh_of(x[i])) > most) most = size_of(tanh_of(x[i]));
+    for (i = 0; i < n; i++) sum += (double)g[i] * (2 * (tanh_of(x[i]) / (2 * most) + 0.5) - 1);
+    return sum;
+}
+
+static void test_dorefa(smash_ctx *ctx)
+{
+    enum { N = 41 };
+    float x[N], g[N], y[N], dx[N];
+    double wide[N];
+    uint16_t half[N];
+    const smash_tensor tx = row_of(x, SMASH_F32, N), tg = row_of(g, SMASH_F32, N), ty = row_of(y, SMASH_F32, N), tdx = row_of(dx, SMASH_F32, N), th = row_of(half, SMASH_BF16, N);
+    smash_quant_desc d = desc_of(4, 1, SMASH_AFFINE);
+    uint64_t rng = 3, before;
+    size_t i, round;
+    for (round = 0; round < 20; round++) {
+        for (i = 0; i < N; i++) { x[i] = (float)(uniform(&rng) * 2); g[i] = (float)uniform(&rng); wide[i] = (double)x[i]; }
+        CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, &d, SMASH_DOREFA_WEIGHTS, &tx, &tg, &tdx), SMASH_OK, "round %d", (int)round);
+        for (i = 0; i < N; i++) {
+            const double e = 1e-6, was = wide[i];
+            double up, down;
+            wide[i] = was + e;
+            up = dorefa_loss(wide, g, N);
+            wide[i] = was - e;
+            down = dorefa_loss(wide, g, N);
+            wide[i] = was;
+            CHECK(size_of((up - down) / (2 * e) - (double)dx[i]) < 1e-5, "round %d, number %d: %.9g, not %.9g", (int)round, (int)i, (double)dx[i], (up - down) / (2 * e));
+        }
+        CHECK_ERR(ctx, smash_quant_dorefa(ctx, &d, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_OK, "round %d", (int)round);
+        for (i = 0; i < N; i++) {
+            const double level = ((double)y[i] + 1) / 2 * 15, least = level - (double)smash_round_half_even_f64(level);
+            CHECK(size_of(least) < 1e-5 && level > -1e-5 && level < 15 + 1e-5, "round %d, number %d: %.9g", (int)round, (int)i, (double)y[i]);
+        }
+    }
+    /* all zero: what NNI makes NaN of. m counts as 1 */
+    for (i = 0; i < N; i++) x[i] = i & 1 ? 0.0f : -0.0f;
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_OK, "zeros");
+    CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &tg, &tdx), SMASH_OK, "zeros");
+    for (i = 0; i < N; i++) CHECK(y[i] == 0 && dx[i] == g[i], "number %d: %g, %g", (int)i, (double)y[i], (double)dx[i]);
+    /* constant, denormal, huge, one */
+    for (i = 0; i < N; i++) x[i] = -0.3f;
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_OK, "constant");
+    CHECK(y[0] == -1 && y[40] == -1, "%g", (double)y[0]);
+    for (i = 0; i < N; i++) { x[i] = float_of((uint32_t)i & 1 ? 1u : 0x80000001u); g[i] = i < 1 ? 1.0f : 0.0f; }
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_OK, "denormal");
+    CHECK(y[0] == -1 && y[1] == 1, "%g", (double)y[0]);
+    CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &tg, &tdx), SMASH_ERR_NONFINITE, "1 / denormal");
+    CHECK(ctx->index == 0 && !strcmp(ctx->message, "element 0 of \"tensor\" becomes larger than F32 can hold"), "%s", ctx->message);
+    for (i = 0; i < N; i++) { x[i] = i & 1 ? 3e38f : -3e38f; g[i] = 1e30f; }
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &tx), SMASH_OK, "huge, in place");
+    CHECK(x[0] == -1 && x[1] == 1, "%g", (double)x[0]);
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_OUTPUTS, &tx, &ty), SMASH_OK, "outputs");
+    CHECK(y[0] == 0 && y[1] == 1, "%g", (double)y[0]);
+    /* gradients: the mean is the number, every level is one of the grid, samples have their own maximum, draws are counted */
+    for (round = 0; round < 2; round++) {
+        const size_t shape[2] = { 2, 3 };
+        const float in[6] = { 0.5f, -1.0f, 0.123f, 0, 0, 0 };
+        float out[6];
+        double mean[6] = { 0 };
+        const smash_tensor a = test_view(SMASH_F32, in, 2, shape), b = test_view(SMASH_F32, out, 2, shape);
+        int t;
+        d = desc_of(round ? 8 : 2, 1, SMASH_AFFINE);
+        rng = 9;
+        for (t = 0; t < 20000; t++) {
+            CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, &d, &rng, &a, &b), SMASH_OK, "gradient");
+            for (i = 0; i < 6; i++) {
+                const double level = ((double)out[i] + 1) / 2 * (round ? 255 : 3);
+                mean[i] += (double)out[i] / 20000;
+                if (i < 3 && t < 20) CHECK(size_of(level - (double)smash_round_half_even_f64(level)) < 1e-4, "number %d: %.9g", (int)i, (double)out[i]);
+            }
+        }
+        for (i = 0; i < 6; i++) CHECK(size_of(mean[i] - (double)in[i]) < 0.02, "number %d: mean %.9g", (int)i, mean[i]);
+        CHECK(out[3] == 0 && out[5] == 0, "a sample of zeros");
+        before = 9;
+        for (i = 0; i < 120000; i++) smash_random(&before);
+        CHECK(before == rng, "one draw for each number");
+    }
+    /* refused */
+    before = rng;
+    x[5] = float_of(NOT_A_NUMBER);
+    g[7] = float_of(INF);
+    y[0] = 7;
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_ERR_NONFINITE, "x");
+    CHECK(ctx->index == 5, "%d", (int)ctx->index);
+    CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, NULL, &rng, &tg, &ty), SMASH_ERR_NONFINITE, "g");
+    CHECK(ctx->index == 7 && rng == before && y[0] == 7, "%d", (int)ctx->index);
+    x[5] = 0;
+    CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &tg, &ty), SMASH_ERR_NONFINITE, "dy");
+    CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, NULL, SMASH_DOREFA_OUTPUTS, &tx, &tg, &ty), SMASH_ERR_NONFINITE, "dy");
+    g[7] = 0;
+    CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, NULL, NULL, &tg, &ty), SMASH_ERR_ARG, "no state");
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, (smash_dorefa)2, &tx, &ty), SMASH_ERR_ARG, "kind");
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &th), SMASH_ERR_DTYPE, "dtype");
+    d.grain = smash_grain_axis(0);
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, &d, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_ERR_UNSUPPORTED, "grain");
+    CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, &d, &rng, &tg, &ty), SMASH_ERR_UNSUPPORTED, "grain");
+    {
+        const size_t none = 0;
+        const smash_tensor empty = test_view(SMASH_F32, x, 1, &none);
+        CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &empty, &empty), SMASH_OK, "empty");
+        CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, NULL, &rng, &empty, &empty), SMASH_OK, "empty");
+        CHECK_ERR(ctx, smash_quant_bnn(ctx, &empty, &empty), SMASH_OK, "empty");
+    }
+}
+
+/* ---- clip, gate, sign ---- */
+
+static void test_ends(smash_ctx *ctx)
+{
+    static const smash_dtype dtypes[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16 };
+    static const float xs[7] = { -1.5f, -1, -0.0f, 0, 0.5f, 1, 1.015625f };
+    size_t k, i;
+    double buffer[3][7], back[7];
+    for (k = 0; k < 4; k++) {
+        const smash_tensor from = row_of(xs, SMASH_F32, 7), wide = row_of(back, SMASH_F64, 7);
+        const smash_tensor x = row_of(buffer[0], dtypes[k], 7), g = row_of(buffer[1], dtypes[k], 7), y = row_of(buffer[2], dtypes[k], 7);
+        smash_tensor_convert(NULL, &from, &x);
+        smash_tensor_convert(NULL, &from, &g);
+        CHECK_ERR(ctx, smash_quant_bnn(ctx, &x, &y), SMASH_OK, "dtype %d", (int)k);
+        smash_tensor_convert(NULL, &y, &wide);
+        for (i = 0; i < 7; i++) CHECK(back[i] == (i < 2 ? -1 : 1), "dtype %d, number %d: %g", (int)k, (int)i, back[i]);
+        CHECK_ERR(ctx, smash_quant_clip(ctx, -1, 1, &x, &y), SMASH_OK, "dtype %d", (int)k);
+        smash_tensor_convert(NULL, &y, &wide);
+        for (i = 0; i < 7; i++) CHECK(back[i] == (i == 0 ? -1 : i == 6 ? 1 : (double)xs[i]), "dtype %d, number %d: %g", (int)k, (int)i, back[i]);
+        CHECK_ERR(ctx, smash_quant_gate(ctx, -1, 1, &x, &g, &g), SMASH_OK, "dtype %d", (int)k);
+        smash_tensor_convert(NULL, &g, &wide);
+        for (i = 0; i < 7; i++) CHECK(back[i] == (i == 0 || i == 6 ? 0 : (double)xs[i]), "dtype %d, number %d: %g", (int)k, (int)i, back[i]);
+    }
+    {
+        float a[3] = { 1, 2, 3 }, b[3] = { 7, 7, 7 };
+        uint16_t h[3] = { 0, 0, 0 };
+        const smash_tensor x = row_of(a, SMASH_F32, 3), y = row_of(b, SMASH_F32, 3), half = row_of(h, SMASH_F16, 3), less = row_of(b, SMASH_F32, 2);
+        CHECK_ERR(ctx, smash_quant_clip(ctx, 1, -1, &x, &y), SMASH_ERR_RANGE, "order");
+        CHECK_ERR(ctx, smash_quant_clip(ctx, (double)float_of(NOT_A_NUMBER), 1, &x, &y), SMASH_ERR_RANGE, "NaN");
+        CHECK_ERR(ctx, smash_quant_gate(ctx, 0, (double)float_of(INF), &x, &x, &y), SMASH_ERR_RANGE, "Inf");
+        CHECK_ERR(ctx, smash_quant_clip(ctx, 0, 70000, &half, &half), SMASH_ERR_NONFINITE, "F16 has no 70000");
+        CHECK_ERR(ctx, smash_quant_clip(ctx, 0, 1, &x, &less), SMASH_ERR_SHAPE, "shape");
+        CHECK_ERR(ctx, smash_quant_gate(ctx, 0, 1, &x, &less, &y), SMASH_ERR_SHAPE, "shape");
+        CHECK_ERR(ctx, smash_quant_bnn(ctx, &x, &half), SMASH_ERR_DTYPE, "dtype");
+        a[1] = float_of(INF);
+        CHECK_ERR(ctx, smash_quant_bnn(ctx, &x, &y), SMASH_ERR_NONFINITE, "Inf");
+        CHECK(ctx->index == 1 && b[0] == 7, "%d", (int)ctx->index);
+        CHECK_ERR(ctx, smash_quant_clip(ctx, 0, 1, &x, &x), SMASH_ERR_NONFINITE, "Inf");
+        CHECK_ERR(ctx, smash_quant_gate(ctx, 0, 1, &y, &x, &y), SMASH_ERR_NONFINITE, "Inf");
+    }
+}
+
+/* ---- biases ---- */
+
+static void test_bias(smash_ctx *ctx)
+{
+    float s[4] = { 0.5f, 0.25f, 1, 2 }, b[4] = { 1, -1.0625f, 2.5f, -7 }, bs[4] = { 7, 7, 7, 7 }, big[4] = { 536870911.75f, 0, 0, 0 };
+    int32_t q[4] = { 9, 9, 9, 9 };
+    const smash_tensor ts = row_of(s, SMASH_F32, 4), t1 = row_of(s, SMASH_F32, 1), tb = row_of(b, SMASH_F32, 4), tq = row_of(q, SMASH_I32, 4), tbs = row_of(bs, SMASH_F32, 4), t3 = row_of(s, SMASH_F32, 3);
+    const smash_tensor tbig = row_of(big, SMASH_F32, 4);
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 0.5f, &ts, &tb, &tq, &tbs), SMASH_OK, "channels");
+    CHECK(q[0] == 4 && q[1] == -8 && q[2] == 5 && q[3] == -7, "%d %d %d %d", q[0], q[1], q[2], q[3]);       /* -8.5 goes to even */
+    CHECK(bs[0] == 0.25f && bs[3] == 1, "%g", (double)bs[0]);
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 1, &t1, &tb, &tq, NULL), SMASH_OK, "one scale");
+    CHECK(q[0] == 2 && q[1] == -2 && q[2] == 5 && q[3] == -14, "%d %d %d %d", q[0], q[1], q[2], q[3]);
+    s[0] = float_of(0x00000003u);                                    /* a product far below float: exact in double */
+    b[0] = 0;
+    CHECK_ERR(ctx, smash_quant_bias(ctx, float_of(1), &ts, &tb, &tq, NULL), SMASH_ERR_RANGE, "bias 1");
+    CHECK(ctx->index == 1 && q[0] == 2, "%d", (int)ctx->index);
+    b[0] = 1; s[0] = 1;
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 0.125f, &t1, &tbig, &tq, NULL), SMASH_ERR_RANGE, "2^32");
+    CHECK(ctx->index == 0 && !strcmp(ctx->message, "number 0 of \"tensor\" has more steps than int32 holds; the scale of its weights is too small for it"), "%s", ctx->message);
+    big[0] = -536870912.0f;
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 0.25f, &t1, &tbig, &tq, NULL), SMASH_OK, "-2^31");
+    CHECK(q[0] == INT32_MIN, "%d", q[0]);
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 0, &t1, &tb, &tq, NULL), SMASH_ERR_RANGE, "scale 0");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 1, &t3, &tb, &tq, NULL), SMASH_ERR_SHAPE, "3 scales");
+    s[2] = -1;
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 1, &ts, &tb, &tq, NULL), SMASH_ERR_RANGE, "scale -1");
+    CHECK(ctx->index == 2, "%d", (int)ctx->index);
+    s[2] = 1;
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 1, &ts, &tb, &tb, NULL), SMASH_ERR_DTYPE, "dtype");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 1, &ts, &tb, &tq, &ts), SMASH_ERR_ARG, "scale over scale");
+    b[3] = float_of(NOT_A_NUMBER);
+    CHECK_ERR(ctx, smash_quant_bias(ctx, 1, &ts, &tb, &tq, NULL), SMASH_ERR_NONFINITE, "NaN");
+    CHECK(ctx->index == 3, "%d", (int)ctx->index);
+}
+
+static void test_correction(smash_ctx *ctx)
+{
+    static const struct { uint32_t axis, ndim; size_t shape[4], channels; } layers[] = { { 1, 2, { 5, 3 }, 3 }, { 1, 4, { 2, 3, 4, 5 }, 3 }, { 2, 3, { 2, 7, 4 }, 4 }, { 0, 1, { 6 }, 6 } };
+    float a[120], b[120], bias[8];
+    double sum[8], want[8];
+    uint64_t rng = 17, count, seen;
+    size_t k, i, c, inner, n, batch;
+    uint32_t d;
+    for (k = 0; k < COUNT_OF(layers); k++) {
+        const smash_tensor ta = test_view(SMASH_F32, a, layers[k].ndim, layers[k].shape), tb = test_view(SMASH_F32, b, layers[k].ndim, layers[k].shape);
+        const smash_tensor ts = row_of(sum, SMASH_F64, layers[k].channels), tbias = row_of(bias, SMASH_F32, layers[k].channels);
+        for (n = 1, d = 0; d < layers[k].ndim; d++) n *= layers[k].shape[d];
+        for (inner = 1, d = layers[k].axis + 1; d < layers[k].ndim; d++) inner *= layers[k].shape[d];
+        for (c = 0; c < 8; c++) { sum[c] = want[c] = 0; bias[c] = (float)c; }
+        count = seen = 0;
+        for (batch = 0; batch < 3; batch++) {
+            for (i = 0; i < n; i++) {
+                a[i] = (float)uniform(&rng);
+                b[i] = (float)uniform(&rng);
+                want[i / inner % layers[k].channels] += (double)a[i] - (double)b[i];
+            }
+            seen += n / layers[k].channels;
+            CHECK_ERR(ctx, smash_quant_add_error(ctx, layers[k].axis, &ta, &tb, &ts, &count), SMASH_OK, "layer %d", (int)k);
+        }
+        CHECK(count == seen, "layer %d: %d", (int)k, (int)count);
+        CHECK_ERR(ctx, smash_quant_correct_bias(ctx, &ts, count, &tbias, &tbias), SMASH_OK, "layer %d", (int)k);
+        for (c = 0; c < layers[k].channels; c++) CHECK(near_to((double)bias[c], (double)c + want[c] / (double)seen, 1e-6), "layer %d, channel %d: %g", (int)k, (int)c, (double)bias[c]);
+        if (k) continue;
+        CHECK_ERR(ctx, smash_quant_add_error(ctx, 2, &ta, &tb, &ts, &count), SMASH_ERR_RANGE, "axis");
+        CHECK_ERR(ctx, smash_quant_add_error(ctx, 0, &ta, &tb, &ts, &count), SMASH_ERR_SHAPE, "sum");
+        CHECK_ERR(ctx, smash_quant_add_error(ctx, 1, &ta, &tb, &ts, NULL), SMASH_ERR_ARG, "count");
+        CHECK_ERR(ctx, smash_quant_correct_bias(ctx, &ts, 0, &tbias, &tbias), SMASH_ERR_RANGE, "count 0");
+        b[4] = float_of(INF);
+        CHECK_ERR(ctx, smash_quant_add_error(ctx, 1, &ta, &tb, &ts, &count), SMASH_ERR_NONFINITE, "Inf");
+        CHECK(ctx->index == 4 && count == seen, "%d", (int)ctx->index);
+        sum[1] = 1e300;
+        CHECK_ERR(ctx, smash_quant_correct_bias(ctx, &ts, 1, &tbias, &tbias), SMASH_ERR_NONFINITE, "beyond f32");
+        CHECK(ctx->index == 1, "%d", (int)ctx->index);
+    }
+}
+
+/* ---- folding ---- */
+
+static void test_fold(smash_ctx *ctx)
+{
+    size_t i, j, k;
+    for (i = 0; i < COUNT_OF(golden_fold); i++) {
+        static const size_t shape[2] = { 3, 4 };
+        float w[12], b[3], v[4][3];
+        const uint32_t *from[4];
+        smash_tensor tw = test_view(SMASH_F32, w, 2, shape), tb = row_of(b, SMASH_F32, 3), t[4];
+        smash_fold_desc d = SMASH_ZERO;
+        from[0] = golden_fold[i].mean; from[1] = golden_fold[i].variance; from[2] = golden_fold[i].gamma; from[3] = golden_fold[i].beta;
+        for (j = 0; j < 4; j++) { floats_of(from[j], v[j], 3); t[j] = row_of(v[j], SMASH_F32, 3); }
+        floats_of(golden_fold[i].w, w, 12);
+        floats_of(golden_fold[i].b, b, 3);
+        d.epsilon = golden_fold[i].epsilon;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, &d, &t[0], &t[1], &t[2], &t[3], &tw, &tb, &tw, &tb), SMASH_OK, "row %d", (int)i);
+        for (j = 0; j < 12; j++) CHECK(near_to((double)w[j], (double)float_of(golden_fold[i].folded_w[j]), 1e-6), "row %d, weight %d: %.9g", (int)i, (int)j, (double)w[j]);
+        for (j = 0; j < 3; j++) CHECK(near_to((double)b[j], (double)float_of(golden_fold[i].folded_b[j]), 1e-6), "row %d, bias %d: %.9g", (int)i, (int)j, (double)b[j]);
+    }
+    {   /* every axis and groups: a folded number times the root is the number times gamma, by its place */
+        static const struct { uint32_t axis, groups; size_t channels; } ways[] = { { 0, 0, 4 }, { 0, 2, 4 }, { 1, 0, 3 }, { 1, 1, 3 }, { 1, 2, 6 }, { 1, 4, 12 } };
+        static const size_t shape[3] = { 4, 3, 5 };
+        double w[60], out[60], bias[12], out_bias[12], v[4][12];
+        uint64_t rng = 8;
+        for (k = 0; k < COUNT_OF(ways); k++) for (i = 0; i < 4; i++) {
+            const size_t C = ways[k].channels;
+            const smash_tensor tw = test_view(SMASH_F64, w, 3, shape), to = test_view(SMASH_F64, out, 3, shape), tb = row_of(bias, SMASH_F64, C), tob = row_of(out_bias, SMASH_F64, C);
+            const smash_tensor m = row_of(v[0], SMASH_F64, C), s = row_of(v[1], SMASH_F64, C), g = row_of(v[2], SMASH_F64, C), be = row_of(v[3], SMASH_F64, C);
+            smash_fold_desc d = SMASH_ZERO;
+            d.axis = ways[k].axis;
+            d.groups = ways[k].groups;
+            for (j = 0; j < 60; j++) w[j] = uniform(&rng);
+            for (j = 0; j < C; j++) { bias[j] = uniform(&rng); v[0][j] = uniform(&rng); v[1][j] = 1 + uniform(&rng); v[2][j] = uniform(&rng); v[3][j] = uniform(&rng); }
+            CHECK_ERR(ctx, smash_quant_fold(ctx, &d, &m, &s, i & 1 ? &g : NULL, i & 1 ? &be : NULL, &tw, i & 2 ? &tb : NULL, &to, &tob), SMASH_OK, "way %d", (int)k);
+            for (j = 0; j < 60; j++) {
+                const size_t row = j / 15, column = j / 5 % 3, c = ways[k].axis == 0 ? row : ways[k].groups > 1 ? row / (4 / ways[k].groups) * 3 + column : column;
+                const double r = w[j] == 0 ? 0 : out[j] / w[j], gamma = i & 1 ? v[2][c] : 1;
+                CHECK(near_to(r * r * (v[1][c] + 1e-5), gamma * gamma, 1e-12) && (r < 0) == (gamma < 0), "way %d, number %d: %g", (int)k, (int)j, out[j]);
+                CHECK(near_to(out_bias[c], ((i & 2 ? bias[c] : 0) - v[0][c]) * r + (i & 1 ? v[3][c] : 0), 1e-10), "way %d, channel %d: %g", (int)k, (int)c, out_bias[c]);
+            }
+        }
+    }
+    {   /* refused */
+        static const size_t shape[2] = { 2, 2 };
+        float w[4] = { 1, 2, 3, 4 }, b[2] = { 0, 0 }, m[2] = { 0, 0 }, v[2] = { 0, 1 }, out[4] = { 7, 7, 7, 7 }, ob[2] = { 7, 7 };
+        const smash_tensor tw = test_view(SMASH_F32, w, 2, shape), to = test_view(SMASH_F32, out, 2, shape), tb = row_of(b, SMASH_F32, 2), tob = row_of(ob, SMASH_F32, 2), tm = row_of(m, SMASH_F32, 2), tv = row_of(v, SMASH_F32, 2);
+        const smash_tensor short1 = row_of(b, SMASH_F32, 1);
+        smash_fold_desc d = SMASH_ZERO;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, NULL, &to, &tob), SMASH_OK, "a variance of 0");
+        CHECK(near_to((double)out[0] * (double)out[0], 1e5, 1e-6) && ob[0] == 0, "%g", (double)out[0]);
+        out[0] = ob[0] = 7;
+        v[1] = -1e-9f;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_RANGE, "variance");
+        CHECK(ctx->index == 1 && !strcmp(ctx->message, "variance 1 of \"tensor\" is below 0"), "%s", ctx->message);
+        v[1] = 0;
+        w[3] = 3e38f;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_NONFINITE, "too large");
+        CHECK(ctx->index == 3 && out[0] == 7 && ob[0] == 7, "%d", (int)ctx->index);
+        w[3] = float_of(NOT_A_NUMBER);
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_NONFINITE, "NaN");
+        w[3] = 4;
+        d.axis = 2;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, &d, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_RANGE, "axis");
+        d.axis = 1;
+        d.groups = 3;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, &d, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_RANGE, "groups");
+        d.groups = 0;
+        d.epsilon = -1;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, &d, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_RANGE, "epsilon");
+        d.epsilon = 0;
+        d.zero_begin = 1;
+        CHECK_ERR(ctx, smash_quant_fold(ctx, &d, &tm, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_ARG, "desc");
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &short1, &tv, NULL, NULL, &tw, &tb, &to, &tob), SMASH_ERR_SHAPE, "mean");
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, &tob, &tw, &tb, &to, &tob), SMASH_ERR_ARG, "beta is the bias");
+        CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, &tb, &to, NULL), SMASH_ERR_ARG, "no bias");
+    }
+}
+
+static void test_moments(smash_ctx *ctx)
+{
+    /* by hand: channels of 1 2 3 4 | 5 5 5 9 */
+    static const size_t shape[3] = { 2, 2, 2 }, one[2] = { 1, 2 };
+    float y[8] = { 1, 2, 5, 5, 3, 4, 5, 9 }, m[2], v[2];
+    uint16_t h[2];
+    const smash_tensor ty = test_view(SMASH_F32, y, 3, shape), tm = row_of(m, SMASH_F32, 2), tv = row_of(v, SMASH_F32, 2), t1 = test_view(SMASH_F32, y, 2, one), th = row_of(h, SMASH_F16, 2);
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &ty, &tm, &tv), SMASH_OK, "biased");
+    CHECK(m[0] == 2.5f && m[1] == 6 && v[0] == 1.25f && v[1] == 3, "%g %g %g %g", (double)m[0], (double)m[1], (double)v[0], (double)v[1]);
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 0, &ty, &tm, &tv), SMASH_OK, "unbiased");
+    CHECK(v[0] == (float)(5.0 / 3) && v[1] == 4, "%g %g", (double)v[0], (double)v[1]);
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 0, &t1, &tm, &tv), SMASH_ERR_RANGE, "one number");
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &t1, &tm, &tv), SMASH_OK, "one number");
+    CHECK(m[1] == 2 && v[1] == 0, "%g %g", (double)m[1], (double)v[1]);
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 3, 1, &ty, &tm, &tv), SMASH_ERR_RANGE, "axis");
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &ty, &tm, &tm), SMASH_ERR_ARG, "the same");
+    y[0] = 1e6f;
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &ty, &tm, &th), SMASH_ERR_NONFINITE, "F16");
+    y[7] = float_of(INF);
+    CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &ty, &tm, &tv), SMASH_ERR_NONFINITE, "Inf");
+    CHECK(ctx->index == 7, "%d", (int)ctx->index);
+}
+
 int main(void)
 {
     smash_ctx ctx;
@@ -401,5 +744,11 @@ int main(void)
     test_linear(&ctx);
     test_lsq(&ctx);
     test_lsq_edges(&ctx);
+    test_dorefa(&ctx);
+    test_ends(&ctx);
+    test_bias(&ctx);
+    test_correction(&ctx);
+    test_fold(&ctx);
+    test_moments(&ctx);
     return test_done();
 }
