@@ -641,7 +641,7 @@ static void test_fold(smash_ctx *ctx)
     size_t i, j, k;
     for (i = 0; i < COUNT_OF(golden_fold); i++) {
         static const size_t shape[2] = { 3, 4 };
-        float w[12], b[3], v[4][3];
+        float w[12] = { 0 }, b[3] = { 0 }, v[4][3] = { { 0 } };
         const uint32_t *from[4];
         smash_tensor tw = test_view(SMASH_F32, w, 2, shape), tb = row_of(b, SMASH_F32, 3), t[4];
         smash_fold_desc d = SMASH_ZERO;
