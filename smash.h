@@ -37,7 +37,7 @@
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
        >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error
+       >>quant     integer grids: range, quantize, dequantize, error; LSQ, DoReFa, BNN, folding; integers of targets
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
@@ -932,6 +932,106 @@ SMASH_API smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *
 SMASH_API smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x, const smash_tensor *scale,
                                                  const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx);
 
+/* ---- trained quantizers and folding ---- */
+
+#if !SMASH_NO_DOUBLE
+/* Step sizes that are trained: LSQ without zero, LSQ+ with it. desc gives qmin, qmax, the rounding and the blocks; its scheme is not looked at. With u = x / scale
+ * + zero the forward pass is y = (round(clamp(u)) - zero) * scale, in float as smash_quantize, and the backward pass
+ *   dx      dy where qmin <= u <= qmax, else 0
+ *   dscale  gamma * sum of dy * (round(u) - u, or qmin - zero below the grid, or qmax - zero above it), gamma = 1 / sqrt(qmax * numbers of x)
+ *   dzero   sum of dy * -scale outside the grid, 0 inside; no gamma
+ * start gives a scale to begin with: 2 mean|x| / sqrt(qmax) of its block, or with zero both from its minimum and maximum, affine, as smash_quant_fit.
+ * An optimizer may move a scale to 0 or below, where it means nothing: clip it behind each step, smash_quant_clip(ctx, FLT_EPSILON, FLT_MAX, &scale,
+ * &scale). What is not clipped is refused here.
+ *   x       in   f32 f16 bf16, finite               y, dx  out  dtype and shape of x: the memory of x (dx: or of dy) itself, or apart
+ *   dy      in   dtype and shape of x, finite
+ *   scale   in; out of start: f32, grid shape, finite and > 0, and so small that y is finite
+ *   zero    opt, in; out of start: f32, grid shape, finite; need not be whole
+ *   dscale, dzero  out  f32 or f64, grid shape; dzero if and only if there is a zero. Nothing else may alias
+ *   needs   nothing, O(n)
+ *   exact   everywhere: y and dx as float, the sums in double in the order of memory; a start is at least FLT_EPSILON
+ *   fails   ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), outputs untouched, or NONFINITE(block) of a
+ *           start, dscale or dzero that its dtype cannot hold, outputs then unspecified
+ *   from    Esser et al. 2020, arXiv:1902.08153; Bhalgat et al. 2020, arXiv:2004.09576; NNI v3, whose scales begin at 0.01 and whose zero points at
+ *           (qmax - qmin) / 2, and where nothing keeps a scale above 0 */
+SMASH_API smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero);
+SMASH_API smash_err smash_quant_lsq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                    const smash_tensor *y);
+SMASH_API smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                             const smash_tensor *dy, const smash_tensor *dx, const smash_tensor *dscale, const smash_tensor *dzero);
+
+/* Numbers kept between two ends, and the gradient of that: dx = dy where lo <= x <= hi, else 0. Behind a step of the optimizer clip holds BNN's parameters
+ * in -1..1 and LSQ's scales above 0; gate is the backward pass of BNN's outputs, -1..1, and of DoReFa's, 0..1.
+ *   x   in  f32 f64 f16 bf16, finite     dy  in  dtype and shape of x, finite
+ *   y, dx  out  dtype and shape of x: the memory of x (dx: or of dy) itself, or apart     lo, hi  lo <= hi, finite; clip rounds them to the dtype
+ *   needs nothing, O(n); exact everywhere
+ *   fails ARG DTYPE SHAPE RANGE(lo, hi) OVERFLOW; NONFINITE(index) of x, dy or an end in that dtype; outputs untouched */
+SMASH_API smash_err smash_quant_clip(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *y);
+SMASH_API smash_err smash_quant_gate(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *dy, const smash_tensor *dx);
+
+/* BNN: y = 1 where x >= 0, both zeros included, else -1. Gradients of parameters pass as they are; those of outputs go through smash_quant_gate.
+ *   x  in  f32 f64 f16 bf16, finite     y  out  dtype and shape of x: its memory, or apart
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW NONFINITE(index); y untouched
+ *   from  Courbariaux et al. 2016, arXiv:1602.02830; NNI v3 BNN quantizer */
+SMASH_API smash_err smash_quant_bnn(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y);
+
+/* DoReFa, with fq(u) = round(clamp(u * steps)) / steps, steps = qmax - qmin, on float as smash_quantize with scale 1 / steps and zero point qmin.
+ *   WEIGHTS  y = 2 fq(tanh(x) / (2 m) + 1/2) - 1, m = max |tanh x| of the tensor, or 1 if that is 0. Whatever the scale of x was, y is in -1..1: not for biases
+ *   OUTPUTS  y = fq(clamp(x, 0, 1)), for what an activation gives; inputs take smash_quant_fit of each tensor instead
+ * backward: of fq the gradient passes as it is; of WEIGHTS it goes through tanh and m, shared evenly where several numbers have the maximum; of OUTPUTS it
+ * is smash_quant_gate(0, 1). gradient quantizes gradients themselves: of every slice of axis 0, a sample, with m = max |g|,
+ *   g = 2 m (round(clamp(steps * (g / (2 m) + 1/2) + r, 0, steps)) / steps - 1/2), r uniform in -1/2..1/2, so that its mean is the g that was there
+ *   desc  bits, is_unsigned, full_range and rounding; its grain must be DEFAULT or TENSOR
+ *   x     in   f32 f16 bf16, finite     dy, g  in  the same     y, dx, quantized  out  dtype and shape of what comes in: its memory, or apart
+ *   rng   io   one smash_random for each number, whatever it is
+ *   needs nothing, O(n)
+ *   exact everywhere, by smash_tanh, rounded to float
+ *   fails ARG DTYPE SHAPE RANGE(bits) UNSUPPORTED(grain) OVERFLOW; NONFINITE(index) of what comes in, outputs and *rng untouched, or of a dx that its
+ *         dtype cannot hold, dx then unspecified
+ *   from  Zhou et al. 2016, arXiv:1606.06160; NNI v3 DoReFa quantizer, where a tensor of zeros becomes NaN */
+typedef enum smash_dorefa { SMASH_DOREFA_WEIGHTS = 0, SMASH_DOREFA_OUTPUTS = 1 } smash_dorefa;
+SMASH_API smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *y);
+SMASH_API smash_err smash_quant_dorefa_backward(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *dy,
+                                                const smash_tensor *dx);
+SMASH_API smash_err smash_quant_dorefa_gradient(smash_ctx *ctx, const smash_quant_desc *desc, uint64_t *rng, const smash_tensor *g, const smash_tensor *quantized);
+
+/* What quantization moves the outputs of a layer by, on average, and a bias that takes it back: add for every batch, then correct once.
+ *   expected  in  outputs of the float layer, f32 f64 f16 bf16, finite     got  in  those of the quantized one, same shape
+ *   axis      of the channels: the last of Linear, 1 of Conv. All other axes are averaged
+ *   sum       io of add, in of correct: f64, [channels], 0 at first     count  io  numbers of each channel so far, 0 at first; in correct 1 or more
+ *   bias      in  f32 f64 f16 bf16, [channels], finite     corrected  out  dtype and shape of bias: its memory, or apart
+ *   needs     nothing, O(n); exact everywhere, sums in double in the order of memory
+ *   fails     ARG DTYPE SHAPE RANGE(axis, count) OVERFLOW; NONFINITE(index) of what comes in, or of a corrected bias that its dtype cannot hold,
+ *             outputs untouched, or of sum, unspecified then
+ *   from      Nagel et al. 2019, arXiv:1906.04721; NNI v3, which takes the last axis whatever the layer is */
+SMASH_API smash_err smash_quant_add_error(smash_ctx *ctx, uint32_t axis, const smash_tensor *expected, const smash_tensor *got, const smash_tensor *sum, uint64_t *count);
+SMASH_API smash_err smash_quant_correct_bias(smash_ctx *ctx, const smash_tensor *sum, uint64_t count, const smash_tensor *bias, const smash_tensor *corrected);
+
+/* A batch normalization folded into the layer in front of it: with r = gamma / sqrt(variance + epsilon) of each output channel
+ *   folded_w = w * r          folded_bias = (bias - mean) * r + beta
+ * mean and variance are the running ones of the normalization, or those of one batch of the layer's outputs, which smash_quant_moments takes: what
+ * normalizes a batch in training has the biased variance, divided by n; what NNI folds then, and running variances are, has n - 1.
+ *   mean, variance  in  [channels]; of moments out     gamma, beta  opt, in  [channels]; NULL: 1 and 0
+ *   w          in   output channels along desc->axis     bias  opt, in  [channels]; NULL: 0
+ *   folded_w, folded_bias  out  dtype and shape of w; [channels]: the memory of w and bias themselves, or apart
+ *   y          in   a batch of outputs, channels along axis     biased  1: divide by n. All tensors f32 f64 f16 bf16, finite
+ *   needs      nothing, O(n)
+ *   exact      everywhere: in double, rounded once to the dtype
+ *   fails      ARG DTYPE SHAPE RANGE(axis, groups, epsilon, index of a variance below 0, or n - 1 = 0) OVERFLOW; NONFINITE(index) of what comes in,
+ *              or of a folded number that its dtype cannot hold; outputs untouched, but those of moments where their dtype cannot hold them
+ *   from       Jacob et al. 2018, arXiv:1712.05877; NNI v3 fuse_names */
+typedef struct smash_fold_desc {
+    uint32_t zero_begin;
+    uint32_t axis;                  /* 0: Linear, Conv;  1: ConvTranspose */
+    uint32_t groups;                /* of a ConvTranspose, w [in, out / groups, ...]: channels = groups * shape[axis]; 0 means 1. Not looked at for axis 0 */
+    double   epsilon;               /* 0 means 1e-5 */
+    uint32_t zero_end;
+} smash_fold_desc;
+SMASH_API smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *mean, const smash_tensor *variance, const smash_tensor *gamma,
+                                     const smash_tensor *beta, const smash_tensor *w, const smash_tensor *bias, const smash_tensor *folded_w, const smash_tensor *folded_bias);
+SMASH_API smash_err smash_quant_moments(smash_ctx *ctx, uint32_t axis, int biased, const smash_tensor *y, const smash_tensor *mean, const smash_tensor *variance);
+#endif
+
 /* ---- integers as targets compute them: TFLite Micro, CMSIS-NN ---- */
 
 /* What an integer runtime does to an accumulator: y = round(x * multiplier * 2^(shift - 31)). DOUBLE_ROUNDING rounds twice and is
@@ -981,12 +1081,18 @@ typedef enum smash_fused {
 SMASH_API smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused activation, float scale, int32_t zero, int32_t qmin, int32_t qmax,
                                                  int32_t *low, int32_t *high);
 
-/* A bias on the grid of its accumulators: q = half_away(b / (input_scale * weight_scale)), the exact quotient, rounded once.
- *   bias   in   f32, one number per output channel, finite     weight_scale  in  f32, one number or one per channel
- *   q      out  i32, or i64 for layers with 16-bit activations, as many numbers as bias; may not alias the others
+/* A bias on the grid of its accumulators: q = round(bias / (input_scale * weight_scale)), the exact quotient, rounded once; its zero point is 0.
+ * Halves go away from zero in TFLite, to the even neighbour in PyTorch and ONNX.
+ *   weight_scale  in  f32, one number or one for each of bias; input_scale and all of them above 0
+ *   bias    in   f32 f64 f16 bf16, one number per output channel, finite
+ *   q       out  i32, or i64 for layers with 16-bit activations, as many numbers as bias
+ *   scale   opt, out  f32, as many numbers as weight_scale: the products, rounded to float. Nothing may alias
  *   needs nothing, O(n); exact everywhere
- *   fails  ARG DTYPE SHAPE OVERFLOW NONFINITE(index); RANGE(index) for a scale of 0 or less, or a bias that does not fit; q untouched */
-SMASH_API smash_err smash_quant_bias(smash_ctx *ctx, const smash_tensor *bias, float input_scale, const smash_tensor *weight_scale, const smash_tensor *q);
+ *   fails  ARG DTYPE SHAPE OVERFLOW NONFINITE(index); RANGE(index) for a scale of 0 or less, or a bias that does not fit: then its weight_scale
+ *          is too small, as it is where all its weights are 0, for which any scale is right; outputs untouched
+ *   from   TensorFlow Lite quantization specification */
+SMASH_API smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, float input_scale, const smash_tensor *weight_scale, const smash_tensor *bias,
+                                     const smash_tensor *q, const smash_tensor *scale);
 
 /* A layer as smash_quant_simulate_* runs it. Pairs are height, width. */
 typedef struct smash_simulate_desc {
@@ -7244,6 +7350,719 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
 }
 
+/* ---- trained quantizers and folding ---- */
+
+#if !SMASH_NO_DOUBLE
+#define SMASH__TRAINED (SMASH__BIT(SMASH_F32) | SMASH__BIT(SMASH_F16) | SMASH__BIT(SMASH_BF16))
+enum { SMASH__FEW = SMASH__TILE / 2 };   /* doubles that are staged at a time */
+
+SMASH__FN SMASH__NOINLINE smash_err smash__check_finite(smash_ctx *ctx, const smash_tensor *t, size_t count)
+{
+    double x[SMASH__FEW];
+    size_t i, j, some;
+    for (i = 0; i < count; i += some) {
+        some = smash__min(count - i, SMASH__FEW);
+        smash__load_f64(t, i, some, x);
+        for (j = 0; j < some; j++) if (!smash_is_finite_f64(x[j])) return smash__quant_nonfinite(ctx, t, i + j + 1, 0);
+    }
+    return SMASH_OK;
+}
+
+/* Numbers that come in: of these dtypes, finite */
+SMASH__FN smash_err smash__check_in(smash_ctx *ctx, const smash_tensor *t, const char *role, uint32_t dtypes, size_t *count)
+{
+    SMASH__TRY(smash__check(ctx, t, role, dtypes, SMASH__READ, count));
+    return smash__check_finite(ctx, t, *count);
+}
+
+/* Numbers that go out: dtype and shape of what came in, its memory or apart */
+SMASH__FN smash_err smash__check_out(smash_ctx *ctx, const smash_tensor *in, const smash_tensor *out, const char *role)
+{
+    SMASH__TRY(smash__check(ctx, out, role, SMASH__BIT(in->dtype), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, out, role, in->ndim, in->shape));
+    return in->data == out->data ? SMASH_OK : smash__check_apart(ctx, in, out);
+}
+
+/* What a backward pass takes and gives */
+SMASH__FN smash_err smash__check_backward(smash_ctx *ctx, const smash_tensor *x, uint32_t dtypes, const smash_tensor *dy, const smash_tensor *dx, size_t *count)
+{
+    SMASH__TRY(smash__check(ctx, x, "input", dtypes, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, dy, "gradient of the output", SMASH__BIT(x->dtype), SMASH__READ, count));
+    SMASH__TRY(smash__check_shape(ctx, dy, "gradient of the output", x->ndim, x->shape));
+    SMASH__TRY(smash__check_out(ctx, x, dx, "gradient of the input"));
+    SMASH__TRY(smash__check_out(ctx, dy, dx, "gradient of the input"));
+    SMASH__TRY(smash__check_finite(ctx, x, *count));
+    return smash__check_finite(ctx, dy, *count);
+}
+
+/* What a float tensor of this dtype would hold */
+SMASH__FN double smash__rounded(smash_dtype dtype, double x)
+{
+    return dtype == SMASH_F32 ? (double)smash__to_f32(x) : dtype == SMASH_F16 ? (double)smash_f16_to_f32(smash_f64_to_f16(x))
+         : dtype == SMASH_BF16 ? (double)smash_bf16_to_f32(smash_f64_to_bf16(x)) : x;
+}
+
+SMASH__FN smash_err smash__too_large(smash_ctx *ctx, const smash_tensor *t, size_t i)
+{
+    return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "element %z of %q becomes larger than %s can hold", i, smash__name(t), smash_dtype_name(t->dtype));
+}
+
+/* A scale or a zero point of every block; in: the numbers of whole tensors are finite */
+SMASH__FN smash_err smash__check_blocks(smash_ctx *ctx, const smash_tensor *t, const char *role, uint32_t dtypes, int access, const smash_grid *grid)
+{
+    SMASH__TRY(smash__check(ctx, t, role, dtypes, access, NULL));
+    return smash__check_shape(ctx, t, role, grid->ndim, grid->count);
+}
+
+/* Where piece number `piece` of a block begins: smash__grid_run numbers without a gap. Pieces of a block ascend in memory. */
+SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
+{
+    size_t first = 0, stride = 1, at;
+    uint32_t i = grid->ndim;
+    while (i) {
+        i--;
+        at = block % grid->count[i] * grid->block[i];
+        block /= grid->count[i];
+        if (i + 1 < axes) { at += piece % grid->block[i]; piece /= grid->block[i]; }
+        first += at * stride;
+        stride *= grid->block[i] * grid->count[i];
+    }
+    return first;
+}
+
+/* ---- LSQ and LSQ+ ---- */
+
+typedef struct smash__lsq {
+    smash__levels levels;
+    smash_grid grid;
+    size_t count, run, pieces;          /* numbers; numbers of a piece; pieces of a block */
+    uint32_t axes;
+    const float *scale, *zero;          /* zero: NULL for LSQ */
+    const smash_tensor *x, *dy, *to;
+} smash__lsq;
+
+typedef struct smash__lsq_sums { double scale, zero; } smash__lsq_sums;
+
+SMASH__FN smash_err smash__lsq_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+    int access, smash__lsq *lsq)
+{
+    smash__fill(lsq, 0, sizeof *lsq);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &lsq->levels));
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__TRAINED, &lsq->count));
+    SMASH__TRY(smash_grid_make(ctx, lsq->levels.grain, x, &lsq->grid));
+    SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), access, &lsq->grid));
+    if (zero) SMASH__TRY(smash__check_blocks(ctx, zero, "zero point", SMASH__BIT(SMASH_F32), access, &lsq->grid));
+    lsq->x = x;
+    lsq->scale = (const float *)scale->data;
+    lsq->zero = zero ? (const float *)zero->data : NULL;
+    lsq->run = smash__grid_run(&lsq->grid, &lsq->axes);
+    lsq->pieces = lsq->grid.block_elements / lsq->run;
+    return SMASH_OK;
+}
+
+/* Every scale is one, and both ends of its grid are numbers */
+SMASH__FN smash_err smash__lsq_check(smash_ctx *ctx, const smash__lsq *lsq, const smash_tensor *scale, const smash_tensor *zero)
+{
+    size_t b;
+    for (b = 0; b < lsq->grid.blocks; b++) {
+        const float s = lsq->scale[b], z = lsq->zero ? lsq->zero[b] : 0.0f;
+        const float low = (float)lsq->levels.qmin - z, high = (float)lsq->levels.qmax - z;
+        if (!(s > 0) || !smash_is_finite(s))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, b, "scale %z of %q is not a finite number above 0; clip scales behind each step of the optimizer", b, smash__name(scale));
+        if (!smash_is_finite(z)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, b, "zero point %z of %q is not finite", b, smash__name(zero));
+        if (!smash_is_finite(low * s) || !smash_is_finite(high * s))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, b, "scale %z of %q is so large that the ends of its grid are not finite", b, smash__name(scale));
+    }
+    return SMASH_OK;
+}
+
+/* x / scale + zero; the clamp comes first, so that the rest is within 2^22 of 0 */
+SMASH__INLINE float smash__lsq_u(float ratio, float zero, float low, float high)
+{
+    const float u = ratio + zero;
+    return u < low ? low : u > high ? high : u;
+}
+
+/* round(u) for |u| < 2^22, with the sign of u where it is 0 */
+SMASH__INLINE float smash__nearest(float u, int away)
+{
+    const float whole = (float)(away ? smash__half_away(u) : (int32_t)smash__bits32(u + 12582912.0f) - SMASH__MAGIC);
+    return smash__float32(smash__bits32(whole) | (smash__bits32(u) & 0x80000000u));
+}
+
+/* Returns n, or the first number that the dtype cannot hold */
+SMASH__FN SMASH__NOINLINE size_t smash__lsq_run(const smash__lsq *lsq, size_t block, size_t first, size_t n)
+{
+    const float scale = lsq->scale[block], zero = lsq->zero ? lsq->zero[block] : 0.0f, low = (float)lsq->levels.qmin, high = (float)lsq->levels.qmax;
+    float x[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__load_f32(lsq->x, first + i, some, x);
+        for (j = 0; j < some; j++) {
+            const float ratio = x[j] / scale, whole = smash__nearest(smash__lsq_u(ratio, zero, low, high), lsq->levels.away), moved = whole - zero;
+            x[j] = moved * scale;
+        }
+        smash__store_f32(lsq->to, first + i, some, x);
+        if (lsq->to->dtype == SMASH_F32) continue;
+        smash__load_f32(lsq->to, first + i, some, x);
+        for (j = 0; j < some; j++) if (!smash_is_finite(x[j])) return i + j;
+    }
+    return n;
+}
+
+SMASH__FN SMASH__NOINLINE void smash__lsq_gradient(const smash__lsq *lsq, size_t block, size_t first, size_t n, smash__lsq_sums *sums)
+{
+    const float scale = lsq->scale[block], zero = lsq->zero ? lsq->zero[block] : 0.0f, low = (float)lsq->levels.qmin, high = (float)lsq->levels.qmax;
+    float x[SMASH__TILE], g[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__load_f32(lsq->x, first + i, some, x);
+        smash__load_f32(lsq->dy, first + i, some, g);
+        for (j = 0; j < some; j++) {
+            const float ratio = x[j] / scale, u = ratio + zero;
+            const int below = u < low, above = u > high;
+            double slope = (double)(below ? low : above ? high : smash__nearest(u, lsq->levels.away)) - (double)zero;
+            if (below || above) {
+                sums->zero -= smash__product((double)g[j], (double)scale);
+                sums->scale += smash__product((double)g[j], slope);
+                g[j] = 0;
+                continue;
+            }
+            slope -= (double)ratio;
+            sums->scale += smash__product((double)g[j], slope);
+        }
+        smash__store_f32(lsq->to, first + i, some, g);
+    }
+}
+
+/* Sum of magnitudes, or minimum and maximum, of a run */
+SMASH__FN SMASH__NOINLINE double smash__lsq_range(const smash__lsq *lsq, size_t first, size_t n, float *lo, float *hi)
+{
+    float x[SMASH__TILE];
+    double sum = 0;
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__load_f32(lsq->x, first + i, some, x);
+        for (j = 0; j < some; j++) {
+            sum += (double)(x[j] < 0 ? -x[j] : x[j]);
+            if (x[j] < *lo) *lo = x[j];
+            if (x[j] > *hi) *hi = x[j];
+        }
+    }
+    return sum;
+}
+
+SMASH__DEF smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero)
+{
+    const float least = 1.1920928955078125e-7f, most = 3.4028234663852886e38f;
+    smash__lsq lsq;
+    size_t b, p;
+    SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__WRITE, &lsq));
+    SMASH__TRY(smash__check_apart(ctx, x, scale));
+    if (zero) {
+        SMASH__TRY(smash__check_apart(ctx, x, zero));
+        SMASH__TRY(smash__check_apart(ctx, scale, zero));
+    }
+    lsq.levels.affine = 1;
+    for (b = 0; b < lsq.grid.blocks; b++) {
+        float lo = 0, hi = 0, s = 0;
+        double sum = 0;
+        int32_t z = 0;
+        for (p = 0; p < lsq.pieces; p++) sum += smash__lsq_range(&lsq, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &lo, &hi);
+        if (zero) {
+            smash__quant_params_of(&lsq.levels, lo, hi, &s, &z);
+            ((float *)zero->data)[b] = (float)z;
+        } else {
+            const double start = 2.0 * (sum / (double)lsq.grid.block_elements) / smash_sqrt((double)lsq.levels.qmax);
+            const double limit = smash__product((double)most / (double)(lsq.levels.qmax < -lsq.levels.qmin ? -lsq.levels.qmin : lsq.levels.qmax), 0.9999999);      /* the ends of the grid stay numbers */
+            s = smash__to_f32(start < limit ? start : limit);
+            if (!(s > least)) s = least;
+        }
+        ((float *)scale->data)[b] = s;
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_lsq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                     const smash_tensor *y)
+{
+    smash__lsq lsq;
+    size_t b, p;
+    SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    SMASH__TRY(smash__check_apart(ctx, scale, y));
+    if (zero) SMASH__TRY(smash__check_apart(ctx, zero, y));
+    SMASH__TRY(smash__lsq_check(ctx, &lsq, scale, zero));
+    lsq.to = y;
+    for (b = 0; b < lsq.grid.blocks; b++)
+        for (p = 0; p < lsq.pieces; p++) {
+            const size_t first = smash__piece(&lsq.grid, lsq.axes, b, p), good = smash__lsq_run(&lsq, b, first, lsq.run);
+            if (good < lsq.run) return smash__too_large(ctx, y, first + good);
+        }
+    return SMASH_OK;
+}
+
+/* A sum that goes out: apart from all that comes in */
+SMASH__FN smash_err smash__lsq_sum(smash_ctx *ctx, const smash__lsq *lsq, const smash_tensor *sum, const char *role, const smash_tensor *scale, const smash_tensor *zero)
+{
+    SMASH__TRY(smash__check_blocks(ctx, sum, role, SMASH__BIT(SMASH_F32) | SMASH__BIT(SMASH_F64), SMASH__WRITE, &lsq->grid));
+    SMASH__TRY(smash__check_apart(ctx, lsq->x, sum));
+    SMASH__TRY(smash__check_apart(ctx, lsq->dy, sum));
+    SMASH__TRY(smash__check_apart(ctx, lsq->to, sum));
+    SMASH__TRY(smash__check_apart(ctx, scale, sum));
+    return zero ? smash__check_apart(ctx, zero, sum) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__lsq_give(smash_ctx *ctx, const smash_tensor *t, size_t block, double x)
+{
+    if (!smash_is_finite_f64(smash__rounded(t->dtype, x))) return smash__too_large(ctx, t, block);
+    smash__set_float(t, block, x);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                              const smash_tensor *dy, const smash_tensor *dx, const smash_tensor *dscale, const smash_tensor *dzero)
+{
+    smash__lsq lsq;
+    size_t b, p;
+    double gamma;
+    SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
+    SMASH__TRY(smash__check_backward(ctx, x, SMASH__TRAINED, dy, dx, &lsq.count));
+    SMASH__TRY(smash__check_apart(ctx, scale, dx));
+    if (zero) SMASH__TRY(smash__check_apart(ctx, zero, dx));
+    if (!zero != !dzero) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a zero point and its gradient are given together, or neither is");
+    lsq.dy = dy;
+    lsq.to = dx;
+    SMASH__TRY(smash__lsq_sum(ctx, &lsq, dscale, "gradient of the scale", scale, zero));
+    if (dzero) {
+        SMASH__TRY(smash__lsq_sum(ctx, &lsq, dzero, "gradient of the zero point", scale, zero));
+        SMASH__TRY(smash__check_apart(ctx, dscale, dzero));
+    }
+    SMASH__TRY(smash__lsq_check(ctx, &lsq, scale, zero));
+    gamma = 1.0 / smash_sqrt(smash__product((double)lsq.levels.qmax, (double)lsq.count));
+    for (b = 0; b < lsq.grid.blocks; b++) {
+        smash__lsq_sums sums = { 0, 0 };
+        for (p = 0; p < lsq.pieces; p++) smash__lsq_gradient(&lsq, b, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &sums);
+        SMASH__TRY(smash__lsq_give(ctx, dscale, b, smash__product(gamma, sums.scale)));
+        if (dzero) SMASH__TRY(smash__lsq_give(ctx, dzero, b, sums.zero));
+    }
+    return SMASH_OK;
+}
+
+/* ---- between two ends, and BNN ---- */
+
+SMASH__FN smash_err smash__check_ends(smash_ctx *ctx, double lo, double hi)
+{
+    if (smash_is_finite_f64(lo) && smash_is_finite_f64(hi) && lo <= hi) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the two ends must be finite, the lower one first");
+}
+
+SMASH__DEF smash_err smash_quant_clip(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *y)
+{
+    size_t n, i, j, some;
+    double v[SMASH__FEW];
+    SMASH__TRY(smash__check_ends(ctx, lo, hi));
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    lo = smash__rounded(x->dtype, lo);
+    hi = smash__rounded(x->dtype, hi);
+    if (!smash_is_finite_f64(lo) || !smash_is_finite_f64(hi)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "%s cannot hold the ends that %q is clipped at", smash_dtype_name(x->dtype), smash__name(x));
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__FEW);
+        smash__load_f64(x, i, some, v);
+        for (j = 0; j < some; j++) smash__set_float(y, i + j, v[j] < lo ? lo : v[j] > hi ? hi : v[j]);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_gate(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *dy, const smash_tensor *dx)
+{
+    size_t n, i, j, some;
+    double v[SMASH__FEW], g[SMASH__FEW];
+    SMASH__TRY(smash__check_ends(ctx, lo, hi));
+    SMASH__TRY(smash__check_backward(ctx, x, SMASH__FLOATS, dy, dx, &n));
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__FEW);
+        smash__load_f64(x, i, some, v);
+        smash__load_f64(dy, i, some, g);
+        for (j = 0; j < some; j++) smash__set_float(dx, i + j, v[j] < lo || v[j] > hi ? 0.0 : g[j]);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_bnn(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y)
+{
+    size_t n, i;
+    double v;
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    for (i = 0; i < n; i++) {
+        smash__load_f64(x, i, 1, &v);
+        smash__set_float(y, i, v < 0 ? -1.0 : 1.0);
+    }
+    return SMASH_OK;
+}
+
+/* ---- DoReFa ---- */
+
+SMASH__FN smash_err smash__dorefa_open(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels)
+{
+    SMASH__TRY(smash__quant_levels(ctx, desc, levels));
+    if (levels->grain->kind == SMASH_GRAIN_DEFAULT || levels->grain->kind == SMASH_GRAIN_TENSOR) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "DoReFa has one grid for the whole tensor; leave grain as it is");
+}
+
+SMASH__FN smash_err smash__dorefa_kind(smash_ctx *ctx, smash_dorefa what)
+{
+    if ((unsigned)what <= SMASH_DOREFA_OUTPUTS) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)what, "there is no kind %u of DoReFa", (uint32_t)what);
+}
+
+/* Number i of an F32, F16 or BF16 tensor */
+SMASH__FN float smash__float_at(const smash_tensor *t, size_t i)
+{
+    float x;
+    smash__load_f32(t, i, 1, &x);
+    return x;
+}
+
+SMASH__FN float smash__tanh_f32(float x) { return smash__to_f32(smash_tanh((double)x)); }
+
+/* max |tanh x|, 1 if that is 0 */
+SMASH__FN SMASH__NOINLINE float smash__tanh_max(const smash_tensor *x, size_t n)
+{
+    float most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const float t = smash__tanh_f32(smash__float_at(x, i)), size = t < 0 ? -t : t;
+        if (size > most) most = size;
+    }
+    return most > 0 ? most : 1.0f;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *y)
+{
+    smash__levels levels;
+    size_t n, i;
+    float scale, low, high, twice = 2;
+    SMASH__TRY(smash__dorefa_kind(ctx, what));
+    SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__TRAINED, &n));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    low = (float)levels.qmin;
+    high = (float)levels.qmax;
+    scale = 1.0f / (high - low);
+    if (what == SMASH_DOREFA_WEIGHTS) twice = 2.0f * smash__tanh_max(x, n);
+    for (i = 0; i < n; i++) {
+        float v = smash__float_at(x, i), ratio;
+        if (what == SMASH_DOREFA_WEIGHTS) {
+            v = smash__tanh_f32(v) / twice;
+            v += 0.5f;
+        } else v = v < 0 ? 0 : v > 1 ? 1 : v;
+        ratio = v / scale;
+        v = (smash__nearest(smash__lsq_u(ratio, low, low, high), levels.away) - low) * scale;
+        if (what == SMASH_DOREFA_WEIGHTS) v = 2.0f * v - 1.0f;          /* the product is exact: nothing to contract */
+        smash__store_f32(y, i, 1, &v);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa_backward(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *dy,
+                                                 const smash_tensor *dx)
+{
+    smash__levels levels;
+    size_t n, i, ties = 0;
+    double most, dot = 0;
+    SMASH__TRY(smash__dorefa_kind(ctx, what));
+    SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
+    if (what == SMASH_DOREFA_OUTPUTS) {
+        SMASH__TRY(smash__check(ctx, x, "input", SMASH__TRAINED, SMASH__READ, NULL));
+        return smash_quant_gate(ctx, 0, 1, x, dy, dx);
+    }
+    SMASH__TRY(smash__check_backward(ctx, x, SMASH__TRAINED, dy, dx, &n));
+    most = (double)smash__tanh_max(x, n);
+    for (i = 0; i < n; i++) {                                            /* y depends on m, too: d m / d y is -sum of g * tanh / m^2 */
+        const double t = (double)smash__tanh_f32(smash__float_at(x, i));
+        dot += smash__product((double)smash__float_at(dy, i), t);
+        ties += t == most || t == -most;
+    }
+    dot = ties ? dot / most / most / (double)ties : 0;
+    for (i = 0; i < n; i++) {
+        const double wide = smash_tanh((double)smash__float_at(x, i)), t = (double)smash__to_f32(wide);
+        double g = (double)smash__float_at(dy, i) / most;
+        if (t == most) g -= dot;
+        if (t == -most) g += dot;
+        g = smash__product(g, smash__product(1.0 - wide, 1.0 + wide));
+        if (!smash_is_finite_f64(smash__rounded(dx->dtype, g))) return smash__too_large(ctx, dx, i);
+        smash__set_float(dx, i, g);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa_gradient(smash_ctx *ctx, const smash_quant_desc *desc, uint64_t *rng, const smash_tensor *g, const smash_tensor *quantized)
+{
+    smash__levels levels;
+    size_t n, each, i, j;
+    double steps;
+    SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
+    if (!rng) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no random state");
+    SMASH__TRY(smash__check_in(ctx, g, "gradient", SMASH__TRAINED, &n));
+    SMASH__TRY(smash__check_out(ctx, g, quantized, "quantized gradient"));
+    steps = (double)(levels.qmax - levels.qmin);
+    each = n && g->ndim ? n / g->shape[0] : n;
+    for (i = 0; i < n; i += each) {
+        double most = 0;
+        for (j = 0; j < each; j++) {
+            const double v = (double)smash__float_at(g, i + j), size = v < 0 ? -v : v;
+            if (size > most) most = size;
+        }
+        for (j = 0; j < each; j++) {
+            const double noise = smash__product((double)(smash_random(rng) >> 11), 1.1102230246251565e-16) - 0.5;
+            double u = 0, v = 0;
+            if (most > 0) {
+                u = (double)smash__float_at(g, i + j) / (2.0 * most) + 0.5;
+                u = smash__product(steps, u) + noise;
+                u = u < 0 ? 0 : u > steps ? steps : u;
+                u = (double)(levels.away ? smash_round_half_away_f64(u) : smash_round_half_even_f64(u));
+                v = smash__product(most, (2.0 * u - steps) / steps);
+            }
+            smash__set_float(quantized, i + j, v);
+        }
+    }
+    return SMASH_OK;
+}
+
+/* ---- channels along an axis ---- */
+
+SMASH__FN smash_err smash__channel_grid(smash_ctx *ctx, const smash_tensor *t, uint32_t axis, smash_grid *grid)
+{
+    const smash_grain grain = smash_grain_axis(axis);
+    if (axis >= t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "axis %u does not exist: %q has %u dim%s", axis, smash__name(t), t->ndim, smash__plural(t->ndim));
+    return smash_grid_make(ctx, &grain, t, grid);
+}
+
+SMASH__FN SMASH__NOINLINE double smash__add_errors(const smash_tensor *expected, const smash_tensor *got, size_t first, size_t n, double sum)
+{
+    double a[SMASH__FEW], b[SMASH__FEW];
+    size_t i, some;
+    for (; n; n -= some, first += some) {
+        some = smash__min(n, SMASH__FEW);
+        smash__load_f64(expected, first, some, a);
+        smash__load_f64(got, first, some, b);
+        for (i = 0; i < some; i++) sum += a[i] - b[i];
+    }
+    return sum;
+}
+
+SMASH__DEF smash_err smash_quant_add_error(smash_ctx *ctx, uint32_t axis, const smash_tensor *expected, const smash_tensor *got, const smash_tensor *sum, uint64_t *count)
+{
+    smash_grid grid;
+    size_t n, run, c, p;
+    uint32_t axes;
+    if (!count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the count");
+    SMASH__TRY(smash__check_in(ctx, expected, "expected output", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_in(ctx, got, "quantized output", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_shape(ctx, got, "quantized output", expected->ndim, expected->shape));
+    SMASH__TRY(smash__channel_grid(ctx, expected, axis, &grid));
+    SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", 1, &grid.blocks));
+    SMASH__TRY(smash__check_apart(ctx, expected, sum));
+    SMASH__TRY(smash__check_apart(ctx, got, sum));
+    SMASH__TRY(smash__check_finite(ctx, sum, grid.blocks));
+    run = smash__grid_run(&grid, &axes);
+    for (c = 0; c < grid.blocks; c++) {
+        double *to = (double *)sum->data + c;
+        for (p = 0; p < grid.block_elements / run; p++) *to = smash__add_errors(expected, got, smash__piece(&grid, axes, c, p), run, *to);
+    }
+    *count += grid.block_elements;
+    return smash__check_finite(ctx, sum, grid.blocks);
+}
+
+SMASH__DEF smash_err smash_quant_correct_bias(smash_ctx *ctx, const smash_tensor *sum, uint64_t count, const smash_tensor *bias, const smash_tensor *corrected)
+{
+    size_t n, i;
+    int pass;
+    SMASH__TRY(smash__check_in(ctx, bias, "bias", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_out(ctx, bias, corrected, "corrected bias"));
+    SMASH__TRY(smash__check_in(ctx, sum, "sum", SMASH__BIT(SMASH_F64), &n));
+    SMASH__TRY(smash__check_shape(ctx, bias, "bias", 1, &n));
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", 1, &n));
+    SMASH__TRY(smash__check_apart(ctx, sum, corrected));
+    if (!count) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "no outputs were compared yet");
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < n; i++) {
+            double x;
+            smash__load_f64(bias, i, 1, &x);
+            x += ((const double *)sum->data)[i] / (double)count;
+            if (pass) smash__set_float(corrected, i, x);
+            else if (!smash_is_finite_f64(smash__rounded(corrected->dtype, x))) return smash__too_large(ctx, corrected, i);
+        }
+    return SMASH_OK;
+}
+
+/* ---- folding ---- */
+
+/* The four numbers of a channel; absent ones are 1 and 0 */
+typedef struct smash__folding {
+    const smash_tensor *mean, *variance, *gamma, *beta;
+    size_t channels, inner, span, per_group;    /* numbers of one channel in a row; numbers of one index of axis 0; indexes of axis 0 in a group */
+    size_t along;                               /* channels along the axis */
+    double epsilon;
+} smash__folding;
+
+SMASH__FN double smash__fold_at(const smash_tensor *t, size_t i, double otherwise)
+{
+    if (t) smash__load_f64(t, i, 1, &otherwise);
+    return otherwise;
+}
+
+SMASH__FN double smash__fold_factor(const smash__folding *f, size_t c)
+{
+    return smash__fold_at(f->gamma, c, 1) / smash_sqrt(smash__fold_at(f->variance, c, 1) + f->epsilon);
+}
+
+SMASH__FN smash_err smash__fold_vector(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t channels, const smash_tensor *w, const smash_tensor *bias)
+{
+    size_t n;
+    SMASH__TRY(smash__check_in(ctx, t, role, SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_shape(ctx, t, role, 1, &channels));
+    SMASH__TRY(smash__check_apart(ctx, t, w));
+    return smash__check_apart(ctx, t, bias);
+}
+
+SMASH__FN smash_err smash__fold_open(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *w, smash__folding *f)
+{
+    static const smash_fold_desc standard = SMASH_ZERO;
+    size_t groups;
+    uint32_t d;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_fold_desc d = SMASH_ZERO;");
+    if (!desc) desc = &standard;
+    if (!(desc->epsilon >= 0) || !smash_is_finite_f64(desc->epsilon)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.epsilon must be a finite number, 0 or more");
+    if (desc->axis >= w->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, desc->axis, "axis %u does not exist: %q has %u dim%s", desc->axis, smash__name(w), w->ndim, smash__plural(w->ndim));
+    f->epsilon = desc->epsilon > 0 ? desc->epsilon : 1e-5;
+    groups = desc->axis && desc->groups ? desc->groups : 1;
+    if (w->shape[0] % groups) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, groups, "%z groups do not divide dim 0 of %q, which is %z", groups, smash__name(w), w->shape[0]);
+    f->along = w->shape[desc->axis];
+    f->per_group = w->shape[0] / groups;
+    if (!smash__mul(groups, f->along, &f->channels)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "%z groups of %z channels do not fit the address space", groups, f->along);
+    for (d = desc->axis + 1, f->inner = 1; d < w->ndim; d++) f->inner *= w->shape[d];       /* factors of the count, which was checked */
+    for (d = 1, f->span = 1; d < w->ndim; d++) f->span *= w->shape[d];
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_weights(smash_ctx *ctx, const smash__folding *f, const smash_tensor *w, const smash_tensor *to, size_t n, int write)
+{
+    size_t row, i;
+    for (row = 0; row < n; row += f->inner) {
+        size_t c = row / f->inner % f->along;
+        double factor, x;
+        if (f->channels > f->along) c += row / f->span / f->per_group * f->along;
+        factor = smash__fold_factor(f, c);
+        for (i = row; i < row + f->inner; i++) {
+            smash__load_f64(w, i, 1, &x);
+            x = smash__product(x, factor);
+            if (write) smash__set_float(to, i, x);
+            else if (!smash_is_finite_f64(smash__rounded(to->dtype, x))) return smash__too_large(ctx, w, i);
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_bias(smash_ctx *ctx, const smash__folding *f, const smash_tensor *bias, const smash_tensor *to, int write)
+{
+    size_t c;
+    for (c = 0; c < f->channels; c++) {
+        const double x = smash__product(smash__fold_at(bias, c, 0) - smash__fold_at(f->mean, c, 0), smash__fold_factor(f, c)) + smash__fold_at(f->beta, c, 0);
+        if (write) smash__set_float(to, c, x);
+        else if (!smash_is_finite_f64(smash__rounded(to->dtype, x))) return smash__too_large(ctx, to, c);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *mean, const smash_tensor *variance, const smash_tensor *gamma,
+                                      const smash_tensor *beta, const smash_tensor *w, const smash_tensor *bias, const smash_tensor *folded_w, const smash_tensor *folded_bias)
+{
+    smash__folding f;
+    size_t n, c;
+    smash__fill(&f, 0, sizeof f);
+    SMASH__TRY(smash__check_in(ctx, w, "weights", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__fold_open(ctx, desc, w, &f));
+    SMASH__TRY(smash__check_out(ctx, w, folded_w, "folded weights"));
+    SMASH__TRY(smash__check(ctx, folded_bias, "folded bias", SMASH__FLOATS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, folded_bias, "folded bias", 1, &f.channels));
+    SMASH__TRY(smash__check_apart(ctx, folded_w, folded_bias));
+    SMASH__TRY(smash__check_apart(ctx, w, folded_bias));
+    if (bias) {
+        SMASH__TRY(smash__check_in(ctx, bias, "bias", SMASH__FLOATS, &c));
+        SMASH__TRY(smash__check_out(ctx, bias, folded_bias, "folded bias"));
+        SMASH__TRY(smash__check_apart(ctx, bias, folded_w));
+    }
+    SMASH__TRY(smash__fold_vector(ctx, mean, "mean", f.channels, folded_w, folded_bias));
+    SMASH__TRY(smash__fold_vector(ctx, variance, "variance", f.channels, folded_w, folded_bias));
+    if (gamma) SMASH__TRY(smash__fold_vector(ctx, gamma, "gamma", f.channels, folded_w, folded_bias));
+    if (beta) SMASH__TRY(smash__fold_vector(ctx, beta, "beta", f.channels, folded_w, folded_bias));
+    f.mean = mean;
+    f.variance = variance;
+    f.gamma = gamma;
+    f.beta = beta;
+    for (c = 0; c < f.channels; c++)
+        if (smash__fold_at(variance, c, 0) < 0) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, c, "variance %z of %q is below 0", c, smash__name(variance));
+    SMASH__TRY(smash__fold_weights(ctx, &f, w, folded_w, n, 0));
+    SMASH__TRY(smash__fold_bias(ctx, &f, bias, folded_bias, 0));
+    SMASH__TRY(smash__fold_weights(ctx, &f, w, folded_w, n, 1));
+    return smash__fold_bias(ctx, &f, bias, folded_bias, 1);
+}
+
+/* sum + the sum of x - mean, or of its square, over a run */
+SMASH__FN SMASH__NOINLINE double smash__add_moment(const smash_tensor *x, size_t first, size_t n, double mean, int square, double sum)
+{
+    double v[SMASH__FEW];
+    size_t i, some;
+    for (; n; n -= some, first += some) {
+        some = smash__min(n, SMASH__FEW);
+        smash__load_f64(x, first, some, v);
+        for (i = 0; i < some; i++) {
+            const double d = v[i] - mean;
+            sum += square ? smash__product(d, d) : d;
+        }
+    }
+    return sum;
+}
+
+SMASH__DEF smash_err smash_quant_moments(smash_ctx *ctx, uint32_t axis, int biased, const smash_tensor *y, const smash_tensor *mean, const smash_tensor *variance)
+{
+    smash_grid grid;
+    size_t n, run, pieces, c, p;
+    uint32_t axes;
+    SMASH__TRY(smash__check_in(ctx, y, "outputs", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__channel_grid(ctx, y, axis, &grid));
+    SMASH__TRY(smash__check(ctx, mean, "mean", SMASH__FLOATS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check(ctx, variance, "variance", SMASH__FLOATS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, mean, "mean", 1, &grid.blocks));
+    SMASH__TRY(smash__check_shape(ctx, variance, "variance", 1, &grid.blocks));
+    SMASH__TRY(smash__check_apart(ctx, y, mean));
+    SMASH__TRY(smash__check_apart(ctx, y, variance));
+    SMASH__TRY(smash__check_apart(ctx, mean, variance));
+    if (!biased && grid.block_elements < 2) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "each channel of %q has one number; its variance divided by n - 1 does not exist", smash__name(y));
+    run = smash__grid_run(&grid, &axes);
+    pieces = grid.block_elements / run;
+    for (c = 0; c < grid.blocks; c++) {
+        double m = 0, v = 0;
+        for (p = 0; p < pieces; p++) m = smash__add_moment(y, smash__piece(&grid, axes, c, p), run, 0, 0, m);
+        m /= (double)grid.block_elements;
+        for (p = 0; p < pieces; p++) v = smash__add_moment(y, smash__piece(&grid, axes, c, p), run, m, 1, v);
+        v /= (double)(biased ? grid.block_elements : grid.block_elements - 1);
+        SMASH__TRY(smash__lsq_give(ctx, mean, c, m));
+        SMASH__TRY(smash__lsq_give(ctx, variance, c, v));
+    }
+    return SMASH_OK;
+}
+#undef SMASH__TRAINED
+#endif
+
 /* ---- integers as targets compute them ---- */
 
 /* x = return * 2^exponent with 24 bits, the highest set; x is finite and > 0 */
@@ -7414,50 +8233,86 @@ SMASH__DEF smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused ac
     return SMASH_OK;
 }
 
-/* |b| / (s * t), to the nearest integer, half up; UINT64_MAX if that is 2^63 or more */
-SMASH__FN uint64_t smash__bias_steps(float b, float s, float t)
+/* |number i of bias| = return * 2^exponent, and its sign; not if it is NaN or Inf */
+SMASH__FN int smash__bias_at(const smash_tensor *bias, size_t i, uint64_t *significand, int *exponent, int *negative)
 {
-    uint64_t q = 0, rest, divisor;
-    int eb, es, et, e;
-    if (b == 0.0f) return 0;
-    rest = smash__significand(b, &eb);
-    divisor = (uint64_t)smash__significand(s, &es) * smash__significand(t, &et);     /* 47 or 48 bits, so rest is smaller */
-    for (e = eb - es - et; e > 0; e--) {
-        if (q >> 62) return UINT64_MAX;
+    float x;
+    *significand = 0;
+    *exponent = 0;
+#if !SMASH_NO_DOUBLE
+    if (bias->dtype == SMASH_F64) {
+        const uint64_t bits = smash__bits64(((const double *)bias->data)[i]);
+        const int e = (int)(bits >> 52 & 0x7FF);
+        *negative = (int)(bits >> 63);
+        *significand = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(e > 0) << 52;
+        *exponent = (e > 0 ? e : 1) - 1075;
+        return e < 0x7FF;
+    }
+#endif
+    smash__load_f32(bias, i, 1, &x);
+    *negative = x < 0.0f;
+    if (x != 0.0f) *significand = smash__significand(x, exponent);
+    return smash_is_finite(x);
+}
+
+/* significand * 2^e / (s * t) to the nearest integer; UINT64_MAX if that is more */
+SMASH__FN uint64_t smash__bias_steps(smash_rounding rounding, uint64_t significand, int e, float s, float t)
+{
+    uint64_t q, rest, divisor;
+    int es, et;
+    if (!significand) return 0;
+    divisor = (uint64_t)smash__significand(s, &es) * smash__significand(t, &et);     /* 47 or 48 bits, and at most 53 above them */
+    e -= es + et;
+    if (e < -8) return 0;
+    for (; e < 0; e++) divisor <<= 1;
+    q = significand / divisor;
+    rest = significand % divisor;
+    for (; e > 0; e--) {
+        if (q >> 63) return UINT64_MAX;
         rest <<= 1;
         q = q << 1 | (rest >= divisor);
         if (rest >= divisor) rest -= divisor;
     }
-    return e < 0 ? 0 : q + (rest << 1 >= divisor);
+    return q == UINT64_MAX ? q : q + (rest > divisor - rest || (rest == divisor - rest && (rounding == SMASH_HALF_AWAY || q & 1)));
 }
 
-SMASH__DEF smash_err smash_quant_bias(smash_ctx *ctx, const smash_tensor *bias, float input_scale, const smash_tensor *weight_scale, const smash_tensor *q)
+SMASH__DEF smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, float input_scale, const smash_tensor *weight_scale, const smash_tensor *bias,
+                                      const smash_tensor *q, const smash_tensor *scale)
 {
-    const float *b, *scale;
-    uint64_t most, steps;
+    const float *s;
+    uint64_t most, significand, steps;
     size_t n, n_scale, n_q, i;
-    SMASH__TRY(smash__check(ctx, bias, "bias", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+    int pass, e, negative = 0;
+    if ((unsigned)rounding > SMASH_HALF_AWAY) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)rounding, "there is no rounding %u", (uint32_t)rounding);
+    SMASH__TRY(smash__check(ctx, bias, "bias", SMASH__FLOATS, SMASH__READ, &n));
     SMASH__TRY(smash__check(ctx, weight_scale, "weight scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n_scale));
     SMASH__TRY(smash__check(ctx, q, "quantized bias", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64), SMASH__WRITE, &n_q));
     SMASH__TRY(smash__check_count(ctx, weight_scale, "weight scale", n_scale, n, 1));
     SMASH__TRY(smash__check_count(ctx, q, "quantized bias", n_q, n, 0));
     SMASH__TRY(smash__check_apart(ctx, q, bias));
     SMASH__TRY(smash__check_apart(ctx, q, weight_scale));
+    if (scale) {
+        SMASH__TRY(smash__check(ctx, scale, "scale of the bias", SMASH__BIT(SMASH_F32), SMASH__WRITE, &i));
+        SMASH__TRY(smash__check_count(ctx, scale, "scale of the bias", i, n_scale, 0));
+        SMASH__TRY(smash__check_apart(ctx, scale, bias));
+        SMASH__TRY(smash__check_apart(ctx, scale, weight_scale));
+        SMASH__TRY(smash__check_apart(ctx, scale, q));
+    }
     SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 0));
-    b = (const float *)bias->data;
-    scale = (const float *)weight_scale->data;
+    s = (const float *)weight_scale->data;
     most = q->dtype == SMASH_I32 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX;
-    for (i = 0; i < n_scale; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, scale[i], 0));
-    for (i = 0; i < n; i++) {
-        if (!smash_is_finite(b[i])) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "bias %q: number %z is NaN or Inf", smash__name(bias), i);
-        if (smash__bias_steps(b[i], input_scale, scale[n_scale > 1 ? i : 0]) > most)
-            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "bias %q: number %z does not fit %s at input scale * weight scale; a larger scale of channel %z would do",
-                               smash__name(bias), i, smash_dtype_name(q->dtype), i);
-    }
-    for (i = 0; i < n; i++) {
-        steps = smash__bias_steps(b[i], input_scale, scale[n_scale > 1 ? i : 0]);
-        (void)smash__set_int(q, i, steps, b[i] < 0.0f);
-    }
+    for (i = 0; i < n_scale; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, s[i], 0));
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < n; i++) {
+            if (!smash__bias_at(bias, i, &significand, &e, &negative))
+                return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "bias %q: number %z is NaN or Inf", smash__name(bias), i);
+            steps = smash__bias_steps(rounding, significand, e, input_scale, s[n_scale > 1 ? i : 0]);
+            if (steps > most && !(negative && steps == most + 1))
+                return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "bias %q: number %z does not fit %s at input scale * weight scale; a larger scale of channel %z would do",
+                                   smash__name(bias), i, smash_dtype_name(q->dtype), i);
+            if (pass) (void)smash__set_int(q, i, steps, negative);
+        }
+    if (scale) for (i = 0; i < n_scale; i++) ((float *)scale->data)[i] = input_scale * s[i];
     return SMASH_OK;
 }
 
@@ -17182,7 +18037,7 @@ SMASH__FN smash_err smash__test_integers(smash__test *t)
             smash__note(t, (uint64_t)(uint32_t)smash_requant_apply_i64((int64_t)(r >> 16) - ((int64_t)1 << 47), multipliers[c], shifts[c]));
             shifts[c] = -4 - (int32_t)(r >> c & 7);
         }
-        SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, &b, smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &steps)));
+        SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, (smash_rounding)(i >> 1 & 1), smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &b, &steps, NULL)));
         smash__note(t, (uint64_t)q);
         SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
         smash__note(t, (uint64_t)(uint32_t)low << 32 | (uint32_t)high);
@@ -17192,8 +18047,108 @@ SMASH__FN smash_err smash__test_integers(smash__test *t)
 }
 
 #if !SMASH_NO_DOUBLE
+/* Trained quantizers and folding, of every dtype, grid and granularity. room: x, dy, what comes out, scales and zero points, their gradients */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_lsq(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
+{
+    smash_tensor dy = *x, y = *x, scale, zero, dscale, dzero;
+    smash_grid grid;
+    int plus;
+    SMASH__TRY(smash_grid_make(&t->ctx, &desc->grain, x, &grid));
+    dy.data = room[1];
+    y.data = room[2];
+    scale = smash_tensor_view(SMASH_F32, room[3], SMASH__TEST_MOST * sizeof(float), grid.ndim, grid.count);
+    zero = smash_tensor_view(SMASH_F32, (float *)room[3] + SMASH__TEST_MOST, SMASH__TEST_MOST * sizeof(float), grid.ndim, grid.count);
+    dscale = smash_tensor_view(SMASH_F64, room[4], SMASH__TEST_MOST * sizeof(double), grid.ndim, grid.count);
+    dzero = smash_tensor_view(SMASH_F64, room[5], SMASH__TEST_MOST * sizeof(double), grid.ndim, grid.count);
+    for (plus = 0; plus < 2; plus++) {
+        SMASH__TRY(smash_quant_lsq_start(&t->ctx, desc, x, &scale, plus ? &zero : NULL));
+        smash__note_tensor(t, &scale);
+        SMASH__TRY(smash_quant_lsq(&t->ctx, desc, x, &scale, plus ? &zero : NULL, &y));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash_quant_lsq_backward(&t->ctx, desc, x, &scale, plus ? &zero : NULL, &dy, &y, &dscale, plus ? &dzero : NULL));
+        smash__note_tensor(t, &y);
+        smash__note_tensor(t, &dscale);
+        if (plus) smash__note_tensor(t, &dzero);
+    }
+    return SMASH_OK;
+}
+
+/* The others; the vectors of a layer begin at room[3] */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_folding(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
+{
+    const uint32_t axis = x->ndim - 1;
+    smash_tensor dy = *x, y = *x, mean = smash_tensor_view(SMASH_F64, room[3], SMASH__TEST_MOST * sizeof(double), 1, &x->shape[axis]), variance = mean, bias = mean, q = mean;
+    smash_fold_desc fold = SMASH_ZERO;
+    const size_t one = 1;
+    uint64_t count = 0;
+    int i;
+    dy.data = room[1];
+    y.data = room[2];
+    variance.data = room[4];
+    bias.data = room[5];
+    q.dtype = SMASH_I32;
+    fold.axis = axis;
+    for (i = SMASH_DOREFA_WEIGHTS; i <= SMASH_DOREFA_OUTPUTS; i++) {
+        SMASH__TRY(smash_quant_dorefa(&t->ctx, desc, (smash_dorefa)i, x, &y));
+        smash__note_tensor(t, &y);
+        if (smash_quant_dorefa_backward(&t->ctx, desc, (smash_dorefa)i, x, &dy, &y)) SMASH__TRY(smash__note_err(t, t->ctx.err));     /* of tiny weights beyond the dtype */
+        else smash__note_tensor(t, &y);
+    }
+    SMASH__TRY(smash_quant_dorefa_gradient(&t->ctx, desc, &t->rng, &dy, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_bnn(&t->ctx, x, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_gate(&t->ctx, -1, 1, x, &dy, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_clip(&t->ctx, -1, 1, x, &y));
+    smash__note_tensor(t, &y);
+    smash__fill(room[5], 0, SMASH__TEST_MOST * sizeof(double));
+    SMASH__TRY(smash_quant_add_error(&t->ctx, axis, x, &dy, &bias, &count));
+    SMASH__TRY(smash_quant_moments(&t->ctx, axis, 1, &dy, &mean, &variance));
+    smash__note_tensor(t, &mean);
+    smash__note_tensor(t, &variance);
+    SMASH__TRY(smash_quant_correct_bias(&t->ctx, &bias, count, &mean, &mean));
+    SMASH__TRY(smash__note_err(t, smash_quant_fold(&t->ctx, &fold, &mean, &variance, NULL, &mean, x, &bias, &y, &bias)));
+    smash__note_tensor(t, &y);
+    smash__note_tensor(t, &bias);
+    ((float *)room[4])[0] = 0.001f;
+    variance = smash_tensor_view(SMASH_F32, room[4], sizeof(float), 1, &one);
+    SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, SMASH_HALF_EVEN, 0.1f, &variance, &bias, &q, NULL)));
+    smash__note_tensor(t, &q);
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__test_train(smash__test *t)
+{
+    void *room[6];
+    uint32_t i, g, dtype, turn = 0;
+    for (i = 0; i < 6; i++) {
+        room[i] = smash__test_room(t);
+        if (!room[i]) return SMASH_ERR_NOMEM;
+        smash__fill(room[i], 0, SMASH__TEST_MOST * sizeof(double));
+    }
+    for (i = 0; i < SMASH__TEST_GRIDS; i++)
+        for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++) {
+            smash_quant_desc desc = smash__test_desc(i);
+            smash_tensor x, dy;
+            if (dtype == SMASH_F64) continue;
+            x = smash__test_view((int)((i + dtype) % SMASH__TEST_SHAPES), (smash_dtype)dtype, room[0]);
+            dy = x;
+            dy.data = room[1];
+            smash__test_fill(t, &dy, SMASH__COMMON);
+            for (g = 0; smash__test_grain(&x, g, &desc.grain); g++) {
+                smash__test_fill(t, &x, (int)(turn++ % 3));
+                SMASH__TRY(smash__test_lsq(t, &desc, &x, room));
+            }
+            desc.grain = smash_grain_tensor();
+            SMASH__TRY(smash__test_folding(t, &desc, &x, room));
+        }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
     void *data = smash__test_room(t), *back = smash__test_room(t);
     smash__trip trip;
     uint32_t i, g, dtype, turn = 0;
@@ -17215,7 +18170,9 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, stats.zeros);
             }
         }
-    return smash__test_grids(t, 1, &trip, data, back);
+    SMASH__TRY(smash__test_grids(t, 1, &trip, data, back));
+    smash__scratch_rewind(&t->ctx, mark);
+    return smash__test_train(t);
 }
 #endif
 #endif

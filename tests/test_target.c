@@ -232,32 +232,56 @@ static void test_bias(smash_ctx *ctx)
         int64_t q64 = -7;
         smash_tensor x = test_view(SMASH_F32, &bias, 1, &one), scale = test_view(SMASH_F32, &w, 1, &one);
         t = test_view(SMASH_I32, &q32, 1, &one);
-        CHECK_ERR(ctx, smash_quant_bias(ctx, &x, in, &scale, &t), golden_bias[i].fits32 ? SMASH_OK : SMASH_ERR_RANGE, "row %d", (int)i);
+        CHECK_ERR(ctx, smash_quant_bias(ctx, (smash_rounding)golden_bias[i].away, in, &scale, &x, &t, NULL), golden_bias[i].fits32 ? SMASH_OK : SMASH_ERR_RANGE, "row %d", (int)i);
         CHECK(q32 == (golden_bias[i].fits32 ? golden_bias[i].q : -7), "row %d: %d", (int)i, (int)q32);
         t = test_view(SMASH_I64, &q64, 1, &one);
-        CHECK_ERR(ctx, smash_quant_bias(ctx, &x, in, &scale, &t), golden_bias[i].fits64 ? SMASH_OK : SMASH_ERR_RANGE, "row %d", (int)i);
+        CHECK_ERR(ctx, smash_quant_bias(ctx, (smash_rounding)golden_bias[i].away, in, &scale, &x, &t, NULL), golden_bias[i].fits64 ? SMASH_OK : SMASH_ERR_RANGE, "row %d", (int)i);
         CHECK(q64 == (golden_bias[i].fits64 ? golden_bias[i].q : -7), "row %d: %ld", (int)i, (long)q64);
     }
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &ts, &tq), SMASH_OK, "per channel");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &ts, &tb, &tq, NULL), SMASH_OK, "per channel");
     CHECK(q[0] == 4 && q[1] == 16 && q[2] == 48, "%d %d %d", (int)q[0], (int)q[1], (int)q[2]);
     t = test_view(SMASH_F32, s, 1, &one);
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &t, &tq), SMASH_OK, "per tensor");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &t, &tb, &tq, NULL), SMASH_OK, "per tensor");
     CHECK(q[0] == 4 && q[1] == 8 && q[2] == 12, "%d %d %d", (int)q[0], (int)q[1], (int)q[2]);
     t = test_view(SMASH_F32, s, 1, &two);
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &t, &tq), SMASH_ERR_SHAPE, "2 scales for 3");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &t, &tb, &tq, NULL), SMASH_ERR_SHAPE, "2 scales for 3");
     b[1] = 1e30f;
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &ts, &tq), SMASH_ERR_RANGE, "too large");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &ts, &tb, &tq, NULL), SMASH_ERR_RANGE, "too large");
     CHECK(ctx->index == 1 && q[0] == 4 && !strcmp(ctx->message, "bias \"tensor\": number 1 does not fit I32 at input scale * weight scale; a larger scale of channel 1 would do"), "%s", ctx->message);
     b[1] = float_of(0xFF800000u);
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &ts, &tq), SMASH_ERR_NONFINITE, "Inf");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &ts, &tb, &tq, NULL), SMASH_ERR_NONFINITE, "Inf");
     b[1] = 1;
     s[2] = 0;
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &ts, &tq), SMASH_ERR_RANGE, "scale 0");
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.0f, &ts, &tq), SMASH_ERR_RANGE, "input scale 0");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &ts, &tb, &tq, NULL), SMASH_ERR_RANGE, "scale 0");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.0f, &ts, &tb, &tq, NULL), SMASH_ERR_RANGE, "input scale 0");
     t = test_view(SMASH_I32, b, 1, &three);
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &ts, &t), SMASH_ERR_ARG, "alias");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &ts, &tb, &t, NULL), SMASH_ERR_ARG, "alias");
+    {
+        /* 3.5, 2.5 and -2.5 steps in every dtype; a double just beside a half is not one */
+        static const struct { smash_dtype dtype; uint16_t bits[3]; } halves[] = { { SMASH_F16, { 0x4300, 0x4100, 0xC100 } }, { SMASH_BF16, { 0x4060, 0x4020, 0xC020 } } };
+        const uint64_t beside[3] = { 0x4003FFFFFFFFFFFFu, 0xC004000000000000u, 0x4004000000000001u };
+        double wide[3];
+        float unit = 1;
+        const smash_tensor tu = test_view(SMASH_F32, &unit, 1, &one), tw = test_view(SMASH_F64, wide, 1, &three);
+        for (i = 0; i < 4; i++) {
+            const int away = (int)(i & 1);
+            t = test_view(halves[i / 2].dtype, halves[i / 2].bits, 1, &three);
+            CHECK_ERR(ctx, smash_quant_bias(ctx, away ? SMASH_HALF_AWAY : SMASH_HALF_EVEN, 1, &tu, &t, &tq, NULL), SMASH_OK, "%d", (int)i);
+            CHECK(q[0] == 4 && q[1] == (away ? 3 : 2) && q[2] == (away ? -3 : -2), "%d: %d %d %d", (int)i, (int)q[0], (int)q[1], (int)q[2]);
+        }
+        memcpy(wide, beside, sizeof wide);
+        CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_EVEN, 1, &tu, &tw, &tq, NULL), SMASH_OK, "beside a half");
+        CHECK(q[0] == 2 && q[1] == -2 && q[2] == 3, "%d %d %d", (int)q[0], (int)q[1], (int)q[2]);
+        wide[0] = 0;
+        wide[1] = 5e-324;
+        unit = float_of(1);
+        CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, float_of(0x00800000u), &tu, &tw, &tq, NULL), SMASH_ERR_RANGE, "2.5 / 2^-275");
+        CHECK(ctx->index == 2, "%d", (int)ctx->index);
+        CHECK_ERR(ctx, smash_quant_bias(ctx, (smash_rounding)2u, 1, &tu, &tw, &tq, NULL), SMASH_ERR_ARG, "rounding 2");
+    }
+    q[0] = 4;
     t = test_view(SMASH_I16, q, 1, &three);
-    CHECK_ERR(ctx, smash_quant_bias(ctx, &tb, 0.5f, &ts, &t), SMASH_ERR_DTYPE, "I16");
+    CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, 0.5f, &ts, &tb, &t, NULL), SMASH_ERR_DTYPE, "I16");
     CHECK(q[0] == 4, "refused calls wrote");
 }
 

@@ -87,7 +87,7 @@ for form in range(3):
 print("};\n")
 
 print("/* 1: fits; the bias is NaN-free and the scales above 0 */")
-print("static const struct { uint32_t bias, input, weight; int fits32, fits64; int64_t q; } golden_bias[] = {")
+print("static const struct { int away; uint32_t bias, input, weight; int fits32, fits64; int64_t q; } golden_bias[] = {")
 rows = [(0x3F000000, 0x3F800000, 0x3F800000), (0xBF000000, 0x3F800000, 0x3F800000), (0x3EFFFFFF, 0x3F800000, 0x3F800000), (0, 1, 1), (0x80000000, 0x3F800000, 1),
         (1, 1, 1), (1, 0x7F7FFFFF, 0x7F7FFFFF), (0x7F7FFFFF, 1, 1), (0x4EFFFFFF, 0x3F800000, 0x3F800000), (0x4F000000, 0x3F800000, 0x3F800000), (0xCF000000, 0x3F800000, 0x3F800000),
         (0x5EFFFFFF, 0x3F800000, 0x3F800000), (0x5F000000, 0x3F800000, 0x3F800000), (0xDF000000, 0x3F800000, 0x3F800000)]
@@ -96,8 +96,15 @@ for _ in range(350):
     rows.append((bits_of(rng.uniform(-1, 1) * 2.0 ** rng.randint(-10, 10)), bits_of(2.0 ** rng.uniform(-16, 0)), bits_of(2.0 ** rng.uniform(-16, 0))))
 for _ in range(50):                             # ties
     rows.append((bits_of((rng.randrange(-2**20, 2**20) * 2 + 1) * 2.0 ** -11), bits_of(2.0 ** -6), bits_of(2.0 ** -4)))
-for b, s, t in rows:
-    q = half_away(Fraction(float_of(b)) / (Fraction(float_of(s)) * Fraction(float_of(t))))
-    fits = abs(q) < 2**31, abs(q) < 2**63
-    print("    { 0x%08Xu, 0x%08Xu, 0x%08Xu, %d, %d, %sINT64_C(%d) }," % (b, s, t, fits[0], fits[1], "-" if q < 0 and fits[1] else "", abs(q) if fits[1] else 0))
+def half_even(x):
+    return round(x)                             # of a Fraction: exact, ties to even
+
+def int64(q):
+    return "(-INT64_C(9223372036854775807) - 1)" if q == -2**63 else "%sINT64_C(%d)" % ("-" if q < 0 else "", abs(q))
+
+for away, round_as, some in (1, half_away, rows), (0, half_even, rows[:40] + rows[-60:]):
+    for b, s, t in some:
+        q = round_as(Fraction(float_of(b)) / (Fraction(float_of(s)) * Fraction(float_of(t))))
+        fits = -2**31 <= q < 2**31, -2**63 <= q < 2**63
+        print("    { %d, 0x%08Xu, 0x%08Xu, 0x%08Xu, %d, %d, %s }," % (away, b, s, t, fits[0], fits[1], int64(q if fits[1] else 0)))
 print("};")
