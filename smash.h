@@ -16805,8 +16805,54 @@ SMASH__FN smash_quant_desc smash__test_desc(uint32_t i)
 }
 
 #if !SMASH_NO_DOUBLE
+/* Two observers that see a tensor each, merged; and the grid of least squared error */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_observer(smash__test *t)
+{
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
+    void *data = smash__test_room(t), *memory[2];
+    uint32_t i, dtype, kind;
+    for (i = 0; i < 2; i++) memory[i] = smash__scratch(&t->ctx, 32 + 64 * 8, 1);
+    if (!data || !memory[0] || !memory[1]) return SMASH_ERR_NOMEM;
+    for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++)
+        for (kind = SMASH_OBSERVE_MIN_MAX; kind <= SMASH_OBSERVE_MSE; kind++)
+            for (i = 0; i < 8; i++) {
+                smash_observer_desc desc = SMASH_ZERO;
+                smash_quant_desc grid = smash__test_desc(i);
+                smash_observer o[2];
+                smash_tensor w, scale;
+                float range[3];
+                int32_t zero[1] = { 0 };
+                uint32_t k;
+                desc.kind = (smash_observer_kind)kind;
+                desc.bins = 64;
+                desc.outside = 100000000;
+                if (dtype == SMASH_F64 && kind > 1 && i > 3) continue;                   /* slow without an FPU */
+                for (k = 0; k < 2; k++) {
+                    SMASH__TRY(smash_observer_init(&t->ctx, &desc, 1, memory[k], 32 + 64 * 8, &o[k]));
+                    w = smash__test_view((int)((i + k) % SMASH__TEST_SHAPES), (smash_dtype)dtype, data);
+                    smash__test_fill(t, &w, k ? SMASH__COMMON : (int)(i % 3));
+                    SMASH__TRY(smash__note_err(t, smash_observe(&t->ctx, &o[k], &w)));
+                }
+                SMASH__TRY(smash__note_err(t, smash_observer_merge(&t->ctx, &o[0], &o[1])));
+                for (k = 0; o[0].bins && k < 64; k++) smash__note(t, o[0].bins[k]);
+                if (!smash_observer_range(&t->ctx, &o[0], &grid, 0, &range[0], &range[1]))
+                    for (k = 0; k < 2; k++) smash__note(t, smash__bits32(range[k]));
+                if (kind == 0) {
+                    smash_tensor middle = smash_tensor_view(SMASH_I32, zero, sizeof zero, w.ndim, w.shape);
+                    for (k = 0; k < w.ndim; k++) middle.shape[k] = 1;
+                    scale = smash_tensor_view(SMASH_F32, &range[2], sizeof range[2], w.ndim, middle.shape);
+                    SMASH__TRY(smash_quant_fit_mse(&t->ctx, &grid, &w, &scale, &middle));
+                    smash__note(t, smash__bits32(range[2]));
+                    smash__note(t, (uint32_t)zero[0]);
+                }
+            }
+    smash__scratch_rewind(&t->ctx, mark);
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
     void *data = smash__test_room(t), *back = smash__test_room(t);
     smash__trip trip;
     uint32_t i, g, dtype, turn = 0;
@@ -16828,7 +16874,8 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, stats.zeros);
             }
         }
-    return SMASH_OK;
+    smash__scratch_rewind(&t->ctx, mark);
+    return smash__test_observer(t);
 }
 #endif
 #endif
