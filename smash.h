@@ -37,7 +37,7 @@
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
        >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error; LSQ, DoReFa, BNN, folding; integers of targets
+       >>quant     integer grids: range, quantize, dequantize, error; observers; LSQ, DoReFa, BNN, folding; integers of targets
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
@@ -931,6 +931,111 @@ SMASH_API smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *
  *   from   NNI v3 (qat_clamp_round, clamp_round); Bengio et al. 2013, arXiv:1308.3432 */
 SMASH_API smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x, const smash_tensor *scale,
                                                  const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx);
+
+/* ---- observers: ranges of data that comes in pieces ---- */
+
+/* How a range is found. MIN_MAX: the smallest and the largest number, exact. MOVING_AVERAGE: of each tensor's minimum and maximum, in
+ * the order the tensors come. The others count numbers in bins and choose the range at the end: PERCENTILE leaves out the
+ * outermost, ENTROPY keeps the distribution, MSE keeps the numbers. */
+typedef enum smash_observer_kind {
+    SMASH_OBSERVE_MIN_MAX = 0, SMASH_OBSERVE_MOVING_AVERAGE = 1, SMASH_OBSERVE_PERCENTILE = 2, SMASH_OBSERVE_ENTROPY = 3, SMASH_OBSERVE_MSE = 4
+} smash_observer_kind;
+
+typedef struct smash_observer_desc {
+    uint32_t            zero_begin;
+    smash_observer_kind kind;
+    smash_grain         grain;    /* laid over every tensor that is observed. DEFAULT: the whole tensor */
+    float               rate;     /* MOVING_AVERAGE: weight of a new tensor, above 0, at most 1; 0 = 0.01 */
+    uint32_t            outside;  /* PERCENTILE: numbers in a billion to leave out, half at either end, at most a billion; 0 = 100,000: 99.99 % stay */
+    uint32_t            bins;     /* PERCENTILE, ENTROPY, MSE: a power of two, 64..8192; 0 = 2048 */
+    uint32_t            zero_end;
+} smash_observer_desc;
+
+/* What was seen of one block. Bin i of its bins counts the numbers x with first + i <= x / 2^exponent < first + i + 1. The exponent
+ * is the smallest, from -149 on, whose bins hold lo, hi and 0, and the first bin holds lo or 0: so the bins depend on which
+ * numbers were seen, not on when or where, and two of them merge by adding. */
+typedef struct smash_observer_block {
+    uint64_t count;               /* numbers */
+    float    lo, hi;              /* the smallest and the largest, or their moving averages; 0 before any */
+    int32_t  exponent, first;
+    int32_t  next_lo, next_hi;    /* of the tensor that is being looked at */
+} smash_observer_block;
+
+/* Plain data: copy desc, tensors and the memory, and it goes on elsewhere. */
+typedef struct smash_observer {
+    smash_observer_desc   desc;   /* with the defaults filled in */
+    uint64_t              tensors;
+    size_t                blocks;
+    smash_observer_block *block;
+    uint64_t             *bins;   /* desc.bins of each block; NULL where the kind has none */
+} smash_observer;
+
+/* Memory of an observer: 32 bytes a block, and 8 a bin where the kind has bins.
+ *   blocks  scales that the grain makes of a tensor: 1, or channels     bytes  out
+ *   needs nothing; exact everywhere; fails ARG (also a kind this build has not) RANGE(rate, outside, bins) OVERFLOW; *bytes untouched */
+SMASH_API smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, size_t *bytes);
+
+/* An observer that has seen nothing.
+ *   memory  in   bytes long, aligned to 8; belongs to the observer from now on     o  out
+ *   needs nothing, O(bytes); exact everywhere
+ *   fails  ARG RANGE(rate, outside, bins) OVERFLOW; SHAPE if bytes are too few; *o and memory untouched */
+SMASH_API smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, void *memory, size_t bytes, smash_observer *o);
+
+/* Look at a tensor: weights, or activations of your runtime, of any shape the grain makes o->blocks blocks of.
+ *   o      io                                    x  in   f32 f64 f16 bf16, finite; f64 is rounded to f32 first
+ *   needs  nothing; O(n), one pass, and a second one that counts
+ *   exact  same state on every target and thread count. Of all kinds but MOVING_AVERAGE it depends on the numbers only, not on their
+ *          order or on the tensors they came in. A moving average starts at the first tensor's value; then it is
+ *          float(average * (1 - rate)) + float(rate * value), each product rounded to f32
+ *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW NONFINITE(index); what was seen before stays as it was
+ *   from   NNI v3 (moving average); bins that grow in powers of two: after PyTorch's HistogramObserver */
+SMASH_API smash_err smash_observe(smash_ctx *ctx, smash_observer *o, const smash_tensor *x);
+
+/* Add what another observer saw: of another thread, another machine, another day.
+ *   o     io       from  in  same kind, bins and blocks; not o
+ *   needs nothing, O(bytes)
+ *   exact the state that one observer of everything would have, in whatever order states are merged
+ *   fails ARG SHAPE; UNSUPPORTED for moving averages, which have an order that two states have not; o untouched */
+SMASH_API smash_err smash_observer_merge(smash_ctx *ctx, smash_observer *o, const smash_observer *from);
+
+/* The range of a block, for smash_quant_params. E is the bins' width, an edge a multiple of it; all but the first two kinds put edges
+ * no further out than lo, hi and 0, and the range holds 0.
+ *   MIN_MAX, MOVING_AVERAGE   lo and hi
+ *   PERCENTILE  with k = floor(count * outside / 2e9): from the lower edge of the bin of the k+1st smallest number to the upper
+ *               edge of the bin of the k+1st largest
+ *   ENTROPY     of the ranges [-r E, r E], cut to the data, with at least as many bins as the grid has levels, the one with the least
+ *               KL(P || Q): P the bins inside, with what is outside added to the outermost; Q what is inside, bin j of W in level
+ *               floor(j levels / W), spread evenly over the level's bins that P has; a range where P has what Q has not is
+ *               out. Among equal ones the widest; all of the data if it has fewer bins than levels
+ *   MSE         of a set of ranges the one with the least sum of count * (c - grid(c))^2, c a bin's middle, clamped to the data, grid the
+ *               float32 arithmetic of smash_quantize and smash_dequantize; among equal ones the widest. Symmetric: all
+ *               [-r E, r E], cut to the data. Affine: each end at ceil(i n / 64) of its n bins, i = 1..64, all pairs. Bins must be finer
+ *               than the grid's steps to tell anything: 2048 bins for up to 8 bits
+ *   o      in   desc   in   all but its grain counts for ENTROPY and MSE     lo, hi  out
+ *   needs  nothing; O(bins), ENTROPY and MSE O(bins^2) to O(4096 bins)
+ *   exact  same bits everywhere: sums in double, in the order of the bins
+ *   fails  ARG (also if nothing was seen) RANGE(bits, block); lo and hi untouched
+ *   from   Migacz 2017 (TensorRT, 8-bit inference: entropy); ONNX Runtime calibrate.py (percentile, entropy) */
+SMASH_API smash_err smash_observer_range(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, size_t block, float *lo, float *hi);
+
+/* Scale and zero point of every block.
+ *   o      in   desc   in   its grain is not looked at: the observer has its own
+ *   scale  out  f32, o->blocks numbers of any shape     zero  out  i32, likewise; opt if the scheme is symmetric; may not alias scale
+ *   needs, exact  as smash_observer_range, for each block
+ *   fails  ARG (also if nothing was seen) DTYPE SHAPE RANGE(bits) OVERFLOW; scale and zero untouched */
+SMASH_API smash_err smash_observer_fit(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, const smash_tensor *scale, const smash_tensor *zero);
+
+#if !SMASH_NO_DOUBLE
+/* Scale and zero point of every block of a tensor in memory, by exact search for the least squared error: of the ranges
+ * [lo k/128, hi k/128], k = 128 down to 32, lo and hi the block's minimum and maximum with 0, the one whose integers read back
+ * with the least sum of squared errors; among equal ones the widest. Never worse than smash_quant_fit.
+ *   w, scale, zero  in, out, out  as for smash_quant_fit
+ *   needs  nothing; O(97 n)
+ *   exact  same bits everywhere: f32 differences, exact squares summed in double in a fixed order. f64 numbers are rounded to f32
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
+SMASH_API smash_err smash_quant_fit_mse(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                        const smash_tensor *zero);
+#endif
 
 /* ---- trained quantizers and folding ---- */
 
@@ -6697,6 +6802,20 @@ typedef struct smash__fit_job {
     smash__range *range;                /* of each part */
 } smash__fit_job;
 
+/* How many parts; part, and for several blocks rows and slices, are set */
+SMASH__FN size_t smash__fit_cut(smash_ctx *ctx, smash__fit_job *job)
+{
+    const smash_grid *grid = job->grid;
+    size_t parts = smash__quant_parts(job->count, &job->part);
+    uint32_t axis = 0;
+    if (grid->blocks <= 1) return parts;
+    for (job->rows = 1; grid->count[axis] == 1; axis++) job->rows *= grid->block[axis];
+    job->slices = grid->count[axis];
+    if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;               /* one reader had better go straight through */
+    job->part = job->slices / parts + (job->slices % parts != 0);
+    return job->slices / job->part + (job->slices % job->part != 0);
+}
+
 SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n, smash__range *r)
 {
     const smash_tensor *w = job->w;
@@ -6790,8 +6909,6 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
     smash__fit_job job;
     smash_grid grid;
     smash__range all;
-    size_t parts;
-    uint32_t axis = 0;
     smash__fill(&job, 0, sizeof job);
     SMASH__TRY(smash__quant_levels(ctx, desc, &job.levels));
     SMASH__TRY(smash__check(ctx, w, "float tensor", SMASH__FLOATS, SMASH__READ, &job.count));
@@ -6810,15 +6927,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
     job.scale = (float *)scale->data;
     job.grid = &grid;
     job.simd = smash__simd(ctx);
-    parts = smash__quant_parts(job.count, &job.part);
-    if (grid.blocks > 1) {
-        for (job.rows = 1; grid.count[axis] == 1; axis++) job.rows *= grid.block[axis];
-        job.slices = grid.count[axis];
-        if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;           /* one reader had better go straight through */
-        job.part = job.slices / parts + (job.slices % parts != 0);
-        parts = job.slices / job.part + (job.slices % job.part != 0);
-    }
-    all = smash__fit_run(ctx, &job, parts);
+    all = smash__fit_run(ctx, &job, smash__fit_cut(ctx, &job));
     if (all.hi >= 0x7F800000 || all.lo <= -0x7F800001) return smash__quant_nonfinite(ctx, w, job.count, 1);
     if (grid.blocks == 1) smash__quant_params_of(&job.levels, smash__key_float(all.lo), smash__key_float(all.hi), job.scale, job.zero);
     return SMASH_OK;
@@ -7350,6 +7459,702 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
 }
 
+/* ---- observers ---- */
+
+enum { SMASH__OBSERVE_BINS = 2048, SMASH__OBSERVE_PAIR = 64,       /* affine MSE: places of an end */
+       SMASH__MSE_WIDEST = 128, SMASH__MSE_NARROWEST = 32, SMASH__MSE_GROUP = 16 };
+
+SMASH__FN int smash__observer_binned(const smash_observer_desc *desc) { return desc->kind >= SMASH_OBSERVE_PERCENTILE; }
+
+/* desc with its defaults filled in, and the bytes it needs */
+SMASH__FN smash_err smash__observer_resolve(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, smash_observer_desc *out, size_t *bytes)
+{
+    size_t each = sizeof(smash_observer_block);
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer's desc was not initialised; start it with SMASH_ZERO");
+    if (desc) *out = *desc;
+    else smash__fill(out, 0, sizeof *out);
+    if ((unsigned)out->kind > SMASH_OBSERVE_MSE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)out->kind, "there is no observer %u", (uint32_t)out->kind);
+#if SMASH_NO_DOUBLE
+    if (out->kind > SMASH_OBSERVE_PERCENTILE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)out->kind, "this observer needs double arithmetic, which this build leaves out");
+#endif
+    if (!blocks) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "an observer of 0 blocks has nothing to see");
+    if (!out->rate) out->rate = 0.01f;
+    if (!out->outside) out->outside = 100000;
+    if (!out->bins) out->bins = SMASH__OBSERVE_BINS;
+    if (!(out->rate > 0 && out->rate <= 1)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the rate of a moving average is not above 0 and at most 1");
+    if (out->outside > 1000000000u) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, out->outside, "%u numbers in a billion are to be left out", out->outside);
+    if (out->bins < 64 || out->bins > 8192 || (out->bins & (out->bins - 1)))
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, out->bins, "%u bins asked for; an observer has a power of two of them, 64 to 8192, and 0 stands for 2048", out->bins);
+    if (smash__observer_binned(out)) each += out->bins * sizeof(uint64_t);
+    if (!smash__mul(each, blocks, bytes)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "an observer of %z blocks does not fit the address space", blocks);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, size_t *bytes)
+{
+    smash_observer_desc own;
+    size_t n;
+    if (!bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &n));
+    *bytes = n;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, void *memory, size_t bytes, smash_observer *o)
+{
+    smash_observer_desc own;
+    size_t need, i;
+    if (!o) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the observer");
+    SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &need));
+    if (!memory || (uintptr_t)memory % sizeof(uint64_t)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer's memory is NULL or not aligned to 8 bytes");
+    if (bytes < need) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, need, "the observer needs %z bytes of memory, it was given %z", need, bytes);
+    smash__fill(memory, 0, need);
+    smash__fill(o, 0, sizeof *o);
+    o->desc = own;
+    o->blocks = blocks;
+    o->block = (smash_observer_block *)memory;
+    if (smash__observer_binned(&own)) o->bins = (uint64_t *)(void *)(o->block + blocks);
+    for (i = 0; i < blocks; i++) o->block[i].exponent = -149;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__observer_check(smash_ctx *ctx, const smash_observer *o)
+{
+    if (!o || !o->block || !o->blocks || !SMASH__DESC_OK(&o->desc) || (unsigned)o->desc.kind > SMASH_OBSERVE_MSE || smash__observer_binned(&o->desc) != (o->bins != NULL))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer is missing or was not initialised by smash_observer_init");
+    return SMASH_OK;
+}
+
+/* ---- bins ---- */
+
+/* floor(k / 2^shift) */
+SMASH__INLINE int32_t smash__bin_shift(int32_t k, uint32_t shift)
+{
+    uint32_t flip = 0u - ((uint32_t)k >> 31);
+    return (int32_t)((((uint32_t)k ^ flip) >> (shift < 31 ? shift : 31)) ^ flip);
+}
+
+/* floor(x / 2^exponent), where that is less than 2^24; origin = exponent + 150 */
+SMASH__INLINE int32_t smash__bin_of(uint32_t bits, uint32_t origin)
+{
+    uint32_t sign = 0u - (bits >> 31), size = bits & 0x7FFFFFFFu, e = size >> 23, normal = 0u - (uint32_t)(e > 0), shift = origin - e - 1 - normal;
+    uint32_t m = (size & 0x7FFFFFu) | (normal & 0x800000u), flip;
+    shift = shift < 31 ? shift : 31;
+    m = (m ^ sign) - sign;
+    flip = 0u - (m >> 31);
+    return (int32_t)(((m ^ flip) >> shift) ^ flip);
+}
+
+SMASH__INLINE void smash__count_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, uint32_t origin, int32_t first, uint64_t *SMASH__RESTRICT bins)
+{
+    int32_t bin[SMASH__TILE];
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) bin[i] = smash__bin_of(smash__bits32(x[i]), origin) - first;
+        for (i = 0; i < SMASH__TILE; i++) bins[bin[i]]++;
+    }
+}
+SMASH__KERNEL(smash__count_tiles, (const float *SMASH__RESTRICT x, size_t tiles, uint32_t origin, int32_t first, uint64_t *SMASH__RESTRICT bins),
+              (x, tiles, origin, first, bins))
+
+/* 2^exponent, -149..127 */
+SMASH__FN float smash__power_of_two(int32_t exponent)
+{
+    return smash__float32(exponent < -126 ? 1u << (exponent + 149) : (uint32_t)(exponent + 127) << 23);
+}
+
+/* The narrowest bins that hold lo, hi and 0 */
+SMASH__FN void smash__bins_place(float lo, float hi, uint32_t bins, int32_t *exponent, int32_t *first)
+{
+    uint32_t a, b, largest, log2 = 0;
+    int32_t e;
+    if (!(lo < 0)) lo = 0;
+    if (!(hi > 0)) hi = 0;
+    a = smash__bits32(lo) & 0x7FFFFFFFu;
+    b = smash__bits32(hi) & 0x7FFFFFFFu;
+    largest = (a > b ? a : b) >> 23;
+    while (1u << log2 < bins) log2++;
+    e = (int32_t)largest - 127 - (int32_t)log2;                      /* the larger end alone is too far out here */
+    if (largest < 2 || e < -149) e = -149;
+    while (smash__bin_of(smash__bits32(hi), (uint32_t)(e + 150)) - smash__bin_of(smash__bits32(lo), (uint32_t)(e + 150)) >= (int32_t)bins) e++;
+    *exponent = e;
+    *first = smash__bin_of(smash__bits32(lo), (uint32_t)(e + 150));
+}
+
+/* Numbers from lo to hi are to be counted, too: join bins until they fit, then make room in front */
+SMASH__FN void smash__bins_grow(smash_observer *o, size_t index, float lo, float hi)
+{
+    smash_observer_block *b = &o->block[index];
+    uint64_t *bins = o->bins ? o->bins + index * o->desc.bins : NULL;
+    uint32_t n = o->desc.bins, i, room, shift;
+    int32_t exponent, first, joined;
+    b->lo = b->count && b->lo < lo ? b->lo : lo + 0.0f;              /* no -0: it would depend on who came first */
+    b->hi = b->count && b->hi > hi ? b->hi : hi + 0.0f;
+    if (!bins) return;
+    smash__bins_place(b->lo, b->hi, n, &exponent, &first);
+    shift = (uint32_t)(exponent - b->exponent);
+    joined = smash__bin_shift(b->first, shift);
+    if (shift)
+        for (i = 0; i < n; i++) {
+            uint64_t count = bins[i];
+            bins[i] = 0;
+            bins[smash__bin_shift(b->first + (int32_t)i, shift) - joined] += count;      /* at i or before it */
+        }
+    room = (uint32_t)(joined - first);
+    if (room) {
+        for (i = n; i-- > room;) bins[i] = bins[i - room];
+        for (i = 0; i < room; i++) bins[i] = 0;
+    }
+    b->exponent = exponent;
+    b->first = first;
+}
+
+/* ---- observe ---- */
+
+/* Cut by smash__fit_cut. Run twice: once for the ranges, once to count. */
+typedef struct smash__observe_job {
+    smash__fit_job fit;                 /* w, grid, count, rows, slices, part, simd, range */
+    smash_observer *o;
+    int count;
+} smash__observe_job;
+
+SMASH__FN void smash__observe_count(const smash__observe_job *job, size_t block, size_t first, size_t n)
+{
+    const smash_observer_block *b = &job->o->block[block];
+    uint64_t *bins = job->o->bins + block * job->o->desc.bins;
+    const uint32_t origin = (uint32_t)(b->exponent + 150);
+    const smash_tensor *w = job->fit.w;
+    size_t i = 0, j;
+    if (w->dtype == SMASH_F32) {
+        const float *x = (const float *)w->data + first;
+        SMASH__CALL(job->fit.simd, smash__count_tiles, (x, n / SMASH__TILE, origin, b->first, bins));
+        i = n / SMASH__TILE * SMASH__TILE;
+    }
+    while (i < n) {
+        float x[SMASH__TILE];
+        size_t tile = smash__min(n - i, SMASH__TILE);
+        if (SMASH__IS_F64(w->dtype)) for (j = 0; j < tile; j++) x[j] = (float)((const double *)w->data)[first + i + j];
+        else smash__load_f32(w, first + i, tile, x);
+        for (j = 0; j < tile; j++) bins[smash__bin_of(smash__bits32(x[j]), origin) - b->first]++;
+        i += tile;
+    }
+}
+
+SMASH__FN void smash__observe_range(const smash__observe_job *job, size_t block, size_t first, size_t n, smash__range *all)
+{
+    smash_observer_block *b = &job->o->block[block];
+    smash__range r = { INT32_MAX, INT32_MIN };
+    smash__range_of(&job->fit, first, n, &r);
+    if (r.lo < b->next_lo) b->next_lo = r.lo;
+    if (r.hi > b->next_hi) b->next_hi = r.hi;
+    if (r.lo < all->lo) all->lo = r.lo;
+    if (r.hi > all->hi) all->hi = r.hi;
+}
+
+SMASH__FN void smash__observe_part(void *arg, size_t part)
+{
+    const smash__observe_job *job = (const smash__observe_job *)arg;
+    const smash__fit_job *fit = &job->fit;
+    smash__range *all = &fit->range[part];
+    smash__walk walk;
+    size_t begin = part * fit->part, end, per_slice, row, run;
+    if (fit->grid->blocks == 1) {
+        smash__range_of(fit, begin, smash__min(fit->count - begin, fit->part), all);
+        return;
+    }
+    end = smash__min(fit->slices, begin + fit->part);
+    smash__walk_start(&walk, fit->grid);
+    per_slice = walk.runs / fit->rows / fit->slices;
+    for (row = 0; row < fit->rows; row++) {
+        smash__walk_seek(&walk, (row * fit->slices + begin) * per_slice);
+        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+            if (job->count) smash__observe_count(job, walk.block, walk.first, walk.run);
+            else smash__observe_range(job, walk.block, walk.first, walk.run, all);
+        }
+    }
+}
+
+/* The ranges of all parts in one */
+SMASH__FN SMASH__NOINLINE smash__range smash__observe_ranges(smash_ctx *ctx, smash__observe_job *job, size_t parts)
+{
+    smash__range range[SMASH__QUANT_PARTS], all = { INT32_MAX, INT32_MIN };
+    size_t i;
+    for (i = 0; i < parts; i++) range[i] = all;
+    for (i = 0; i < job->o->blocks; i++) {
+        job->o->block[i].next_lo = INT32_MAX;
+        job->o->block[i].next_hi = INT32_MIN;
+    }
+    job->fit.range = range;
+    smash__parallel(ctx, parts, smash__observe_part, job);
+    for (i = 0; i < parts; i++) {
+        if (range[i].lo < all.lo) all.lo = range[i].lo;
+        if (range[i].hi > all.hi) all.hi = range[i].hi;
+    }
+    job->fit.range = NULL;
+    return all;
+}
+
+/* Two roundings before the sum, whatever the compiler fuses */
+SMASH__FN float smash__moving_average(float average, float value, float rate)
+{
+    volatile float keep = average * (1.0f - rate), take = rate * value;
+    return keep + take;
+}
+
+/* The range that was found becomes part of what was seen */
+SMASH__FN void smash__observe_commit(smash_observer *o, size_t index, size_t count)
+{
+    smash_observer_block *b = &o->block[index];
+    float lo = smash__key_float(b->next_lo), hi = smash__key_float(b->next_hi);
+    if (o->desc.kind == SMASH_OBSERVE_MOVING_AVERAGE && b->count) {
+        b->lo = smash__moving_average(b->lo, lo, o->desc.rate);
+        b->hi = smash__moving_average(b->hi, hi, o->desc.rate);
+    } else smash__bins_grow(o, index, lo, hi);
+    b->count += count;
+    b->next_lo = b->next_hi = 0;
+}
+
+SMASH__DEF smash_err smash_observe(smash_ctx *ctx, smash_observer *o, const smash_tensor *x)
+{
+    smash__observe_job job;
+    smash_grid grid;
+    smash__range all;
+    size_t parts, i;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.fit.count));
+    SMASH__TRY(smash_grid_make(ctx, &o->desc.grain, x, &grid));
+    if (grid.blocks != o->blocks)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grid.blocks, "the granularity makes %z blocks of %q, the observer has %z", grid.blocks, smash__name(x), o->blocks);
+    job.o = o;
+    job.fit.w = x;
+    job.fit.grid = &grid;
+    job.fit.simd = smash__simd(ctx);
+    parts = smash__fit_cut(ctx, &job.fit);
+    all = smash__observe_ranges(ctx, &job, parts);
+    if (all.hi >= 0x7F800000 || all.lo <= -0x7F800001) {
+        for (i = 0; i < o->blocks; i++) o->block[i].next_lo = o->block[i].next_hi = 0;
+        return smash__quant_nonfinite(ctx, x, job.fit.count, 1);
+    }
+    if (grid.blocks == 1) {
+        o->block[0].next_lo = all.lo;
+        o->block[0].next_hi = all.hi;
+    }
+    for (i = 0; i < o->blocks; i++) smash__observe_commit(o, i, grid.block_elements);
+    o->tensors++;
+    job.count = 1;
+    if (o->bins && grid.blocks == 1) smash__observe_count(&job, 0, 0, job.fit.count);
+    else if (o->bins) smash__parallel(ctx, parts, smash__observe_part, &job);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_merge(smash_ctx *ctx, smash_observer *o, const smash_observer *from)
+{
+    size_t i;
+    uint32_t k;
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__observer_check(ctx, from));
+    if (o == from || o->block == from->block) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "an observer cannot be merged with itself");
+    if (o->desc.kind != from->desc.kind || o->desc.bins != from->desc.bins)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "two observers of different kinds or numbers of bins cannot be merged");
+    if (o->blocks != from->blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, from->blocks, "an observer of %z blocks cannot be merged with one of %z", o->blocks, from->blocks);
+    if (o->desc.kind == SMASH_OBSERVE_MOVING_AVERAGE)
+        return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "moving averages depend on the order of the tensors and cannot be merged; let one observer see them all");
+    for (i = 0; i < o->blocks; i++) {
+        const smash_observer_block *b = &from->block[i];
+        smash_observer_block *a = &o->block[i];
+        if (!b->count) continue;
+        smash__bins_grow(o, i, b->lo, b->hi);
+        a->count += b->count;
+        if (!o->bins) continue;
+        for (k = 0; k < o->desc.bins; k++) {
+            uint64_t count = from->bins[i * o->desc.bins + k];
+            if (count) o->bins[i * o->desc.bins + (size_t)(smash__bin_shift(b->first + (int32_t)k, (uint32_t)(a->exponent - b->exponent)) - a->first)] += count;
+        }
+    }
+    o->tensors += from->tensors;
+    return SMASH_OK;
+}
+
+/* ---- the range of what was seen ---- */
+
+/* A block's bins, from its first one, which holds lo or 0, to that of hi or 0 */
+typedef struct smash__tallied { const uint64_t *bins; int32_t first, end, exponent; float lo, hi; uint64_t count; } smash__tallied;
+
+SMASH__FN smash__tallied smash__observer_seen(const smash_observer *o, size_t block)
+{
+    const smash_observer_block *b = &o->block[block];
+    smash__tallied s;
+    s.bins = o->bins + block * o->desc.bins;
+    s.lo = b->lo < 0 ? b->lo : 0;
+    s.hi = b->hi > 0 ? b->hi : 0;
+    s.exponent = b->exponent;
+    s.first = b->first;
+    s.end = smash__bin_of(smash__bits32(s.hi), (uint32_t)(b->exponent + 150)) + 1;
+    s.count = b->count;
+    return s;
+}
+
+/* From edge to edge, cut to the data */
+SMASH__FN void smash__seen_range(const smash__tallied *s, int32_t from, int32_t to, float *lo, float *hi)
+{
+    float width = smash__power_of_two(s->exponent), low = (float)from * width, high = (float)to * width;
+    *lo = low > s->lo ? low : s->lo;
+    *hi = high < s->hi ? high : s->hi;
+}
+
+SMASH__FN void smash__range_percentile(const smash__tallied *s, uint32_t outside, float *lo, float *hi)
+{
+    const uint64_t whole = 2000000000u, k = s->count / whole * outside + s->count % whole * outside / whole;
+    uint64_t below = 0, above = 0;
+    int32_t from = s->first, to = s->end;
+    while (from < s->end && (below += s->bins[from - s->first]) <= k) from++;
+    while (to > s->first && (above += s->bins[to - 1 - s->first]) <= k) to--;
+    smash__seen_range(s, from < 0 ? from : 0, to > 0 ? to : 0, lo, hi);
+}
+
+#if !SMASH_NO_DOUBLE
+/* count * KL(P || Q) of the bins from..to - 1; Inf if P has what Q has not */
+SMASH__FN double smash__seen_divergence(const smash__tallied *s, int32_t from, int32_t to, uint32_t levels)
+{
+    const uint64_t *bins = s->bins + (from - s->first);
+    uint64_t left = 0, right = 0, inside;
+    uint32_t width = (uint32_t)(to - from), i, j, level;
+    double sum = 0, share;
+    for (i = 0; i < (uint32_t)(from - s->first); i++) left += s->bins[i];
+    for (i = 0; i < (uint32_t)(s->end - to); i++) right += bins[width + i];
+    inside = s->count - left - right;
+    share = (double)inside / (double)s->count;
+    for (i = 0, level = 0; i < width; i = j, level++) {
+        const uint32_t end = (uint32_t)(((uint64_t)(level + 1) * width + levels - 1) / levels);      /* the first bin of the next level */
+        uint64_t total = 0;
+        uint32_t some = 0;
+        for (j = i; j < end; j++) {
+            total += bins[j];
+            some += bins[j] || (j == 0 && left) || (j == width - 1 && right);
+        }
+        if (some && !total) return smash__float64((uint64_t)0x7FF << 52);
+        for (j = i; j < end; j++) {
+            uint64_t p = bins[j] + (j == 0 ? left : 0) + (j == width - 1 ? right : 0);
+            if (p) sum += smash__product((double)p, smash_log((double)p * (double)some / (double)total * share));
+        }
+    }
+    return sum;
+}
+
+SMASH__FN void smash__range_entropy(const smash__tallied *s, const smash__levels *levels, float *lo, float *hi)
+{
+    const uint32_t n = (uint32_t)(levels->qmax - levels->qmin + 1);
+    int32_t r = s->end > -s->first ? s->end : -s->first, best_from = s->first, best_to = s->end;
+    double best = smash__float64((uint64_t)0x7FF << 52);
+    for (; r > 0; r--) {
+        int32_t from = -r > s->first ? -r : s->first, to = r < s->end ? r : s->end;
+        double d;
+        if ((uint32_t)(to - from) < n) break;
+        d = smash__seen_divergence(s, from, to, n);
+        if (d < best) { best = d; best_from = from; best_to = to; }
+    }
+    smash__seen_range(s, best_from, best_to, lo, hi);
+}
+
+/* x less what it reads back as */
+SMASH__INLINE float smash__grid_error(float x, smash__affine a, const int away)
+{
+    const float low = (float)(a.bottom - SMASH__MAGIC), high = (float)(a.top - SMASH__MAGIC);
+    float u = x / a.scale, y;
+    int32_t r;
+    u = a.zero + u;
+    if (away) {
+        u = u > low ? u : low;
+        u = u < high ? u : high;
+        r = smash__half_away(u);
+    } else {
+        r = (int32_t)smash__bits32(u + 12582912.0f);
+        r = r > a.bottom ? r : a.bottom;
+        r = r < a.top ? r : a.top;
+        r -= SMASH__MAGIC;
+    }
+    y = ((float)r - a.zero) * a.scale;
+    return (float)((double)x - (double)y);
+}
+
+SMASH__FN smash__affine smash__grid_of(const smash__levels *levels, float lo, float hi)
+{
+    smash__affine a;
+    int32_t zero;
+    smash__quant_params_of(levels, lo, hi, &a.scale, &zero);
+    a.zero = (float)zero;
+    a.bottom = SMASH__MAGIC + levels->qmin;
+    a.top = SMASH__MAGIC + levels->qmax;
+    a.away = levels->away;
+    return a;
+}
+
+/* A bin's middle, clamped to the data; the narrowest bins hold one number */
+SMASH__FN float smash__seen_middle(const smash__tallied *s, int32_t bin)
+{
+    float x = s->exponent == -149 ? (float)bin * smash__power_of_two(-149) : (float)(2 * bin + 1) * smash__power_of_two(s->exponent - 1);
+    x = x > s->lo ? x : s->lo;
+    return x < s->hi ? x : s->hi;
+}
+
+SMASH__FN double smash__seen_error(const smash__tallied *s, const smash__levels *levels, int32_t from, int32_t to)
+{
+    smash__affine a;
+    float lo, hi;
+    double sum = 0;
+    int32_t bin;
+    smash__seen_range(s, from, to, &lo, &hi);
+    a = smash__grid_of(levels, lo, hi);
+    for (bin = s->first; bin < s->end; bin++) {
+        const uint64_t count = s->bins[bin - s->first];
+        if (count) {
+            double e = (double)smash__grid_error(smash__seen_middle(s, bin), a, a.away);
+            sum += smash__product((double)count, e * e);
+        }
+    }
+    return sum;
+}
+
+SMASH__FN void smash__range_mse(const smash__tallied *s, const smash__levels *levels, float *lo, float *hi)
+{
+    int32_t best_from = s->first, best_to = s->end, left = -s->first, right = s->end, r = left > right ? left : right, i, j, from, to;
+    double best = smash__seen_error(s, levels, s->first, s->end), e;
+    if (!levels->affine)
+        for (r--; r > 0; r--) {
+            from = r < left ? -r : -left;
+            to = r < right ? r : right;
+            e = smash__seen_error(s, levels, from, to);
+            if (e < best) { best = e; best_from = from; best_to = to; }
+        }
+    else
+        for (i = SMASH__OBSERVE_PAIR; i > 0; i--) {
+            from = -((i * left + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR);
+            if (i < SMASH__OBSERVE_PAIR && from == -(((i + 1) * left + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR)) continue;
+            for (j = SMASH__OBSERVE_PAIR; j > 0; j--) {
+                to = (j * right + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR;
+                if (j < SMASH__OBSERVE_PAIR && to == ((j + 1) * right + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR) continue;
+                e = smash__seen_error(s, levels, from, to);
+                if (e < best) { best = e; best_from = from; best_to = to; }
+            }
+        }
+    smash__seen_range(s, best_from, best_to, lo, hi);
+}
+#endif
+
+/* The block was seen and the grid is in order */
+SMASH__FN void smash__observer_choose(const smash_observer *o, const smash__levels *levels, size_t block, float *lo, float *hi)
+{
+    const smash_observer_block *b = &o->block[block];
+    smash__tallied s;
+    *lo = b->lo;
+    *hi = b->hi;
+    if (!o->bins) return;
+    s = smash__observer_seen(o, block);
+    if (o->desc.kind == SMASH_OBSERVE_PERCENTILE) smash__range_percentile(&s, o->desc.outside, lo, hi);
+#if !SMASH_NO_DOUBLE
+    else if (o->desc.kind == SMASH_OBSERVE_ENTROPY) smash__range_entropy(&s, levels, lo, hi);
+    else smash__range_mse(&s, levels, lo, hi);
+#else
+    (void)levels;
+#endif
+}
+
+SMASH__DEF smash_err smash_observer_range(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, size_t block, float *lo, float *hi)
+{
+    smash__levels levels;
+    if (!lo || !hi) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the range");
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    if (block >= o->blocks) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, block, "there is no block %z; the observer has %z", block, o->blocks);
+    if (!o->block[block].count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, block, "the observer has seen nothing yet");
+    smash__observer_choose(o, &levels, block, lo, hi);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_fit(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, const smash_tensor *scale, const smash_tensor *zero)
+{
+    smash__levels levels;
+    size_t i, n;
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
+    if (n != o->blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, n, "scale %q has %z numbers, the observer %z blocks", smash__name(scale), n, o->blocks);
+    if (zero || levels.affine) {
+        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32), SMASH__WRITE, &n));
+        if (n != o->blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, n, "zero point %q has %z numbers, the observer %z blocks", smash__name(zero), n, o->blocks);
+        SMASH__TRY(smash__check_apart(ctx, zero, scale));
+    }
+    for (i = 0; i < o->blocks; i++) if (!o->block[i].count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the observer has seen nothing yet");
+    for (i = 0; i < o->blocks; i++) {
+        float lo, hi;
+        smash__observer_choose(o, &levels, i, &lo, &hi);
+        smash__quant_params_of(&levels, lo < 0 ? lo : 0, hi > 0 ? hi : 0, (float *)scale->data + i, zero ? (int32_t *)zero->data + i : NULL);
+    }
+    return SMASH_OK;
+}
+
+/* ---- the least squared error of a tensor in memory ---- */
+
+#if !SMASH_NO_DOUBLE
+enum { SMASH__ERROR_LANES = 8 };
+
+/* Exact squares; number i of a piece goes to lane i % 8 */
+SMASH__INLINE void smash__error_tiles_loop(const float *SMASH__RESTRICT x, size_t tiles, smash__affine a, double *SMASH__RESTRICT lanes, const int away)
+{
+    double sum[SMASH__ERROR_LANES];
+    size_t t, i, j;
+    for (j = 0; j < SMASH__ERROR_LANES; j++) sum[j] = lanes[j];
+    for (t = 0; t < tiles; t++, x += SMASH__TILE)
+        for (i = 0; i < SMASH__TILE; i += SMASH__ERROR_LANES)
+            for (j = 0; j < SMASH__ERROR_LANES; j++) {
+                double e = (double)smash__grid_error(x[i + j], a, away);
+                sum[j] += e * e;
+            }
+    for (j = 0; j < SMASH__ERROR_LANES; j++) lanes[j] = sum[j];
+}
+SMASH__INLINE void smash__error_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, double *SMASH__RESTRICT lanes)
+{
+    if (a->away) smash__error_tiles_loop(x, tiles, *a, lanes, 1);
+    else         smash__error_tiles_loop(x, tiles, *a, lanes, 0);
+}
+SMASH__KERNEL(smash__error_tiles, (const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, double *SMASH__RESTRICT lanes), (x, tiles, a, lanes))
+
+typedef struct smash__mse_job {
+    smash__fit_job fit;                 /* w, grid, levels, simd, scale, zero */
+    size_t run, runs;                   /* of a block */
+    uint32_t axes;
+    size_t block;                       /* one at a time: its candidates side by side */
+    int32_t from;
+    float lo, hi;
+    double *error;
+} smash__mse_job;
+
+/* Where piece number `piece` of a block begins: smash__grid_run numbers without a gap. Pieces of a block ascend in memory. */
+SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
+{
+    size_t first = 0, stride = 1, at;
+    uint32_t i = grid->ndim;
+    while (i) {
+        i--;
+        at = block % grid->count[i] * grid->block[i];
+        block /= grid->count[i];
+        if (i + 1 < axes) { at += piece % grid->block[i]; piece /= grid->block[i]; }
+        first += at * stride;
+        stride *= grid->block[i] * grid->count[i];
+    }
+    return first;
+}
+
+SMASH__FN void smash__mse_add(const smash__mse_job *job, size_t first, size_t n, const smash__affine *a, double *lanes)
+{
+    const smash_tensor *w = job->fit.w;
+    size_t i = 0, j;
+    if (w->dtype == SMASH_F32) {
+        SMASH__CALL(job->fit.simd, smash__error_tiles, ((const float *)w->data + first, n / SMASH__TILE, a, lanes));
+        i = n / SMASH__TILE * SMASH__TILE;
+    }
+    while (i < n) {
+        float x[SMASH__TILE];
+        size_t tile = smash__min(n - i, SMASH__TILE);
+        if (SMASH__IS_F64(w->dtype)) for (j = 0; j < tile; j++) x[j] = (float)((const double *)w->data)[first + i + j];
+        else smash__load_f32(w, first + i, tile, x);
+        for (j = tile; j < SMASH__TILE; j++) x[j] = 0;               /* 0 has no error on any grid */
+        SMASH__CALL(job->fit.simd, smash__error_tiles, (x, 1, a, lanes));
+        i += tile;
+    }
+}
+
+/* Sum of squared errors of a block with its range times k / 128 */
+SMASH__FN SMASH__NOINLINE double smash__mse_of(const smash__mse_job *job, size_t block, float lo, float hi, int32_t k)
+{
+    const float part = (float)k / (float)SMASH__MSE_WIDEST;
+    const smash__affine a = smash__grid_of(&job->fit.levels, lo * part, hi * part);
+    double lanes[SMASH__ERROR_LANES], sum = 0;
+    size_t run, j;
+    smash__fill(lanes, 0, sizeof lanes);
+    for (run = 0; run < job->runs; run++) smash__mse_add(job, smash__piece(job->fit.grid, job->axes, block, run), job->run, &a, lanes);
+    for (j = 0; j < SMASH__ERROR_LANES; j++) sum += lanes[j];
+    return sum;
+}
+
+SMASH__FN void smash__mse_candidate(void *arg, size_t i)
+{
+    const smash__mse_job *job = (const smash__mse_job *)arg;
+    job->error[i] = smash__mse_of(job, job->block, job->lo, job->hi, job->from - (int32_t)i);
+}
+
+SMASH__FN void smash__mse_range(const smash__mse_job *job, size_t block, float *lo, float *hi)
+{
+    smash__range r = { 0, 0 };
+    size_t run;
+    for (run = 0; run < job->runs; run++) smash__range_of(&job->fit, smash__piece(job->fit.grid, job->axes, block, run), job->run, &r);
+    *lo = smash__key_float(r.lo);
+    *hi = smash__key_float(r.hi);
+}
+
+SMASH__FN void smash__mse_commit(const smash__mse_job *job, size_t block, float lo, float hi, int32_t k)
+{
+    const float part = (float)k / (float)SMASH__MSE_WIDEST;
+    smash__quant_params_of(&job->fit.levels, lo * part, hi * part, &job->fit.scale[block], job->fit.zero ? &job->fit.zero[block] : NULL);
+}
+
+SMASH__FN void smash__mse_block(void *arg, size_t block)
+{
+    const smash__mse_job *job = (const smash__mse_job *)arg;
+    int32_t k, best_k = SMASH__MSE_WIDEST;
+    double best = 0;
+    float lo, hi;
+    smash__mse_range(job, block, &lo, &hi);
+    for (k = SMASH__MSE_WIDEST; k >= SMASH__MSE_NARROWEST; k--) {
+        double e = smash__mse_of(job, block, lo, hi, k);
+        if (k == SMASH__MSE_WIDEST || e < best) { best = e; best_k = k; }
+    }
+    smash__mse_commit(job, block, lo, hi, best_k);
+}
+
+/* The same for a tensor that is one block: threads take candidates */
+SMASH__FN SMASH__NOINLINE void smash__mse_single(smash_ctx *ctx, smash__mse_job *job)
+{
+    double error[SMASH__MSE_GROUP], best = 0;
+    int32_t best_k = SMASH__MSE_WIDEST;
+    size_t i, n;
+    job->error = error;
+    smash__mse_range(job, 0, &job->lo, &job->hi);
+    for (job->from = SMASH__MSE_WIDEST; job->from >= SMASH__MSE_NARROWEST; job->from -= (int32_t)n) {
+        n = smash__min((size_t)(job->from - SMASH__MSE_NARROWEST + 1), SMASH__MSE_GROUP);
+        smash__parallel(ctx, n, smash__mse_candidate, job);
+        for (i = 0; i < n; i++)
+            if ((job->from == SMASH__MSE_WIDEST && i == 0) || error[i] < best) { best = error[i]; best_k = job->from - (int32_t)i; }
+    }
+    job->error = NULL;
+    smash__mse_commit(job, 0, job->lo, job->hi, best_k);
+}
+
+SMASH__DEF smash_err smash_quant_fit_mse(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+    const smash_tensor *zero)
+{
+    smash__mse_job job;
+    smash_grid grid;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash_quant_fit(ctx, desc, w, scale, zero));
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.fit.levels));
+    SMASH__TRY(smash_grid_make(ctx, job.fit.levels.grain, w, &grid));
+    job.fit.w = w;
+    job.fit.grid = &grid;
+    job.fit.simd = smash__simd(ctx);
+    job.fit.scale = (float *)scale->data;
+    job.fit.zero = zero ? (int32_t *)zero->data : NULL;
+    job.run = smash__grid_run(&grid, &job.axes);
+    job.runs = grid.block_elements / job.run;
+    if (grid.blocks == 1) smash__mse_single(ctx, &job);
+    else smash__parallel(ctx, grid.blocks, smash__mse_block, &job);
+    return SMASH_OK;
+}
+#endif
+
 /* ---- trained quantizers and folding ---- */
 
 #if !SMASH_NO_DOUBLE
@@ -7412,22 +8217,6 @@ SMASH__FN smash_err smash__check_blocks(smash_ctx *ctx, const smash_tensor *t, c
 {
     SMASH__TRY(smash__check(ctx, t, role, dtypes, access, NULL));
     return smash__check_shape(ctx, t, role, grid->ndim, grid->count);
-}
-
-/* Where piece number `piece` of a block begins: smash__grid_run numbers without a gap. Pieces of a block ascend in memory. */
-SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
-{
-    size_t first = 0, stride = 1, at;
-    uint32_t i = grid->ndim;
-    while (i) {
-        i--;
-        at = block % grid->count[i] * grid->block[i];
-        block /= grid->count[i];
-        if (i + 1 < axes) { at += piece % grid->block[i]; piece /= grid->block[i]; }
-        first += at * stride;
-        stride *= grid->block[i] * grid->count[i];
-    }
-    return first;
 }
 
 /* ---- LSQ and LSQ+ ---- */
@@ -18047,6 +18836,51 @@ SMASH__FN smash_err smash__test_integers(smash__test *t)
 }
 
 #if !SMASH_NO_DOUBLE
+/* Two observers that see a tensor each, merged; and the grid of least squared error */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_observer(smash__test *t)
+{
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
+    void *data = smash__test_room(t), *memory[2];
+    uint32_t i, dtype, kind;
+    for (i = 0; i < 2; i++) memory[i] = smash__scratch(&t->ctx, 32 + 64 * 8, 1);
+    if (!data || !memory[0] || !memory[1]) return SMASH_ERR_NOMEM;
+    for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++)
+        for (kind = SMASH_OBSERVE_MIN_MAX; kind <= SMASH_OBSERVE_MSE; kind++)
+            for (i = 0; i < 8; i++) {
+                smash_observer_desc desc = SMASH_ZERO;
+                smash_quant_desc grid = smash__test_desc(i);
+                smash_observer o[2];
+                smash_tensor w, scale;
+                float range[3];
+                int32_t zero[1] = { 0 };
+                uint32_t k;
+                desc.kind = (smash_observer_kind)kind;
+                desc.bins = 64;
+                desc.outside = 100000000;
+                if (dtype == SMASH_F64 && kind > 1 && i > 3) continue;                   /* slow without an FPU */
+                for (k = 0; k < 2; k++) {
+                    SMASH__TRY(smash_observer_init(&t->ctx, &desc, 1, memory[k], 32 + 64 * 8, &o[k]));
+                    w = smash__test_view((int)((i + k) % SMASH__TEST_SHAPES), (smash_dtype)dtype, data);
+                    smash__test_fill(t, &w, k ? SMASH__COMMON : (int)(i % 3));
+                    SMASH__TRY(smash__note_err(t, smash_observe(&t->ctx, &o[k], &w)));
+                }
+                SMASH__TRY(smash__note_err(t, smash_observer_merge(&t->ctx, &o[0], &o[1])));
+                for (k = 0; o[0].bins && k < 64; k++) smash__note(t, o[0].bins[k]);
+                if (!smash_observer_range(&t->ctx, &o[0], &grid, 0, &range[0], &range[1]))
+                    for (k = 0; k < 2; k++) smash__note(t, smash__bits32(range[k]));
+                if (kind == 0) {
+                    smash_tensor middle = smash_tensor_view(SMASH_I32, zero, sizeof zero, w.ndim, w.shape);
+                    for (k = 0; k < w.ndim; k++) middle.shape[k] = 1;
+                    scale = smash_tensor_view(SMASH_F32, &range[2], sizeof range[2], w.ndim, middle.shape);
+                    SMASH__TRY(smash_quant_fit_mse(&t->ctx, &grid, &w, &scale, &middle));
+                    smash__note(t, smash__bits32(range[2]));
+                    smash__note(t, (uint32_t)zero[0]);
+                }
+            }
+    smash__scratch_rewind(&t->ctx, mark);
+    return SMASH_OK;
+}
+
 /* Trained quantizers and folding, of every dtype, grid and granularity. room: x, dy, what comes out, scales and zero points, their gradients */
 SMASH__FN SMASH__NOINLINE smash_err smash__test_lsq(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
 {
@@ -18172,6 +19006,7 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
         }
     SMASH__TRY(smash__test_grids(t, 1, &trip, data, back));
     smash__scratch_rewind(&t->ctx, mark);
+    SMASH__TRY(smash__test_observer(t));
     return smash__test_train(t);
 }
 #endif
