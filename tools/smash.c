@@ -1354,6 +1354,7 @@ static int export_usage(app *a, export_job *j)
         if (j->format != EXPORT_C) return fail(a, BAD_USAGE, "--format %s writes OUT and OUT.json, so OUT must be a file and not -", export_formats[j->format]);
         if (is_set(a, FLAG_JSON)) return fail(a, BAD_USAGE, "only one of --output - and --json can have the standard output");
         a->results = stderr;
+        return DONE;
     }
     if (j->format != EXPORT_C) j->sidecar = format(a, "%s.json", out);
     if (file_same(out, a->args[0]) || (j->sidecar && file_same(j->sidecar, a->args[0]))) return fail(a, BAD_USAGE, "%s stands for two files at once", a->args[0]);
