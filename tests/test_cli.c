@@ -75,6 +75,19 @@ static void make_files(void)
     put_model("hostile4", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[4,8]}}", 2, 99);
     put_model("hostile5", "{\"fc.weight\":{\"dtype\":\"BIT\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_file("hostile6", "\377\377\377\377\377\377\377\177{}", 10);
+    put_model("conv.safetensors", "{\"conv.weight\":{\"dtype\":\"F32\",\"shape\":[2,2,1,1],\"data_offsets\":[0,16]}}", 4, 99);
+    put_model("transposed.safetensors", "{\"__metadata__\":{\"smash.module_types\":\"{\\\"up\\\":\\\"ConvTranspose2d\\\"}\"},\"up.weight\":{\"dtype\":\"F32\",\"shape\":[2,2,1,1],\"data_offsets\":[0,16]}}", 4, 99);
+    put_model("f4.safetensors", "{\"a.weight\":{\"dtype\":\"F4\",\"shape\":[2,4],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member1", "{\"../../a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member2", "{\"/a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member3", "{\"a/./b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member4", "{\"a\\\\b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member5", "{\"c:/b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("parts1", "{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[4,16]}}", 4, 99);       /* 3 do not divide 4 */
+    put_model("parts2", "{\"a\":{\"dtype\":\"I8\",\"shape\":[8],\"data_offsets\":[0,8]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}", 4, 99);       /* one is -4 */
+    put_model("parts3", "{\"a_packed\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
+    put_model("parts4", "{\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 2, 99);
+    put_model("parts5", "{\"a_compressed\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_bitmask\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
     put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
@@ -243,6 +256,58 @@ static const row rows[] = {
 
     { "E=examples; $S compress $E/models/digits.safetensors -c $E/digits_compress.json -o $D/digits -q && "
       "build/digits $E/data/digits.bin $D/digits | grep -c ' 9[789][.][0-9]* %$'", 0, "1", NULL },
+
+    /* export: usage, what cannot be said in a format, files */
+    { "$S export --help", 0, "smash export small.safetensors -o weights.h --layout ohwi --depthwise 'dw*' --prefix net\n", NULL },
+    { "$S export", 2, NULL, "smash: export needs MODEL -o OUT; see `smash export --help`\n" },
+    { "$S export $M", 2, NULL, "smash: export needs -o OUT, the file to write, or --dry-run\n" },
+    { "$S export $M --dry-run", 2, NULL, "smash: export needs --format c, npy or raw, or an OUT that ends in .h, .npz or .bin\n" },
+    { "$S export $M -o $D/x", 2, NULL, "ends in .h, .npz or .bin" },
+    { "$S export $M -o $D/x.h --format hex", 2, NULL, "smash: --format takes c, npy or raw, not hex\n" },
+    { "$S export $M -o $D/x.h --layout nhwc", 2, NULL, "smash: --layout takes oihw, as models store it, or ohwi, not nhwc\n" },
+    { "$S export $M -o $D/x.h --depthwise fc", 2, NULL, "smash: --depthwise goes with --layout ohwi\n" },
+    { "$S export $M -o $D/x.bin --prefix a", 2, NULL, "smash: --prefix goes with --format c\n" },
+    { "for p in '' 0a _a a__b a_ 'a;b'; do $S export $M -o $D/x.h --prefix \"$p\"; done", 2, NULL,
+      "smash: --prefix : a prefix has 1 to 60 characters\nsmash: --prefix 0a: a prefix begins with a letter\nsmash: --prefix _a: a prefix begins with a letter\n"
+      "smash: --prefix a__b: a prefix has no __ in it and no _ at its end\nsmash: --prefix a_: a prefix has no __ in it and no _ at its end\n"
+      "smash: --prefix a;b: a prefix holds letters, digits and _ only\n" },
+    { "$S export $M -o - --format raw", 2, NULL, "smash: --format raw writes OUT and OUT.json, so OUT must be a file and not -\n" },
+    { "$S export $M -o - --format c --json", 2, NULL, "smash: only one of --output - and --json can have the standard output\n" },
+    { "cp $M $D/m.json && $S export $D/m.json -o $D/./m.json --format c", 2, NULL, "m.json stands for two files at once" },
+    { "cp $M $D/m.json && $S export $D/m.json -o $D/m --format raw", 2, NULL, "m.json stands for two files at once" },
+    { "$S export examples/models/digits.safetensors -o $D/x.h --layout ohwi", 2, NULL, "smash: --layout ohwi: conv1.weight is 24x1x3x3, a depthwise convolution or one of a single input channel; "
+      "say --depthwise conv1, or --depthwise none\n" },
+    { "$S export examples/models/digits.safetensors -o $D/x.h --layout ohwi --depthwise 'conv[12],fc'", 2, NULL,
+      "smash: --depthwise fc: the model has no Conv2d of such a name whose weight is [N, 1, H, W]; nothing was written\n" },
+    { "$S export $D/conv.safetensors -o $D/x.h --layout ohwi", 2, NULL, "smash: --layout ohwi: that conv is a Conv2d is only guessed from its tensors; "
+      "say it in \"module_types\" of a config for `smash compress`, which writes it to the file\n" },
+    { "$S export $D/transposed.safetensors --format c --dry-run --layout ohwi", 0, "order of dims as in the model: only Conv2d is permuted", NULL },
+    { "$S export $D/nan.safetensors -o $D/x.h", 1, NULL, "smash: fc.weight holds NaN or Inf at index 7, for which C has no constant; --format npy and raw do; nothing was written\n" },
+    { "$S export $D/nan.safetensors -o $D/x.npz -q && $S export $D/nan.safetensors -o $D/x.bin -q && rm $D/x.bin* $D/x.npz*", 0, NULL, NULL },
+    { "$S export $D/f4.safetensors -o $D/x.npz", 1, NULL, "smash: a.weight is F4, which no .npy file can hold; --format raw does; nothing was written\n" },
+    { "for i in 1 2 3 4 5; do $S export $D/member$i -o $D/x.npz; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "smash: ../../a cannot be the name of a file in an archive; --format raw takes it; nothing was written\n" },
+    { "for i in 1 2 3 4 5; do $S export $D/parts$i -o $D/x.h; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "; nothing was written\n" },
+    { "for i in 2 4 6; do $S export $D/hostile$i -o $D/x.h; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "hostile6 is not a valid safetensors file" },
+    { "$S export $D/cut.safetensors -o $D/x.h", 4, NULL, "cut.safetensors" },
+    { "$S export $D/newer.safetensors -o $D/x.h", 4, NULL, "a newer smash reads it" },
+    { "$S export $D/absent -o $D/x.h", 5, NULL, "absent cannot be read: No such file" },
+    { "$S export $M -o $D/absent/x.h", 5, NULL, "absent/x.h cannot be written: No such file" },
+    { "mkdir $D/y.h; $S export $M -o $D/y.h", 5, NULL, "y.h cannot be written: Is a directory" },
+    { "mkdir $D/z.bin.json; echo old > $D/z.bin; $S export $M -o $D/z.bin; s=$?; cat $D/z.bin; rm -r $D/z.bin*; exit $s", 5, "old\n", "z.bin.json cannot be written: Is a directory" },
+    { "test -c /dev/full || { echo No space left >&2; exit 5; }; $S export $M --format c -o /dev/full", 5, NULL, "/dev/full cannot be written: No space left" },
+    { "(ulimit -f 0; exec $S export $M -o $D/x.h) 2>&1 | cat", 0, "x.h cannot be written: File too large; nothing was left there", NULL },
+    { "ls $D/x.* $D/*.tmp*", 2, NULL, "" },
+    { "$S export $M --format c --dry-run -o $D/x.h; ls $D/x.h", 2, "fc.weight  Linear  F32      4x8    128  model_fc_weight\n", "" },
+    { "$S export $M --format raw --dry-run", 0, "fc.bias    Linear  F32        4     16     128\n\n2 tensors, 144 bytes with scales -> 144 bytes of raw numbers, digest ", NULL },
+    { "$S export $M --format npy --dry-run", 0, "bytes of NumPy arrays, digest ", NULL },
+    { "$S export $M --format npy --dry-run -q", 0, NULL, NULL },
+    { "$S export $M -o $D/e.bin --json > $D/e.json && cmp $D/e.json $D/e.bin.json && cat $D/e.json", 0,
+      "\"data\": {\"dtype\": \"F32\", \"shape\": [4, 8], \"offset\": 0, \"bytes\": 128, \"crc32\": \"79dea187\"}", NULL },
+    { "$S export $M -o $D/e.bin -q && $S export - -o $D/e2.bin -q < $M && cmp $D/e.bin $D/e2.bin && cmp $D/e.bin.json $D/e2.bin.json && tail -c 144 $M | cmp - $D/e.bin", 0, NULL, NULL },
+    { "$S export $D/escape.safetensors --format c -o - 2>/dev/null | LC_ALL=C tr -d '[:print:]\\n' | wc -c", 0, "0", NULL },
+    { "$S export $D/escape.safetensors --format c -o -", 0, "/* a~~31mb~~.weight: Linear, F32 [2, 2], 16 bytes */\n", "a\\x1b[31mb\\x9b.weight" },
+    { "$S export $D/empty.safetensors -o $D/empty.h -q && $S export $D/empty.safetensors -o $D/empty.npz -q && wc -c < $D/empty.npz && echo '#include \"empty.h\"' > $D/e.c && cc -std=c99 -Wall -Wextra -Wpedantic -Werror -c $D/e.c -o $D/e.o", 0, "22\n", NULL },
+    { "chmod 600 $D/empty.h; ln -sf empty.h $D/e.h; $S export $M -o $D/e.h -q && test -h $D/e.h && ls -l $D/empty.h", 0, "-rw-------", NULL },
 
     /* inspect, diff, check */
     { "$S inspect $M", 0, "Linear*", NULL },
