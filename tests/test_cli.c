@@ -655,10 +655,10 @@ static void test_export(void)
         CHECK(run(cases[i].compress) == 0, "%s", cases[i].label);
         sprintf(command, "$S export $D/x.safetensors -q -o $D/x.h %s && $S export - %s --format c -o - < $D/x.safetensors 2>/dev/null | cmp - $D/x.h", cases[i].flags, cases[i].flags);
         CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
-        sprintf(command, "cc -std=c99 %s %s -DHEADER='\"'$(pwd)/$D/x.h'\"' tests/compile/exported.c -o $D/dump && $D/dump > $D/x.dump", warnings, net ? "-DNET" : "");
+        sprintf(command, "cc -std=c99 %s %s -I$D -DHEADER='\"x.h\"' tests/compile/exported.c -o $D/dump && $D/dump > $D/x.dump", warnings, net ? "-DNET" : "");
         CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
         compare_exported(cases[i].label, DIR "/x.safetensors", DIR "/x.dump", cases[i].order);
-        sprintf(command, "c++ -x c++ -std=c++17 %s %s -DHEADER='\"'$(pwd)/$D/x.h'\"' tests/compile/exported.c -o $D/dump && $D/dump | cmp - $D/x.dump", warnings, net ? "-DNET" : "");
+        sprintf(command, "c++ -x c++ -std=c++17 %s %s -I$D -DHEADER='\"x.h\"' tests/compile/exported.c -o $D/dump && $D/dump | cmp - $D/x.dump", warnings, net ? "-DNET" : "");
         if (cxx) CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
     }
 }
