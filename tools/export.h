@@ -3,6 +3,7 @@
 #ifndef EXPORT_H
 #define EXPORT_H
 
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,7 +69,7 @@ static void sink_put(sink *s, const void *data, size_t bytes)
 
 static void sink_text(sink *s, const char *text) { sink_put(s, text, strlen(text)); }
 
-static void sink_zeros(sink *s, size_t bytes) { while (bytes-- > 0) sink_put(s, "", 1); }
+static void sink_zeros(sink *s, size_t bytes) { for (; bytes > 0; bytes--) sink_put(s, "", 1); }
 
 static void sink_le(sink *s, uint64_t value, size_t bytes)
 {
@@ -81,7 +82,7 @@ static void sink_le(sink *s, uint64_t value, size_t bytes)
 static uint64_t read_le(const unsigned char *p, size_t bytes)
 {
     uint64_t value = 0;
-    while (bytes-- > 0) value = value << 8 | p[bytes];
+    while (bytes > 0) value = value << 8 | p[--bytes];
     return value;
 }
 
@@ -291,7 +292,7 @@ static size_t c_number(c_type type, const unsigned char *p, char *out)
     if (type.how == 'x') {
         out[n++] = '0';
         out[n++] = 'x';
-        for (k = 2 * type.bytes; k-- > 0;) out[n++] = hex[u >> (4 * k) & 15];
+        for (k = 2 * type.bytes; k > 0; k--) out[n++] = hex[u >> (4 * k - 4) & 15];
         return n;
     }
     magnitude -= (uint64_t)lowest;                                       /* C has no negative constants, so the lowest number is -largest - 1 */
@@ -319,7 +320,7 @@ static size_t c_array(sink *s, const export_part *part, const char *id, const ch
     sink_text(s, line);
     sink_text(s, id);
     sink_text(s, suffix);
-    sprintf(line, "[%llu] ", (unsigned long long)count);
+    sprintf(line, "[%" PRIu64 "] ", (uint64_t)count);
     sink_text(s, line);
     sink_text(s, macro);
     sink_text(s, "_SECTION = {\n");
@@ -364,7 +365,7 @@ static void c_shape(sink *s, uint32_t ndim, const size_t *shape, const char *ope
     char one[32];
     uint32_t i;
     sink_text(s, open);
-    for (i = 0; i < ndim; i++) { sprintf(one, i ? ", %llu" : "%llu", (unsigned long long)shape[i]); sink_text(s, one); }
+    for (i = 0; i < ndim; i++) { sprintf(one, i ? ", %" PRIu64 : "%" PRIu64, (uint64_t)shape[i]); sink_text(s, one); }
     sink_text(s, shut);
 }
 
@@ -425,7 +426,7 @@ static size_t c_tensor(sink *s, export_tensor *t, const char *macro, int *bad_pa
         for (i = 0; i < scale->ndim; i++) block[i] = scale->shape[i] ? t->part[PART_DATA].shape[i] / scale->shape[i] : 0;
         c_shape(s, scale->ndim, block, ", a scale for each [", "]");
     }
-    sprintf(line, ", %llu bytes */\n", (unsigned long long)t->part[PART_DATA].bytes);
+    sprintf(line, ", %" PRIu64 " bytes */\n", (uint64_t)t->part[PART_DATA].bytes);
     sink_text(s, line);
     for (k = 0; k < PARTS; k++) {
         if (!t->part[k].dtype || t->part[k].bytes == 0) continue;
@@ -467,13 +468,13 @@ static void c_end(sink *s, const export_tensor *tensors, size_t count, const cha
     for (i = 0; i < count; i++) {
         const export_part *data = &tensors[i].part[PART_DATA], *scale = &tensors[i].part[PART_SCALE];
         const char *id = tensors[i].id;
-        sprintf(line, "    %s_count = %llu, %s_rank = %u", id, (unsigned long long)data->count, id, (unsigned)data->ndim);
+        sprintf(line, "    %s_count = %" PRIu64 ", %s_rank = %u", id, (uint64_t)data->count, id, (unsigned)data->ndim);
         sink_text(s, line);
-        for (k = 0; k < data->ndim; k++) { sprintf(line, ", %s_dim%u = %llu", id, (unsigned)k, (unsigned long long)data->shape[k]); sink_text(s, line); }
-        if (scale->dtype) { sprintf(line, ", %s_scale_count = %llu", id, (unsigned long long)scale->count); sink_text(s, line); }
+        for (k = 0; k < data->ndim; k++) { sprintf(line, ", %s_dim%u = %" PRIu64, id, (unsigned)k, (uint64_t)data->shape[k]); sink_text(s, line); }
+        if (scale->dtype) { sprintf(line, ", %s_scale_count = %" PRIu64, id, (uint64_t)scale->count); sink_text(s, line); }
         sink_text(s, ",\n");
     }
-    sprintf(line, "    %s_tensor_count = %llu\n};\n\n", prefix, (unsigned long long)count);
+    sprintf(line, "    %s_tensor_count = %" PRIu64 "\n};\n\n", prefix, (uint64_t)count);
     sink_text(s, line);
     sprintf(line, "/* XXH64 of all arrays above, in their order, as little-endian bytes. */\n%s_CONST uint64_t %s_digest = UINT64_C(0x%08lx%08lx);\n", macro, prefix,
             (unsigned long)(digest >> 32), (unsigned long)(digest & 0xFFFFFFFFu));
@@ -498,7 +499,7 @@ static void c_end(sink *s, const export_tensor *tensors, size_t count, const cha
             c_string(s, t->name);
             sink_text(s, ",\n      ");
             for (k = 0; k < PARTS; k++) c_pointer(s, t, (int)k);
-            sprintf(line, "%s_%s, %llu, 0x%08lxu, %u, ", macro, smash_dtype_name(t->dtype), (unsigned long long)t->part[PART_DATA].bytes, (unsigned long)t->part[PART_DATA].crc,
+            sprintf(line, "%s_%s, %" PRIu64 ", 0x%08lxu, %u, ", macro, smash_dtype_name(t->dtype), (uint64_t)t->part[PART_DATA].bytes, (unsigned long)t->part[PART_DATA].crc,
                     (unsigned)t->part[PART_DATA].ndim);
             sink_text(s, line);
             if (t->part[PART_DATA].ndim) c_shape(s, t->part[PART_DATA].ndim, t->part[PART_DATA].shape, "{ ", " }, "); else c_shape(s, 1, &none, "{ ", " }, ");
@@ -543,7 +544,7 @@ static size_t npy_header(const export_part *part, char out[512])
     size_t n = 10, whole;
     uint32_t i;
     n += (size_t)sprintf(out + n, "{'descr': '%s', 'fortran_order': False, 'shape': (", npy_descr(part->dtype));
-    for (i = 0; i < part->ndim; i++) n += (size_t)sprintf(out + n, i ? ", %llu" : "%llu", (unsigned long long)part->shape[i]);
+    for (i = 0; i < part->ndim; i++) n += (size_t)sprintf(out + n, i ? ", %" PRIu64 : "%" PRIu64, (uint64_t)part->shape[i]);
     n += (size_t)sprintf(out + n, part->ndim == 1 ? ",), }" : "), }");
     whole = (n + 1 + 63) / 64 * 64;
     memset(out + n, ' ', whole - n);
@@ -648,14 +649,15 @@ static void permute(const unsigned char *from, unsigned char *to, size_t bytes, 
     size_t stride[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], source = 0, count = 1, i;
     uint32_t k;
 
-    for (k = ndim; k-- > 0; count *= shape[k]) { stride[k] = count * bytes; at[k] = 0; }
+    for (k = ndim; k > 0; count *= shape[--k]) { stride[k - 1] = count * bytes; at[k - 1] = 0; }
     for (i = 0; i < count; i++, to += bytes) {
         memcpy(to, from + source, bytes);
-        for (k = ndim; k-- > 0;) {
-            source += stride[order[k]];
-            if (++at[k] < shape[order[k]]) break;
-            source -= at[k] * stride[order[k]];
-            at[k] = 0;
+        for (k = ndim; k > 0; k--) {
+            const uint32_t dim = order[k - 1];
+            source += stride[dim];
+            if (++at[k - 1] < shape[dim]) break;
+            source -= at[k - 1] * stride[dim];
+            at[k - 1] = 0;
         }
     }
 }
