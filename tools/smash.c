@@ -1400,6 +1400,7 @@ static smash_err convert(app *a, smash_dtype dtype, smash_tensor *t)
     err = smash_tensor_bytes(&out, &out.bytes);
     if (err) return err;
     if ((out.data = smash_arena_alloc(&a->ctx, &a->data, out.bytes)) == NULL) return SMASH_ERR_NOMEM;
+    memset(out.data, 0, out.bytes);                                      /* packed numbers are put into their bytes one by one: valgrind loses track */
     if (count_of(t) > 0 && (err = smash_tensor_convert(&a->ctx, t, &out)) != SMASH_OK) return err;
     *t = out;
     return SMASH_OK;
