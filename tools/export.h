@@ -641,25 +641,4 @@ static int zip_end(sink *s, const export_tensor *tensors, size_t count)
     return 1;
 }
 
-/* ---- layouts ---- */
-
-/* The array with its dims in another order: dim i of the new one is dim order[i] of the old one. `bytes` a number. */
-static void permute(const unsigned char *from, unsigned char *to, size_t bytes, uint32_t ndim, const size_t *shape, const uint32_t *order)
-{
-    size_t stride[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], source = 0, count = 1, i;
-    uint32_t k;
-
-    for (k = ndim; k > 0; count *= shape[--k]) { stride[k - 1] = count * bytes; at[k - 1] = 0; }
-    for (i = 0; i < count; i++, to += bytes) {
-        memcpy(to, from + source, bytes);
-        for (k = ndim; k > 0; k--) {
-            const uint32_t dim = order[k - 1];
-            source += stride[dim];
-            if (++at[k - 1] < shape[dim]) break;
-            source -= at[k - 1] * stride[dim];
-            at[k - 1] = 0;
-        }
-    }
-}
-
 #endif

@@ -1411,17 +1411,18 @@ static smash_err convert(app *a, smash_dtype dtype, smash_tensor *t)
 /* Dims of t in this order; NULL: as they are. */
 static smash_err reorder(app *a, const uint32_t *order, smash_tensor *t)
 {
-    const size_t count = (size_t)count_of(t), bytes = count ? (size_t)bytes_of(t) : 0;
     smash_tensor out = *t;
+    smash_err err;
     uint32_t i;
     if (!order) return SMASH_OK;
-    if ((out.data = smash_arena_alloc(&a->ctx, &a->data, bytes)) == NULL) return SMASH_ERR_NOMEM;
     for (i = 0; i < t->ndim; i++) out.shape[i] = t->shape[order[i]];
-    permute((const unsigned char *)t->data, (unsigned char *)out.data, count ? bytes / count : 0, t->ndim, t->shape, order);
-    out.bytes = bytes;
+    err = smash_tensor_bytes(&out, &out.bytes);
+    if (err) return err;
+    if ((out.data = smash_arena_alloc(&a->ctx, &a->data, out.bytes)) == NULL) return SMASH_ERR_NOMEM;
     out.flags = 0;
+    err = smash_tensor_permute(&a->ctx, t, order, &out);
     *t = out;
-    return SMASH_OK;
+    return err;
 }
 
 /* A part from a tensor, its bytes little-endian whatever this machine is. */
