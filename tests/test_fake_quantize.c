@@ -225,7 +225,7 @@ static void test_errors(smash_ctx *ctx)
             case SCALE_ZERO: s[1] = 0; break;
             case ZERO_HIGH: z[1] = 128; break;
             case BITS: d.bits = 1; break;
-            case ROUNDING: d.rounding = (smash_rounding)2; break;
+            case ROUNDING: d.rounding = (smash_rounding)test_int(2); break;
             case GRAIN: d.grain.kind = SMASH_GRAIN_BLOCK; d.grain.block_count = 2; d.grain.block[0] = 1; d.grain.block[1] = 2; break;
             case EMPTY: tx.shape[1] = ty.shape[1] = tg.shape[1] = 0; break;
             default: break;
@@ -240,7 +240,7 @@ static void test_errors(smash_ctx *ctx)
         size_t one = 1;
         float x = 1, s = 1;
         smash_tensor t = test_view(SMASH_F32, &x, 1, &one), scale = test_view(SMASH_F32, &s, 1, &one);
-        CHECK_ERR(ctx, smash_fake_quantize_gradient(ctx, NULL, (smash_gradient)2, &t, &scale, NULL, &t, &t), SMASH_ERR_ARG, "gradient 2");
+        CHECK_ERR(ctx, smash_fake_quantize_gradient(ctx, NULL, (smash_gradient)test_int(2), &t, &scale, NULL, &t, &t), SMASH_ERR_ARG, "gradient 2");
         CHECK_ERR(ctx, smash_fake_quantize_gradient(ctx, NULL, SMASH_GRADIENT_PASS, &t, &scale, NULL, &t, &t), SMASH_ERR_ARG, "a gradient on top of x");
         CHECK(smash_fake_quantize(NULL, NULL, &t, &scale, NULL, &t) == SMASH_OK && x == 1, "no ctx");
     }

@@ -250,7 +250,7 @@ static void test_refused(smash_ctx *ctx)
     e = d; e.rate = 1.5f;          CHECK_ERR(ctx, smash_observer_bytes(ctx, &e, 1, &bytes), SMASH_ERR_RANGE, "rate");
     e = d; e.rate = -0.5f;         CHECK_ERR(ctx, smash_observer_bytes(ctx, &e, 1, &bytes), SMASH_ERR_RANGE, "rate");
     e = d; e.rate = float_of(NOT_A_NUMBER); CHECK_ERR(ctx, smash_observer_bytes(ctx, &e, 1, &bytes), SMASH_ERR_RANGE, "rate");
-    e = d; e.kind = (smash_observer_kind)5; CHECK_ERR(ctx, smash_observer_bytes(ctx, &e, 1, &bytes), SMASH_ERR_ARG, "kind");
+    e = d; e.kind = (smash_observer_kind)test_int(5); CHECK_ERR(ctx, smash_observer_bytes(ctx, &e, 1, &bytes), SMASH_ERR_ARG, "kind");
     e = d; e.zero_end = 1;         CHECK_ERR(ctx, smash_observer_bytes(ctx, &e, 1, &bytes), SMASH_ERR_ARG, "fence");
     CHECK(bytes == 3 * 32, "untouched");
 

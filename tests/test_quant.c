@@ -471,10 +471,10 @@ static void test_limits(smash_ctx *ctx)
     d = desc_of(17, 1, SMASH_SYMMETRIC);
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "uint17");
     CHECK(!strcmp(ctx->message, "17 bits asked for; a grid has 1 to 16, and 0 stands for 8"), "%s", ctx->message);
-    d = desc_of(8, 0, (smash_scheme)2);
+    d = desc_of(8, 0, (smash_scheme)test_int(2));
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such scheme");
     d = desc_of(8, 0, SMASH_AFFINE);
-    d.rounding = (smash_rounding)2;
+    d.rounding = (smash_rounding)test_int(2);
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such rounding");
     CHECK(!strcmp(ctx->message, "there is no rounding 2"), "%s", ctx->message);
     d = desc_of(8, 0, SMASH_AFFINE);
@@ -596,7 +596,7 @@ static void test_errors(smash_ctx *ctx)
             case ALIAS_SCALE: if (call == 3) continue; scale.data = call == 1 ? (void *)(ints + 8) : (void *)(x + 2); for (i = 0; i < 4; i++) ((float *)scale.data)[i] = 1; break;
             case FENCE: d.zero_begin = 1; break;
             case BITS: d.bits = 17; break;
-            case SCHEME: d.scheme = (smash_scheme)7; break;
+            case SCHEME: d.scheme = (smash_scheme)test_int(7); break;
             case GRAIN: d.grain = smash_grain_axis(2); break;
             case SCALE_ZERO: s[3] = 0; break;
             case SCALE_NEGATIVE: s[3] = -1; break;

@@ -105,7 +105,7 @@ static void test_multipliers(smash_ctx *ctx)
     CHECK(ctx->index == 3 && m[0] == 0x07070707 && s[4] == 0x07070707, "index %d", (int)ctx->index);
     bad[3] = float_of(0x7F800000u);
     CHECK_ERR(ctx, smash_requant_multipliers(ctx, DOUBLE, 0.1f, &t, 0.3f, &tm, &ts), SMASH_ERR_NONFINITE, "Inf");
-    CHECK_ERR(ctx, smash_requant_multipliers(ctx, (smash_requant_form)9, 0.1f, &scale, 0.3f, &tm, &ts), SMASH_ERR_ARG, "form");
+    CHECK_ERR(ctx, smash_requant_multipliers(ctx, (smash_requant_form)test_int(9), 0.1f, &scale, 0.3f, &tm, &ts), SMASH_ERR_ARG, "form");
     CHECK_ERR(ctx, smash_requant_multipliers(ctx, DOUBLE, 0.1f, &scale, 0.3f, &tm, &tm), SMASH_ERR_ARG, "alias");
     CHECK_ERR(ctx, smash_requant_multipliers(ctx, DOUBLE, 0.1f, &scale, 0.0f, &tm, &ts), SMASH_ERR_RANGE, "output");
     t = test_view(SMASH_I32, s, 1, &less);
@@ -193,7 +193,7 @@ static void test_apply(void)
 
 static void test_activation(smash_ctx *ctx)
 {
-    static const struct { smash_fused fused; float scale; int32_t zero, qmin, qmax; smash_err err; int32_t low, high; } rows[] = {
+    const struct { smash_fused fused; float scale; int32_t zero, qmin, qmax; smash_err err; int32_t low, high; } rows[] = {
         { SMASH_FUSED_NONE, 0.5f, 3, -128, 127, SMASH_OK, -128, 127 },
         { SMASH_FUSED_RELU, 0.5f, 3, -128, 127, SMASH_OK, 3, 127 },
         { SMASH_FUSED_RELU, 1e-38f, -128, -128, 127, SMASH_OK, -128, 127 },
@@ -208,7 +208,7 @@ static void test_activation(smash_ctx *ctx)
         { SMASH_FUSED_RELU6, 1e-45f, 0, -128, 127, SMASH_ERR_RANGE, -7, -7 },
         { SMASH_FUSED_NONE, 0.0f, 0, -128, 127, SMASH_ERR_RANGE, -7, -7 },
         { SMASH_FUSED_NONE, 1.0f, 128, -128, 127, SMASH_ERR_RANGE, -7, -7 },
-        { (smash_fused)4, 1.0f, 0, -128, 127, SMASH_ERR_ARG, -7, -7 } };
+        { (smash_fused)test_int(4), 1.0f, 0, -128, 127, SMASH_ERR_ARG, -7, -7 } };
     size_t i;
     int32_t low, high;
     for (i = 0; i < COUNT_OF(rows); i++) {
@@ -277,7 +277,7 @@ static void test_bias(smash_ctx *ctx)
         unit = float_of(1);
         CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_AWAY, float_of(0x00800000u), &tu, &tw, &tq, NULL), SMASH_ERR_RANGE, "2.5 / 2^-275");
         CHECK(ctx->index == 2, "%d", (int)ctx->index);
-        CHECK_ERR(ctx, smash_quant_bias(ctx, (smash_rounding)2u, 1, &tu, &tw, &tq, NULL), SMASH_ERR_ARG, "rounding 2");
+        CHECK_ERR(ctx, smash_quant_bias(ctx, (smash_rounding)test_int(2), 1, &tu, &tw, &tq, NULL), SMASH_ERR_ARG, "rounding 2");
     }
     q[0] = 4;
     t = test_view(SMASH_I16, q, 1, &three);
@@ -469,7 +469,7 @@ static void test_layer_errors(smash_ctx *ctx)
         switch (row) {
         case 0: want = SMASH_OK; break;
         case 1: desc.zero_end = 1; want = SMASH_ERR_ARG; break;
-        case 2: desc.form = (smash_requant_form)2; want = SMASH_ERR_ARG; break;
+        case 2: desc.form = (smash_requant_form)test_int(2); want = SMASH_ERR_ARG; break;
         case 3: tx.dtype = SMASH_U8; want = SMASH_ERR_DTYPE; break;
         case 4: tw.dtype = SMASH_I16; want = SMASH_ERR_DTYPE; break;
         case 5: ty.dtype = SMASH_I16; want = SMASH_ERR_DTYPE; break;

@@ -28,7 +28,7 @@ static smash_tensor row_of(const void *data, smash_dtype dtype, size_t n) { retu
 static void test_golden(smash_ctx *ctx)
 {
     enum { N = 32 };
-    float x[N], g[N], y[N], dx[N];
+    float x[N] = { 0 }, g[N], y[N], dx[N];
     const smash_tensor tx = row_of(x, SMASH_F32, N), tg = row_of(g, SMASH_F32, N), ty = row_of(y, SMASH_F32, N), tdx = row_of(dx, SMASH_F32, N);
     size_t i, j;
     for (i = 0; i < COUNT_OF(golden_lsq); i++) {
@@ -418,7 +418,7 @@ static double dorefa_loss(const double *x, const float *g, size_t n)
 static void test_dorefa(smash_ctx *ctx)
 {
     enum { N = 41 };
-    float x[N], g[N], y[N], dx[N];
+    float x[N] = { 0 }, g[N], y[N], dx[N];
     double wide[N];
     uint16_t half[N];
     const smash_tensor tx = row_of(x, SMASH_F32, N), tg = row_of(g, SMASH_F32, N), ty = row_of(y, SMASH_F32, N), tdx = row_of(dx, SMASH_F32, N), th = row_of(half, SMASH_BF16, N);
@@ -501,7 +501,7 @@ static void test_dorefa(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, NULL, SMASH_DOREFA_OUTPUTS, &tx, &tg, &ty), SMASH_ERR_NONFINITE, "dy");
     g[7] = 0;
     CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, NULL, NULL, &tg, &ty), SMASH_ERR_ARG, "no state");
-    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, (smash_dorefa)2, &tx, &ty), SMASH_ERR_ARG, "kind");
+    CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, (smash_dorefa)test_int(2), &tx, &ty), SMASH_ERR_ARG, "kind");
     CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &tx, &th), SMASH_ERR_DTYPE, "dtype");
     d.grain = smash_grain_axis(0);
     CHECK_ERR(ctx, smash_quant_dorefa(ctx, &d, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_ERR_UNSUPPORTED, "grain");
