@@ -7481,7 +7481,7 @@ SMASH__FN smash_err smash__observer_resolve(smash_ctx *ctx, const smash_observer
     if (out->kind > SMASH_OBSERVE_PERCENTILE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)out->kind, "this observer needs double arithmetic, which this build leaves out");
 #endif
     if (!blocks) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "an observer of 0 blocks has nothing to see");
-    if (!out->rate) out->rate = 0.01f;
+    if (out->rate <= 0 && out->rate >= 0) out->rate = 0.01f;
     if (!out->outside) out->outside = 100000;
     if (!out->bins) out->bins = SMASH__OBSERVE_BINS;
     if (!(out->rate > 0 && out->rate <= 1)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the rate of a moving average is not above 0 and at most 1");
