@@ -3200,6 +3200,7 @@ SMASH__FN smash_err smash__check(smash_ctx *ctx, const smash_tensor *t, const ch
 {
     size_t n, bytes;
     smash_err err;
+    if (count) *count = 0;
     if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s: the tensor is NULL", role);
     if (t->ndim > SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, t->ndim, "%s %q has %u dims; at most %i are possible", role, smash__name(t), t->ndim, SMASH_MAX_DIMS);
     if ((unsigned)t->dtype >= SMASH_DTYPE_COUNT || !(dtypes >> t->dtype & 1))
@@ -3887,7 +3888,7 @@ enum { SMASH__BELOW = 0, SMASH__EQUAL = 1, SMASH__TOP = 2, SMASH__INSIDE = 3, SM
 
 /* A pass looks at SQUARE elements at a time, as ROWS of COLUMNS, and marks the columns that have a key in the bracket. With a good
  * bracket these are few: they are queued without a branch, by words of 8 bytes of marks, and looked at again after some squares. */
-enum { SMASH__COLUMNS = SMASH__SIMD ? 32 : 8, SMASH__ROWS = 8, SMASH__SQUARE_SIZE = SMASH__COLUMNS * SMASH__ROWS, SMASH__SQUARES = 8 };
+enum { SMASH__COLUMNS = SMASH__SIMD ? 32 : 8, SMASH__ROWS = SMASH__SIMD ? 8 : 4, SMASH__SQUARE_SIZE = SMASH__COLUMNS * SMASH__ROWS, SMASH__SQUARES = 8 };
 
 SMASH__INLINE uint16_t smash__bits16(uint16_t x)  { return x; }
 SMASH__INLINE uint16_t smash__float16(uint16_t u) { return u; }
@@ -3899,9 +3900,15 @@ SMASH__INLINE int64_t smash__key64(uint64_t u, uint64_t sign)
     return (int64_t)(((u & ~((uint64_t)1 << 63)) ^ flip) - flip);
 }
 
+#if SMASH__SIMD
+#define SMASH__HELPER SMASH__INLINE                     /* into the copies for other instruction sets */
+#else
+#define SMASH__HELPER SMASH__FN SMASH__NOINLINE         /* the stack of small targets */
+#endif
+
 /* The loops over elements, once per width: E is the element, S and U are integers of its size. */
 #define SMASH__MASK_KERNELS(bits, E, S, U) \
-SMASH__INLINE size_t smash__inside##bits(const E *x, size_t n, size_t step, const smash__pass *pass, size_t *bins, size_t found) \
+SMASH__HELPER size_t smash__inside##bits(const E *x, size_t n, size_t step, const smash__pass *pass, size_t *bins, size_t found) \
 { \
     const U from = (U)((U)(S)pass->lo + 1u), width = pass->hi > pass->lo ? (U)((U)(S)pass->hi - from) : 0; \
     E *pool = (E *)pass->pool; \
@@ -4004,6 +4011,7 @@ SMASH__MASK_KERNELS(16, uint16_t, int16_t, uint16_t)
 SMASH__MASK_KERNELS(32, float, int32_t, uint32_t)
 SMASH__MASK_KERNELS(64, double, int64_t, uint64_t)
 #undef SMASH__MASK_KERNELS
+#undef SMASH__HELPER
 
 SMASH__FN smash__keys smash__keys_of(const smash_ctx *ctx, smash_dtype dtype, const void *data, size_t count, int is_signed)
 {
@@ -5607,12 +5615,13 @@ typedef struct smash__spread {
     size_t            runs, pieces;      /* runs of a task, or pieces that one long run is cut into */
 } smash__spread;
 
+/* No NaN meets the addition: of a choice between x and x + value, compilers make x + (value or -0), which would quiet it. */
 SMASH__INLINE void smash__add32_body(float *SMASH__RESTRICT x, size_t n, const uint8_t *SMASH__RESTRICT keep, float value)
 {
     size_t j;
     for (j = 0; j < n; j++) {
         const uint32_t u = smash__bits32(x[j]), nan = (u & 0x7FFFFFFFu) > 0x7F800000u, stays = (keep[j] != 0) | nan;
-        const uint32_t sum = smash__bits32(smash__float32(u & (nan ? 0xFF800000u : 0xFFFFFFFFu)) + value);   /* no NaN: adding may change its bits */
+        const uint32_t sum = smash__bits32(smash__float32(u & (nan ? 0xFF800000u : 0xFFFFFFFFu)) + value);
         x[j] = smash__float32(stays ? u : sum);
     }
 }
@@ -11694,6 +11703,7 @@ SMASH__DEF smash_err smash_model_set_shape(smash_ctx *ctx, smash_model *model, s
     target = smash__end_target(target);
     table = model->activations;
     at = smash__activation_at(table, model->activation_count, module, target, &found);
+    smash__fill(&made, 0, sizeof made);                                  /* its gaps, too: tables are compared as bytes */
     mark = smash_arena_get_mark(model->arena);
     err = smash__activation_make(ctx, model, module, target, ndim, dims, &made);
     if (!err && !found && model->activation_count == model->activation_capacity) {
@@ -14182,7 +14192,7 @@ SMASH__FN smash_err smash__modern_list(smash__change *c, const smash_value **lis
         }
         if (smash__leaves_out(e)) { tree.left_out[tree.left_out_count++] = e; left_out += e->span; } else others++;
     }
-    if (is_old && others * left_out + groups * (*list)->span > SMASH__OLD_MOST)
+    if (is_old && smash__product(others, left_out) + smash__product(groups, (*list)->span) > (double)SMASH__OLD_MOST)
         smash__say(c->config, SMASH_ERROR, "legacy_key", c->doc, *list, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names");
     else if (is_old) {
         err = smash__tree_list(c->ctx, arena, &tree, *list);

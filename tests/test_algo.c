@@ -1399,7 +1399,7 @@ static void test_given_fpgm(void)
     static const given one = { "a.weight", SMASH_BOOL, 2, { 4, 1 }, "1101" };
     static const char *const more[] = { "", ", \"fpgm_global_group_id\": 1", ", \"fpgm_dependency_group_id\": 1" };
     static const size_t shape[2] = { 4, 4 };
-    float numbers[16];
+    float numbers[16] = { 0 };
     smash_tensor t = smash_tensor_view(SMASH_F32, numbers, sizeof numbers, 2, shape);
     smash_desc desc = SMASH_ZERO;
     size_t i, k;
@@ -1544,7 +1544,7 @@ static void test_given_ends(void)
         { "{}", { "conv._input_0", SMASH_F32, 1, { 8 }, "1" }, "the mask of \"conv._input_0\" is F32; a mask is BOOL, or U8 of 0 and 1" },
         { "{}", { "conv._input_0", SMASH_U8, 1, { 8 }, "1112" }, "the mask of \"conv._input_0\" holds 2 at index 3; a mask holds 0 and 1" } };
     static const given ends[] = { { "conv._output_0", SMASH_U8, 4, { 1, 8, 1, 1 }, "01" }, { "fc._input_x", SMASH_BOOL, 2, { 3, 5 }, "110" }, { "fc.weight", SMASH_BOOL, 2, { 10, 1 }, "011" } };
-    static test_buffer first, first_masks, saved, saved_masks;
+    static test_buffer first, first_masks, saved_masks;
     smash_result result;
     smash_model mask;
     smash_io io, in, masks_io = SMASH_ZERO;
@@ -1568,7 +1568,7 @@ static void test_given_ends(void)
         start();
         CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &source_io, &arena, NULL, &model), SMASH_OK, "source");
         CHECK_ERR(&ctx, smash_config_load(&ctx, &config, configs[i], strlen(configs[i]), "c.json", NULL), SMASH_OK, "%s", said());
-        saved.used = saved_masks.used = 0;
+        saved_masks.used = 0;
         masks_io.write = test_buffer_write;
         masks_io.user = &saved_masks;
         desc.masks = &masks_io;

@@ -634,8 +634,7 @@ static void test_order_of_modules(void)
         "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.43}",
         "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.37, \"level_global_group_id\": \"all\"}",
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 1, \"internal_metric_block\": 4}, {\"op_names\": [\"z\", \"y\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"g\"}]}",
-        "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"norm\"], \"target_names\": [\"weight\", \"bias\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}},"
-        " {\"op_names_re\": [\"deep\"], \"sparse_ratio\": 0.25}, {\"op_names\": [\"y\"], \"align\": {\"module_name\": \"z\", \"target_name\": \"weight\", \"dims\": [1]}}, {\"op_names\": [\"z\"], \"sparse_ratio\": 0.3, \"granularity\": \"in_channel\"}]}",
+        "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"norm\"], \"target_names\": [\"weight\", \"bias\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}, {\"op_names_re\": [\"deep\"], \"sparse_ratio\": 0.25}, {\"op_names\": [\"y\"], \"align\": {\"module_name\": \"z\", \"target_name\": \"weight\", \"dims\": [1]}}, {\"op_names\": [\"z\"], \"sparse_ratio\": 0.3, \"granularity\": \"in_channel\"}]}",
         "{\"pruner\": \"fpgm\", \"fpgm_sparse_ratio\": 0.3, \"pack_sparse\": true, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int5\", \"ptq_granularity\": \"out_channel\"}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"conv\", \"deep.er.conv\"], \"sparse_threshold\": 300, \"max_sparse_ratio\": 0.4, \"granularity\": [2, 1, 1, 3]}]}" };
     size_t i, k, c, n, order[PARAMS];

@@ -323,12 +323,12 @@ static double naive_fpgm(const float *w, double *score)
     return now() - start;
 }
 
-static void set_tensor(bench *b, size_t rows, size_t columns)
+static void set_tensor(bench *b, size_t height, size_t width)
 {
     size_t shape[2];
-    shape[0] = rows;
-    shape[1] = columns;
-    b->count = rows * columns;
+    shape[0] = height;
+    shape[1] = width;
+    b->count = height * width;
     b->w = smash_tensor_view(SMASH_F32, b->w.data, b->count * 4, 2, shape);
     b->copy = smash_tensor_view(SMASH_F32, b->copy.data, b->count * 4, 2, shape);
     memset(&b->prune, 0, sizeof(b->prune));
