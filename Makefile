@@ -16,7 +16,7 @@ STD     = -std=c99
 THREADS = -pthread
 COMPILE = $(CC) $(STD) $(CFLAGS) -I.
 
-TOOL_PARTS = tools/files.h tools/pool.h tools/stored.h tools/table.h
+TOOL_PARTS = tools/export.h tools/files.h tools/pool.h tools/stored.h tools/table.h
 
 TESTS    = $(patsubst tests/%.c,build/tests/%,$(wildcard tests/test_*.c))
 FUZZ     = $(patsubst tests/fuzz/fuzz_%.c,build/tests/test_fuzz_%,$(filter-out %_main.c,$(wildcard tests/fuzz/fuzz_*.c)))

@@ -35,9 +35,9 @@
 
    CONTENTS (search for the tag)
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
-       >>tensor    views, dtypes, conversion, distance, granularity
+       >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error
+       >>quant     integer grids: range, quantize, dequantize, error; observers; LSQ, DoReFa, BNN, folding; integers of targets
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 54,500 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 87,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 8,600 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 15,300 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -83,7 +83,7 @@
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
 
-   SMASH.H DOES NOT run networks, train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
+   SMASH.H DOES NOT run networks (single layers in integers apart), train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
    zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
 
    VERSIONS
@@ -416,6 +416,12 @@ SMASH_API uint16_t smash_f64_to_f16(double x);
 SMASH_API float    smash_bf16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_bf16(float x);
 SMASH_API uint16_t smash_f64_to_bf16(double x);
+
+/* Reorder the axes: axis i of dst is axis order[i] of src. OIHW to OHWI is 0, 2, 3, 1; a depthwise weight [out, 1, kh, kw] to [1, kh, kw, out] is 1, 2, 3, 0.
+ *   src    in   any dtype whose elements have 2, 4, 8, 16, 32 or 64 bits     order  in  ndim axes of src, each once
+ *   dst    out  dtype of src, shape reordered; may not alias src. Spare bits of the last packed byte are 0
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(axis) for an order that is none; dst untouched */
+SMASH_API smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src, const uint32_t *order, const smash_tensor *dst);
 
 #if !SMASH_NO_DOUBLE
 /* Convert every element: floats among each other (nearest even), integers and packed integers and bool
@@ -827,11 +833,14 @@ SMASH_API smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *g
  *================================================================================================*/
 
 typedef enum smash_scheme { SMASH_SYMMETRIC = 0, SMASH_AFFINE = 1 } smash_scheme;
+typedef enum smash_rounding { SMASH_HALF_EVEN = 0, SMASH_HALF_AWAY = 1 } smash_rounding;     /* ties: ONNX and PyTorch; TFLite and ncnn */
 
 typedef struct smash_quant_desc {
     uint32_t     zero_begin;
-    uint32_t     bits;            /* 2..16; 0 = 8 */
+    uint32_t     bits;            /* int: 2..16, uint: 1..16; 0 = 8 */
     uint32_t     is_unsigned;     /* 0: int, -(2^(bits-1)-1) .. 2^(bits-1)-1;  1: uint, 0 .. 2^bits-1 */
+    uint32_t     full_range;      /* 1: int starts at -2^(bits-1), so int8 is -128..127; uint is the same either way */
+    smash_rounding rounding;      /* of zero + x/scale and of zero points: halves to the even neighbour, or away from zero */
     smash_scheme scheme;          /* SYMMETRIC: the grid is centred on 0; AFFINE: it spans min..max and 0 */
     smash_grain  grain;           /* DEFAULT: the whole tensor */
     uint32_t     zero_end;
@@ -845,13 +854,14 @@ typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t sat
  *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
 SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
 
-/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4), I8/U8, I16/U16; NONE for bits outside 2..16.
+/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4, uint1 in U2), I8/U8, I16/U16; NONE where
+ * smash_quant_limits refuses the bits.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
 
 /* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
  *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8
- *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - half_even(lo/s))
+ *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - round(lo/s))
  *   scale, zero  out     needs nothing
  *   exact      float32 divisions; s is at least FLT_EPSILON and always finite: where hi-lo is beyond float32, the affine
  *              s is hi/(qmax-qmin) - lo/(qmax-qmin)
@@ -867,14 +877,14 @@ SMASH_API smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *d
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
 SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
 
-/* q = half_even(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding.
+/* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for.
  *   w      in   f32 f64 f16 bf16, finite; f64 is divided, added and clamped in double
  *   scale  in   f32, grid shape, finite and > 0
  *   zero   in   i32, grid shape, within qmin..qmax; NULL: 0 for int and for affine, the middle 2^(bits-1) for symmetric uint
  *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
  *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
  *   needs nothing, O(n)
- *   exact  same integers on every target, SIMD path and thread count
+ *   exact  same integers on every target, SIMD path and thread count; never a reciprocal in place of the division
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), q then unspecified
  *   from   NNI v3 (clamp first, then round); Jacob et al. 2018, arXiv:1712.05877 */
 SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
@@ -896,6 +906,347 @@ SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *des
 SMASH_API smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats);
 #endif
+
+/* ---- fake quantization, for training ---- */
+
+/* What flows back through a grid. CLAMPED: nothing where the number was clipped; PASS: everything, as if there were no grid. */
+typedef enum smash_gradient { SMASH_GRADIENT_CLAMPED = 0, SMASH_GRADIENT_PASS = 1 } smash_gradient;
+
+/* Numbers as the grid gives them back: y = (q - zero) * scale, with q = round(clamp(zero + x/scale)).
+ *   x      in   f32 f64 f16 bf16, finite         scale, zero  in  as for smash_quantize
+ *   y      out  dtype and shape of x; may be x itself, and may not alias otherwise
+ *   needs nothing, O(n)
+ *   exact  the numbers that smash_quantize and smash_dequantize give, but -0 where a negative number becomes 0 and the zero point is 0
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), y then unspecified, but
+ *          what was not finite stays as it is. If y is x, a number in front that only the scale made Inf may be the one told
+ *   from   NNI v3 (clamp_round); Jacob et al. 2018, arXiv:1712.05877 */
+SMASH_API smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale,
+                                        const smash_tensor *zero, const smash_tensor *y);
+
+/* The gradient of x from that of y. CLAMPED: 0 where zero + x/scale lies outside qmin..qmax, gy elsewhere, as if rounding did nothing.
+ *   x            in   what smash_fake_quantize got; scale, zero  in  the same      gy  in  dtype and shape of x, finite
+ *   gx           out  dtype and shape of x; may be gy itself, and may not alias otherwise
+ *   needs nothing, O(n); exact everywhere: every number of gx is one of gy, or 0
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index, of x or gy), gx then unspecified
+ *   from   NNI v3 (qat_clamp_round, clamp_round); Bengio et al. 2013, arXiv:1308.3432 */
+SMASH_API smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x, const smash_tensor *scale,
+                                                 const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx);
+
+/* ---- observers: ranges of data that comes in pieces ---- */
+
+/* How a range is found. MIN_MAX: the smallest and the largest number, exact. MOVING_AVERAGE: of each tensor's minimum and maximum, in
+ * the order the tensors come. The others count numbers in bins and choose the range at the end: PERCENTILE leaves out the
+ * outermost, ENTROPY keeps the distribution, MSE keeps the numbers. */
+typedef enum smash_observer_kind {
+    SMASH_OBSERVE_MIN_MAX = 0, SMASH_OBSERVE_MOVING_AVERAGE = 1, SMASH_OBSERVE_PERCENTILE = 2, SMASH_OBSERVE_ENTROPY = 3, SMASH_OBSERVE_MSE = 4
+} smash_observer_kind;
+
+typedef struct smash_observer_desc {
+    uint32_t            zero_begin;
+    smash_observer_kind kind;
+    smash_grain         grain;    /* laid over every tensor that is observed. DEFAULT: the whole tensor */
+    float               rate;     /* MOVING_AVERAGE: weight of a new tensor, above 0, at most 1; 0 = 0.01 */
+    uint32_t            outside;  /* PERCENTILE: numbers in a billion to leave out, half at either end, at most a billion; 0 = 100,000: 99.99 % stay */
+    uint32_t            bins;     /* PERCENTILE, ENTROPY, MSE: a power of two, 64..8192; 0 = 2048 */
+    uint32_t            zero_end;
+} smash_observer_desc;
+
+/* What was seen of one block. Bin i of its bins counts the numbers x with first + i <= x / 2^exponent < first + i + 1. The exponent
+ * is the smallest, from -149 on, whose bins hold lo, hi and 0, and the first bin holds lo or 0: so the bins depend on which
+ * numbers were seen, not on when or where, and two of them merge by adding. */
+typedef struct smash_observer_block {
+    uint64_t count;               /* numbers */
+    float    lo, hi;              /* the smallest and the largest, or their moving averages; 0 before any */
+    int32_t  exponent, first;
+    int32_t  next_lo, next_hi;    /* of the tensor that is being looked at */
+} smash_observer_block;
+
+/* Plain data: copy desc, tensors and the memory, and it goes on elsewhere. */
+typedef struct smash_observer {
+    smash_observer_desc   desc;   /* with the defaults filled in */
+    uint64_t              tensors;
+    size_t                blocks;
+    smash_observer_block *block;
+    uint64_t             *bins;   /* desc.bins of each block; NULL where the kind has none */
+} smash_observer;
+
+/* Memory of an observer: 32 bytes a block, and 8 a bin where the kind has bins.
+ *   blocks  scales that the grain makes of a tensor: 1, or channels     bytes  out
+ *   needs nothing; exact everywhere; fails ARG (also a kind this build has not) RANGE(rate, outside, bins) OVERFLOW; *bytes untouched */
+SMASH_API smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, size_t *bytes);
+
+/* An observer that has seen nothing.
+ *   memory  in   bytes long, aligned to 8; belongs to the observer from now on     o  out
+ *   needs nothing, O(bytes); exact everywhere
+ *   fails  ARG RANGE(rate, outside, bins) OVERFLOW; SHAPE if bytes are too few; *o and memory untouched */
+SMASH_API smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, void *memory, size_t bytes, smash_observer *o);
+
+/* Look at a tensor: weights, or activations of your runtime, of any shape the grain makes o->blocks blocks of.
+ *   o      io                                    x  in   f32 f64 f16 bf16, finite; f64 is rounded to f32 first
+ *   needs  nothing; O(n), one pass, and a second one that counts
+ *   exact  same state on every target and thread count. Of all kinds but MOVING_AVERAGE it depends on the numbers only, not on their
+ *          order or on the tensors they came in. A moving average starts at the first tensor's value; then it is
+ *          float(average * (1 - rate)) + float(rate * value), each product rounded to f32
+ *   fails  ARG DTYPE SHAPE RANGE(block size) OVERFLOW NONFINITE(index); what was seen before stays as it was
+ *   from   NNI v3 (moving average); bins that grow in powers of two: after PyTorch's HistogramObserver */
+SMASH_API smash_err smash_observe(smash_ctx *ctx, smash_observer *o, const smash_tensor *x);
+
+/* Add what another observer saw: of another thread, another machine, another day.
+ *   o     io       from  in  same kind, bins and blocks; not o
+ *   needs nothing, O(bytes)
+ *   exact the state that one observer of everything would have, in whatever order states are merged
+ *   fails ARG SHAPE; UNSUPPORTED for moving averages, which have an order that two states have not; o untouched */
+SMASH_API smash_err smash_observer_merge(smash_ctx *ctx, smash_observer *o, const smash_observer *from);
+
+/* The range of a block, for smash_quant_params. E is the bins' width, an edge a multiple of it; all but the first two kinds put edges
+ * no further out than lo, hi and 0, and the range holds 0.
+ *   MIN_MAX, MOVING_AVERAGE   lo and hi
+ *   PERCENTILE  with k = floor(count * outside / 2e9): from the lower edge of the bin of the k+1st smallest number to the upper
+ *               edge of the bin of the k+1st largest
+ *   ENTROPY     of the ranges [-r E, r E], cut to the data, with at least as many bins as the grid has levels, the one with the least
+ *               KL(P || Q): P the bins inside, with what is outside added to the outermost; Q what is inside, bin j of W in level
+ *               floor(j levels / W), spread evenly over the level's bins that P has; a range where P has what Q has not is
+ *               out. Among equal ones the widest; all of the data if it has fewer bins than levels
+ *   MSE         of a set of ranges the one with the least sum of count * (c - grid(c))^2, c a bin's middle, clamped to the data, grid the
+ *               float32 arithmetic of smash_quantize and smash_dequantize; among equal ones the widest. Symmetric: all
+ *               [-r E, r E], cut to the data. Affine: each end at ceil(i n / 64) of its n bins, i = 1..64, all pairs. Bins must be finer
+ *               than the grid's steps to tell anything: 2048 bins for up to 8 bits
+ *   o      in   desc   in   all but its grain counts for ENTROPY and MSE     lo, hi  out
+ *   needs  nothing; O(bins), ENTROPY and MSE O(bins^2) to O(4096 bins)
+ *   exact  same bits everywhere: sums in double, in the order of the bins
+ *   fails  ARG (also if nothing was seen) RANGE(bits, block); lo and hi untouched
+ *   from   Migacz 2017 (TensorRT, 8-bit inference: entropy); ONNX Runtime calibrate.py (percentile, entropy) */
+SMASH_API smash_err smash_observer_range(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, size_t block, float *lo, float *hi);
+
+/* Scale and zero point of every block.
+ *   o      in   desc   in   its grain is not looked at: the observer has its own
+ *   scale  out  f32, o->blocks numbers of any shape     zero  out  i32, likewise; opt if the scheme is symmetric; may not alias scale
+ *   needs, exact  as smash_observer_range, for each block
+ *   fails  ARG (also if nothing was seen) DTYPE SHAPE RANGE(bits) OVERFLOW; scale and zero untouched */
+SMASH_API smash_err smash_observer_fit(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, const smash_tensor *scale, const smash_tensor *zero);
+
+#if !SMASH_NO_DOUBLE
+/* Scale and zero point of every block of a tensor in memory, by exact search for the least squared error: of the ranges
+ * [lo k/128, hi k/128], k = 128 down to 32, lo and hi the block's minimum and maximum with 0, the one whose integers read back
+ * with the least sum of squared errors; among equal ones the widest. Never worse than smash_quant_fit.
+ *   w, scale, zero  in, out, out  as for smash_quant_fit
+ *   needs  nothing; O(97 n)
+ *   exact  same bits everywhere: f32 differences, exact squares summed in double in a fixed order. f64 numbers are rounded to f32
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
+SMASH_API smash_err smash_quant_fit_mse(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                        const smash_tensor *zero);
+#endif
+
+/* ---- trained quantizers and folding ---- */
+
+#if !SMASH_NO_DOUBLE
+/* Step sizes that are trained: LSQ without zero, LSQ+ with it. desc gives qmin, qmax, the rounding and the blocks; its scheme is not looked at. With u = x / scale
+ * + zero the forward pass is y = (round(clamp(u)) - zero) * scale, in float as smash_quantize, and the backward pass
+ *   dx      dy where qmin <= u <= qmax, else 0
+ *   dscale  gamma * sum of dy * (round(u) - u, or qmin - zero below the grid, or qmax - zero above it), gamma = 1 / sqrt(qmax * numbers of x)
+ *   dzero   sum of dy * -scale outside the grid, 0 inside; no gamma
+ * start gives a scale to begin with: 2 mean|x| / sqrt(qmax) of its block, or with zero both from its minimum and maximum, affine, as smash_quant_fit.
+ * An optimizer may move a scale to 0 or below, where it means nothing: clip it behind each step, smash_quant_clip(ctx, FLT_EPSILON, FLT_MAX, &scale,
+ * &scale). What is not clipped is refused here.
+ *   x       in   f32 f16 bf16, finite               y, dx  out  dtype and shape of x: the memory of x (dx: or of dy) itself, or apart
+ *   dy      in   dtype and shape of x, finite
+ *   scale   in; out of start: f32, grid shape, finite and > 0, and so small that y is finite
+ *   zero    opt, in; out of start: f32, grid shape, finite; need not be whole
+ *   dscale, dzero  out  f32 or f64, grid shape; dzero if and only if there is a zero. Nothing else may alias
+ *   needs   nothing, O(n)
+ *   exact   everywhere: y and dx as float, the sums in double in the order of memory; a start is at least FLT_EPSILON
+ *   fails   ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), outputs untouched, or NONFINITE(block) of a
+ *           start, dscale or dzero that its dtype cannot hold, outputs then unspecified
+ *   from    Esser et al. 2020, arXiv:1902.08153; Bhalgat et al. 2020, arXiv:2004.09576; NNI v3, whose scales begin at 0.01 and whose zero points at
+ *           (qmax - qmin) / 2, and where nothing keeps a scale above 0 */
+SMASH_API smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero);
+SMASH_API smash_err smash_quant_lsq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                    const smash_tensor *y);
+SMASH_API smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                             const smash_tensor *dy, const smash_tensor *dx, const smash_tensor *dscale, const smash_tensor *dzero);
+
+/* Numbers kept between two ends, and the gradient of that: dx = dy where lo <= x <= hi, else 0. Behind a step of the optimizer clip holds BNN's parameters
+ * in -1..1 and LSQ's scales above 0; gate is the backward pass of BNN's outputs, -1..1, and of DoReFa's, 0..1.
+ *   x   in  f32 f64 f16 bf16, finite     dy  in  dtype and shape of x, finite
+ *   y, dx  out  dtype and shape of x: the memory of x (dx: or of dy) itself, or apart     lo, hi  lo <= hi, finite; clip rounds them to the dtype
+ *   needs nothing, O(n); exact everywhere
+ *   fails ARG DTYPE SHAPE RANGE(lo, hi) OVERFLOW; NONFINITE(index) of x, dy or an end in that dtype; outputs untouched */
+SMASH_API smash_err smash_quant_clip(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *y);
+SMASH_API smash_err smash_quant_gate(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *dy, const smash_tensor *dx);
+
+/* BNN: y = 1 where x >= 0, both zeros included, else -1. Gradients of parameters pass as they are; those of outputs go through smash_quant_gate.
+ *   x  in  f32 f64 f16 bf16, finite     y  out  dtype and shape of x: its memory, or apart
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW NONFINITE(index); y untouched
+ *   from  Courbariaux et al. 2016, arXiv:1602.02830; NNI v3 BNN quantizer */
+SMASH_API smash_err smash_quant_bnn(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y);
+
+/* DoReFa, with fq(u) = round(clamp(u * steps)) / steps, steps = qmax - qmin, on float as smash_quantize with scale 1 / steps and zero point qmin.
+ *   WEIGHTS  y = 2 fq(tanh(x) / (2 m) + 1/2) - 1, m = max |tanh x| of the tensor, or 1 if that is 0. Whatever the scale of x was, y is in -1..1: not for biases
+ *   OUTPUTS  y = fq(clamp(x, 0, 1)), for what an activation gives; inputs take smash_quant_fit of each tensor instead
+ * backward: of fq the gradient passes as it is; of WEIGHTS it goes through tanh and m, shared evenly where several numbers have the maximum; of OUTPUTS it
+ * is smash_quant_gate(0, 1). gradient quantizes gradients themselves: of every slice of axis 0, a sample, with m = max |g|,
+ *   g = 2 m (round(clamp(steps * (g / (2 m) + 1/2) + r, 0, steps)) / steps - 1/2), r uniform in -1/2..1/2, so that its mean is the g that was there
+ *   desc  bits, is_unsigned, full_range and rounding; its grain must be DEFAULT or TENSOR
+ *   x     in   f32 f16 bf16, finite     dy, g  in  the same     y, dx, quantized  out  dtype and shape of what comes in: its memory, or apart
+ *   rng   io   one smash_random for each number, whatever it is
+ *   needs nothing, O(n)
+ *   exact everywhere, by smash_tanh, rounded to float
+ *   fails ARG DTYPE SHAPE RANGE(bits) UNSUPPORTED(grain) OVERFLOW; NONFINITE(index) of what comes in, outputs and *rng untouched, or of a dx that its
+ *         dtype cannot hold, dx then unspecified
+ *   from  Zhou et al. 2016, arXiv:1606.06160; NNI v3 DoReFa quantizer, where a tensor of zeros becomes NaN */
+typedef enum smash_dorefa { SMASH_DOREFA_WEIGHTS = 0, SMASH_DOREFA_OUTPUTS = 1 } smash_dorefa;
+SMASH_API smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *y);
+SMASH_API smash_err smash_quant_dorefa_backward(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *dy,
+                                                const smash_tensor *dx);
+SMASH_API smash_err smash_quant_dorefa_gradient(smash_ctx *ctx, const smash_quant_desc *desc, uint64_t *rng, const smash_tensor *g, const smash_tensor *quantized);
+
+/* What quantization moves the outputs of a layer by, on average, and a bias that takes it back: add for every batch, then correct once.
+ *   expected  in  outputs of the float layer, f32 f64 f16 bf16, finite     got  in  those of the quantized one, same shape
+ *   axis      of the channels: the last of Linear, 1 of Conv. All other axes are averaged
+ *   sum       io of add, in of correct: f64, [channels], 0 at first     count  io  numbers of each channel so far, 0 at first; in correct 1 or more
+ *   bias      in  f32 f64 f16 bf16, [channels], finite     corrected  out  dtype and shape of bias: its memory, or apart
+ *   needs     nothing, O(n); exact everywhere, sums in double in the order of memory
+ *   fails     ARG DTYPE SHAPE RANGE(axis, count) OVERFLOW; NONFINITE(index) of what comes in, or of a corrected bias that its dtype cannot hold,
+ *             outputs untouched, or of sum, unspecified then
+ *   from      Nagel et al. 2019, arXiv:1906.04721; NNI v3, which takes the last axis whatever the layer is */
+SMASH_API smash_err smash_quant_add_error(smash_ctx *ctx, uint32_t axis, const smash_tensor *expected, const smash_tensor *got, const smash_tensor *sum, uint64_t *count);
+SMASH_API smash_err smash_quant_correct_bias(smash_ctx *ctx, const smash_tensor *sum, uint64_t count, const smash_tensor *bias, const smash_tensor *corrected);
+
+/* A batch normalization folded into the layer in front of it: with r = gamma / sqrt(variance + epsilon) of each output channel
+ *   folded_w = w * r          folded_bias = (bias - mean) * r + beta
+ * mean and variance are the running ones of the normalization, or those of one batch of the layer's outputs, which smash_quant_moments takes: what
+ * normalizes a batch in training has the biased variance, divided by n; what NNI folds then, and running variances are, has n - 1.
+ *   mean, variance  in  [channels]; of moments out     gamma, beta  opt, in  [channels]; NULL: 1 and 0
+ *   w          in   output channels along desc->axis     bias  opt, in  [channels]; NULL: 0
+ *   folded_w, folded_bias  out  dtype and shape of w; [channels]: the memory of w and bias themselves, or apart
+ *   y          in   a batch of outputs, channels along axis     biased  1: divide by n. All tensors f32 f64 f16 bf16, finite
+ *   needs      nothing, O(n)
+ *   exact      everywhere: in double, rounded once to the dtype
+ *   fails      ARG DTYPE SHAPE RANGE(axis, groups, epsilon, index of a variance below 0, or n - 1 = 0) OVERFLOW; NONFINITE(index) of what comes in,
+ *              or of a folded number that its dtype cannot hold; outputs untouched, but those of moments where their dtype cannot hold them
+ *   from       Jacob et al. 2018, arXiv:1712.05877; NNI v3 fuse_names */
+typedef struct smash_fold_desc {
+    uint32_t zero_begin;
+    uint32_t axis;                  /* 0: Linear, Conv;  1: ConvTranspose */
+    uint32_t groups;                /* of a ConvTranspose, w [in, out / groups, ...]: channels = groups * shape[axis]; 0 means 1. Not looked at for axis 0 */
+    double   epsilon;               /* 0 means 1e-5 */
+    uint32_t zero_end;
+} smash_fold_desc;
+SMASH_API smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *mean, const smash_tensor *variance, const smash_tensor *gamma,
+                                     const smash_tensor *beta, const smash_tensor *w, const smash_tensor *bias, const smash_tensor *folded_w, const smash_tensor *folded_bias);
+SMASH_API smash_err smash_quant_moments(smash_ctx *ctx, uint32_t axis, int biased, const smash_tensor *y, const smash_tensor *mean, const smash_tensor *variance);
+#endif
+
+/* ---- integers as targets compute them: TFLite Micro, CMSIS-NN ---- */
+
+/* What an integer runtime does to an accumulator: y = round(x * multiplier * 2^(shift - 31)). DOUBLE_ROUNDING rounds twice and is
+ * the default of TFLite Micro and CMSIS-NN; SINGLE_ROUNDING is TFLITE_SINGLE_ROUNDING, CMSIS_NN_USE_SINGLE_ROUNDING and XNNPACK. Up to
+ * one number in 35 comes out 1 apart, so the form must be that of the device. */
+typedef enum smash_requant_form { SMASH_REQUANT_DOUBLE_ROUNDING = 0, SMASH_REQUANT_SINGLE_ROUNDING = 1 } smash_requant_form;
+
+/* multiplier and shift of input_scale * weight_scale / output_scale, and of one float, with integers only.
+ *   scales  finite; output_scale > 0, the others >= 0
+ *   multiplier, shift  out  0 and 0, or 2^30..2^31-1 and -31 or more; with SINGLE_ROUNDING at most 30, where 2^31-1 stands for all above
+ *   needs nothing
+ *   exact  everywhere, the bits of frexp on the scales as doubles. TFLite Micro multiplies the first two as floats in a fully connected
+ *          layer with one scale for all: hand over that product and a weight_scale of 1
+ *   fails  ARG RANGE NONFINITE; both untouched
+ *   from   TFLite QuantizeMultiplier */
+SMASH_API smash_err smash_requant_multiplier(smash_ctx *ctx, smash_requant_form form, float input_scale, float weight_scale, float output_scale,
+                                             int32_t *multiplier, int32_t *shift);
+SMASH_API smash_err smash_requant_multiplier_of(smash_ctx *ctx, smash_requant_form form, float scale, int32_t *multiplier, int32_t *shift);
+
+/* The same for every channel of a layer.
+ *   weight_scale  in  f32, any shape     multiplier, shift  out  i32, as many numbers; none may alias another
+ *   needs nothing, O(n); exact  as smash_requant_multiplier
+ *   fails  ARG DTYPE SHAPE OVERFLOW RANGE(index) NONFINITE(index); both untouched */
+SMASH_API smash_err smash_requant_multipliers(smash_ctx *ctx, smash_requant_form form, float input_scale, const smash_tensor *weight_scale,
+                                              float output_scale, const smash_tensor *multiplier, const smash_tensor *shift);
+
+/* One accumulator on its way out: of 32 bits in either form, and of 64 bits, whose multiplier has 16 (layers with 16-bit activations
+ * and a 64-bit bias).
+ *   multiplier, shift  of smash_requant_multiplier; shift -31..30, and -31..14 for _i64; beyond that as the nearest
+ *   x      any for 32 bits, -2^47..2^47-1 for _i64; beyond that as the nearest
+ *   needs nothing; fails never
+ *   exact  everywhere; what leaves 32 bits is held at the nearest limit, where a device may do anything
+ *   from   TFLite MultiplyByQuantizedMultiplier, CMSIS-NN arm_nn_requantize and arm_nn_requantize_s64 */
+SMASH_API int32_t smash_requant_apply(smash_requant_form form, int32_t x, int32_t multiplier, int32_t shift);
+SMASH_API int32_t smash_requant_apply_i64(int64_t x, int32_t multiplier, int32_t shift);
+
+typedef enum smash_fused {
+    SMASH_FUSED_NONE = 0, SMASH_FUSED_RELU = 1, SMASH_FUSED_RELU6 = 2, SMASH_FUSED_RELU_N1_TO_1 = 3   /* -1..1 */
+} smash_fused;
+
+/* Where a fused activation clamps the integers of an output.
+ *   scale, zero  of the output     qmin, qmax  what its dtype holds; zero lies within
+ *   low, high  out  qmin and qmax, or zero + half_away(limit / scale), a float division, where that is inside
+ *   needs nothing; exact everywhere
+ *   fails  ARG NONFINITE; RANGE: a scale of 0 or less, zero outside, or a limit of 2^31 steps or more; both untouched
+ *   from   TFLite CalculateActivationRangeQuantized */
+SMASH_API smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused activation, float scale, int32_t zero, int32_t qmin, int32_t qmax,
+                                                 int32_t *low, int32_t *high);
+
+/* A bias on the grid of its accumulators: q = round(bias / (input_scale * weight_scale)), the exact quotient, rounded once; its zero point is 0.
+ * Halves go away from zero in TFLite, to the even neighbour in PyTorch and ONNX.
+ *   weight_scale  in  f32, one number or one for each of bias; input_scale and all of them above 0
+ *   bias    in   f32 f64 f16 bf16, one number per output channel, finite
+ *   q       out  i32, or i64 for layers with 16-bit activations, as many numbers as bias
+ *   scale   opt, out  f32, as many numbers as weight_scale: the products, rounded to float. Nothing may alias
+ *   needs nothing, O(n); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW NONFINITE(index); RANGE(index) for a scale of 0 or less, or a bias that does not fit: then its weight_scale
+ *          is too small, as it is where all its weights are 0, for which any scale is right; outputs untouched
+ *   from   TensorFlow Lite quantization specification */
+SMASH_API smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, float input_scale, const smash_tensor *weight_scale, const smash_tensor *bias,
+                                     const smash_tensor *q, const smash_tensor *scale);
+
+/* A layer as smash_quant_simulate_* runs it. Pairs are height, width. */
+typedef struct smash_simulate_desc {
+    uint32_t           zero_begin;
+    smash_requant_form form;
+    int32_t            input_zero, output_zero;   /* 0 for 16-bit activations */
+    int32_t            low, high;                 /* clamp of the output (smash_quant_activation_range); both 0: all that its dtype holds */
+    uint32_t           stride[2], dilation[2];    /* 0 = 1 */
+    uint32_t           pad_before[2], pad_after[2];
+    uint32_t           same;                      /* 1: TFLite's SAME instead of the pads: outputs = inputs / stride, rounded up */
+    uint32_t           zero_end;
+} smash_simulate_desc;
+
+/* One layer in integers, number for number what TFLite Micro and CMSIS-NN compute on a device:
+ *   y = clamp(output_zero + requant(bias + sum of weight * (input - input_zero)))
+ *   fully_connected  input [.., in] of whole rows, weight [out, in], output [.., out]
+ *   convolution      input [n, h, w, c], weight [out, kh, kw, c / groups] (OHWI), output [n, oh, ow, out]; the shapes say how many groups
+ *   depthwise        weight [1, kh, kw, out]; out is a multiple of c, and output channel k looks at input channel k / (out / c)
+ *   input  in   i8 or i16     weight  in  i8, or i4 with i8 inputs; their zero point is 0
+ *   bias   opt, in  i32 [out]; i64 with i16 inputs: then accumulators have 64 bits
+ *   multiplier, shift  in  i32, one number or one per output channel
+ *   output  out  dtype of input; may not alias the others
+ *   needs   nothing, on a microcontroller, too; O(numbers of output x weights of a channel)
+ *   exact   everywhere
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE(channel) for a multiplier below 0 or a shift outside -31..30 (14 for 64 bits), and for zero points
+ *           and clamps that the dtype does not hold; output untouched. RANGE(index) of the first output on whose way a number leaves 32 bits
+ *           (an accumulator of 64 bits: 48), where a device may answer anything; output then unspecified
+ *   from    TFLite Micro reference_integer_ops; CMSIS-NN arm_convolve_s8, _s4, _s16 and their kin */
+SMASH_API smash_err smash_quant_simulate_fully_connected(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output);
+SMASH_API smash_err smash_quant_simulate_convolution(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output);
+SMASH_API smash_err smash_quant_simulate_depthwise(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output);
+
+/* The largest |accumulator| that any input can lead to, and the channel where. fits: 1 if it is below 2^31 (2^47 with a 64-bit bias), so
+ * that no sum can overflow, in whatever order it is taken. */
+typedef struct smash_accumulator_bound { int64_t bound; size_t channel; uint32_t fits; } smash_accumulator_bound;
+
+/* Prove it from the weights: |bias| + sum of the larger of |weight * lowest| and |weight * highest|, per output channel.
+ *   weight  in  i8 u8 i16 u16 i32 i4 u4 i2 u2, any shape; zero points are 0     axis  of the output channels: 0, but 3 for [1, kh, kw, out]
+ *   bias    opt, in  i32 or i64, one number per channel
+ *   lowest, highest  input - input_zero at its ends: -128 - input_zero and 127 - input_zero for i8
+ *   bounds  opt, out  i64, one number per channel; may not alias the others     worst  out
+ *   needs   nothing, O(n)
+ *   exact   everywhere; what is beyond i64 is its largest number
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE where lowest is above highest; bounds and worst untouched */
+SMASH_API smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_tensor *weight, uint32_t axis, const smash_tensor *bias,
+                                                  int32_t lowest, int32_t highest, const smash_tensor *bounds, smash_accumulator_bound *worst);
 #endif
 
 #if !SMASH_NO_VALUE
@@ -1318,7 +1669,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
     SMASH_KEY_NUMBER = 3,       /* number in low..high */
     SMASH_KEY_CHOICE = 4,       /* one of the words in legal */
-    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint2 .. uint16 */
+    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16 */
     SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
     SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
     SMASH_KEY_SETTINGS = 8,     /* target_settings */
@@ -2772,7 +3123,7 @@ SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_u
     if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
     for (word += 3; *word >= '0' && *word <= '9' && n < 100; word++) n = n * 10 + (uint32_t)(*word - '0');
     *bits = n;
-    return !*word && n >= 2 && n <= 16;
+    return !*word && n >= (*is_unsigned ? 1u : 2u) && n <= 16;
 }
 
 /* Integer dtype that holds a grid of so many bits: 3 bits lie in 4, 5 to 7 in 8, 9 to 15 in 16 */
@@ -3098,6 +3449,52 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
     case SMASH_F16: ((uint16_t *)t->data)[i] = smash_f64_to_f16(x); break;
     default:        ((uint16_t *)t->data)[i] = smash_f64_to_bf16(x); break;
     }
+}
+
+/* ---- order of axes ---- */
+
+SMASH__DEF smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src, const uint32_t *order, const smash_tensor *dst)
+{
+    const uint32_t dtypes = SMASH__FLOATS | SMASH__INTS | SMASH__BIT(SMASH_F64) | SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2) | SMASH__BIT(SMASH_F8_E8M0) |
+                            SMASH__BIT(SMASH_F8_E4M3FNUZ) | SMASH__BIT(SMASH_F8_E5M2FNUZ) | SMASH__BIT(SMASH_F4) | SMASH__BIT(SMASH_C64);
+    size_t shape[SMASH_MAX_DIMS], step[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], n, i, from = 0, stride = 1;
+    uint32_t d, seen = 0, bits, per;
+    SMASH__TRY(smash__check(ctx, src, "source", dtypes, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__BIT(src->dtype), SMASH__WRITE, NULL));
+    if (!order && src->ndim) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no order of axes");
+    for (d = 0; d < src->ndim; d++) {
+        if (order[d] >= src->ndim || seen >> order[d] & 1)
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, d, "the order names axis %u %s", order[d], order[d] < src->ndim ? "twice" : "and there is none");
+        seen |= 1u << order[d];
+        shape[d] = src->shape[order[d]];
+        at[d] = 0;
+    }
+    SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, shape));
+    SMASH__TRY(smash__check_apart(ctx, src, dst));
+    if (!n) return SMASH_OK;
+    for (d = src->ndim; d > 0; stride *= src->shape[d]) {                /* step of the axis of dst that is axis d of src */
+        uint32_t to = 0;
+        d--;
+        while (order[to] != d) to++;
+        step[to] = stride;
+    }
+    bits = smash_dtype_bits(src->dtype);
+    per = bits < 8 ? 8 / bits : 1;
+    for (i = 0; i < n; i++) {
+        if (bits < 8) {
+            uint8_t *byte = (uint8_t *)dst->data + i / per;
+            unsigned v = (unsigned)((const uint8_t *)src->data)[from / per] >> from % per * bits & ((1u << bits) - 1);
+            *byte = (uint8_t)((i % per ? *byte : 0u) | v << i % per * bits);
+        } else smash__copy((uint8_t *)dst->data + i * (bits / 8), (const uint8_t *)src->data + from * (bits / 8), bits / 8);
+        for (d = src->ndim; d > 0; ) {                                  /* the next number of dst, and where it is in src */
+            d--;
+            from += step[d];
+            if (++at[d] < shape[d]) break;
+            from -= step[d] * shape[d];
+            at[d] = 0;
+        }
+    }
+    return SMASH_OK;
 }
 
 /* ---- conversion ---- */
@@ -5940,7 +6337,7 @@ enum { SMASH__QUANT_PARTS = 32,         /* pieces a tensor is cut into for threa
 
 typedef struct smash__levels {
     int32_t qmin, qmax, zero;           /* zero: the zero point where none is given */
-    int affine;
+    int affine, away;                   /* away: halves are rounded away from zero */
     const smash_grain *grain;
 } smash__levels;
 
@@ -5953,11 +6350,16 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
     if (!desc) desc = &standard;
     if ((unsigned)desc->scheme > SMASH_AFFINE)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
+    if ((unsigned)desc->rounding > SMASH_HALF_AWAY)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->rounding, "there is no rounding %u", (uint32_t)desc->rounding);
     bits = desc->bits ? desc->bits : 8;
-    if (bits < 2 || bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 2 to 16, and 0 stands for 8", bits);
-    levels->qmin = desc->is_unsigned ? 0 : 1 - (1 << (bits - 1));
+    if (bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 1 to 16, and 0 stands for 8", bits);
+    if (bits == 1 && !desc->is_unsigned)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "int1 has no number above 0, so there is no step to scale by; int2 has -1, 0 and 1, uint1 has 0 and 1");
+    levels->qmin = desc->is_unsigned ? 0 : (desc->full_range ? 0 : 1) - (1 << (bits - 1));
     levels->qmax = desc->is_unsigned ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
     levels->affine = desc->scheme == SMASH_AFFINE;
+    levels->away = desc->rounding == SMASH_HALF_AWAY;
     levels->zero = levels->affine ? 0 : (levels->qmin + levels->qmax + 1) / 2;
     levels->grain = &desc->grain;
     return SMASH_OK;
@@ -5974,8 +6376,8 @@ SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, flo
     else                              s = hi / steps - lo / steps;   /* the width is beyond float, the step is not */
     if (!(s > least)) s = least;
     if (levels->affine) {
-        const int32_t down = smash_round_half_even(lo / s);          /* beside a NaN, which is found later, lo / s may be -Inf */
-        z = down < levels->qmin - levels->qmax ? levels->qmax : levels->qmin - down;
+        const int32_t down = levels->away ? smash_round_half_away(lo / s) : smash_round_half_even(lo / s);
+        z = down < levels->qmin - levels->qmax ? levels->qmax : levels->qmin - down;     /* beside a NaN, which is found later, lo / s may be -Inf */
     }
     reach = (float)(levels->qmax - z > z - levels->qmin ? levels->qmax - z : z - levels->qmin);
     if (!smash_is_finite(reach * s)) s = smash__float32(smash__bits32(s) - 1);      /* near FLT_MAX: the ends must read back as numbers */
@@ -6028,26 +6430,38 @@ SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_
 }
 SMASH__KERNEL(smash__range_tiles, (const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r), (x, tiles, r))
 
-/* half_even(clamp(zero + x/scale)). After adding 1.5 * 2^23 the low bits of a float are the rounded integer. Rounding
+/* round(clamp(zero + x/scale)). Half even: after adding 1.5 * 2^23 the low bits of a float are the rounded integer. Rounding
  * keeps the order and the ends of the grid are integers, so the clamp may come last, on the bits: floats of one sign
- * order like their bits, and a sum that went below zero is a negative integer. Bit 31 of *seen: NaN or Inf was there. */
+ * order like their bits, and a sum that went below zero is a negative integer. Half away: the clamp comes first, then the
+ * largest float below a half is added on the far side of zero, which takes halves and more, and no less, to the next integer;
+ * the conversion cuts off the rest. Bit 31 of *seen: NaN or Inf was there. */
 enum { SMASH__MAGIC = 0x4B400000 };
-typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__affine;     /* bottom, top: SMASH__MAGIC + qmin, qmax */
+typedef struct smash__affine { float scale, zero; int32_t bottom, top; int away; } smash__affine;     /* bottom, top: SMASH__MAGIC + qmin, qmax */
 
-#define SMASH__QUANTIZE_STEP(x, scale, zero) do { \
+/* u, clamped to -2^22..2^22, to the integer that half away from zero makes of it */
+SMASH__INLINE int32_t smash__half_away(float u) { return (int32_t)(u + smash__float32((smash__bits32(u) & 0x80000000u) | 0x3EFFFFFFu)); }
+
+#define SMASH__QUANTIZE_STEP(x, scale, zero, away) do { \
     float u = (x) / (scale); \
     u = (zero) + u; \
-    r = (int32_t)smash__bits32(u + 12582912.0f); \
-    r = r > bottom ? r : bottom; \
-    r = r < top ? r : top; \
+    if (away) { \
+        u = u > low ? u : low; \
+        u = u < high ? u : high; \
+        r = smash__half_away(u) + SMASH__MAGIC; \
+    } else { \
+        r = (int32_t)smash__bits32(u + 12582912.0f); \
+        r = r > bottom ? r : bottom; \
+        r = r < top ? r : top; \
+    } \
     all |= (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u; \
 } while (0)
 
+/* The loop is made twice, for either rounding. */
 #define SMASH__QUANTIZE_KERNEL(name, type) \
-    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
-                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
+    SMASH__INLINE void name##_loop(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
+                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen, const int away) \
     { \
-        const float scale = a->scale, zero = a->zero; \
+        const float scale = a->scale, zero = a->zero, low = (float)(a->bottom - SMASH__MAGIC), high = (float)(a->top - SMASH__MAGIC); \
         const int32_t bottom = a->bottom, top = a->top; \
         uint32_t all = 0; \
         size_t t, i; \
@@ -6056,11 +6470,17 @@ typedef struct smash__affine { float scale, zero; int32_t bottom, top; } smash__
             SMASH__PREFETCH((const void *)((uintptr_t)x + 4160)); \
             for (i = 0; i < SMASH__TILE; i++) { \
                 int32_t r; \
-                SMASH__QUANTIZE_STEP(x[i], scale, zero); \
+                SMASH__QUANTIZE_STEP(x[i], scale, zero, away); \
                 q[i] = (type)((uint32_t)r - (uint32_t)SMASH__MAGIC); \
             } \
         } \
         *seen |= all; \
+    } \
+    SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, \
+                                   const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen) \
+    { \
+        if (a->away) name##_loop(x, q, tiles, a, seen, 1); \
+        else         name##_loop(x, q, tiles, a, seen, 0); \
     } \
     SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, type *SMASH__RESTRICT q, size_t tiles, const smash__affine *SMASH__RESTRICT a, \
                          uint32_t *SMASH__RESTRICT seen), (x, q, tiles, a, seen))
@@ -6068,21 +6488,29 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
-/* One tile where every number has its own scale and zero point: q comes in as the zero points. */
-SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale,
-                                             int32_t *SMASH__RESTRICT q, int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen)
+/* One tile where every number has its own scale and zero point: q comes in as the zero points. Only the ends and the rounding of a count. */
+SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen, const int away)
 {
+    const float low = (float)(a->bottom - SMASH__MAGIC), high = (float)(a->top - SMASH__MAGIC);
+    const int32_t bottom = a->bottom, top = a->top;
     uint32_t all = 0;
     size_t i;
     for (i = 0; i < SMASH__TILE; i++) {
         int32_t r;
-        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i]);
+        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i], away);
         q[i] = r - SMASH__MAGIC;
     }
     *seen |= all;
 }
+SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
+{
+    if (a->away) smash__quantize_tile_loop(x, scale, q, a, seen, 1);
+    else         smash__quantize_tile_loop(x, scale, q, a, seen, 0);
+}
 SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
-                                    int32_t bottom, int32_t top, uint32_t *SMASH__RESTRICT seen), (x, scale, q, bottom, top, seen))
+                                    const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), (x, scale, q, a, seen))
 #undef SMASH__QUANTIZE_KERNEL
 #undef SMASH__QUANTIZE_STEP
 
@@ -6199,6 +6627,7 @@ SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
     a.zero = (float)smash__cursor_zero(c);
     a.bottom = SMASH__MAGIC + c->job->levels.qmin;
     a.top = SMASH__MAGIC + c->job->levels.qmax;
+    a.away = c->job->levels.away;
     return a;
 }
 
@@ -6258,24 +6687,11 @@ SMASH__FN void smash__load_ints(const smash_tensor *t, size_t first, size_t n, i
     }
 }
 
-/* What the three calls check: the two tensors, the grid, and every scale and zero point. */
-SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access,
-                                      const smash_tensor *q, int q_access, const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
+/* Checks of the grid over x, and of every scale and zero point; written: what neither of them may share memory with, or NULL */
+SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                      const smash_tensor *written, smash__quant_job *job)
 {
-    const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
     size_t i;
-    smash__fill(job, 0, sizeof *job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
-    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
-    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
-    SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
-    if (q_access == SMASH__WRITE) {
-        uint32_t bits = smash_dtype_bits(q->dtype);
-        int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
-        if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
-            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i",
-                               smash__name(q), smash_dtype_name(q->dtype), (int)job->levels.qmin, (int)job->levels.qmax);
-    }
     SMASH__TRY(smash_grid_make(ctx, job->levels.grain, x, &job->grid));
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, scale, "scale", job->grid.ndim, job->grid.count));
@@ -6286,7 +6702,6 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
         job->zero = (const int32_t *)zero->data;
     }
     if (written) {
-        SMASH__TRY(smash__check_apart(ctx, x, q));
         SMASH__TRY(smash__check_apart(ctx, scale, written));
         if (zero) SMASH__TRY(smash__check_apart(ctx, zero, written));
     }
@@ -6299,9 +6714,32 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
                                (int)job->levels.qmin, (int)job->levels.qmax);
     }
     job->x = x;
-    job->q = q;
-    job->step = smash_dtype_bits(q->dtype) == 2 ? 2 * SMASH__TILE : SMASH__TILE;      /* 2-bit numbers are packed twice */
+    job->step = SMASH__TILE;
     job->simd = smash__simd(ctx);
+    return SMASH_OK;
+}
+
+/* What the three calls check: the two tensors, the grid, and every scale and zero point. */
+SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, int x_access,
+                                      const smash_tensor *q, int q_access, const smash_tensor *scale, const smash_tensor *zero, smash__quant_job *job)
+{
+    const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
+    smash__fill(job, 0, sizeof *job);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
+    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
+    if (q_access == SMASH__WRITE) {
+        uint32_t bits = smash_dtype_bits(q->dtype);
+        int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
+        if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
+            return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "integer tensor %q is %s, which cannot hold the grid %i..%i",
+                               smash__name(q), smash_dtype_name(q->dtype), (int)job->levels.qmin, (int)job->levels.qmax);
+    }
+    if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
+    SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
+    job->q = q;
+    if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
 }
 
@@ -6347,7 +6785,7 @@ SMASH__DEF smash_dtype smash_quant_dtype(const smash_quant_desc *desc)
 {
     uint32_t bits = desc && desc->bits ? desc->bits : 8;
     uint32_t is_unsigned = desc ? desc->is_unsigned : 0;
-    return bits < 2 || bits > 16 ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
+    return bits > 16 || (bits == 1 && !is_unsigned) ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
 }
 
 SMASH__DEF smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *desc, float lo, float hi, float *scale, int32_t *zero)
@@ -6375,6 +6813,20 @@ typedef struct smash__fit_job {
     int simd;
     smash__range *range;                /* of each part */
 } smash__fit_job;
+
+/* How many parts; part, and for several blocks rows and slices, are set */
+SMASH__FN size_t smash__fit_cut(smash_ctx *ctx, smash__fit_job *job)
+{
+    const smash_grid *grid = job->grid;
+    size_t parts = smash__quant_parts(job->count, &job->part);
+    uint32_t axis = 0;
+    if (grid->blocks <= 1) return parts;
+    for (job->rows = 1; grid->count[axis] == 1; axis++) job->rows *= grid->block[axis];
+    job->slices = grid->count[axis];
+    if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;               /* one reader had better go straight through */
+    job->part = job->slices / parts + (job->slices % parts != 0);
+    return job->slices / job->part + (job->slices % job->part != 0);
+}
 
 SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n, smash__range *r)
 {
@@ -6469,8 +6921,6 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
     smash__fit_job job;
     smash_grid grid;
     smash__range all;
-    size_t parts;
-    uint32_t axis = 0;
     smash__fill(&job, 0, sizeof job);
     SMASH__TRY(smash__quant_levels(ctx, desc, &job.levels));
     SMASH__TRY(smash__check(ctx, w, "float tensor", SMASH__FLOATS, SMASH__READ, &job.count));
@@ -6489,15 +6939,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
     job.scale = (float *)scale->data;
     job.grid = &grid;
     job.simd = smash__simd(ctx);
-    parts = smash__quant_parts(job.count, &job.part);
-    if (grid.blocks > 1) {
-        for (job.rows = 1; grid.count[axis] == 1; axis++) job.rows *= grid.block[axis];
-        job.slices = grid.count[axis];
-        if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;           /* one reader had better go straight through */
-        job.part = job.slices / parts + (job.slices % parts != 0);
-        parts = job.slices / job.part + (job.slices % job.part != 0);
-    }
-    all = smash__fit_run(ctx, &job, parts);
+    all = smash__fit_run(ctx, &job, smash__fit_cut(ctx, &job));
     if (all.hi >= 0x7F800000 || all.lo <= -0x7F800001) return smash__quant_nonfinite(ctx, w, job.count, 1);
     if (grid.blocks == 1) smash__quant_params_of(&job.levels, smash__key_float(all.lo), smash__key_float(all.hi), job.scale, job.zero);
     return SMASH_OK;
@@ -6547,6 +6989,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_halves(const smash__quant_job *jo
 SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t first, size_t n, uint32_t *seen)
 {
     const smash__quant_job *job = c->job;
+    const smash__affine a = smash__cursor_affine(c);
     float x[SMASH__TILE], scale[SMASH__TILE];
     int32_t q[SMASH__TILE];
     size_t i;
@@ -6558,13 +7001,13 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
             t = (double)q[i] + t;
             t = t > (double)job->levels.qmin ? t : (double)job->levels.qmin;
             t = t < (double)job->levels.qmax ? t : (double)job->levels.qmax;
-            q[i] = (int32_t)smash_round_half_even_f64(t);
+            q[i] = (int32_t)smash__round_bits(smash__bits64(t), a.away, INT64_MAX);
             *seen |= (uint32_t)!smash_is_finite_f64(wide[i]) << 31;
         }
     } else {
         smash__load_f32(job->x, first, n, x);
         for (i = n; i < SMASH__TILE; i++) x[i] = 0;
-        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, SMASH__MAGIC + job->levels.qmin, SMASH__MAGIC + job->levels.qmax, seen));
+        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, &a, seen));
     }
     smash__store_ints(job->q, first, n, q);
 }
@@ -6782,6 +7225,2236 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     return SMASH_OK;
 }
 #endif
+
+/* ---- fake quantization ---- */
+
+typedef struct smash__fake { float scale, zero, low, high; int away; } smash__fake;
+
+/* Forward: the integer stays a float, so that the sign of zero stays, too; what is not finite is left as it is */
+SMASH__INLINE float smash__fake_one(float x, float scale, float zero, float low, float high, const int away, uint32_t *all)
+{
+    const uint32_t wrong = (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u, keep = (uint32_t)((int32_t)wrong >> 31);
+    float u = x / scale, r;
+    u = zero + u;
+    u = u > low ? u : low;
+    u = u < high ? u : high;
+    if (away) r = (float)smash__half_away(u);
+    else      r = (u + 12582912.0f) - 12582912.0f;
+    r = smash__float32(smash__bits32(r) | (smash__bits32(u) & 0x80000000u));
+    r = (r - zero) * scale;
+    *all |= wrong;
+    return smash__float32((smash__bits32(r) & ~keep) | (smash__bits32(x) & keep));
+}
+
+/* Backward: all ones where the gradient passes */
+SMASH__INLINE uint32_t smash__fake_passes(float x, float scale, float zero, float low, float high, uint32_t *all)
+{
+    float u = x / scale;
+    u = zero + u;
+    *all |= (smash__bits32(x) & 0x7FFFFFFFu) + 0x00800000u;
+    return ~((uint32_t)0 - ((uint32_t)(u < low) | (uint32_t)(u > high)));
+}
+
+/* x to y */
+SMASH__INLINE void smash__fake_to_loop(const float *SMASH__RESTRICT x, float *SMASH__RESTRICT y, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                       uint32_t *SMASH__RESTRICT seen, const int away)
+{
+    const float scale = f->scale, zero = f->zero, low = f->low, high = f->high;
+    uint32_t all = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE, y += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) y[i] = smash__fake_one(x[i], scale, zero, low, high, away, &all);
+    }
+    *seen |= all & 0x80000000u;
+}
+SMASH__INLINE void smash__fake_to_body(const float *SMASH__RESTRICT x, float *SMASH__RESTRICT y, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                       uint32_t *SMASH__RESTRICT seen)
+{
+    if (f->away) smash__fake_to_loop(x, y, tiles, f, seen, 1);
+    else         smash__fake_to_loop(x, y, tiles, f, seen, 0);
+}
+SMASH__KERNEL(smash__fake_to, (const float *SMASH__RESTRICT x, float *SMASH__RESTRICT y, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                              uint32_t *SMASH__RESTRICT seen), (x, y, tiles, f, seen))
+
+/* x in place */
+SMASH__INLINE void smash__fake_in_loop(float *SMASH__RESTRICT x, size_t tiles, const smash__fake *SMASH__RESTRICT f, uint32_t *SMASH__RESTRICT seen, const int away)
+{
+    const float scale = f->scale, zero = f->zero, low = f->low, high = f->high;
+    uint32_t all = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) x[i] = smash__fake_one(x[i], scale, zero, low, high, away, &all);
+    }
+    *seen |= all & 0x80000000u;
+}
+SMASH__INLINE void smash__fake_in_body(float *SMASH__RESTRICT x, size_t tiles, const smash__fake *SMASH__RESTRICT f, uint32_t *SMASH__RESTRICT seen)
+{
+    if (f->away) smash__fake_in_loop(x, tiles, f, seen, 1);
+    else         smash__fake_in_loop(x, tiles, f, seen, 0);
+}
+SMASH__KERNEL(smash__fake_in, (float *SMASH__RESTRICT x, size_t tiles, const smash__fake *SMASH__RESTRICT f, uint32_t *SMASH__RESTRICT seen), (x, tiles, f, seen))
+
+/* A gradient in place. Bit 30 of *seen: it was not finite; that number stays */
+SMASH__INLINE void smash__fake_back_body(const float *SMASH__RESTRICT x, float *SMASH__RESTRICT g, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                         uint32_t *SMASH__RESTRICT seen)
+{
+    const float scale = f->scale, zero = f->zero, low = f->low, high = f->high;
+    uint32_t all = 0, bad = 0;
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE, g += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) {
+            const uint32_t u = smash__bits32(g[i]), wrong = (u & 0x7FFFFFFFu) + 0x00800000u;
+            bad |= wrong;
+            g[i] = smash__float32(u & (smash__fake_passes(x[i], scale, zero, low, high, &all) | (uint32_t)((int32_t)wrong >> 31)));
+        }
+    }
+    *seen |= (all & 0x80000000u) | (bad >> 31 << 30);
+}
+SMASH__KERNEL(smash__fake_back, (const float *SMASH__RESTRICT x, float *SMASH__RESTRICT g, size_t tiles, const smash__fake *SMASH__RESTRICT f,
+                                uint32_t *SMASH__RESTRICT seen), (x, g, tiles, f, seen))
+
+typedef struct smash__fake_job {
+    smash__quant_job quant;             /* its x is read, and its bad[] says of which tensors some number was not finite: 2 x, 1 gradient */
+    const smash_tensor *from, *to;      /* the gradient, or NULL on the way forward; what is written */
+    float low, high;
+    int in_place;
+} smash__fake_job;
+
+SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, int32_t zero)
+{
+    smash__fake f;
+    f.scale = scale;
+    f.zero = (float)zero;
+    f.low = job->low;
+    f.high = job->high;
+    f.away = job->quant.levels.away;
+    return f;
+}
+
+/* n numbers of one block, a multiple of a tile */
+SMASH__FN void smash__fake_block(const smash__fake_job *job, size_t first, size_t n, const smash__fake *f, uint32_t *seen)
+{
+    const float *x = (const float *)job->quant.x->data + first;
+    float *to = (float *)job->to->data + first;
+    const int simd = job->quant.simd;
+    if (!job->from && job->in_place) SMASH__CALL(simd, smash__fake_in, (to, n / SMASH__TILE, f, seen));
+    else if (!job->from)             SMASH__CALL(simd, smash__fake_to, (x, to, n / SMASH__TILE, f, seen));
+    else {
+        const float *from = (const float *)job->from->data + first;
+        size_t some;
+        for (; n; n -= some, x += some, from += some, to += some) {  /* a piece that stays in the cache is copied, then changed */
+            some = smash__min(n, 1024);
+            if (!job->in_place) smash__copy(to, from, some * sizeof *to);
+            SMASH__CALL(simd, smash__fake_back, (x, to, some / SMASH__TILE, f, seen));
+        }
+    }
+}
+
+/* Up to a tile of numbers of any blocks and any dtype */
+SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash__cursor *c, size_t first, size_t n, uint32_t *seen)
+{
+    float x[SMASH__TILE], scale[SMASH__TILE];
+    int32_t zero[SMASH__TILE];
+    uint32_t all = 0;
+    size_t i;
+    smash__cursor_take(c, n, scale, zero);
+    if (SMASH__IS_F64(job->to->dtype)) {
+        double *to = (double *)job->to->data + first;
+        const double low = smash__widen(job->low), high = smash__widen(job->high);
+        for (i = 0; i < n; i++) {
+            const double wide = ((const double *)job->quant.x->data)[first + i];
+            double t = wide / (double)scale[i];
+            float r;
+            t = (double)zero[i] + t;
+            *seen |= (uint32_t)!smash_is_finite_f64(wide) << 31;
+            if (job->from) {
+                const double g = ((const double *)job->from->data)[first + i];
+                *seen |= (uint32_t)!smash_is_finite_f64(g) << 30;
+                to[i] = (t < low || t > high) && smash_is_finite_f64(g) ? 0 : g;
+            } else if (smash_is_finite_f64(wide)) {
+                t = t > low ? t : low;
+                t = t < high ? t : high;
+                r = (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
+                if (t < 0) r = smash__float32(smash__bits32(r) | 0x80000000u);
+                to[i] = (double)((r - (float)zero[i]) * scale[i]);
+            } else to[i] = wide;
+        }
+        return;
+    }
+    smash__load_f32(job->quant.x, first, n, x);
+    for (i = 0; i < n; i++) {
+        if (job->from) zero[i] = (int32_t)smash__fake_passes(x[i], scale[i], (float)zero[i], job->low, job->high, &all);
+        else           x[i] = smash__fake_one(x[i], scale[i], (float)zero[i], job->low, job->high, job->quant.levels.away, &all);
+    }
+    *seen |= all & 0x80000000u;
+    if (job->from) {
+        smash__load_f32(job->from, first, n, x);
+        for (i = 0; i < n; i++) {
+            if (!smash_is_finite(x[i])) *seen |= 0x40000000u;
+            else if (!zero[i]) x[i] = 0;
+        }
+    }
+    smash__store_f32(job->to, first, n, x);
+}
+
+SMASH__FN void smash__fake_part(void *arg, size_t part)
+{
+    smash__fake_job *job = (smash__fake_job *)arg;
+    size_t i = part * job->quant.part, end = i + smash__min(job->quant.count - i, job->quant.part), n;
+    uint32_t seen = 0;
+    smash__cursor c;
+    for (smash__cursor_start(&c, &job->quant, i); i < end; i += n) {
+        n = smash__min(c.left, end - i) / SMASH__TILE * SMASH__TILE;
+        if (n && job->to->dtype == SMASH_F32) {
+            const smash__fake f = smash__fake_of(job, smash__cursor_scale(&c), smash__cursor_zero(&c));
+            smash__fake_block(job, i, n, &f, &seen);
+            smash__cursor_skip(&c, n);
+        } else {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__fake_few(job, &c, i, n, &seen);
+        }
+    }
+    job->quant.bad[part] = (unsigned char)(seen >> 30);
+}
+
+/* from: the gradient, or NULL; to may be the tensor that is changed on the way, and nothing else */
+SMASH__FN smash_err smash__fake_run(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero, const smash_tensor *from,
+                                    const smash_tensor *to, smash__fake_job *job)
+{
+    const smash_tensor *last = from ? from : x;
+    unsigned bad = 0;
+    size_t parts, i;
+    SMASH__TRY(smash__check(ctx, to, "result", SMASH__BIT(x->dtype), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, to, "result", x->ndim, x->shape));
+    job->in_place = to->data == last->data;
+    if (!job->in_place) SMASH__TRY(smash__check_apart(ctx, last, to));
+    if (from) SMASH__TRY(smash__check_apart(ctx, x, to));
+    SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, to, &job->quant));
+    job->from = from;
+    job->to = to;
+    parts = smash__quant_parts(job->quant.count, &job->quant.part);
+    smash__parallel(ctx, parts, smash__fake_part, job);
+    for (i = 0; i < parts; i++) bad |= job->quant.bad[i];
+    return bad ? smash__quant_nonfinite(ctx, bad & 2 ? x : from, job->quant.count, 0) : SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale,
+                                         const smash_tensor *zero, const smash_tensor *y)
+{
+    smash__fake_job job;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
+    job.low = (float)job.quant.levels.qmin;
+    job.high = (float)job.quant.levels.qmax;
+    return smash__fake_run(ctx, x, scale, zero, NULL, y, &job);
+}
+
+SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_quant_desc *desc, smash_gradient kind, const smash_tensor *x,
+                                                  const smash_tensor *scale, const smash_tensor *zero, const smash_tensor *gy, const smash_tensor *gx)
+{
+    const int all = kind == SMASH_GRADIENT_PASS;
+    smash__fake_job job;
+    smash__fill(&job, 0, sizeof job);
+    if ((unsigned)kind > SMASH_GRADIENT_PASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)kind, "there is no gradient %u", (uint32_t)kind);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
+    SMASH__TRY(smash__check(ctx, gy, "gradient", SMASH__BIT(x->dtype), SMASH__READ, NULL));
+    SMASH__TRY(smash__check_shape(ctx, gy, "gradient", x->ndim, x->shape));
+    job.low = all ? smash__float32(0xFF800000u) : (float)job.quant.levels.qmin;
+    job.high = all ? smash__float32(0x7F800000u) : (float)job.quant.levels.qmax;
+    return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
+}
+
+/* ---- observers ---- */
+
+enum { SMASH__OBSERVE_BINS = 2048, SMASH__OBSERVE_PAIR = 64,       /* affine MSE: places of an end */
+       SMASH__MSE_WIDEST = 128, SMASH__MSE_NARROWEST = 32, SMASH__MSE_GROUP = 16 };
+
+SMASH__FN int smash__observer_binned(const smash_observer_desc *desc) { return desc->kind >= SMASH_OBSERVE_PERCENTILE; }
+
+/* desc with its defaults filled in, and the bytes it needs */
+SMASH__FN smash_err smash__observer_resolve(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, smash_observer_desc *out, size_t *bytes)
+{
+    size_t each = sizeof(smash_observer_block);
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer's desc was not initialised; start it with SMASH_ZERO");
+    if (desc) *out = *desc;
+    else smash__fill(out, 0, sizeof *out);
+    if ((unsigned)out->kind > SMASH_OBSERVE_MSE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)out->kind, "there is no observer %u", (uint32_t)out->kind);
+#if SMASH_NO_DOUBLE
+    if (out->kind > SMASH_OBSERVE_PERCENTILE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)out->kind, "this observer needs double arithmetic, which this build leaves out");
+#endif
+    if (!blocks) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "an observer of 0 blocks has nothing to see");
+    if (out->rate <= 0 && out->rate >= 0) out->rate = 0.01f;
+    if (!out->outside) out->outside = 100000;
+    if (!out->bins) out->bins = SMASH__OBSERVE_BINS;
+    if (!(out->rate > 0 && out->rate <= 1)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the rate of a moving average is not above 0 and at most 1");
+    if (out->outside > 1000000000u) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, out->outside, "%u numbers in a billion are to be left out", out->outside);
+    if (out->bins < 64 || out->bins > 8192 || (out->bins & (out->bins - 1)))
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, out->bins, "%u bins asked for; an observer has a power of two of them, 64 to 8192, and 0 stands for 2048", out->bins);
+    if (smash__observer_binned(out)) each += out->bins * sizeof(uint64_t);
+    if (!smash__mul(each, blocks, bytes)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "an observer of %z blocks does not fit the address space", blocks);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, size_t *bytes)
+{
+    smash_observer_desc own;
+    size_t n;
+    if (!bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &n));
+    *bytes = n;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, void *memory, size_t bytes, smash_observer *o)
+{
+    smash_observer_desc own;
+    size_t need, i;
+    if (!o) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the observer");
+    SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &need));
+    if (!memory || (uintptr_t)memory % sizeof(uint64_t)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer's memory is NULL or not aligned to 8 bytes");
+    if (bytes < need) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, need, "the observer needs %z bytes of memory, it was given %z", need, bytes);
+    smash__fill(memory, 0, need);
+    smash__fill(o, 0, sizeof *o);
+    o->desc = own;
+    o->blocks = blocks;
+    o->block = (smash_observer_block *)memory;
+    if (smash__observer_binned(&own)) o->bins = (uint64_t *)(void *)(o->block + blocks);
+    for (i = 0; i < blocks; i++) o->block[i].exponent = -149;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__observer_check(smash_ctx *ctx, const smash_observer *o)
+{
+    if (!o || !o->block || !o->blocks || !SMASH__DESC_OK(&o->desc) || (unsigned)o->desc.kind > SMASH_OBSERVE_MSE || smash__observer_binned(&o->desc) != (o->bins != NULL))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer is missing or was not initialised by smash_observer_init");
+    return SMASH_OK;
+}
+
+/* ---- bins ---- */
+
+/* floor(k / 2^shift) */
+SMASH__INLINE int32_t smash__bin_shift(int32_t k, uint32_t shift)
+{
+    uint32_t flip = 0u - ((uint32_t)k >> 31);
+    return (int32_t)((((uint32_t)k ^ flip) >> (shift < 31 ? shift : 31)) ^ flip);
+}
+
+/* floor(x / 2^exponent), where that is less than 2^24; origin = exponent + 150 */
+SMASH__INLINE int32_t smash__bin_of(uint32_t bits, uint32_t origin)
+{
+    uint32_t sign = 0u - (bits >> 31), size = bits & 0x7FFFFFFFu, e = size >> 23, normal = 0u - (uint32_t)(e > 0), shift = origin - e - 1 - normal;
+    uint32_t m = (size & 0x7FFFFFu) | (normal & 0x800000u), flip;
+    shift = shift < 31 ? shift : 31;
+    m = (m ^ sign) - sign;
+    flip = 0u - (m >> 31);
+    return (int32_t)(((m ^ flip) >> shift) ^ flip);
+}
+
+SMASH__INLINE void smash__count_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, uint32_t origin, int32_t first, uint64_t *SMASH__RESTRICT bins)
+{
+    int32_t bin[SMASH__TILE];
+    size_t t, i;
+    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        for (i = 0; i < SMASH__TILE; i++) bin[i] = smash__bin_of(smash__bits32(x[i]), origin) - first;
+        for (i = 0; i < SMASH__TILE; i++) bins[bin[i]]++;
+    }
+}
+SMASH__KERNEL(smash__count_tiles, (const float *SMASH__RESTRICT x, size_t tiles, uint32_t origin, int32_t first, uint64_t *SMASH__RESTRICT bins),
+              (x, tiles, origin, first, bins))
+
+/* 2^exponent, -149..127 */
+SMASH__FN float smash__power_of_two(int32_t exponent)
+{
+    return smash__float32(exponent < -126 ? 1u << (exponent + 149) : (uint32_t)(exponent + 127) << 23);
+}
+
+/* The narrowest bins that hold lo, hi and 0 */
+SMASH__FN void smash__bins_place(float lo, float hi, uint32_t bins, int32_t *exponent, int32_t *first)
+{
+    uint32_t a, b, largest, log2 = 0;
+    int32_t e;
+    if (!(lo < 0)) lo = 0;
+    if (!(hi > 0)) hi = 0;
+    a = smash__bits32(lo) & 0x7FFFFFFFu;
+    b = smash__bits32(hi) & 0x7FFFFFFFu;
+    largest = (a > b ? a : b) >> 23;
+    while (1u << log2 < bins) log2++;
+    e = (int32_t)largest - 127 - (int32_t)log2;                      /* the larger end alone is too far out here */
+    if (largest < 2 || e < -149) e = -149;
+    while (smash__bin_of(smash__bits32(hi), (uint32_t)(e + 150)) - smash__bin_of(smash__bits32(lo), (uint32_t)(e + 150)) >= (int32_t)bins) e++;
+    *exponent = e;
+    *first = smash__bin_of(smash__bits32(lo), (uint32_t)(e + 150));
+}
+
+/* Numbers from lo to hi are to be counted, too: join bins until they fit, then make room in front */
+SMASH__FN void smash__bins_grow(smash_observer *o, size_t index, float lo, float hi)
+{
+    smash_observer_block *b = &o->block[index];
+    uint64_t *bins = o->bins ? o->bins + index * o->desc.bins : NULL;
+    uint32_t n = o->desc.bins, i, room, shift;
+    int32_t exponent, first, joined;
+    b->lo = b->count && b->lo < lo ? b->lo : lo + 0.0f;              /* no -0: it would depend on who came first */
+    b->hi = b->count && b->hi > hi ? b->hi : hi + 0.0f;
+    if (!bins) return;
+    smash__bins_place(b->lo, b->hi, n, &exponent, &first);
+    shift = (uint32_t)(exponent - b->exponent);
+    joined = smash__bin_shift(b->first, shift);
+    if (shift)
+        for (i = 0; i < n; i++) {
+            uint64_t count = bins[i];
+            bins[i] = 0;
+            bins[smash__bin_shift(b->first + (int32_t)i, shift) - joined] += count;      /* at i or before it */
+        }
+    room = (uint32_t)(joined - first);
+    if (room) {
+        for (i = n; i-- > room;) bins[i] = bins[i - room];
+        for (i = 0; i < room; i++) bins[i] = 0;
+    }
+    b->exponent = exponent;
+    b->first = first;
+}
+
+/* ---- observe ---- */
+
+/* Cut by smash__fit_cut. Run twice: once for the ranges, once to count. */
+typedef struct smash__observe_job {
+    smash__fit_job fit;                 /* w, grid, count, rows, slices, part, simd, range */
+    smash_observer *o;
+    int count;
+} smash__observe_job;
+
+SMASH__FN void smash__observe_count(const smash__observe_job *job, size_t block, size_t first, size_t n)
+{
+    const smash_observer_block *b = &job->o->block[block];
+    uint64_t *bins = job->o->bins + block * job->o->desc.bins;
+    const uint32_t origin = (uint32_t)(b->exponent + 150);
+    const smash_tensor *w = job->fit.w;
+    size_t i = 0, j;
+    if (w->dtype == SMASH_F32) {
+        const float *x = (const float *)w->data + first;
+        SMASH__CALL(job->fit.simd, smash__count_tiles, (x, n / SMASH__TILE, origin, b->first, bins));
+        i = n / SMASH__TILE * SMASH__TILE;
+    }
+    while (i < n) {
+        float x[SMASH__TILE];
+        size_t tile = smash__min(n - i, SMASH__TILE);
+        if (SMASH__IS_F64(w->dtype)) for (j = 0; j < tile; j++) x[j] = (float)((const double *)w->data)[first + i + j];
+        else smash__load_f32(w, first + i, tile, x);
+        for (j = 0; j < tile; j++) bins[smash__bin_of(smash__bits32(x[j]), origin) - b->first]++;
+        i += tile;
+    }
+}
+
+SMASH__FN void smash__observe_range(const smash__observe_job *job, size_t block, size_t first, size_t n, smash__range *all)
+{
+    smash_observer_block *b = &job->o->block[block];
+    smash__range r = { INT32_MAX, INT32_MIN };
+    smash__range_of(&job->fit, first, n, &r);
+    if (r.lo < b->next_lo) b->next_lo = r.lo;
+    if (r.hi > b->next_hi) b->next_hi = r.hi;
+    if (r.lo < all->lo) all->lo = r.lo;
+    if (r.hi > all->hi) all->hi = r.hi;
+}
+
+SMASH__FN void smash__observe_part(void *arg, size_t part)
+{
+    const smash__observe_job *job = (const smash__observe_job *)arg;
+    const smash__fit_job *fit = &job->fit;
+    smash__range *all = job->count ? NULL : &fit->range[part];
+    smash__walk walk;
+    size_t begin = part * fit->part, end, per_slice, row, run;
+    if (fit->grid->blocks == 1) {
+        smash__range_of(fit, begin, smash__min(fit->count - begin, fit->part), all);
+        return;
+    }
+    end = smash__min(fit->slices, begin + fit->part);
+    smash__walk_start(&walk, fit->grid);
+    per_slice = walk.runs / fit->rows / fit->slices;
+    for (row = 0; row < fit->rows; row++) {
+        smash__walk_seek(&walk, (row * fit->slices + begin) * per_slice);
+        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+            if (job->count) smash__observe_count(job, walk.block, walk.first, walk.run);
+            else smash__observe_range(job, walk.block, walk.first, walk.run, all);
+        }
+    }
+}
+
+/* The ranges of all parts in one */
+SMASH__FN SMASH__NOINLINE smash__range smash__observe_ranges(smash_ctx *ctx, smash__observe_job *job, size_t parts)
+{
+    smash__range range[SMASH__QUANT_PARTS], all = { INT32_MAX, INT32_MIN };
+    size_t i;
+    for (i = 0; i < parts; i++) range[i] = all;
+    for (i = 0; i < job->o->blocks; i++) {
+        job->o->block[i].next_lo = INT32_MAX;
+        job->o->block[i].next_hi = INT32_MIN;
+    }
+    job->fit.range = range;
+    smash__parallel(ctx, parts, smash__observe_part, job);
+    for (i = 0; i < parts; i++) {
+        if (range[i].lo < all.lo) all.lo = range[i].lo;
+        if (range[i].hi > all.hi) all.hi = range[i].hi;
+    }
+    job->fit.range = NULL;
+    return all;
+}
+
+/* Two roundings before the sum, whatever the compiler fuses */
+SMASH__FN float smash__moving_average(float average, float value, float rate)
+{
+    volatile float keep = average * (1.0f - rate), take = rate * value;
+    return keep + take;
+}
+
+/* The range that was found becomes part of what was seen */
+SMASH__FN void smash__observe_commit(smash_observer *o, size_t index, size_t count)
+{
+    smash_observer_block *b = &o->block[index];
+    float lo = smash__key_float(b->next_lo), hi = smash__key_float(b->next_hi);
+    if (o->desc.kind == SMASH_OBSERVE_MOVING_AVERAGE && b->count) {
+        b->lo = smash__moving_average(b->lo, lo, o->desc.rate);
+        b->hi = smash__moving_average(b->hi, hi, o->desc.rate);
+    } else smash__bins_grow(o, index, lo, hi);
+    b->count += count;
+    b->next_lo = b->next_hi = 0;
+}
+
+SMASH__DEF smash_err smash_observe(smash_ctx *ctx, smash_observer *o, const smash_tensor *x)
+{
+    smash__observe_job job;
+    smash_grid grid;
+    smash__range all;
+    size_t parts, i;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.fit.count));
+    SMASH__TRY(smash_grid_make(ctx, &o->desc.grain, x, &grid));
+    if (grid.blocks != o->blocks)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grid.blocks, "the granularity makes %z blocks of %q, the observer has %z", grid.blocks, smash__name(x), o->blocks);
+    job.o = o;
+    job.fit.w = x;
+    job.fit.grid = &grid;
+    job.fit.simd = smash__simd(ctx);
+    parts = smash__fit_cut(ctx, &job.fit);
+    all = smash__observe_ranges(ctx, &job, parts);
+    if (all.hi >= 0x7F800000 || all.lo <= -0x7F800001) {
+        for (i = 0; i < o->blocks; i++) o->block[i].next_lo = o->block[i].next_hi = 0;
+        return smash__quant_nonfinite(ctx, x, job.fit.count, 1);
+    }
+    if (grid.blocks == 1) {
+        o->block[0].next_lo = all.lo;
+        o->block[0].next_hi = all.hi;
+    }
+    for (i = 0; i < o->blocks; i++) smash__observe_commit(o, i, grid.block_elements);
+    o->tensors++;
+    job.count = 1;
+    if (o->bins && grid.blocks == 1) smash__observe_count(&job, 0, 0, job.fit.count);
+    else if (o->bins) smash__parallel(ctx, parts, smash__observe_part, &job);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_merge(smash_ctx *ctx, smash_observer *o, const smash_observer *from)
+{
+    size_t i;
+    uint32_t k;
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__observer_check(ctx, from));
+    if (o == from || o->block == from->block) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "an observer cannot be merged with itself");
+    if (o->desc.kind != from->desc.kind || o->desc.bins != from->desc.bins)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "two observers of different kinds or numbers of bins cannot be merged");
+    if (o->blocks != from->blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, from->blocks, "an observer of %z blocks cannot be merged with one of %z", o->blocks, from->blocks);
+    if (o->desc.kind == SMASH_OBSERVE_MOVING_AVERAGE)
+        return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "moving averages depend on the order of the tensors and cannot be merged; let one observer see them all");
+    for (i = 0; i < o->blocks; i++) {
+        const smash_observer_block *b = &from->block[i];
+        smash_observer_block *a = &o->block[i];
+        if (!b->count) continue;
+        smash__bins_grow(o, i, b->lo, b->hi);
+        a->count += b->count;
+        if (!o->bins) continue;
+        for (k = 0; k < o->desc.bins; k++) {
+            uint64_t count = from->bins[i * o->desc.bins + k];
+            if (count) o->bins[i * o->desc.bins + (size_t)(smash__bin_shift(b->first + (int32_t)k, (uint32_t)(a->exponent - b->exponent)) - a->first)] += count;
+        }
+    }
+    o->tensors += from->tensors;
+    return SMASH_OK;
+}
+
+/* ---- the range of what was seen ---- */
+
+/* A block's bins, from its first one, which holds lo or 0, to that of hi or 0 */
+typedef struct smash__tallied { const uint64_t *bins; int32_t first, end, exponent; float lo, hi; uint64_t count; } smash__tallied;
+
+SMASH__FN smash__tallied smash__observer_seen(const smash_observer *o, size_t block)
+{
+    const smash_observer_block *b = &o->block[block];
+    smash__tallied s;
+    s.bins = o->bins + block * o->desc.bins;
+    s.lo = b->lo < 0 ? b->lo : 0;
+    s.hi = b->hi > 0 ? b->hi : 0;
+    s.exponent = b->exponent;
+    s.first = b->first;
+    s.end = smash__bin_of(smash__bits32(s.hi), (uint32_t)(b->exponent + 150)) + 1;
+    s.count = b->count;
+    return s;
+}
+
+/* From edge to edge, cut to the data */
+SMASH__FN void smash__seen_range(const smash__tallied *s, int32_t from, int32_t to, float *lo, float *hi)
+{
+    float width = smash__power_of_two(s->exponent), low = (float)from * width, high = (float)to * width;
+    *lo = low > s->lo ? low : s->lo;
+    *hi = high < s->hi ? high : s->hi;
+}
+
+SMASH__FN void smash__range_percentile(const smash__tallied *s, uint32_t outside, float *lo, float *hi)
+{
+    const uint64_t whole = 2000000000u, k = s->count / whole * outside + s->count % whole * outside / whole;
+    uint64_t below = 0, above = 0;
+    int32_t from = s->first, to = s->end;
+    while (from < s->end && (below += s->bins[from - s->first]) <= k) from++;
+    while (to > s->first && (above += s->bins[to - 1 - s->first]) <= k) to--;
+    smash__seen_range(s, from < 0 ? from : 0, to > 0 ? to : 0, lo, hi);
+}
+
+#if !SMASH_NO_DOUBLE
+/* count * KL(P || Q) of the bins from..to - 1; Inf if P has what Q has not */
+SMASH__FN double smash__seen_divergence(const smash__tallied *s, int32_t from, int32_t to, uint32_t levels)
+{
+    const uint64_t *bins = s->bins + (from - s->first);
+    uint64_t left = 0, right = 0, inside;
+    uint32_t width = (uint32_t)(to - from), i, j, level;
+    double sum = 0, share;
+    for (i = 0; i < (uint32_t)(from - s->first); i++) left += s->bins[i];
+    for (i = 0; i < (uint32_t)(s->end - to); i++) right += bins[width + i];
+    inside = s->count - left - right;
+    share = (double)inside / (double)s->count;
+    for (i = 0, level = 0; i < width; i = j, level++) {
+        const uint32_t end = (uint32_t)(((uint64_t)(level + 1) * width + levels - 1) / levels);      /* the first bin of the next level */
+        uint64_t total = 0;
+        uint32_t some = 0;
+        for (j = i; j < end; j++) {
+            total += bins[j];
+            some += bins[j] || (j == 0 && left) || (j == width - 1 && right);
+        }
+        if (some && !total) return smash__float64((uint64_t)0x7FF << 52);
+        for (j = i; j < end; j++) {
+            uint64_t p = bins[j] + (j == 0 ? left : 0) + (j == width - 1 ? right : 0);
+            if (p) sum += smash__product((double)p, smash_log((double)p * (double)some / (double)total * share));
+        }
+    }
+    return sum;
+}
+
+SMASH__FN void smash__range_entropy(const smash__tallied *s, const smash__levels *levels, float *lo, float *hi)
+{
+    const uint32_t n = (uint32_t)(levels->qmax - levels->qmin + 1);
+    int32_t r = s->end > -s->first ? s->end : -s->first, best_from = s->first, best_to = s->end;
+    double best = smash__float64((uint64_t)0x7FF << 52);
+    for (; r > 0; r--) {
+        int32_t from = -r > s->first ? -r : s->first, to = r < s->end ? r : s->end;
+        double d;
+        if ((uint32_t)(to - from) < n) break;
+        d = smash__seen_divergence(s, from, to, n);
+        if (d < best) { best = d; best_from = from; best_to = to; }
+    }
+    smash__seen_range(s, best_from, best_to, lo, hi);
+}
+
+/* x less what it reads back as */
+SMASH__INLINE float smash__grid_error(float x, smash__affine a, const int away)
+{
+    const float low = (float)(a.bottom - SMASH__MAGIC), high = (float)(a.top - SMASH__MAGIC);
+    float u = x / a.scale, y;
+    int32_t r;
+    u = a.zero + u;
+    if (away) {
+        u = u > low ? u : low;
+        u = u < high ? u : high;
+        r = smash__half_away(u);
+    } else {
+        r = (int32_t)smash__bits32(u + 12582912.0f);
+        r = r > a.bottom ? r : a.bottom;
+        r = r < a.top ? r : a.top;
+        r -= SMASH__MAGIC;
+    }
+    y = ((float)r - a.zero) * a.scale;
+    y = smash__float32(smash__bits32(y) | (smash__bits32(a.scale) & 0x80000000u));      /* no scale is below 0: keeps this product out of a fused x - y */
+    return (float)((double)x - (double)y);
+}
+
+SMASH__FN smash__affine smash__grid_of(const smash__levels *levels, float lo, float hi)
+{
+    smash__affine a;
+    int32_t zero;
+    smash__quant_params_of(levels, lo, hi, &a.scale, &zero);
+    a.zero = (float)zero;
+    a.bottom = SMASH__MAGIC + levels->qmin;
+    a.top = SMASH__MAGIC + levels->qmax;
+    a.away = levels->away;
+    return a;
+}
+
+/* A bin's middle, clamped to the data; the narrowest bins hold one number */
+SMASH__FN float smash__seen_middle(const smash__tallied *s, int32_t bin)
+{
+    float x = s->exponent == -149 ? (float)bin * smash__power_of_two(-149) : (float)(2 * bin + 1) * smash__power_of_two(s->exponent - 1);
+    x = x > s->lo ? x : s->lo;
+    return x < s->hi ? x : s->hi;
+}
+
+SMASH__FN double smash__seen_error(const smash__tallied *s, const smash__levels *levels, int32_t from, int32_t to)
+{
+    smash__affine a;
+    float lo, hi;
+    double sum = 0;
+    int32_t bin;
+    smash__seen_range(s, from, to, &lo, &hi);
+    a = smash__grid_of(levels, lo, hi);
+    for (bin = s->first; bin < s->end; bin++) {
+        const uint64_t count = s->bins[bin - s->first];
+        if (count) {
+            double e = (double)smash__grid_error(smash__seen_middle(s, bin), a, a.away);
+            sum += smash__product((double)count, e * e);
+        }
+    }
+    return sum;
+}
+
+SMASH__FN void smash__range_mse(const smash__tallied *s, const smash__levels *levels, float *lo, float *hi)
+{
+    int32_t best_from = s->first, best_to = s->end, left = -s->first, right = s->end, r = left > right ? left : right, i, j, from, to;
+    double best = smash__seen_error(s, levels, s->first, s->end), e;
+    if (!levels->affine)
+        for (r--; r > 0; r--) {
+            from = r < left ? -r : -left;
+            to = r < right ? r : right;
+            e = smash__seen_error(s, levels, from, to);
+            if (e < best) { best = e; best_from = from; best_to = to; }
+        }
+    else
+        for (i = SMASH__OBSERVE_PAIR; i > 0; i--) {
+            from = -((i * left + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR);
+            if (i < SMASH__OBSERVE_PAIR && from == -(((i + 1) * left + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR)) continue;
+            for (j = SMASH__OBSERVE_PAIR; j > 0; j--) {
+                to = (j * right + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR;
+                if (j < SMASH__OBSERVE_PAIR && to == ((j + 1) * right + SMASH__OBSERVE_PAIR - 1) / SMASH__OBSERVE_PAIR) continue;
+                e = smash__seen_error(s, levels, from, to);
+                if (e < best) { best = e; best_from = from; best_to = to; }
+            }
+        }
+    smash__seen_range(s, best_from, best_to, lo, hi);
+}
+#endif
+
+/* The block was seen and the grid is in order */
+SMASH__FN void smash__observer_choose(const smash_observer *o, const smash__levels *levels, size_t block, float *lo, float *hi)
+{
+    const smash_observer_block *b = &o->block[block];
+    smash__tallied s;
+    *lo = b->lo;
+    *hi = b->hi;
+    if (!o->bins) return;
+    s = smash__observer_seen(o, block);
+    if (o->desc.kind == SMASH_OBSERVE_PERCENTILE) smash__range_percentile(&s, o->desc.outside, lo, hi);
+#if !SMASH_NO_DOUBLE
+    else if (o->desc.kind == SMASH_OBSERVE_ENTROPY) smash__range_entropy(&s, levels, lo, hi);
+    else smash__range_mse(&s, levels, lo, hi);
+#else
+    (void)levels;
+#endif
+}
+
+SMASH__DEF smash_err smash_observer_range(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, size_t block, float *lo, float *hi)
+{
+    smash__levels levels;
+    if (!lo || !hi) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the range");
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    if (block >= o->blocks) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, block, "there is no block %z; the observer has %z", block, o->blocks);
+    if (!o->block[block].count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, block, "the observer has seen nothing yet");
+    smash__observer_choose(o, &levels, block, lo, hi);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_observer_fit(smash_ctx *ctx, const smash_observer *o, const smash_quant_desc *desc, const smash_tensor *scale, const smash_tensor *zero)
+{
+    smash__levels levels;
+    size_t i, n;
+    SMASH__TRY(smash__observer_check(ctx, o));
+    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
+    if (n != o->blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, n, "scale %q has %z numbers, the observer %z blocks", smash__name(scale), n, o->blocks);
+    if (zero || levels.affine) {
+        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32), SMASH__WRITE, &n));
+        if (n != o->blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, n, "zero point %q has %z numbers, the observer %z blocks", smash__name(zero), n, o->blocks);
+        SMASH__TRY(smash__check_apart(ctx, zero, scale));
+    }
+    for (i = 0; i < o->blocks; i++) if (!o->block[i].count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the observer has seen nothing yet");
+    for (i = 0; i < o->blocks; i++) {
+        float lo, hi;
+        smash__observer_choose(o, &levels, i, &lo, &hi);
+        smash__quant_params_of(&levels, lo < 0 ? lo : 0, hi > 0 ? hi : 0, (float *)scale->data + i, zero ? (int32_t *)zero->data + i : NULL);
+    }
+    return SMASH_OK;
+}
+
+/* ---- the least squared error of a tensor in memory ---- */
+
+#if !SMASH_NO_DOUBLE
+enum { SMASH__ERROR_LANES = 8 };
+
+/* Exact squares; number i of a piece goes to lane i % 8 */
+SMASH__INLINE void smash__error_tiles_loop(const float *SMASH__RESTRICT x, size_t tiles, smash__affine a, double *SMASH__RESTRICT lanes, const int away)
+{
+    double sum[SMASH__ERROR_LANES];
+    size_t t, i, j;
+    for (j = 0; j < SMASH__ERROR_LANES; j++) sum[j] = lanes[j];
+    for (t = 0; t < tiles; t++, x += SMASH__TILE)
+        for (i = 0; i < SMASH__TILE; i += SMASH__ERROR_LANES)
+            for (j = 0; j < SMASH__ERROR_LANES; j++) {
+                double e = (double)smash__grid_error(x[i + j], a, away);
+                sum[j] += e * e;
+            }
+    for (j = 0; j < SMASH__ERROR_LANES; j++) lanes[j] = sum[j];
+}
+SMASH__INLINE void smash__error_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, double *SMASH__RESTRICT lanes)
+{
+    if (a->away) smash__error_tiles_loop(x, tiles, *a, lanes, 1);
+    else         smash__error_tiles_loop(x, tiles, *a, lanes, 0);
+}
+SMASH__KERNEL(smash__error_tiles, (const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a, double *SMASH__RESTRICT lanes), (x, tiles, a, lanes))
+
+typedef struct smash__mse_job {
+    smash__fit_job fit;                 /* w, grid, levels, simd, scale, zero */
+    size_t run, runs;                   /* of a block */
+    uint32_t axes;
+    size_t block;                       /* one at a time: its candidates side by side */
+    int32_t from;
+    float lo, hi;
+    double *error;
+} smash__mse_job;
+
+/* Where piece number `piece` of a block begins: smash__grid_run numbers without a gap. Pieces of a block ascend in memory. */
+SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
+{
+    size_t first = 0, stride = 1, at;
+    uint32_t i = grid->ndim;
+    while (i) {
+        i--;
+        at = block % grid->count[i] * grid->block[i];
+        block /= grid->count[i];
+        if (i + 1 < axes) { at += piece % grid->block[i]; piece /= grid->block[i]; }
+        first += at * stride;
+        stride *= grid->block[i] * grid->count[i];
+    }
+    return first;
+}
+
+SMASH__FN void smash__mse_add(const smash__mse_job *job, size_t first, size_t n, const smash__affine *a, double *lanes)
+{
+    const smash_tensor *w = job->fit.w;
+    size_t i = 0, j;
+    if (w->dtype == SMASH_F32) {
+        SMASH__CALL(job->fit.simd, smash__error_tiles, ((const float *)w->data + first, n / SMASH__TILE, a, lanes));
+        i = n / SMASH__TILE * SMASH__TILE;
+    }
+    while (i < n) {
+        float x[SMASH__TILE];
+        size_t tile = smash__min(n - i, SMASH__TILE);
+        if (SMASH__IS_F64(w->dtype)) for (j = 0; j < tile; j++) x[j] = (float)((const double *)w->data)[first + i + j];
+        else smash__load_f32(w, first + i, tile, x);
+        for (j = tile; j < SMASH__TILE; j++) x[j] = 0;               /* 0 has no error on any grid */
+        SMASH__CALL(job->fit.simd, smash__error_tiles, (x, 1, a, lanes));
+        i += tile;
+    }
+}
+
+/* Sum of squared errors of a block with its range times k / 128 */
+SMASH__FN SMASH__NOINLINE double smash__mse_of(const smash__mse_job *job, size_t block, float lo, float hi, int32_t k)
+{
+    const float part = (float)k / (float)SMASH__MSE_WIDEST;
+    const smash__affine a = smash__grid_of(&job->fit.levels, lo * part, hi * part);
+    double lanes[SMASH__ERROR_LANES], sum = 0;
+    size_t run, j;
+    smash__fill(lanes, 0, sizeof lanes);
+    for (run = 0; run < job->runs; run++) smash__mse_add(job, smash__piece(job->fit.grid, job->axes, block, run), job->run, &a, lanes);
+    for (j = 0; j < SMASH__ERROR_LANES; j++) sum += lanes[j];
+    return sum;
+}
+
+SMASH__FN void smash__mse_candidate(void *arg, size_t i)
+{
+    const smash__mse_job *job = (const smash__mse_job *)arg;
+    job->error[i] = smash__mse_of(job, job->block, job->lo, job->hi, job->from - (int32_t)i);
+}
+
+SMASH__FN void smash__mse_range(const smash__mse_job *job, size_t block, float *lo, float *hi)
+{
+    smash__range r = { 0, 0 };
+    size_t run;
+    for (run = 0; run < job->runs; run++) smash__range_of(&job->fit, smash__piece(job->fit.grid, job->axes, block, run), job->run, &r);
+    *lo = smash__key_float(r.lo);
+    *hi = smash__key_float(r.hi);
+}
+
+SMASH__FN void smash__mse_commit(const smash__mse_job *job, size_t block, float lo, float hi, int32_t k)
+{
+    const float part = (float)k / (float)SMASH__MSE_WIDEST;
+    smash__quant_params_of(&job->fit.levels, lo * part, hi * part, &job->fit.scale[block], job->fit.zero ? &job->fit.zero[block] : NULL);
+}
+
+SMASH__FN void smash__mse_block(void *arg, size_t block)
+{
+    const smash__mse_job *job = (const smash__mse_job *)arg;
+    int32_t k, best_k = SMASH__MSE_WIDEST;
+    double best = 0;
+    float lo, hi;
+    smash__mse_range(job, block, &lo, &hi);
+    for (k = SMASH__MSE_WIDEST; k >= SMASH__MSE_NARROWEST; k--) {
+        double e = smash__mse_of(job, block, lo, hi, k);
+        if (k == SMASH__MSE_WIDEST || e < best) { best = e; best_k = k; }
+    }
+    smash__mse_commit(job, block, lo, hi, best_k);
+}
+
+/* The same for a tensor that is one block: threads take candidates */
+SMASH__FN SMASH__NOINLINE void smash__mse_single(smash_ctx *ctx, smash__mse_job *job)
+{
+    double error[SMASH__MSE_GROUP], best = 0;
+    int32_t best_k = SMASH__MSE_WIDEST;
+    size_t i, n;
+    job->error = error;
+    smash__mse_range(job, 0, &job->lo, &job->hi);
+    for (job->from = SMASH__MSE_WIDEST; job->from >= SMASH__MSE_NARROWEST; job->from -= (int32_t)n) {
+        n = smash__min((size_t)(job->from - SMASH__MSE_NARROWEST + 1), SMASH__MSE_GROUP);
+        smash__parallel(ctx, n, smash__mse_candidate, job);
+        for (i = 0; i < n; i++)
+            if ((job->from == SMASH__MSE_WIDEST && i == 0) || error[i] < best) { best = error[i]; best_k = job->from - (int32_t)i; }
+    }
+    job->error = NULL;
+    smash__mse_commit(job, 0, job->lo, job->hi, best_k);
+}
+
+SMASH__DEF smash_err smash_quant_fit_mse(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+    const smash_tensor *zero)
+{
+    smash__mse_job job;
+    smash_grid grid;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash_quant_fit(ctx, desc, w, scale, zero));
+    SMASH__TRY(smash__quant_levels(ctx, desc, &job.fit.levels));
+    SMASH__TRY(smash_grid_make(ctx, job.fit.levels.grain, w, &grid));
+    job.fit.w = w;
+    job.fit.grid = &grid;
+    job.fit.simd = smash__simd(ctx);
+    job.fit.scale = (float *)scale->data;
+    job.fit.zero = zero ? (int32_t *)zero->data : NULL;
+    job.run = smash__grid_run(&grid, &job.axes);
+    job.runs = grid.block_elements / job.run;
+    if (grid.blocks == 1) smash__mse_single(ctx, &job);
+    else smash__parallel(ctx, grid.blocks, smash__mse_block, &job);
+    return SMASH_OK;
+}
+#endif
+
+/* ---- trained quantizers and folding ---- */
+
+#if !SMASH_NO_DOUBLE
+#define SMASH__TRAINED (SMASH__BIT(SMASH_F32) | SMASH__BIT(SMASH_F16) | SMASH__BIT(SMASH_BF16))
+enum { SMASH__FEW = SMASH__TILE / 2 };   /* doubles that are staged at a time */
+
+SMASH__FN SMASH__NOINLINE smash_err smash__check_finite(smash_ctx *ctx, const smash_tensor *t, size_t count)
+{
+    double x[SMASH__FEW];
+    size_t i, j, some;
+    for (i = 0; i < count; i += some) {
+        some = smash__min(count - i, SMASH__FEW);
+        smash__load_f64(t, i, some, x);
+        for (j = 0; j < some; j++) if (!smash_is_finite_f64(x[j])) return smash__quant_nonfinite(ctx, t, i + j + 1, 0);
+    }
+    return SMASH_OK;
+}
+
+/* Numbers that come in: of these dtypes, finite */
+SMASH__FN smash_err smash__check_in(smash_ctx *ctx, const smash_tensor *t, const char *role, uint32_t dtypes, size_t *count)
+{
+    SMASH__TRY(smash__check(ctx, t, role, dtypes, SMASH__READ, count));
+    return smash__check_finite(ctx, t, *count);
+}
+
+/* Numbers that go out: dtype and shape of what came in, its memory or apart */
+SMASH__FN smash_err smash__check_out(smash_ctx *ctx, const smash_tensor *in, const smash_tensor *out, const char *role)
+{
+    SMASH__TRY(smash__check(ctx, out, role, SMASH__BIT(in->dtype), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, out, role, in->ndim, in->shape));
+    return in->data == out->data ? SMASH_OK : smash__check_apart(ctx, in, out);
+}
+
+/* What a backward pass takes and gives */
+SMASH__FN smash_err smash__check_backward(smash_ctx *ctx, const smash_tensor *x, uint32_t dtypes, const smash_tensor *dy, const smash_tensor *dx, size_t *count)
+{
+    SMASH__TRY(smash__check(ctx, x, "input", dtypes, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, dy, "gradient of the output", SMASH__BIT(x->dtype), SMASH__READ, count));
+    SMASH__TRY(smash__check_shape(ctx, dy, "gradient of the output", x->ndim, x->shape));
+    SMASH__TRY(smash__check_out(ctx, x, dx, "gradient of the input"));
+    SMASH__TRY(smash__check_out(ctx, dy, dx, "gradient of the input"));
+    SMASH__TRY(smash__check_finite(ctx, x, *count));
+    return smash__check_finite(ctx, dy, *count);
+}
+
+/* What a float tensor of this dtype would hold */
+SMASH__FN double smash__rounded(smash_dtype dtype, double x)
+{
+    return dtype == SMASH_F32 ? (double)smash__to_f32(x) : dtype == SMASH_F16 ? (double)smash_f16_to_f32(smash_f64_to_f16(x))
+         : dtype == SMASH_BF16 ? (double)smash_bf16_to_f32(smash_f64_to_bf16(x)) : x;
+}
+
+SMASH__FN smash_err smash__too_large(smash_ctx *ctx, const smash_tensor *t, size_t i)
+{
+    return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "element %z of %q becomes larger than %s can hold", i, smash__name(t), smash_dtype_name(t->dtype));
+}
+
+/* A scale or a zero point of every block; in: the numbers of whole tensors are finite */
+SMASH__FN smash_err smash__check_blocks(smash_ctx *ctx, const smash_tensor *t, const char *role, uint32_t dtypes, int access, const smash_grid *grid)
+{
+    SMASH__TRY(smash__check(ctx, t, role, dtypes, access, NULL));
+    return smash__check_shape(ctx, t, role, grid->ndim, grid->count);
+}
+
+/* ---- LSQ and LSQ+ ---- */
+
+typedef struct smash__lsq {
+    smash__levels levels;
+    smash_grid grid;
+    size_t count, run, pieces;          /* numbers; numbers of a piece; pieces of a block */
+    uint32_t axes;
+    const float *scale, *zero;          /* zero: NULL for LSQ */
+    const smash_tensor *x, *dy, *to;
+} smash__lsq;
+
+typedef struct smash__lsq_sums { double scale, zero; } smash__lsq_sums;
+
+SMASH__FN smash_err smash__lsq_open(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+    int access, smash__lsq *lsq)
+{
+    smash__fill(lsq, 0, sizeof *lsq);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &lsq->levels));
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__TRAINED, &lsq->count));
+    SMASH__TRY(smash_grid_make(ctx, lsq->levels.grain, x, &lsq->grid));
+    SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), access, &lsq->grid));
+    if (zero) SMASH__TRY(smash__check_blocks(ctx, zero, "zero point", SMASH__BIT(SMASH_F32), access, &lsq->grid));
+    lsq->x = x;
+    lsq->scale = (const float *)scale->data;
+    lsq->zero = zero ? (const float *)zero->data : NULL;
+    lsq->run = smash__grid_run(&lsq->grid, &lsq->axes);
+    lsq->pieces = lsq->grid.block_elements / lsq->run;
+    return SMASH_OK;
+}
+
+/* Every scale is one, and both ends of its grid are numbers */
+SMASH__FN smash_err smash__lsq_check(smash_ctx *ctx, const smash__lsq *lsq, const smash_tensor *scale, const smash_tensor *zero)
+{
+    size_t b;
+    for (b = 0; b < lsq->grid.blocks; b++) {
+        const float s = lsq->scale[b], z = lsq->zero ? lsq->zero[b] : 0.0f;
+        const float low = (float)lsq->levels.qmin - z, high = (float)lsq->levels.qmax - z;
+        if (!(s > 0) || !smash_is_finite(s))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, b, "scale %z of %q is not a finite number above 0; clip scales behind each step of the optimizer", b, smash__name(scale));
+        if (!smash_is_finite(z)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, b, "zero point %z of %q is not finite", b, smash__name(zero));
+        if (!smash_is_finite(low * s) || !smash_is_finite(high * s))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, b, "scale %z of %q is so large that the ends of its grid are not finite", b, smash__name(scale));
+    }
+    return SMASH_OK;
+}
+
+/* x / scale + zero; the clamp comes first, so that the rest is within 2^22 of 0 */
+SMASH__INLINE float smash__lsq_u(float ratio, float zero, float low, float high)
+{
+    const float u = ratio + zero;
+    return u < low ? low : u > high ? high : u;
+}
+
+/* round(u) for |u| < 2^22, with the sign of u where it is 0 */
+SMASH__INLINE float smash__nearest(float u, int away)
+{
+    const float whole = (float)(away ? smash__half_away(u) : (int32_t)smash__bits32(u + 12582912.0f) - SMASH__MAGIC);
+    return smash__float32(smash__bits32(whole) | (smash__bits32(u) & 0x80000000u));
+}
+
+/* Returns n, or the first number that the dtype cannot hold */
+SMASH__FN SMASH__NOINLINE size_t smash__lsq_run(const smash__lsq *lsq, size_t block, size_t first, size_t n)
+{
+    const float scale = lsq->scale[block], zero = lsq->zero ? lsq->zero[block] : 0.0f, low = (float)lsq->levels.qmin, high = (float)lsq->levels.qmax;
+    float x[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__load_f32(lsq->x, first + i, some, x);
+        for (j = 0; j < some; j++) {
+            const float ratio = x[j] / scale, whole = smash__nearest(smash__lsq_u(ratio, zero, low, high), lsq->levels.away), moved = whole - zero;
+            x[j] = moved * scale;
+        }
+        smash__store_f32(lsq->to, first + i, some, x);
+        if (lsq->to->dtype == SMASH_F32) continue;
+        smash__load_f32(lsq->to, first + i, some, x);
+        for (j = 0; j < some; j++) if (!smash_is_finite(x[j])) return i + j;
+    }
+    return n;
+}
+
+SMASH__FN SMASH__NOINLINE void smash__lsq_gradient(const smash__lsq *lsq, size_t block, size_t first, size_t n, smash__lsq_sums *sums)
+{
+    const float scale = lsq->scale[block], zero = lsq->zero ? lsq->zero[block] : 0.0f, low = (float)lsq->levels.qmin, high = (float)lsq->levels.qmax;
+    float x[SMASH__TILE], g[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__load_f32(lsq->x, first + i, some, x);
+        smash__load_f32(lsq->dy, first + i, some, g);
+        for (j = 0; j < some; j++) {
+            const float ratio = x[j] / scale, u = ratio + zero;
+            const int below = u < low, above = u > high;
+            double slope = (double)(below ? low : above ? high : smash__nearest(u, lsq->levels.away)) - (double)zero;
+            if (below || above) {
+                sums->zero -= smash__product((double)g[j], (double)scale);
+                sums->scale += smash__product((double)g[j], slope);
+                g[j] = 0;
+                continue;
+            }
+            slope -= (double)ratio;
+            sums->scale += smash__product((double)g[j], slope);
+        }
+        smash__store_f32(lsq->to, first + i, some, g);
+    }
+}
+
+/* Sum of magnitudes, or minimum and maximum, of a run */
+SMASH__FN SMASH__NOINLINE double smash__lsq_range(const smash__lsq *lsq, size_t first, size_t n, float *lo, float *hi)
+{
+    float x[SMASH__TILE];
+    double sum = 0;
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__load_f32(lsq->x, first + i, some, x);
+        for (j = 0; j < some; j++) {
+            sum += (double)(x[j] < 0 ? -x[j] : x[j]);
+            if (x[j] < *lo) *lo = x[j];
+            if (x[j] > *hi) *hi = x[j];
+        }
+    }
+    return sum;
+}
+
+SMASH__DEF smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero)
+{
+    const float least = 1.1920928955078125e-7f, most = 3.4028234663852886e38f;
+    smash__lsq lsq;
+    size_t b, p;
+    SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__WRITE, &lsq));
+    SMASH__TRY(smash__check_apart(ctx, x, scale));
+    if (zero) {
+        SMASH__TRY(smash__check_apart(ctx, x, zero));
+        SMASH__TRY(smash__check_apart(ctx, scale, zero));
+    }
+    lsq.levels.affine = 1;
+    for (b = 0; b < lsq.grid.blocks; b++) {
+        float lo = 0, hi = 0, s = 0;
+        double sum = 0;
+        int32_t z = 0;
+        for (p = 0; p < lsq.pieces; p++) sum += smash__lsq_range(&lsq, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &lo, &hi);
+        if (zero) {
+            smash__quant_params_of(&lsq.levels, lo, hi, &s, &z);
+            ((float *)zero->data)[b] = (float)z;
+        } else {
+            const double start = 2.0 * (sum / (double)lsq.grid.block_elements) / smash_sqrt((double)lsq.levels.qmax);
+            const double limit = smash__product((double)most / (double)(lsq.levels.qmax < -lsq.levels.qmin ? -lsq.levels.qmin : lsq.levels.qmax), 0.9999999);      /* the ends of the grid stay numbers */
+            s = smash__to_f32(start < limit ? start : limit);
+            if (!(s > least)) s = least;
+        }
+        ((float *)scale->data)[b] = s;
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_lsq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                     const smash_tensor *y)
+{
+    smash__lsq lsq;
+    size_t b, p;
+    SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    SMASH__TRY(smash__check_apart(ctx, scale, y));
+    if (zero) SMASH__TRY(smash__check_apart(ctx, zero, y));
+    SMASH__TRY(smash__lsq_check(ctx, &lsq, scale, zero));
+    lsq.to = y;
+    for (b = 0; b < lsq.grid.blocks; b++)
+        for (p = 0; p < lsq.pieces; p++) {
+            const size_t first = smash__piece(&lsq.grid, lsq.axes, b, p), good = smash__lsq_run(&lsq, b, first, lsq.run);
+            if (good < lsq.run) return smash__too_large(ctx, y, first + good);
+        }
+    return SMASH_OK;
+}
+
+/* A sum that goes out: apart from all that comes in */
+SMASH__FN smash_err smash__lsq_sum(smash_ctx *ctx, const smash__lsq *lsq, const smash_tensor *sum, const char *role, const smash_tensor *scale, const smash_tensor *zero)
+{
+    SMASH__TRY(smash__check_blocks(ctx, sum, role, SMASH__BIT(SMASH_F32) | SMASH__BIT(SMASH_F64), SMASH__WRITE, &lsq->grid));
+    SMASH__TRY(smash__check_apart(ctx, lsq->x, sum));
+    SMASH__TRY(smash__check_apart(ctx, lsq->dy, sum));
+    SMASH__TRY(smash__check_apart(ctx, lsq->to, sum));
+    SMASH__TRY(smash__check_apart(ctx, scale, sum));
+    return zero ? smash__check_apart(ctx, zero, sum) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__lsq_give(smash_ctx *ctx, const smash_tensor *t, size_t block, double x)
+{
+    if (!smash_is_finite_f64(smash__rounded(t->dtype, x))) return smash__too_large(ctx, t, block);
+    smash__set_float(t, block, x);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *x, const smash_tensor *scale, const smash_tensor *zero,
+                                              const smash_tensor *dy, const smash_tensor *dx, const smash_tensor *dscale, const smash_tensor *dzero)
+{
+    smash__lsq lsq;
+    size_t b, p;
+    double gamma;
+    SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
+    SMASH__TRY(smash__check_backward(ctx, x, SMASH__TRAINED, dy, dx, &lsq.count));
+    SMASH__TRY(smash__check_apart(ctx, scale, dx));
+    if (zero) SMASH__TRY(smash__check_apart(ctx, zero, dx));
+    if (!zero != !dzero) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a zero point and its gradient are given together, or neither is");
+    lsq.dy = dy;
+    lsq.to = dx;
+    SMASH__TRY(smash__lsq_sum(ctx, &lsq, dscale, "gradient of the scale", scale, zero));
+    if (dzero) {
+        SMASH__TRY(smash__lsq_sum(ctx, &lsq, dzero, "gradient of the zero point", scale, zero));
+        SMASH__TRY(smash__check_apart(ctx, dscale, dzero));
+    }
+    SMASH__TRY(smash__lsq_check(ctx, &lsq, scale, zero));
+    gamma = 1.0 / smash_sqrt(smash__product((double)lsq.levels.qmax, (double)lsq.count));
+    for (b = 0; b < lsq.grid.blocks; b++) {
+        smash__lsq_sums sums = { 0, 0 };
+        for (p = 0; p < lsq.pieces; p++) smash__lsq_gradient(&lsq, b, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &sums);
+        SMASH__TRY(smash__lsq_give(ctx, dscale, b, smash__product(gamma, sums.scale)));
+        if (dzero) SMASH__TRY(smash__lsq_give(ctx, dzero, b, sums.zero));
+    }
+    return SMASH_OK;
+}
+
+/* ---- between two ends, and BNN ---- */
+
+SMASH__FN smash_err smash__check_ends(smash_ctx *ctx, double lo, double hi)
+{
+    if (smash_is_finite_f64(lo) && smash_is_finite_f64(hi) && lo <= hi) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the two ends must be finite, the lower one first");
+}
+
+SMASH__DEF smash_err smash_quant_clip(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *y)
+{
+    size_t n, i, j, some;
+    double v[SMASH__FEW];
+    SMASH__TRY(smash__check_ends(ctx, lo, hi));
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    lo = smash__rounded(x->dtype, lo);
+    hi = smash__rounded(x->dtype, hi);
+    if (!smash_is_finite_f64(lo) || !smash_is_finite_f64(hi)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "%s cannot hold the ends that %q is clipped at", smash_dtype_name(x->dtype), smash__name(x));
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__FEW);
+        smash__load_f64(x, i, some, v);
+        for (j = 0; j < some; j++) smash__set_float(y, i + j, v[j] < lo ? lo : v[j] > hi ? hi : v[j]);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_gate(smash_ctx *ctx, double lo, double hi, const smash_tensor *x, const smash_tensor *dy, const smash_tensor *dx)
+{
+    size_t n, i, j, some;
+    double v[SMASH__FEW], g[SMASH__FEW];
+    SMASH__TRY(smash__check_ends(ctx, lo, hi));
+    SMASH__TRY(smash__check_backward(ctx, x, SMASH__FLOATS, dy, dx, &n));
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__FEW);
+        smash__load_f64(x, i, some, v);
+        smash__load_f64(dy, i, some, g);
+        for (j = 0; j < some; j++) smash__set_float(dx, i + j, v[j] < lo || v[j] > hi ? 0.0 : g[j]);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_bnn(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y)
+{
+    size_t n, i;
+    double v;
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    for (i = 0; i < n; i++) {
+        smash__load_f64(x, i, 1, &v);
+        smash__set_float(y, i, v < 0 ? -1.0 : 1.0);
+    }
+    return SMASH_OK;
+}
+
+/* ---- DoReFa ---- */
+
+SMASH__FN smash_err smash__dorefa_open(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels)
+{
+    SMASH__TRY(smash__quant_levels(ctx, desc, levels));
+    if (levels->grain->kind == SMASH_GRAIN_DEFAULT || levels->grain->kind == SMASH_GRAIN_TENSOR) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "DoReFa has one grid for the whole tensor; leave grain as it is");
+}
+
+SMASH__FN smash_err smash__dorefa_kind(smash_ctx *ctx, smash_dorefa what)
+{
+    if ((unsigned)what <= SMASH_DOREFA_OUTPUTS) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)what, "there is no kind %u of DoReFa", (uint32_t)what);
+}
+
+/* Number i of an F32, F16 or BF16 tensor */
+SMASH__FN float smash__float_at(const smash_tensor *t, size_t i)
+{
+    float x;
+    smash__load_f32(t, i, 1, &x);
+    return x;
+}
+
+SMASH__FN float smash__tanh_f32(float x) { return smash__to_f32(smash_tanh((double)x)); }
+
+/* max |tanh x|, 1 if that is 0 */
+SMASH__FN SMASH__NOINLINE float smash__tanh_max(const smash_tensor *x, size_t n)
+{
+    float most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const float t = smash__tanh_f32(smash__float_at(x, i)), size = t < 0 ? -t : t;
+        if (size > most) most = size;
+    }
+    return most > 0 ? most : 1.0f;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *y)
+{
+    smash__levels levels;
+    size_t n, i;
+    float scale, low, high, twice = 2;
+    SMASH__TRY(smash__dorefa_kind(ctx, what));
+    SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
+    SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__TRAINED, &n));
+    SMASH__TRY(smash__check_out(ctx, x, y, "output"));
+    low = (float)levels.qmin;
+    high = (float)levels.qmax;
+    scale = 1.0f / (high - low);
+    if (what == SMASH_DOREFA_WEIGHTS) twice = 2.0f * smash__tanh_max(x, n);
+    for (i = 0; i < n; i++) {
+        float v = smash__float_at(x, i), ratio;
+        if (what == SMASH_DOREFA_WEIGHTS) {
+            v = smash__tanh_f32(v) / twice;
+            v += 0.5f;
+        } else v = v < 0 ? 0 : v > 1 ? 1 : v;
+        ratio = v / scale;
+        v = (smash__nearest(smash__lsq_u(ratio, low, low, high), levels.away) - low) * scale;
+        if (what == SMASH_DOREFA_WEIGHTS) v = smash__to_f32(smash__product(2, (double)v) - 1.0);
+        smash__store_f32(y, i, 1, &v);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa_backward(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *dy,
+                                                 const smash_tensor *dx)
+{
+    smash__levels levels;
+    size_t n, i, ties = 0;
+    double most, dot = 0;
+    SMASH__TRY(smash__dorefa_kind(ctx, what));
+    SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
+    if (what == SMASH_DOREFA_OUTPUTS) {
+        SMASH__TRY(smash__check(ctx, x, "input", SMASH__TRAINED, SMASH__READ, NULL));
+        return smash_quant_gate(ctx, 0, 1, x, dy, dx);
+    }
+    SMASH__TRY(smash__check_backward(ctx, x, SMASH__TRAINED, dy, dx, &n));
+    most = (double)smash__tanh_max(x, n);
+    for (i = 0; i < n; i++) {                                            /* y depends on m, too: d m / d y is -sum of g * tanh / m^2 */
+        const double t = (double)smash__tanh_f32(smash__float_at(x, i));
+        dot += smash__product((double)smash__float_at(dy, i), t);
+        ties += t == most || t == -most;
+    }
+    dot = ties ? dot / most / most / (double)ties : 0;
+    for (i = 0; i < n; i++) {
+        const double wide = smash_tanh((double)smash__float_at(x, i)), t = (double)smash__to_f32(wide);
+        double g = (double)smash__float_at(dy, i) / most;
+        if (t == most) g -= dot;
+        if (t == -most) g += dot;
+        g = smash__product(g, smash__product(1.0 - wide, 1.0 + wide));
+        if (!smash_is_finite_f64(smash__rounded(dx->dtype, g))) return smash__too_large(ctx, dx, i);
+        smash__set_float(dx, i, g);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa_gradient(smash_ctx *ctx, const smash_quant_desc *desc, uint64_t *rng, const smash_tensor *g, const smash_tensor *quantized)
+{
+    smash__levels levels;
+    size_t n, each, i, j;
+    double steps;
+    SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
+    if (!rng) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no random state");
+    SMASH__TRY(smash__check_in(ctx, g, "gradient", SMASH__TRAINED, &n));
+    SMASH__TRY(smash__check_out(ctx, g, quantized, "quantized gradient"));
+    steps = (double)(levels.qmax - levels.qmin);
+    each = n && g->ndim ? n / g->shape[0] : n;
+    for (i = 0; i < n; i += each) {
+        double most = 0;
+        for (j = 0; j < each; j++) {
+            const double v = (double)smash__float_at(g, i + j), size = v < 0 ? -v : v;
+            if (size > most) most = size;
+        }
+        for (j = 0; j < each; j++) {
+            const double noise = smash__product((double)(smash_random(rng) >> 11), 1.1102230246251565e-16) - 0.5;
+            double u = 0, v = 0;
+            if (most > 0) {
+                u = (double)smash__float_at(g, i + j) / (2.0 * most) + 0.5;
+                u = smash__product(steps, u) + noise;
+                u = u < 0 ? 0 : u > steps ? steps : u;
+                u = (double)(levels.away ? smash_round_half_away_f64(u) : smash_round_half_even_f64(u));
+                v = smash__product(most, (smash__product(2, u) - steps) / steps);
+            }
+            smash__set_float(quantized, i + j, v);
+        }
+    }
+    return SMASH_OK;
+}
+
+/* ---- channels along an axis ---- */
+
+SMASH__FN smash_err smash__channel_grid(smash_ctx *ctx, const smash_tensor *t, uint32_t axis, smash_grid *grid)
+{
+    const smash_grain grain = smash_grain_axis(axis);
+    if (axis >= t->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, axis, "axis %u does not exist: %q has %u dim%s", axis, smash__name(t), t->ndim, smash__plural(t->ndim));
+    return smash_grid_make(ctx, &grain, t, grid);
+}
+
+SMASH__FN SMASH__NOINLINE double smash__add_errors(const smash_tensor *expected, const smash_tensor *got, size_t first, size_t n, double sum)
+{
+    double a[SMASH__FEW], b[SMASH__FEW];
+    size_t i, some;
+    for (; n; n -= some, first += some) {
+        some = smash__min(n, SMASH__FEW);
+        smash__load_f64(expected, first, some, a);
+        smash__load_f64(got, first, some, b);
+        for (i = 0; i < some; i++) sum += a[i] - b[i];
+    }
+    return sum;
+}
+
+SMASH__DEF smash_err smash_quant_add_error(smash_ctx *ctx, uint32_t axis, const smash_tensor *expected, const smash_tensor *got, const smash_tensor *sum, uint64_t *count)
+{
+    smash_grid grid;
+    size_t n, run, c, p;
+    uint32_t axes;
+    if (!count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the count");
+    SMASH__TRY(smash__check_in(ctx, expected, "expected output", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_in(ctx, got, "quantized output", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_shape(ctx, got, "quantized output", expected->ndim, expected->shape));
+    SMASH__TRY(smash__channel_grid(ctx, expected, axis, &grid));
+    SMASH__TRY(smash__check(ctx, sum, "sum", SMASH__BIT(SMASH_F64), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", 1, &grid.blocks));
+    SMASH__TRY(smash__check_apart(ctx, expected, sum));
+    SMASH__TRY(smash__check_apart(ctx, got, sum));
+    SMASH__TRY(smash__check_finite(ctx, sum, grid.blocks));
+    run = smash__grid_run(&grid, &axes);
+    for (c = 0; c < grid.blocks; c++) {
+        double *to = (double *)sum->data + c;
+        for (p = 0; p < grid.block_elements / run; p++) *to = smash__add_errors(expected, got, smash__piece(&grid, axes, c, p), run, *to);
+    }
+    *count += grid.block_elements;
+    return smash__check_finite(ctx, sum, grid.blocks);
+}
+
+SMASH__DEF smash_err smash_quant_correct_bias(smash_ctx *ctx, const smash_tensor *sum, uint64_t count, const smash_tensor *bias, const smash_tensor *corrected)
+{
+    size_t n, i;
+    int pass;
+    SMASH__TRY(smash__check_in(ctx, bias, "bias", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_out(ctx, bias, corrected, "corrected bias"));
+    SMASH__TRY(smash__check_in(ctx, sum, "sum", SMASH__BIT(SMASH_F64), &n));
+    SMASH__TRY(smash__check_shape(ctx, bias, "bias", 1, &n));
+    SMASH__TRY(smash__check_shape(ctx, sum, "sum", 1, &n));
+    SMASH__TRY(smash__check_apart(ctx, sum, corrected));
+    if (!count) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "no outputs were compared yet");
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < n; i++) {
+            double x;
+            smash__load_f64(bias, i, 1, &x);
+            x += ((const double *)sum->data)[i] / (double)count;
+            if (pass) smash__set_float(corrected, i, x);
+            else if (!smash_is_finite_f64(smash__rounded(corrected->dtype, x))) return smash__too_large(ctx, corrected, i);
+        }
+    return SMASH_OK;
+}
+
+/* ---- folding ---- */
+
+/* The four numbers of a channel; absent ones are 1 and 0 */
+typedef struct smash__folding {
+    const smash_tensor *mean, *variance, *gamma, *beta;
+    size_t channels, inner, span, per_group;    /* numbers of one channel in a row; numbers of one index of axis 0; indexes of axis 0 in a group */
+    size_t along;                               /* channels along the axis */
+    double epsilon;
+} smash__folding;
+
+SMASH__FN double smash__fold_at(const smash_tensor *t, size_t i, double otherwise)
+{
+    if (t) smash__load_f64(t, i, 1, &otherwise);
+    return otherwise;
+}
+
+SMASH__FN double smash__fold_factor(const smash__folding *f, size_t c)
+{
+    return smash__fold_at(f->gamma, c, 1) / smash_sqrt(smash__fold_at(f->variance, c, 1) + f->epsilon);
+}
+
+SMASH__FN smash_err smash__fold_vector(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t channels, const smash_tensor *w, const smash_tensor *bias)
+{
+    size_t n;
+    SMASH__TRY(smash__check_in(ctx, t, role, SMASH__FLOATS, &n));
+    SMASH__TRY(smash__check_shape(ctx, t, role, 1, &channels));
+    SMASH__TRY(smash__check_apart(ctx, t, w));
+    return smash__check_apart(ctx, t, bias);
+}
+
+SMASH__FN smash_err smash__fold_open(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *w, smash__folding *f)
+{
+    static const smash_fold_desc standard = SMASH_ZERO;
+    size_t groups;
+    uint32_t d;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "desc was not zeroed: use smash_fold_desc d = SMASH_ZERO;");
+    if (!desc) desc = &standard;
+    if (!(desc->epsilon >= 0) || !smash_is_finite_f64(desc->epsilon)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "desc.epsilon must be a finite number, 0 or more");
+    if (desc->axis >= w->ndim) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, desc->axis, "axis %u does not exist: %q has %u dim%s", desc->axis, smash__name(w), w->ndim, smash__plural(w->ndim));
+    f->epsilon = desc->epsilon > 0 ? desc->epsilon : 1e-5;
+    groups = desc->axis && desc->groups ? desc->groups : 1;
+    if (w->shape[0] % groups) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, groups, "%z groups do not divide dim 0 of %q, which is %z", groups, smash__name(w), w->shape[0]);
+    f->along = w->shape[desc->axis];
+    f->per_group = w->shape[0] / groups;
+    if (!smash__mul(groups, f->along, &f->channels)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "%z groups of %z channels do not fit the address space", groups, f->along);
+    for (d = desc->axis + 1, f->inner = 1; d < w->ndim; d++) f->inner *= w->shape[d];       /* factors of the count, which was checked */
+    for (d = 1, f->span = 1; d < w->ndim; d++) f->span *= w->shape[d];
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_weights(smash_ctx *ctx, const smash__folding *f, const smash_tensor *w, const smash_tensor *to, size_t n, int write)
+{
+    size_t row, i;
+    for (row = 0; row < n; row += f->inner) {
+        size_t c = row / f->inner % f->along;
+        double factor, x;
+        if (f->channels > f->along) c += row / f->span / f->per_group * f->along;
+        factor = smash__fold_factor(f, c);
+        for (i = row; i < row + f->inner; i++) {
+            smash__load_f64(w, i, 1, &x);
+            x = smash__product(x, factor);
+            if (write) smash__set_float(to, i, x);
+            else if (!smash_is_finite_f64(smash__rounded(to->dtype, x))) return smash__too_large(ctx, w, i);
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_bias(smash_ctx *ctx, const smash__folding *f, const smash_tensor *bias, const smash_tensor *to, int write)
+{
+    size_t c;
+    for (c = 0; c < f->channels; c++) {
+        const double x = smash__product(smash__fold_at(bias, c, 0) - smash__fold_at(f->mean, c, 0), smash__fold_factor(f, c)) + smash__fold_at(f->beta, c, 0);
+        if (write) smash__set_float(to, c, x);
+        else if (!smash_is_finite_f64(smash__rounded(to->dtype, x))) return smash__too_large(ctx, to, c);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *mean, const smash_tensor *variance, const smash_tensor *gamma,
+                                      const smash_tensor *beta, const smash_tensor *w, const smash_tensor *bias, const smash_tensor *folded_w, const smash_tensor *folded_bias)
+{
+    smash__folding f;
+    size_t n, c;
+    smash__fill(&f, 0, sizeof f);
+    SMASH__TRY(smash__check_in(ctx, w, "weights", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__fold_open(ctx, desc, w, &f));
+    SMASH__TRY(smash__check_out(ctx, w, folded_w, "folded weights"));
+    SMASH__TRY(smash__check(ctx, folded_bias, "folded bias", SMASH__FLOATS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, folded_bias, "folded bias", 1, &f.channels));
+    SMASH__TRY(smash__check_apart(ctx, folded_w, folded_bias));
+    SMASH__TRY(smash__check_apart(ctx, w, folded_bias));
+    if (bias) {
+        SMASH__TRY(smash__check_in(ctx, bias, "bias", SMASH__FLOATS, &c));
+        SMASH__TRY(smash__check_out(ctx, bias, folded_bias, "folded bias"));
+        SMASH__TRY(smash__check_apart(ctx, bias, folded_w));
+    }
+    SMASH__TRY(smash__fold_vector(ctx, mean, "mean", f.channels, folded_w, folded_bias));
+    SMASH__TRY(smash__fold_vector(ctx, variance, "variance", f.channels, folded_w, folded_bias));
+    if (gamma) SMASH__TRY(smash__fold_vector(ctx, gamma, "gamma", f.channels, folded_w, folded_bias));
+    if (beta) SMASH__TRY(smash__fold_vector(ctx, beta, "beta", f.channels, folded_w, folded_bias));
+    f.mean = mean;
+    f.variance = variance;
+    f.gamma = gamma;
+    f.beta = beta;
+    for (c = 0; c < f.channels; c++)
+        if (smash__fold_at(variance, c, 0) < 0) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, c, "variance %z of %q is below 0", c, smash__name(variance));
+    SMASH__TRY(smash__fold_weights(ctx, &f, w, folded_w, n, 0));
+    SMASH__TRY(smash__fold_bias(ctx, &f, bias, folded_bias, 0));
+    SMASH__TRY(smash__fold_weights(ctx, &f, w, folded_w, n, 1));
+    return smash__fold_bias(ctx, &f, bias, folded_bias, 1);
+}
+
+/* sum + the sum of x - mean, or of its square, over a run */
+SMASH__FN SMASH__NOINLINE double smash__add_moment(const smash_tensor *x, size_t first, size_t n, double mean, int square, double sum)
+{
+    double v[SMASH__FEW];
+    size_t i, some;
+    for (; n; n -= some, first += some) {
+        some = smash__min(n, SMASH__FEW);
+        smash__load_f64(x, first, some, v);
+        for (i = 0; i < some; i++) {
+            const double d = v[i] - mean;
+            sum += square ? smash__product(d, d) : d;
+        }
+    }
+    return sum;
+}
+
+SMASH__DEF smash_err smash_quant_moments(smash_ctx *ctx, uint32_t axis, int biased, const smash_tensor *y, const smash_tensor *mean, const smash_tensor *variance)
+{
+    smash_grid grid;
+    size_t n, run, pieces, c, p;
+    uint32_t axes;
+    SMASH__TRY(smash__check_in(ctx, y, "outputs", SMASH__FLOATS, &n));
+    SMASH__TRY(smash__channel_grid(ctx, y, axis, &grid));
+    SMASH__TRY(smash__check(ctx, mean, "mean", SMASH__FLOATS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check(ctx, variance, "variance", SMASH__FLOATS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, mean, "mean", 1, &grid.blocks));
+    SMASH__TRY(smash__check_shape(ctx, variance, "variance", 1, &grid.blocks));
+    SMASH__TRY(smash__check_apart(ctx, y, mean));
+    SMASH__TRY(smash__check_apart(ctx, y, variance));
+    SMASH__TRY(smash__check_apart(ctx, mean, variance));
+    if (!biased && grid.block_elements < 2) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "each channel of %q has one number; its variance divided by n - 1 does not exist", smash__name(y));
+    run = smash__grid_run(&grid, &axes);
+    pieces = grid.block_elements / run;
+    for (c = 0; c < grid.blocks; c++) {
+        double m = 0, v = 0;
+        for (p = 0; p < pieces; p++) m = smash__add_moment(y, smash__piece(&grid, axes, c, p), run, 0, 0, m);
+        m /= (double)grid.block_elements;
+        for (p = 0; p < pieces; p++) v = smash__add_moment(y, smash__piece(&grid, axes, c, p), run, m, 1, v);
+        v /= (double)(biased ? grid.block_elements : grid.block_elements - 1);
+        SMASH__TRY(smash__lsq_give(ctx, mean, c, m));
+        SMASH__TRY(smash__lsq_give(ctx, variance, c, v));
+    }
+    return SMASH_OK;
+}
+#undef SMASH__TRAINED
+#endif
+
+/* ---- integers as targets compute them ---- */
+
+/* x = return * 2^exponent with 24 bits, the highest set; x is finite and > 0 */
+SMASH__FN uint32_t smash__significand(float x, int *exponent)
+{
+    uint32_t bits = smash__bits32(x) & 0x7FFFFFFFu, mantissa = bits & 0x7FFFFFu;
+    int e = (int)(bits >> 23);
+    if (e) mantissa |= 0x800000u;
+    else for (e = 1; !(mantissa >> 23); e--) mantissa <<= 1;
+    *exponent = e - 150;
+    return mantissa;
+}
+
+SMASH__FN smash_err smash__check_scale(smash_ctx *ctx, const char *what, size_t index, float scale, int zero_too)
+{
+    if (!smash_is_finite(scale)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, index, "%s: scale %z is NaN or Inf", what, index);
+    if (scale > 0.0f || (zero_too && scale == 0.0f)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_RANGE, index, "%s: scale %z must be %s 0", what, index, zero_too ? "at least" : "above");
+}
+
+SMASH__FN smash_err smash__check_form(smash_ctx *ctx, smash_requant_form form)
+{
+    if ((unsigned)form <= SMASH_REQUANT_SINGLE_ROUNDING) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)form, "there is no form %u of requantization", (uint32_t)form);
+}
+
+/* As doubles do it: the product of two scales is exact there, the quotient is rounded to 53 bits, and only then to 31. */
+SMASH__FN void smash__requant_multiplier(smash_requant_form form, float input_scale, float weight_scale, float output_scale, int32_t *multiplier, int32_t *shift)
+{
+    uint64_t a, b, c, p, q;
+    int ea, eb, ec, bits = 61, s;
+    *multiplier = *shift = 0;
+    if (!(input_scale > 0.0f) || !(weight_scale > 0.0f)) return;
+    a = smash__significand(input_scale, &ea);
+    b = smash__significand(weight_scale, &eb);
+    c = smash__significand(output_scale, &ec);
+    p = a * b;                                                          /* 47 or 48 bits, c has 24 */
+    q = ((p / c) << 38) + ((p % c) << 38) / c;                          /* 61 to 63 bits of the quotient * 2^38 */
+    q |= ((p % c) << 38) % c != 0;                                      /* and whether there are more */
+    while (q >> bits) bits++;
+    s = bits + ea + eb - ec - 38;
+    q = smash__shift_round(smash__shift_round(q, bits - 53, 0), 22, 1);
+    if (q >> 31) { q >>= 1; s++; }
+    if (s < -31) return;
+    if (form == SMASH_REQUANT_SINGLE_ROUNDING && s > 30) { q = INT32_MAX; s = 30; }
+    *multiplier = (int32_t)q;
+    *shift = s;
+}
+
+SMASH__DEF smash_err smash_requant_multiplier(smash_ctx *ctx, smash_requant_form form, float input_scale, float weight_scale, float output_scale,
+                                              int32_t *multiplier, int32_t *shift)
+{
+    SMASH__TRY(smash__check_form(ctx, form));
+    if (!multiplier || !shift) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 1));
+    SMASH__TRY(smash__check_scale(ctx, "weight", 0, weight_scale, 1));
+    SMASH__TRY(smash__check_scale(ctx, "output", 0, output_scale, 0));
+    smash__requant_multiplier(form, input_scale, weight_scale, output_scale, multiplier, shift);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_requant_multiplier_of(smash_ctx *ctx, smash_requant_form form, float scale, int32_t *multiplier, int32_t *shift)
+{
+    return smash_requant_multiplier(ctx, form, scale, 1.0f, 1.0f, multiplier, shift);
+}
+
+SMASH__FN smash_err smash__check_count(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t is, size_t must, int or_one)
+{
+    if (is == must || (or_one && is == 1)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%s %q has %z numbers, it must have %s%z", role, smash__name(t), is, or_one && must != 1 ? "1 or " : "", must);
+}
+
+SMASH__DEF smash_err smash_requant_multipliers(smash_ctx *ctx, smash_requant_form form, float input_scale, const smash_tensor *weight_scale,
+                                               float output_scale, const smash_tensor *multiplier, const smash_tensor *shift)
+{
+    size_t n, n_multiplier, n_shift, i;
+    SMASH__TRY(smash__check_form(ctx, form));
+    SMASH__TRY(smash__check(ctx, weight_scale, "weight scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, multiplier, "multiplier", SMASH__BIT(SMASH_I32), SMASH__WRITE, &n_multiplier));
+    SMASH__TRY(smash__check(ctx, shift, "shift", SMASH__BIT(SMASH_I32), SMASH__WRITE, &n_shift));
+    SMASH__TRY(smash__check_count(ctx, multiplier, "multiplier", n_multiplier, n, 0));
+    SMASH__TRY(smash__check_count(ctx, shift, "shift", n_shift, n, 0));
+    SMASH__TRY(smash__check_apart(ctx, multiplier, weight_scale));
+    SMASH__TRY(smash__check_apart(ctx, shift, weight_scale));
+    SMASH__TRY(smash__check_apart(ctx, multiplier, shift));
+    SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 1));
+    SMASH__TRY(smash__check_scale(ctx, "output", 0, output_scale, 0));
+    for (i = 0; i < n; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, ((const float *)weight_scale->data)[i], 1));
+    for (i = 0; i < n; i++)
+        smash__requant_multiplier(form, input_scale, ((const float *)weight_scale->data)[i], output_scale,
+                                  (int32_t *)multiplier->data + i, (int32_t *)shift->data + i);
+    return SMASH_OK;
+}
+
+/* floor(x / 2^n): C leaves >> of a negative number to the machine */
+SMASH__INLINE int64_t smash__floor_shift(int64_t x, int n) { return x < 0 ? ~(~x >> n) : x >> n; }
+
+/* x held in 32 bits; *fits becomes 0 if it had more */
+SMASH__INLINE int32_t smash__hold_32(int64_t x, int *fits)
+{
+    if (x >= INT32_MIN && x <= INT32_MAX) return (int32_t)x;
+    *fits = 0;
+    return x < 0 ? INT32_MIN : INT32_MAX;
+}
+
+/* shift -31..30 */
+SMASH__FN int32_t smash__requant_32(smash_requant_form form, int32_t x, int32_t multiplier, int32_t shift, int *fits)
+{
+    int64_t high, rest, mask;
+    int right = shift < 0 ? -shift : 0;
+    if (form == SMASH_REQUANT_SINGLE_ROUNDING)                           /* half up */
+        return smash__hold_32(smash__floor_shift((int64_t)x * multiplier + ((int64_t)1 << (30 - shift)), 31 - shift), fits);
+    x = smash__hold_32((int64_t)x * ((int64_t)1 << (shift > 0 ? shift : 0)), fits);
+    high = smash__floor_shift((int64_t)x * multiplier + ((int64_t)1 << 30), 31);     /* half up */
+    mask = ((int64_t)1 << right) - 1;
+    rest = high & mask;
+    return smash__hold_32(smash__floor_shift(high, right) + (rest > (mask >> 1) + (high < 0)), fits);   /* half away from zero */
+}
+
+/* shift -31..14 */
+SMASH__FN int32_t smash__requant_64(int64_t x, int32_t multiplier, int32_t shift, int *fits)
+{
+    const int64_t limit = (int64_t)1 << 47;
+    int32_t reduced = multiplier < 0x7FFF0000 ? (int32_t)smash__floor_shift((int64_t)multiplier + (1 << 15), 16) : 0x7FFF;
+    if (x < -limit || x >= limit) {
+        *fits = 0;
+        x = x < 0 ? -limit : limit - 1;
+    }
+    return smash__hold_32(smash__floor_shift(x * reduced + ((int64_t)1 << (14 - shift)), 15 - shift), fits);
+}
+
+SMASH__FN int32_t smash__hold_shift(int32_t shift, int32_t most) { return shift < -31 ? -31 : shift > most ? most : shift; }
+
+SMASH__DEF int32_t smash_requant_apply(smash_requant_form form, int32_t x, int32_t multiplier, int32_t shift)
+{
+    int fits = 1;
+    return smash__requant_32(form, x, multiplier, smash__hold_shift(shift, 30), &fits);
+}
+
+SMASH__DEF int32_t smash_requant_apply_i64(int64_t x, int32_t multiplier, int32_t shift)
+{
+    int fits = 1;
+    return smash__requant_64(x, multiplier, smash__hold_shift(shift, 14), &fits);
+}
+
+SMASH__DEF smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused activation, float scale, int32_t zero, int32_t qmin, int32_t qmax,
+                                                  int32_t *low, int32_t *high)
+{
+    static const float bottoms[3] = { 0.0f, 0.0f, -1.0f }, tops[3] = { 0.0f, 6.0f, 1.0f };    /* RELU has no top */
+    int64_t from = qmin, to = qmax, q;
+    if (!low || !high) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    if ((unsigned)activation > SMASH_FUSED_RELU_N1_TO_1)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)activation, "there is no activation %u", (uint32_t)activation);
+    SMASH__TRY(smash__check_scale(ctx, "output", 0, scale, 0));
+    if (zero < qmin || zero > qmax)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the zero point %i lies outside %i..%i", (int)zero, (int)qmin, (int)qmax);
+    if (activation != SMASH_FUSED_NONE) {
+        const float bottom = bottoms[activation - 1] / scale, top = tops[activation - 1] / scale;
+        if (!(bottom > -2147483648.0f && top < 2147483648.0f))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the scale is so small that the activation ends 2^31 steps away or more");
+        q = (int64_t)zero + smash_round_half_away(bottom);
+        if (q > from) from = q;
+        q = (int64_t)zero + smash_round_half_away(top);
+        if (activation != SMASH_FUSED_RELU && q < to) to = q;
+    }
+    *low = (int32_t)from;
+    *high = (int32_t)to;
+    return SMASH_OK;
+}
+
+/* |number i of bias| = return * 2^exponent, and its sign; not if it is NaN or Inf */
+SMASH__FN int smash__bias_at(const smash_tensor *bias, size_t i, uint64_t *significand, int *exponent, int *negative)
+{
+    float x;
+    *significand = 0;
+    *exponent = 0;
+#if !SMASH_NO_DOUBLE
+    if (bias->dtype == SMASH_F64) {
+        const uint64_t bits = smash__bits64(((const double *)bias->data)[i]);
+        const int e = (int)(bits >> 52 & 0x7FF);
+        *negative = (int)(bits >> 63);
+        *significand = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(e > 0) << 52;
+        *exponent = (e > 0 ? e : 1) - 1075;
+        return e < 0x7FF;
+    }
+#endif
+    smash__load_f32(bias, i, 1, &x);
+    *negative = x < 0.0f;
+    if (x != 0.0f) *significand = smash__significand(x, exponent);
+    return smash_is_finite(x);
+}
+
+/* significand * 2^e / (s * t) to the nearest integer; UINT64_MAX if that is more */
+SMASH__FN uint64_t smash__bias_steps(smash_rounding rounding, uint64_t significand, int e, float s, float t)
+{
+    uint64_t q, rest, divisor;
+    int es, et;
+    if (!significand) return 0;
+    divisor = (uint64_t)smash__significand(s, &es) * smash__significand(t, &et);     /* 47 or 48 bits, and at most 53 above them */
+    e -= es + et;
+    if (e < -8) return 0;
+    for (; e < 0; e++) divisor <<= 1;
+    q = significand / divisor;
+    rest = significand % divisor;
+    for (; e > 0; e--) {
+        if (q >> 63) return UINT64_MAX;
+        rest <<= 1;
+        q = q << 1 | (rest >= divisor);
+        if (rest >= divisor) rest -= divisor;
+    }
+    return q == UINT64_MAX ? q : q + (rest > divisor - rest || (rest == divisor - rest && (rounding == SMASH_HALF_AWAY || q & 1)));
+}
+
+SMASH__DEF smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, float input_scale, const smash_tensor *weight_scale, const smash_tensor *bias,
+                                      const smash_tensor *q, const smash_tensor *scale)
+{
+    const float *s;
+    uint64_t most, significand, steps;
+    size_t n, n_scale, n_q, i;
+    int pass, e, negative = 0;
+    if ((unsigned)rounding > SMASH_HALF_AWAY) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)rounding, "there is no rounding %u", (uint32_t)rounding);
+    SMASH__TRY(smash__check(ctx, bias, "bias", SMASH__FLOATS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, weight_scale, "weight scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n_scale));
+    SMASH__TRY(smash__check(ctx, q, "quantized bias", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64), SMASH__WRITE, &n_q));
+    SMASH__TRY(smash__check_count(ctx, weight_scale, "weight scale", n_scale, n, 1));
+    SMASH__TRY(smash__check_count(ctx, q, "quantized bias", n_q, n, 0));
+    SMASH__TRY(smash__check_apart(ctx, q, bias));
+    SMASH__TRY(smash__check_apart(ctx, q, weight_scale));
+    if (scale) {
+        SMASH__TRY(smash__check(ctx, scale, "scale of the bias", SMASH__BIT(SMASH_F32), SMASH__WRITE, &i));
+        SMASH__TRY(smash__check_count(ctx, scale, "scale of the bias", i, n_scale, 0));
+        SMASH__TRY(smash__check_apart(ctx, scale, bias));
+        SMASH__TRY(smash__check_apart(ctx, scale, weight_scale));
+        SMASH__TRY(smash__check_apart(ctx, scale, q));
+    }
+    SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 0));
+    s = (const float *)weight_scale->data;
+    most = q->dtype == SMASH_I32 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX;
+    for (i = 0; i < n_scale; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, s[i], 0));
+    for (pass = 0; pass < 2; pass++)
+        for (i = 0; i < n; i++) {
+            if (!smash__bias_at(bias, i, &significand, &e, &negative))
+                return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "bias %q: number %z is NaN or Inf", smash__name(bias), i);
+            steps = smash__bias_steps(rounding, significand, e, input_scale, s[n_scale > 1 ? i : 0]);
+            if (steps > most && !(negative && steps == most + 1))
+                return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "bias %q: number %z does not fit %s at input scale * weight scale; a larger scale of channel %z would do",
+                                   smash__name(bias), i, smash_dtype_name(q->dtype), i);
+            if (pass) (void)smash__set_int(q, i, steps, negative);
+        }
+    if (scale) for (i = 0; i < n_scale; i++) ((float *)scale->data)[i] = input_scale * s[i];
+    return SMASH_OK;
+}
+
+/* Every layer is a convolution here: fully connected has one place and one tap, depthwise as many groups as input channels. Pairs are height, width. */
+typedef struct smash__layer {
+    const smash_tensor *input, *weight, *bias, *multiplier, *shift, *output;
+    size_t batches, in[2], kernel[2], out[2], stride[2], dilation[2], pad[2];
+    size_t channels_in, channels_out, depth, per_group;         /* depth: input channels of a filter; per_group: output channels */
+    size_t weight_out, weight_tap;                              /* from one filter to the next, from one tap to the next */
+    int32_t input_zero, output_zero, low, high;
+    smash_requant_form form;
+    int many_multipliers, many_shifts;
+} smash__layer;
+
+/* n weights of one tap with the n input channels they look at. 256 products of at most 2^22 stay below 2^31. */
+SMASH__FN int64_t smash__layer_dot(const smash__layer *l, size_t x, size_t w, size_t n)
+{
+    const int32_t zero = l->input_zero;
+    int64_t sum = 0;
+    int32_t part, v;
+    size_t some, i;
+    for (; n; n -= some, x += some, w += some) {
+        some = smash__min(n, 256);
+        part = 0;
+        if (l->input->dtype == SMASH_I16) {
+            const int16_t *a = (const int16_t *)l->input->data + x;
+            const int8_t *b = (const int8_t *)l->weight->data + w;
+            for (i = 0; i < some; i++) part += a[i] * b[i];
+        } else if (l->weight->dtype == SMASH_I8) {
+            const int8_t *a = (const int8_t *)l->input->data + x, *b = (const int8_t *)l->weight->data + w;
+            for (i = 0; i < some; i++) part += (a[i] - zero) * b[i];
+        } else {
+            const int8_t *a = (const int8_t *)l->input->data + x;
+            const uint8_t *b = (const uint8_t *)l->weight->data;
+            for (i = 0; i < some; i++) {
+                v = b[(w + i) / 2] >> (w + i) % 2 * 4 & 15;
+                part += (a[i] - zero) * ((v ^ 8) - 8);
+            }
+        }
+        sum += part;
+    }
+    return sum;
+}
+
+/* The sum of one output over the taps that lie inside the input; those outside read input_zero, which counts as 0. */
+SMASH__FN int64_t smash__layer_sum(const smash__layer *l, size_t batch, size_t y, size_t x, size_t channel)
+{
+    size_t first = channel / l->per_group * l->depth, ky, kx, iy, ix;
+    int64_t sum = 0;
+    for (ky = 0; ky < l->kernel[0]; ky++) {
+        iy = y * l->stride[0] + ky * l->dilation[0];
+        if (iy < l->pad[0] || iy - l->pad[0] >= l->in[0]) continue;
+        iy -= l->pad[0];
+        for (kx = 0; kx < l->kernel[1]; kx++) {
+            ix = x * l->stride[1] + kx * l->dilation[1];
+            if (ix < l->pad[1] || ix - l->pad[1] >= l->in[1]) continue;
+            ix -= l->pad[1];
+            sum += smash__layer_dot(l, ((batch * l->in[0] + iy) * l->in[1] + ix) * l->channels_in + first,
+                                    channel * l->weight_out + (ky * l->kernel[1] + kx) * l->weight_tap, l->depth);
+        }
+    }
+    return sum;
+}
+
+/* From a sum to the output; *fits becomes 0 if a number on the way leaves its 32 or 48 bits */
+SMASH__FN int32_t smash__layer_out(const smash__layer *l, size_t channel, int64_t sum, int *fits)
+{
+    int32_t multiplier = ((const int32_t *)l->multiplier->data)[l->many_multipliers ? channel : 0];
+    int32_t shift = ((const int32_t *)l->shift->data)[l->many_shifts ? channel : 0], y;
+    if (l->bias && l->bias->dtype == SMASH_I64) {
+        const int64_t bias = ((const int64_t *)l->bias->data)[channel], limit = (int64_t)1 << 61;
+        if (bias < -limit || bias > limit || sum < -limit || sum > limit) { *fits = 0; return 0; }
+        y = smash__requant_64(sum + bias, multiplier, shift, fits);
+    } else {
+        if (l->bias) sum += ((const int32_t *)l->bias->data)[channel];
+        y = smash__requant_32(l->form, smash__hold_32(sum, fits), multiplier, shift, fits);
+    }
+    y = smash__hold_32((int64_t)y + l->output_zero, fits);
+    return y < l->low ? l->low : y > l->high ? l->high : y;
+}
+
+SMASH__FN smash_err smash__layer_run(smash_ctx *ctx, const smash__layer *l)
+{
+    size_t batch, y, x, channel, i = 0;
+    int fits = 1;
+    for (batch = 0; batch < l->batches; batch++)
+        for (y = 0; y < l->out[0]; y++)
+            for (x = 0; x < l->out[1]; x++)
+                for (channel = 0; channel < l->channels_out; channel++, i++) {
+                    int32_t q = smash__layer_out(l, channel, smash__layer_sum(l, batch, y, x, channel), &fits);
+                    if (!fits)
+                        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "output %q: number %z, of channel %z, leaves %s bits on its way, so a device may answer anything",
+                                           smash__name(l->output), i, channel, l->bias && l->bias->dtype == SMASH_I64 ? "48 or 32" : "32");
+                    if (l->output->dtype == SMASH_I8) ((int8_t *)l->output->data)[i] = (int8_t)q;
+                    else                              ((int16_t *)l->output->data)[i] = (int16_t)q;
+                }
+    return SMASH_OK;
+}
+
+/* All that does not depend on the kind of layer, but for channels_out */
+SMASH__FN smash_err smash__layer_open(smash_ctx *ctx, const smash_simulate_desc *desc, smash__layer *l, size_t *inputs, size_t *outputs)
+{
+    const uint32_t is_i16 = l->input && l->input->dtype == SMASH_I16;
+    const int32_t top = is_i16 ? INT16_MAX : INT8_MAX, zero_top = is_i16 ? 0 : INT8_MAX;
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the desc of the layer was not initialised; start it with SMASH_ZERO");
+    SMASH__TRY(smash__check(ctx, l->input, "input", SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_I16), SMASH__READ, inputs));
+    SMASH__TRY(smash__check(ctx, l->weight, "weight", is_i16 ? SMASH__BIT(SMASH_I8) : SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_I4), SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, l->output, "output", SMASH__BIT(l->input->dtype), SMASH__WRITE, outputs));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->input));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->weight));
+    l->form = desc ? desc->form : SMASH_REQUANT_DOUBLE_ROUNDING;
+    SMASH__TRY(smash__check_form(ctx, l->form));
+    l->input_zero = desc ? desc->input_zero : 0;
+    l->output_zero = desc ? desc->output_zero : 0;
+    l->low = desc ? desc->low : 0;
+    l->high = desc ? desc->high : 0;
+    if (!l->low && !l->high) {
+        l->low = -top - 1;
+        l->high = top;
+    }
+    if (l->input_zero > zero_top || l->output_zero > zero_top || l->input_zero < (is_i16 ? 0 : INT8_MIN) || l->output_zero < (is_i16 ? 0 : INT8_MIN))
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "zero points %i and %i of input and output; %s", (int)l->input_zero, (int)l->output_zero,
+                           is_i16 ? "with 16-bit activations they must be 0" : "they must lie in -128..127");
+    if (l->low > l->high || l->low < -top - 1 || l->high > top)
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the clamp %i..%i is none within %i..%i", (int)l->low, (int)l->high, (int)(-top - 1), (int)top);
+    return SMASH_OK;
+}
+
+/* Bias, multipliers and shifts for channels_out channels */
+SMASH__FN smash_err smash__layer_channels(smash_ctx *ctx, smash__layer *l)
+{
+    const uint32_t biases = l->input->dtype == SMASH_I16 ? SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64) : SMASH__BIT(SMASH_I32);
+    const int32_t most = l->bias && l->bias->dtype == SMASH_I64 ? 14 : 30;
+    size_t n, n_shift, i;
+    int32_t v;
+    if (l->bias) {
+        SMASH__TRY(smash__check(ctx, l->bias, "bias", biases, SMASH__READ, &n));
+        SMASH__TRY(smash__check_count(ctx, l->bias, "bias", n, l->channels_out, 0));
+        SMASH__TRY(smash__check_apart(ctx, l->output, l->bias));
+    }
+    SMASH__TRY(smash__check(ctx, l->multiplier, "multiplier", SMASH__BIT(SMASH_I32), SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, l->shift, "shift", SMASH__BIT(SMASH_I32), SMASH__READ, &n_shift));
+    SMASH__TRY(smash__check_count(ctx, l->multiplier, "multiplier", n, l->channels_out, 1));
+    SMASH__TRY(smash__check_count(ctx, l->shift, "shift", n_shift, l->channels_out, 1));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->multiplier));
+    SMASH__TRY(smash__check_apart(ctx, l->output, l->shift));
+    l->many_multipliers = n > 1;
+    l->many_shifts = n_shift > 1;
+    for (i = 0; i < n; i++) {
+        v = ((const int32_t *)l->multiplier->data)[i];
+        if (v < 0) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "multiplier %i of channel %z; it must be at least 0", (int)v, i);
+    }
+    for (i = 0; i < n_shift; i++) {
+        v = ((const int32_t *)l->shift->data)[i];
+        if (v < -31 || v > most) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "shift %i of channel %z; it must lie in -31..%i", (int)v, i, (int)most);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_simulate_fully_connected(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__layer l;
+    size_t inputs, outputs;
+    uint32_t i, set;
+    smash__fill(&l, 0, sizeof l);
+    l.input = input;
+    l.weight = weight;
+    l.bias = bias;
+    l.multiplier = multiplier;
+    l.shift = shift;
+    l.output = output;
+    SMASH__TRY(smash__layer_open(ctx, desc, &l, &inputs, &outputs));
+    set = desc ? desc->same : 0;
+    for (i = 0; i < 2; i++) {
+        if (desc) set |= desc->stride[i] | desc->dilation[i] | desc->pad_before[i] | desc->pad_after[i];
+        l.in[i] = l.kernel[i] = l.out[i] = l.stride[i] = l.dilation[i] = 1;
+    }
+    if (set) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a fully connected layer has no stride, dilation or padding");
+    if (weight->ndim != 2 || !weight->shape[0] || !weight->shape[1])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has %u dim%s; it must be [out, in], neither of them 0", smash__name(weight), weight->ndim, smash__plural(weight->ndim));
+    l.channels_out = l.per_group = weight->shape[0];
+    l.channels_in = l.depth = l.weight_out = weight->shape[1];
+    if (!output->ndim || output->shape[output->ndim - 1] != l.channels_out)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the last dim of output %q must be %z, as weight %q has as many rows", smash__name(output), l.channels_out, smash__name(weight));
+    l.batches = outputs / l.channels_out;
+    if (inputs % l.channels_in || inputs / l.channels_in != l.batches)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "input %q has %z numbers; weight %q and output %q need %z rows of %z", smash__name(input), inputs,
+                           smash__name(weight), smash__name(output), l.batches, l.channels_in);
+    SMASH__TRY(smash__layer_channels(ctx, &l));
+    return smash__layer_run(ctx, &l);
+}
+
+/* Places, steps and padding along one axis */
+SMASH__FN smash_err smash__layer_axis(smash_ctx *ctx, const smash_simulate_desc *desc, int axis, smash__layer *l)
+{
+    size_t before = desc ? desc->pad_before[axis] : 0, after = desc ? desc->pad_after[axis] : 0, in = l->in[axis], reach = 0, whole = 0, stride;
+    l->stride[axis] = stride = desc && desc->stride[axis] ? desc->stride[axis] : 1;
+    l->dilation[axis] = desc && desc->dilation[axis] ? desc->dilation[axis] : 1;
+    if (!smash__mul(l->kernel[axis] - 1, l->dilation[axis], &reach) || !smash__add(reach, 1, &reach) || !smash__add(reach, in, &whole) ||
+        !smash__add(in, before, &whole) || !smash__add(whole, after, &whole))
+        return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, (size_t)axis + 1, "filter, dilation and padding do not fit the address space");
+    if (desc && desc->same) {
+        if (before || after) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the layer has pads and asks for SAME; leave one of them out");
+        l->out[axis] = in / stride + (in % stride != 0);
+        whole = in ? (l->out[axis] - 1) * stride + reach : 0;
+        l->pad[axis] = whole > in ? (whole - in) / 2 : 0;
+        return SMASH_OK;
+    }
+    if (whole < reach)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, (size_t)axis + 1, "the filter reaches over %z numbers along axis %i of input %q, which has %z with its padding",
+                           reach, axis + 1, smash__name(l->input), whole);
+    l->out[axis] = (whole - reach) / stride + 1;
+    l->pad[axis] = before;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__layer_planes(smash_ctx *ctx, const smash_simulate_desc *desc, smash__layer *l, int depthwise)
+{
+    const smash_tensor *x = l->input, *w = l->weight;
+    size_t groups, must[4], count;
+    int i;
+    SMASH__TRY(smash__layer_open(ctx, desc, l, &count, &count));
+    if (x->ndim != 4 || w->ndim != 4) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "input %q has %u dims and weight %q %u; both must have 4", smash__name(x), x->ndim, smash__name(w), w->ndim);
+    if (!w->shape[0] || !w->shape[1] || !w->shape[2] || !w->shape[3] || !x->shape[3])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has no weights, or input %q no channels", smash__name(w), smash__name(x));
+    l->batches = x->shape[0];
+    l->channels_in = x->shape[3];
+    l->channels_out = w->shape[depthwise ? 3 : 0];
+    l->depth = depthwise ? 1 : w->shape[3];
+    groups = l->channels_in / l->depth;
+    if (l->channels_in % l->depth || l->channels_out % groups || (depthwise && w->shape[0] != 1))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, depthwise ? "weight %q must be [1, height, width, out], and out a multiple of the %z channels of input %q"
+                           : "weight %q must be [out, height, width, channels / groups] for the %z channels of input %q, and out a multiple of groups",
+                           smash__name(w), l->channels_in, smash__name(x));
+    l->per_group = l->channels_out / groups;
+    l->weight_tap = depthwise ? l->channels_out : l->depth;
+    l->weight_out = depthwise ? 1 : w->shape[1] * w->shape[2] * w->shape[3];           /* at most the size of w, which was checked */
+    for (i = 0; i < 2; i++) {
+        l->in[i] = x->shape[1 + i];
+        l->kernel[i] = w->shape[1 + i];
+        SMASH__TRY(smash__layer_axis(ctx, desc, i, l));
+    }
+    must[0] = l->batches;
+    must[1] = l->out[0];
+    must[2] = l->out[1];
+    must[3] = l->channels_out;
+    SMASH__TRY(smash__check_shape(ctx, l->output, "output", 4, must));
+    return smash__layer_channels(ctx, l);
+}
+
+SMASH__DEF smash_err smash_quant_simulate_convolution(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__layer l;
+    smash__fill(&l, 0, sizeof l);
+    l.input = input;
+    l.weight = weight;
+    l.bias = bias;
+    l.multiplier = multiplier;
+    l.shift = shift;
+    l.output = output;
+    SMASH__TRY(smash__layer_planes(ctx, desc, &l, 0));
+    return smash__layer_run(ctx, &l);
+}
+
+SMASH__DEF smash_err smash_quant_simulate_depthwise(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
+    const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__layer l;
+    smash__fill(&l, 0, sizeof l);
+    l.input = input;
+    l.weight = weight;
+    l.bias = bias;
+    l.multiplier = multiplier;
+    l.shift = shift;
+    l.output = output;
+    SMASH__TRY(smash__layer_planes(ctx, desc, &l, 1));
+    return smash__layer_run(ctx, &l);
+}
+
+SMASH__FN uint64_t smash__magnitude(int64_t x) { return x < 0 ? (uint64_t)-(x + 1) + 1 : (uint64_t)x; }
+
+/* The bound of one channel; reach is the largest |input - input_zero| */
+SMASH__FN int64_t smash__channel_bound(const smash_tensor *weight, uint32_t axis, size_t inner, size_t outer, size_t channel, uint64_t reach, const smash_tensor *bias)
+{
+    uint64_t sum = 0, product;
+    size_t o, i;
+    int32_t w;
+    int negative;
+    if (bias) sum = smash__get_int(bias, channel, &negative);
+    for (o = 0; o < outer; o++)
+        for (i = 0; i < inner; i++) {
+            smash__load_ints(weight, (o * weight->shape[axis] + channel) * inner + i, 1, &w);
+            product = smash__magnitude(w) * reach;                      /* at most 2^62 */
+            sum = sum > (uint64_t)INT64_MAX - product ? (uint64_t)INT64_MAX : sum + product;
+        }
+    return (int64_t)(sum > (uint64_t)INT64_MAX ? (uint64_t)INT64_MAX : sum);
+}
+
+SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_tensor *weight, uint32_t axis, const smash_tensor *bias,
+                                                   int32_t lowest, int32_t highest, const smash_tensor *bounds, smash_accumulator_bound *worst)
+{
+    size_t n, channels, inner = 1, outer = 1, count, c;
+    uint64_t reach = smash__magnitude(lowest);
+    uint32_t d;
+    if (!worst) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__check(ctx, weight, "weight", SMASH__QUANT_INTS, SMASH__READ, &n));
+    if (axis >= weight->ndim) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, axis, "weight %q has no axis %u", smash__name(weight), axis);
+    if (!n) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has no weights", smash__name(weight));
+    channels = weight->shape[axis];
+    if (bias) {
+        SMASH__TRY(smash__check(ctx, bias, "bias", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_I64), SMASH__READ, &count));
+        SMASH__TRY(smash__check_count(ctx, bias, "bias", count, channels, 0));
+    }
+    if (bounds) {
+        SMASH__TRY(smash__check(ctx, bounds, "bounds", SMASH__BIT(SMASH_I64), SMASH__WRITE, &count));
+        SMASH__TRY(smash__check_count(ctx, bounds, "bounds", count, channels, 0));
+        SMASH__TRY(smash__check_apart(ctx, bounds, weight));
+        if (bias) SMASH__TRY(smash__check_apart(ctx, bounds, bias));
+    }
+    if (lowest > highest) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the lowest input, %i, is above the highest, %i", (int)lowest, (int)highest);
+    if (smash__magnitude(highest) > reach) reach = smash__magnitude(highest);
+    for (d = 0; d < weight->ndim; d++) {
+        if (d < axis) outer *= weight->shape[d];                        /* at most n, which was checked */
+        if (d > axis) inner *= weight->shape[d];
+    }
+    worst->bound = -1;
+    for (c = 0; c < channels; c++) {
+        int64_t bound = smash__channel_bound(weight, axis, inner, outer, c, reach, bias);
+        if (bounds) ((int64_t *)bounds->data)[c] = bound;
+        if (bound > worst->bound) {
+            worst->bound = bound;
+            worst->channel = c;
+        }
+    }
+    worst->fits = worst->bound < (bias && bias->dtype == SMASH_I64 ? (int64_t)1 << 47 : (int64_t)1 << 31);
+    return SMASH_OK;
+}
 #undef SMASH__QUANT_INTS
 #endif
 #if !SMASH_NO_VALUE
@@ -9876,8 +12549,10 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint2 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint1 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_range", SMASH_KEY_CHOICE, "narrow full", "narrow", "int8 is -127..127, or -128..127; uint is the same either way", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
@@ -12102,7 +14777,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *global, *shared, *parts, *method, *value;
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *global, *shared, *parts, *method, *value;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
     const smash_json   *base_doc;
@@ -12140,6 +14815,8 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "apply_value")) wish->value = v;
     else if (smash__equal(key, "quant_dtype")) wish->dtype = v;
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
+    else if (smash__equal(key, "quant_range")) wish->range = v;
+    else if (smash__equal(key, "quant_rounding")) wish->rounding = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -12632,6 +15309,8 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
+    quant->full_range = wish->range && smash_value_is(wish->range, "full");
+    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
@@ -13229,6 +15908,8 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, smash__dtype_name(&row->quant, text));
         smash_write_key(w, "quant_scheme");
         smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
+        if (row->quant.rounding == SMASH_HALF_AWAY) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
         if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
@@ -15472,6 +18153,7 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
     desc.bits = smash_dtype_bits(q->dtype);
     desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
+    desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
     zero.flags = 0;
     SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
@@ -16070,9 +18752,256 @@ SMASH__FN smash_quant_desc smash__test_desc(uint32_t i)
     return desc;
 }
 
+/* Full range, half away, uint1 and up; fake quantization of the same tensors, its gradient, and both in place. wide: in double, too; data, back: room for a tensor */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_grids(smash__test *t, int wide, smash__trip *trip, void *data, void *back)
+{
+    static const smash_dtype dtypes[4] = { SMASH_F32, SMASH_F16, SMASH_BF16, SMASH_F64 };
+    uint32_t i;
+    for (i = 0; i < SMASH__TEST_GRIDS; i++) {
+        smash_quant_desc desc = smash__test_desc(i);
+        smash_tensor w = smash__test_view((int)(i % SMASH__TEST_SHAPES), dtypes[i % (wide ? 4u : 3u)], data), y = w;
+        y.data = back;
+        desc.bits -= desc.is_unsigned;
+        desc.full_range = 1;
+        desc.rounding = i % 3 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+        smash__test_grain(&w, i / 4 % 2, &desc.grain);
+        smash__test_fill(t, &w, (int)(i % 4));
+        SMASH__TRY(smash__test_trip(t, &desc, &w, trip, back));
+        if (!trip->q.shape[0]) continue;
+        SMASH__TRY(smash_fake_quantize(&t->ctx, &desc, &w, &trip->scale, &trip->zero, &y));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash__note_err(t, smash_fake_quantize_gradient(&t->ctx, &desc, i & 1 ? SMASH_GRADIENT_PASS : SMASH_GRADIENT_CLAMPED, &w, &trip->scale, &trip->zero, &y, &y)));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash_fake_quantize(&t->ctx, &desc, &w, &trip->scale, &trip->zero, &w));
+        smash__note_tensor(t, &w);
+    }
+    return SMASH_OK;
+}
+
+/* One layer of 4 output channels, of each kind and dtype; its bound, and its weights reordered */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_layer(smash__test *t, uint32_t i, const smash_tensor *multiplier, const smash_tensor *shift, void *in, void *out, void *weights)
+{
+    static const size_t inputs[4] = { 1, 4, 3, 4 }, filters[4] = { 4, 2, 3, 2 }, planes[4] = { 1, 2, 3, 4 }, outputs[4] = { 1, 4, 3, 4 }, rows[2] = { 4, 12 }, outs[2] = { 4, 4 };
+    static const uint32_t orders[2][4] = { { 0, 2, 3, 1 }, { 3, 1, 0, 2 } };
+    const size_t room = SMASH__TEST_MOST * sizeof(double);
+    const uint32_t kind = i % 3;
+    smash_simulate_desc desc = SMASH_ZERO;
+    smash_accumulator_bound bound;
+    smash_tensor x = smash_tensor_view(i & 4 ? SMASH_I16 : SMASH_I8, in, room, 4, inputs), y = x, bias, w, moved;
+    uint32_t d;
+    w = kind ? smash_tensor_view(i & 2 ? SMASH_I4 : SMASH_I8, weights, room, 4, kind == 1 ? filters : planes) : smash_tensor_view(i & 2 ? SMASH_I4 : SMASH_I8, weights, room, 2, rows);
+    if (i & 4) w.dtype = SMASH_I8;
+    smash__test_fill(t, &x, SMASH__ANY);
+    smash__test_fill(t, &w, SMASH__ANY);
+    bias = smash_tensor_view(i & 4 && i & 8 ? SMASH_I64 : SMASH_I32, (char *)weights + room / 2, room / 2, 1, rows);
+    smash__test_fill(t, &bias, SMASH__COMMON);
+    y = smash_tensor_view(x.dtype, out, room, kind ? 4 : 2, kind ? outputs : outs);
+    desc.form = (smash_requant_form)(i >> 4 & 1);
+    desc.input_zero = i & 4 ? 0 : (int32_t)i - 20;
+    desc.output_zero = i & 4 ? 0 : 7 - (int32_t)i;
+    if (kind) desc.same = 1;
+    if (i % 5 == 0) desc.high = 100;
+    SMASH__TRY(smash__note_err(t, (kind == 0 ? smash_quant_simulate_fully_connected : kind == 1 ? smash_quant_simulate_convolution : smash_quant_simulate_depthwise)
+                                  (&t->ctx, &desc, &x, &w, &bias, multiplier, shift, &y)));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_accumulator_bound(&t->ctx, &w, kind == 2 ? 3 : 0, &bias, -128 - desc.input_zero, 127 - desc.input_zero, NULL, &bound));
+    smash__note(t, (uint64_t)bound.bound);
+    smash__note(t, bound.channel * 2 + bound.fits);
+    moved = w;
+    if (w.ndim != 4) return SMASH_OK;
+    for (d = 0; d < 4; d++) moved.shape[d] = w.shape[orders[i & 1][d]];
+    moved.data = out;
+    SMASH__TRY(smash_tensor_permute(&t->ctx, &w, orders[i & 1], &moved));
+    smash__note_tensor(t, &moved);
+    return SMASH_OK;
+}
+
+/* Integers as targets compute them: multipliers of any scales, accumulators, biases, clamps, and small layers */
+SMASH__FN smash_err smash__test_integers(smash__test *t)
+{
+    void *in = smash__test_room(t), *out = smash__test_room(t), *weights = smash__test_room(t);
+    size_t one = 1, four = 4;
+    uint32_t i;
+    float scales[4], bias;
+    int32_t multipliers[4], shifts[4], low = 0, high = 0;
+    int64_t q = 0;
+    smash_tensor scale = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, &four), multiplier = smash_tensor_view(SMASH_I32, multipliers, sizeof multipliers, 1, &four);
+    smash_tensor shift = smash_tensor_view(SMASH_I32, shifts, sizeof shifts, 1, &four), steps = smash_tensor_view(SMASH_I64, &q, sizeof q, 1, &one), b, first;
+    if (!in || !out || !weights) return SMASH_ERR_NOMEM;
+    b = smash_tensor_view(SMASH_F32, &bias, sizeof bias, 1, &one);
+    first = smash_tensor_view(SMASH_F32, scales, sizeof scales, 1, &one);
+    for (i = 0; i < 96; i++) {
+        const smash_requant_form form = (smash_requant_form)(i & 1);
+        uint64_t r = smash_random(&t->rng);
+        uint32_t c;
+        smash__test_fill(t, &b, SMASH__FINITE);
+        smash__test_fill(t, &scale, i % 4 == 3 ? SMASH__DENORMAL : i % 4 == 2 ? SMASH__FINITE : SMASH__COMMON);
+        for (c = 0; c < 4; c++) scales[c] = smash__float32(smash__bits32(scales[c]) & 0x7FFFFFFFu);
+        SMASH__TRY(smash_requant_multipliers(&t->ctx, form, smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &scale, 0.7f, &multiplier, &shift));
+        smash__note_tensor(t, &multiplier);
+        smash__note_tensor(t, &shift);
+        for (c = 0; c < 4; c++) {
+            smash__note(t, (uint64_t)(uint32_t)smash_requant_apply(form, (int32_t)(r >> 40) - (1 << 23), multipliers[c], shifts[c]));
+            smash__note(t, (uint64_t)(uint32_t)smash_requant_apply_i64((int64_t)(r >> 16) - ((int64_t)1 << 47), multipliers[c], shifts[c]));
+            shifts[c] = -4 - (int32_t)(r >> c & 7);
+        }
+        SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, (smash_rounding)(i >> 1 & 1), smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &b, &steps, NULL)));
+        smash__note(t, (uint64_t)q);
+        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
+        smash__note(t, (uint64_t)(uint32_t)low << 32 | (uint32_t)high);
+        SMASH__TRY(smash__test_layer(t, i, &multiplier, &shift, in, out, weights));
+    }
+    return SMASH_OK;
+}
+
 #if !SMASH_NO_DOUBLE
+/* Two observers that see a tensor each, merged; and the grid of least squared error */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_observer(smash__test *t)
+{
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
+    void *data = smash__test_room(t), *memory[2];
+    uint32_t i, dtype, kind;
+    for (i = 0; i < 2; i++) memory[i] = smash__scratch(&t->ctx, 32 + 64 * 8, 1);
+    if (!data || !memory[0] || !memory[1]) return SMASH_ERR_NOMEM;
+    for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++)
+        for (kind = SMASH_OBSERVE_MIN_MAX; kind <= SMASH_OBSERVE_MSE; kind++)
+            for (i = 0; i < 8; i++) {
+                smash_observer_desc desc = SMASH_ZERO;
+                smash_quant_desc grid = smash__test_desc(i);
+                smash_observer o[2];
+                smash_tensor w, scale;
+                float range[3];
+                int32_t zero[1] = { 0 };
+                uint32_t k;
+                desc.kind = (smash_observer_kind)kind;
+                desc.bins = 64;
+                desc.outside = 100000000;
+                if (dtype == SMASH_F64 && kind > 1 && i > 3) continue;                   /* slow without an FPU */
+                for (k = 0; k < 2; k++) {
+                    SMASH__TRY(smash_observer_init(&t->ctx, &desc, 1, memory[k], 32 + 64 * 8, &o[k]));
+                    w = smash__test_view((int)((i + k) % SMASH__TEST_SHAPES), (smash_dtype)dtype, data);
+                    smash__test_fill(t, &w, k ? SMASH__COMMON : (int)(i % 3));
+                    SMASH__TRY(smash__note_err(t, smash_observe(&t->ctx, &o[k], &w)));
+                }
+                SMASH__TRY(smash__note_err(t, smash_observer_merge(&t->ctx, &o[0], &o[1])));
+                for (k = 0; o[0].bins && k < 64; k++) smash__note(t, o[0].bins[k]);
+                if (!smash_observer_range(&t->ctx, &o[0], &grid, 0, &range[0], &range[1]))
+                    for (k = 0; k < 2; k++) smash__note(t, smash__bits32(range[k]));
+                if (kind == 0) {
+                    smash_tensor middle = smash_tensor_view(SMASH_I32, zero, sizeof zero, w.ndim, w.shape);
+                    for (k = 0; k < w.ndim; k++) middle.shape[k] = 1;
+                    scale = smash_tensor_view(SMASH_F32, &range[2], sizeof range[2], w.ndim, middle.shape);
+                    SMASH__TRY(smash_quant_fit_mse(&t->ctx, &grid, &w, &scale, &middle));
+                    smash__note(t, smash__bits32(range[2]));
+                    smash__note(t, (uint32_t)zero[0]);
+                }
+            }
+    smash__scratch_rewind(&t->ctx, mark);
+    return SMASH_OK;
+}
+
+/* Trained quantizers and folding, of every dtype, grid and granularity. room: x, dy, what comes out, scales and zero points, their gradients */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_lsq(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
+{
+    smash_tensor dy = *x, y = *x, scale, zero, dscale, dzero;
+    smash_grid grid;
+    int plus;
+    SMASH__TRY(smash_grid_make(&t->ctx, &desc->grain, x, &grid));
+    dy.data = room[1];
+    y.data = room[2];
+    scale = smash_tensor_view(SMASH_F32, room[3], SMASH__TEST_MOST * sizeof(float), grid.ndim, grid.count);
+    zero = smash_tensor_view(SMASH_F32, (float *)room[3] + SMASH__TEST_MOST, SMASH__TEST_MOST * sizeof(float), grid.ndim, grid.count);
+    dscale = smash_tensor_view(SMASH_F64, room[4], SMASH__TEST_MOST * sizeof(double), grid.ndim, grid.count);
+    dzero = smash_tensor_view(SMASH_F64, room[5], SMASH__TEST_MOST * sizeof(double), grid.ndim, grid.count);
+    for (plus = 0; plus < 2; plus++) {
+        SMASH__TRY(smash_quant_lsq_start(&t->ctx, desc, x, &scale, plus ? &zero : NULL));
+        smash__note_tensor(t, &scale);
+        SMASH__TRY(smash_quant_lsq(&t->ctx, desc, x, &scale, plus ? &zero : NULL, &y));
+        smash__note_tensor(t, &y);
+        SMASH__TRY(smash_quant_lsq_backward(&t->ctx, desc, x, &scale, plus ? &zero : NULL, &dy, &y, &dscale, plus ? &dzero : NULL));
+        smash__note_tensor(t, &y);
+        smash__note_tensor(t, &dscale);
+        if (plus) smash__note_tensor(t, &dzero);
+    }
+    return SMASH_OK;
+}
+
+/* The others; the vectors of a layer begin at room[3] */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_folding(smash__test *t, const smash_quant_desc *desc, const smash_tensor *x, void *const room[6])
+{
+    const uint32_t axis = x->ndim - 1;
+    smash_tensor dy = *x, y = *x, mean = smash_tensor_view(SMASH_F64, room[3], SMASH__TEST_MOST * sizeof(double), 1, &x->shape[axis]), variance = mean, bias = mean, q = mean;
+    smash_fold_desc fold = SMASH_ZERO;
+    const size_t one = 1;
+    uint64_t count = 0;
+    int i;
+    dy.data = room[1];
+    y.data = room[2];
+    variance.data = room[4];
+    bias.data = room[5];
+    q.dtype = SMASH_I32;
+    fold.axis = axis;
+    for (i = SMASH_DOREFA_WEIGHTS; i <= SMASH_DOREFA_OUTPUTS; i++) {
+        SMASH__TRY(smash_quant_dorefa(&t->ctx, desc, (smash_dorefa)i, x, &y));
+        smash__note_tensor(t, &y);
+        if (smash_quant_dorefa_backward(&t->ctx, desc, (smash_dorefa)i, x, &dy, &y)) SMASH__TRY(smash__note_err(t, t->ctx.err));     /* of tiny weights beyond the dtype */
+        else smash__note_tensor(t, &y);
+    }
+    SMASH__TRY(smash_quant_dorefa_gradient(&t->ctx, desc, &t->rng, &dy, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_bnn(&t->ctx, x, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_gate(&t->ctx, -1, 1, x, &dy, &y));
+    smash__note_tensor(t, &y);
+    SMASH__TRY(smash_quant_clip(&t->ctx, -1, 1, x, &y));
+    smash__note_tensor(t, &y);
+    smash__fill(room[5], 0, SMASH__TEST_MOST * sizeof(double));
+    SMASH__TRY(smash_quant_add_error(&t->ctx, axis, x, &dy, &bias, &count));
+    SMASH__TRY(smash_quant_moments(&t->ctx, axis, 1, &dy, &mean, &variance));
+    smash__note_tensor(t, &mean);
+    smash__note_tensor(t, &variance);
+    SMASH__TRY(smash_quant_correct_bias(&t->ctx, &bias, count, &mean, &mean));
+    SMASH__TRY(smash__note_err(t, smash_quant_fold(&t->ctx, &fold, &mean, &variance, NULL, &mean, x, &bias, &y, &bias)));
+    smash__note_tensor(t, &y);
+    smash__note_tensor(t, &bias);
+    ((float *)room[4])[0] = 0.001f;
+    variance = smash_tensor_view(SMASH_F32, room[4], sizeof(float), 1, &one);
+    SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, SMASH_HALF_EVEN, 0.1f, &variance, &bias, &q, NULL)));
+    smash__note_tensor(t, &q);
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE smash_err smash__test_train(smash__test *t)
+{
+    void *room[6];
+    uint32_t i, g, dtype, turn = 0;
+    for (i = 0; i < 6; i++) {
+        room[i] = smash__test_room(t);
+        if (!room[i]) return SMASH_ERR_NOMEM;
+        smash__fill(room[i], 0, SMASH__TEST_MOST * sizeof(double));
+    }
+    for (i = 0; i < SMASH__TEST_GRIDS; i++)
+        for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++) {
+            smash_quant_desc desc = smash__test_desc(i);
+            smash_tensor x, dy;
+            if (dtype == SMASH_F64) continue;
+            x = smash__test_view((int)((i + dtype) % SMASH__TEST_SHAPES), (smash_dtype)dtype, room[0]);
+            dy = x;
+            dy.data = room[1];
+            smash__test_fill(t, &dy, SMASH__COMMON);
+            for (g = 0; smash__test_grain(&x, g, &desc.grain); g++) {
+                smash__test_fill(t, &x, (int)(turn++ % 3));
+                SMASH__TRY(smash__test_lsq(t, &desc, &x, room));
+            }
+            desc.grain = smash_grain_tensor();
+            SMASH__TRY(smash__test_folding(t, &desc, &x, room));
+        }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
     void *data = smash__test_room(t), *back = smash__test_room(t);
     smash__trip trip;
     uint32_t i, g, dtype, turn = 0;
@@ -16094,7 +19023,10 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, stats.zeros);
             }
         }
-    return SMASH_OK;
+    SMASH__TRY(smash__test_grids(t, 1, &trip, data, back));
+    smash__scratch_rewind(&t->ctx, mark);
+    SMASH__TRY(smash__test_observer(t));
+    return smash__test_train(t);
 }
 #endif
 #endif
@@ -16213,7 +19145,8 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
-    return SMASH_OK;
+    SMASH__TRY(smash__test_grids(t, 0, &trip, data, back));
+    return smash__test_integers(t);
 }
 #endif
 

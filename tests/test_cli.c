@@ -75,6 +75,19 @@ static void make_files(void)
     put_model("hostile4", "{\"fc.weight\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[4,8]}}", 2, 99);
     put_model("hostile5", "{\"fc.weight\":{\"dtype\":\"BIT\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_file("hostile6", "\377\377\377\377\377\377\377\177{}", 10);
+    put_model("conv.safetensors", "{\"conv.weight\":{\"dtype\":\"F32\",\"shape\":[2,2,1,1],\"data_offsets\":[0,16]}}", 4, 99);
+    put_model("transposed.safetensors", "{\"__metadata__\":{\"smash.module_types\":\"{\\\"up\\\":\\\"ConvTranspose2d\\\"}\"},\"up.weight\":{\"dtype\":\"F32\",\"shape\":[2,2,1,1],\"data_offsets\":[0,16]}}", 4, 99);
+    put_model("f4.safetensors", "{\"a.weight\":{\"dtype\":\"F4\",\"shape\":[2,4],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member1", "{\"../../a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member2", "{\"/a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member3", "{\"a/./b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member4", "{\"a\\\\b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("member5", "{\"c:/b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_model("parts1", "{\"a\":{\"dtype\":\"I8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[4,16]}}", 4, 99);       /* 3 do not divide 4 */
+    put_model("parts2", "{\"a\":{\"dtype\":\"I8\",\"shape\":[8],\"data_offsets\":[0,8]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}", 4, 99);       /* one is -4 */
+    put_model("parts3", "{\"a_packed\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
+    put_model("parts4", "{\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 2, 99);
+    put_model("parts5", "{\"a_compressed\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_bitmask\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
     put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
@@ -246,6 +259,58 @@ static const row rows[] = {
     { "E=examples; $S compress $E/models/digits.safetensors -c $E/digits_compress.json -o $D/digits -q && "
       "build/digits $E/data/digits.bin $D/digits | grep -c ' 9[789][.][0-9]* %$'", 0, "1", NULL },
 
+    /* export: usage, what cannot be said in a format, files */
+    { "$S export --help", 0, "smash export small.safetensors -o weights.h --layout ohwi --depthwise 'dw*' --prefix net\n", NULL },
+    { "$S export", 2, NULL, "smash: export needs MODEL -o OUT; see `smash export --help`\n" },
+    { "$S export $M", 2, NULL, "smash: export needs -o OUT, the file to write, or --dry-run\n" },
+    { "$S export $M --dry-run", 2, NULL, "smash: export needs --format c, npy or raw, or an OUT that ends in .h, .npz or .bin\n" },
+    { "$S export $M -o $D/x", 2, NULL, "ends in .h, .npz or .bin" },
+    { "$S export $M -o $D/x.h --format hex", 2, NULL, "smash: --format takes c, npy or raw, not hex\n" },
+    { "$S export $M -o $D/x.h --layout nhwc", 2, NULL, "smash: --layout takes oihw, as models store it, or ohwi, not nhwc\n" },
+    { "$S export $M -o $D/x.h --depthwise fc", 2, NULL, "smash: --depthwise goes with --layout ohwi\n" },
+    { "$S export $M -o $D/x.bin --prefix a", 2, NULL, "smash: --prefix goes with --format c\n" },
+    { "for p in '' 0a _a a__b a_ 'a;b'; do $S export $M -o $D/x.h --prefix \"$p\"; done", 2, NULL,
+      "smash: --prefix : a prefix has 1 to 60 characters\nsmash: --prefix 0a: a prefix begins with a letter\nsmash: --prefix _a: a prefix begins with a letter\n"
+      "smash: --prefix a__b: a prefix has no __ in it and no _ at its end\nsmash: --prefix a_: a prefix has no __ in it and no _ at its end\n"
+      "smash: --prefix a;b: a prefix holds letters, digits and _ only\n" },
+    { "$S export $M -o - --format raw", 2, NULL, "smash: --format raw writes OUT and OUT.json, so OUT must be a file and not -\n" },
+    { "$S export $M -o - --format c --json", 2, NULL, "smash: only one of --output - and --json can have the standard output\n" },
+    { "cp $M $D/m.json && $S export $D/m.json -o $D/./m.json --format c", 2, NULL, "m.json stands for two files at once" },
+    { "cp $M $D/m.json && $S export $D/m.json -o $D/m --format raw", 2, NULL, "m.json stands for two files at once" },
+    { "$S export examples/models/digits.safetensors -o $D/x.h --layout ohwi", 2, NULL, "smash: --layout ohwi: conv1.weight is 24x1x3x3, a depthwise convolution or one of a single input channel; "
+      "say --depthwise conv1, or --depthwise none\n" },
+    { "$S export examples/models/digits.safetensors -o $D/x.h --layout ohwi --depthwise 'conv[12],fc'", 2, NULL,
+      "smash: --depthwise fc: the model has no Conv2d of such a name whose weight is [N, 1, H, W]; nothing was written\n" },
+    { "$S export $D/conv.safetensors -o $D/x.h --layout ohwi", 2, NULL, "smash: --layout ohwi: that conv is a Conv2d is only guessed from its tensors; "
+      "say it in \"module_types\" of a config for `smash compress`, which writes it to the file\n" },
+    { "$S export $D/transposed.safetensors --format c --dry-run --layout ohwi", 0, "order of dims as in the model: only Conv2d is permuted", NULL },
+    { "$S export $D/nan.safetensors -o $D/x.h", 1, NULL, "smash: fc.weight holds NaN or Inf at index 7, for which C has no constant; --format npy and raw do; nothing was written\n" },
+    { "$S export $D/nan.safetensors -o $D/x.npz -q && $S export $D/nan.safetensors -o $D/x.bin -q && rm $D/x.bin* $D/x.npz*", 0, NULL, NULL },
+    { "$S export $D/f4.safetensors -o $D/x.npz", 1, NULL, "smash: a.weight is F4, which no .npy file can hold; --format raw does; nothing was written\n" },
+    { "for i in 1 2 3 4 5; do $S export $D/member$i -o $D/x.npz; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "smash: ../../a cannot be the name of a file in an archive; --format raw takes it; nothing was written\n" },
+    { "for i in 1 2 3 4 5; do $S export $D/parts$i -o $D/x.h; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "; nothing was written\n" },
+    { "for i in 2 4 6; do $S export $D/hostile$i -o $D/x.h; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "hostile6 is not a valid safetensors file" },
+    { "$S export $D/cut.safetensors -o $D/x.h", 4, NULL, "cut.safetensors" },
+    { "$S export $D/newer.safetensors -o $D/x.h", 4, NULL, "a newer smash reads it" },
+    { "$S export $D/absent -o $D/x.h", 5, NULL, "absent cannot be read: No such file" },
+    { "$S export $M -o $D/absent/x.h", 5, NULL, "absent/x.h cannot be written: No such file" },
+    { "mkdir $D/y.h; $S export $M -o $D/y.h", 5, NULL, "y.h cannot be written: Is a directory" },
+    { "mkdir $D/z.bin.json; echo old > $D/z.bin; $S export $M -o $D/z.bin; s=$?; cat $D/z.bin; rm -r $D/z.bin*; exit $s", 5, "old\n", "z.bin.json cannot be written: Is a directory" },
+    { "test -c /dev/full || { echo No space left >&2; exit 5; }; $S export $M --format c -o /dev/full", 5, NULL, "/dev/full cannot be written: No space left" },
+    { "(ulimit -f 0; exec $S export $M -o $D/x.h) 2>&1 | cat", 0, "x.h cannot be written: File too large; nothing was left there", NULL },
+    { "ls $D/x.* $D/*.tmp*", 2, NULL, "" },
+    { "$S export $M --format c --dry-run -o $D/x.h; ls $D/x.h", 2, "fc.weight  Linear  F32      4x8    128  model_fc_weight\n", "" },
+    { "$S export $M --format raw --dry-run", 0, "fc.bias    Linear  F32        4     16     128\n\n2 tensors, 144 bytes with scales -> 144 bytes of raw numbers, digest ", NULL },
+    { "$S export $M --format npy --dry-run", 0, "bytes of NumPy arrays, digest ", NULL },
+    { "$S export $M --format npy --dry-run -q", 0, NULL, NULL },
+    { "$S export $M -o $D/e.bin --json > $D/e.json && cmp $D/e.json $D/e.bin.json && cat $D/e.json", 0,
+      "\"data\": {\"dtype\": \"F32\", \"shape\": [4, 8], \"offset\": 0, \"bytes\": 128, \"crc32\": \"79dea187\"}", NULL },
+    { "$S export $M -o $D/e.bin -q && $S export - -o $D/e2.bin -q < $M && cmp $D/e.bin $D/e2.bin && cmp $D/e.bin.json $D/e2.bin.json && tail -c 144 $M | cmp - $D/e.bin", 0, NULL, NULL },
+    { "$S export $D/escape.safetensors --format c -o - 2>/dev/null | LC_ALL=C tr -d '[:print:]\\n' | wc -c", 0, "0", NULL },
+    { "$S export $D/escape.safetensors --format c -o -", 0, "/* a~~31mb~~.weight: Linear, F32 [2, 2], 16 bytes */\n", "a\\x1b[31mb\\x9b.weight" },
+    { "$S export $D/empty.safetensors -o $D/empty.h -q && $S export $D/empty.safetensors -o $D/empty.npz -q && wc -c < $D/empty.npz && echo '#include \"empty.h\"' > $D/e.c && cc -std=c99 -Wall -Wextra -Wpedantic -Werror -c $D/e.c -o $D/e.o", 0, "22\n", NULL },
+    { "chmod 600 $D/empty.h; ln -sf empty.h $D/e.h; $S export $M -o $D/e.h -q && test -h $D/e.h && ls -l $D/empty.h", 0, "-rw-------", NULL },
+
     /* inspect, diff, check */
     { "$S inspect $M", 0, "Linear*", NULL },
     { "$S inspect $M --json", 0, "\"parameters\": 36", NULL },
@@ -396,6 +461,210 @@ static void test_pages(void)
     smash_arena_release(&ctx.scratch);
 }
 
+/* ---- export ---- */
+
+/* A model whose tensors have every dtype, lowest and highest numbers, no numbers at all, and names that no compiler takes. */
+static void put_awkward(const char *file)
+{
+    static const smash_dtype dtypes[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16, SMASH_I8, SMASH_U8, SMASH_I16, SMASH_U16, SMASH_I32, SMASH_U32, SMASH_I64, SMASH_U64,
+                                          SMASH_BOOL, SMASH_F8_E4M3, SMASH_F8_E5M2, SMASH_F8_E8M0, SMASH_C64 };
+    static const char *const names[] = { "fc.weight", "fc_weight", "fc-weight", "fc..weight", "fc.weight.2", "a*" "/b\\c\"d?" "?/e", "\303\251", "\303\250", "int", "9", "tensor", "tensors",
+                                         "tensor.count", "digest", "x.crc32", "x", "_" };
+    static unsigned char data[COUNT_OF(dtypes) + 3][4096];
+    static test_buffer buffer;
+    static char deep[400];
+    smash_tensor t[COUNT_OF(dtypes) + 3];
+    smash_layout layout;
+    smash_arena arena;
+    smash_ctx ctx;
+    smash_io io;
+    uint64_t rng = 6;
+    size_t i, k, shape[2];
+
+    test_ctx(&ctx);
+    smash_arena_init(&arena, NULL, 0, &test_allocator);
+    for (i = 0; i < COUNT_OF(t); i++) {
+        const smash_dtype dtype = i < COUNT_OF(dtypes) ? dtypes[i] : SMASH_F32;
+        const size_t width = smash_dtype_bits(dtype) / 8;
+        shape[0] = 31;
+        shape[1] = i == COUNT_OF(dtypes) ? 0 : 7;
+        t[i] = test_view(dtype, data[i], i == COUNT_OF(dtypes) + 1 ? 0 : 2, shape);
+        t[i].name = i < COUNT_OF(names) ? names[i] : i == COUNT_OF(dtypes) ? "empty" : i == COUNT_OF(dtypes) + 1 ? "scalar" : deep;
+        for (k = 0; k < t[i].bytes; k++) data[i][k] = (unsigned char)smash_random(&rng);
+        if (dtype == SMASH_BOOL) for (k = 0; k < t[i].bytes; k++) data[i][k] &= 1;
+        if (t[i].bytes > 4 * width) {                                    /* the lowest, the highest, -0 or 0, 1 or the smallest denormal */
+            memset(data[i], 0, 4 * width);
+            data[i][width - 1] = dtype == SMASH_BOOL ? 1 : 0x80;
+            data[i][3 * width] = 1;
+            if (dtype != SMASH_BOOL) memset(data[i] + width, 0xFF, width);
+            if (dtype != SMASH_BOOL) data[i][2 * width - 1] = 0x7F;
+        }
+        if (dtype == SMASH_F32 || dtype == SMASH_C64 || dtype == SMASH_F64) {                   /* all exponents but that of NaN and Inf */
+            const size_t step = dtype == SMASH_F64 ? 8 : 4;
+            for (k = step; k <= t[i].bytes; k += step) if ((data[i][k - 1] & 0x7F) == 0x7F && data[i][k - 2] >= (dtype == SMASH_F64 ? 0xF0 : 0x80)) data[i][k - 2] &= dtype == SMASH_F64 ? 0xEF : 0x7F;
+        }
+    }
+    memset(deep, 'n', sizeof deep - 1);
+    CHECK_ERR(&ctx, smash_safetensors_layout(&ctx, t, COUNT_OF(t), NULL, 0, &arena, &layout), SMASH_OK, "layout");
+    memset(&io, 0, sizeof io);
+    io.write = test_buffer_write;
+    io.user = &buffer;
+    CHECK_ERR(&ctx, smash_safetensors_begin(&ctx, &layout, &io), SMASH_OK, "begin");
+    for (i = 0; i < COUNT_OF(t); i++) CHECK_ERR(&ctx, smash_safetensors_put(&ctx, &layout, &io, i, &t[i]), SMASH_OK, "put %d", (int)i);
+    put_file(file, buffer.data, buffer.used);
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+}
+
+static char *read_all(const char *path, size_t *bytes)
+{
+    FILE *f = fopen(path, "rb");
+    char *data = (char *)malloc(1 << 20);
+    *bytes = f && data ? fread(data, 1, 1 << 20, f) : 0;
+    if (f) fclose(f);
+    return data;
+}
+
+/* Number i of packed or plain integers, little-endian as this machine is or not. */
+static int32_t integer_at(const unsigned char *data, uint32_t dtype, size_t i)
+{
+    switch (dtype) {
+    case SMASH_I8: return ((const int8_t *)data)[i];
+    case SMASH_U8: return data[i];
+    case SMASH_I16: { int16_t x; memcpy(&x, data + 2 * i, 2); return x; }
+    case SMASH_U16: { uint16_t x; memcpy(&x, data + 2 * i, 2); return x; }
+    case SMASH_I4: return (data[i / 2] >> (i % 2 * 4) & 15) - ((data[i / 2] >> (i % 2 * 4) & 8) ? 16 : 0);
+    case SMASH_U4: return data[i / 2] >> (i % 2 * 4) & 15;
+    case SMASH_I2: return (data[i / 4] >> (i % 4 * 2) & 3) - ((data[i / 4] >> (i % 4 * 2) & 2) ? 4 : 0);
+    default: return data[i / 4] >> (i % 4 * 2) & 3;
+    }
+}
+
+static uint32_t crc32_bit_by_bit(const unsigned char *p, size_t n)
+{
+    uint32_t crc = 0xFFFFFFFFu;
+    int k;
+    while (n-- > 0) for (crc ^= *p++, k = 0; k < 8; k++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    return ~crc;
+}
+
+/* What a compiled header says against the model it was made from. order: 0 as stored, 1 OHWI, 2 1HWI, of all rank-4 tensors. */
+static void compare_exported(const char *label, const char *model_path, const char *dump_path, int order)
+{
+    static const uint32_t orders[3][4] = { { 0, 1, 2, 3 }, { 0, 2, 3, 1 }, { 1, 2, 3, 0 } };
+    size_t bytes, model_bytes, i, k, n, tensors = 0, source;
+    char *dump = read_all(dump_path, &bytes), *file = read_all(model_path, &model_bytes), name[512];
+    const unsigned char *at = (const unsigned char *)dump, *end = at + bytes, *data, *zero;
+    uint32_t head[24];
+    smash_digest digest;
+    smash_model model;
+    smash_arena arena;
+    smash_tensor want;
+    smash_dtype stored;
+    smash_ctx ctx;
+    smash_io io = smash_io_memory(file, model_bytes);
+    uint64_t said;
+
+    test_ctx(&ctx);
+    smash_arena_init(&arena, NULL, 0, &test_allocator);
+    smash_digest_init(&digest);
+    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &model), SMASH_OK, "%s", label);
+    while ((size_t)(end - at) > sizeof head) {
+        const uint32_t *shape = head + 8, *scales = head + 16;
+        float *scale;
+        memcpy(head, at, sizeof head);
+        at += sizeof head;
+        CHECK(head[0] < sizeof name, "%s", label);
+        memcpy(name, at, head[0]);
+        name[head[0]] = 0;
+        data = at + head[0];
+        at = data + head[2] + 4 * (head[5] + head[6] + head[7]);
+        if (at > end) { CHECK(0, "%s: %s is cut off", label, name); break; }
+        scale = (float *)malloc(4 * head[5] + 1);
+        memcpy(scale, data + head[2], 4 * head[5]);
+        zero = data + head[2] + 4 * head[5];
+        smash_digest_add(&digest, data, (size_t)(at - data));
+        CHECK(crc32_bit_by_bit(data, head[2]) == head[3], "%s: %s", label, name);
+        CHECK_ERR(&ctx, smash_model_restore(&ctx, &model, name, &arena, &want, &stored), SMASH_OK, "%s: %s", label, name);
+        CHECK(stored == (smash_dtype)head[1] && want.ndim == head[4], "%s: %s is %s", label, name, smash_dtype_name((smash_dtype)head[1]));
+        smash_tensor_count(&want, &n);
+        if (!head[5] && head[4] != 4) CHECK(want.bytes >= head[2] && memcmp(want.data, data, head[2]) == 0, "%s: %s", label, name);
+        for (i = 0; (head[5] || head[4] == 4) && i < n; i++) {            /* i: of the header */
+            size_t rest = i, place[8], block = 0, dim;
+            float got = 0;
+            for (k = head[4]; k-- > 0; rest /= shape[k]) place[k] = rest % shape[k];
+            for (k = 0, source = 0; k < head[4]; k++) {
+                for (dim = 0; head[4] == 4 && orders[order][dim] != k; dim++) { }
+                if (head[4] != 4) dim = k;
+                CHECK(want.shape[k] == shape[dim], "%s: %s, dim %d", label, name, (int)k);
+                source = source * want.shape[k] + place[dim];
+            }
+            if (!head[5]) { memcpy(&got, data + 4 * i, 4); }
+            else {
+                int32_t z = 0;
+                for (k = 0; k < head[4]; k++) block = block * scales[k] + place[k] / (shape[k] / scales[k]);
+                if (head[6]) memcpy(&z, zero + 4 * block, 4);
+                got = (float)(integer_at(data, head[1], i) - z) * scale[block];
+            }
+            if (memcmp(&got, (const float *)want.data + source, 4) != 0) { CHECK(0, "%s: %s, number %d: %g, not %g", label, name, (int)i, (double)got, (double)((const float *)want.data)[source]); break; }
+        }
+        for (i = 0; i < head[7]; i++) {
+            int32_t sum = 0, got;
+            memcpy(&got, at - 4 * (head[7] - i), 4);
+            for (k = 0; k < shape[1]; k++) sum += integer_at(data, head[1], i * shape[1] + k);
+            CHECK(got == sum && head[1] == SMASH_I8 && head[4] == 2, "%s: %s, row %d", label, name, (int)i);
+        }
+        free(scale);
+        tensors++;
+    }
+    CHECK(end - at == 8, "%s: %d bytes behind", label, (int)(end - at));
+    if (end - at == 8) { memcpy(&said, at, 8); CHECK(said == smash_digest_end(&digest), "%s: digest", label); }
+    CHECK(tensors > 0, "%s", label);
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+    free(dump);
+    free(file);
+}
+
+/* Headers compiled as C and, where there is a compiler, as C++, with all warnings as errors. */
+static void test_export(void)
+{
+    static const char warnings[] = "-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Werror";
+    static const struct { const char *label, *compress, *flags; int order; } cases[] = {
+        { "floats", "cp examples/models/digits.safetensors $D/x.safetensors", "", 0 },
+        { "floats, ohwi", "cp examples/models/digits.safetensors $D/x.safetensors", "--layout ohwi --depthwise none", 1 },
+        { "int8", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set ptq_granularity=out_channel", "--layout ohwi --depthwise none", 1 },
+        { "uint8 affine", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set ptq_quant_dtype=uint8 --set ptq_quant_scheme=affine", "--prefix net_1", 0 },
+        { "int4, ohwi", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set ptq_quant_dtype=int4 --set ptq_granularity=out_channel", "--layout ohwi --depthwise none", 1 },
+        { "int4 blocks", "printf '[{\"op_names\":[\"conv2\"],\"target_names\":[\"weight\"],\"quant_dtype\":\"int4\",\"quant_scheme\":\"affine\",\"granularity\":[1,8,3,3]}]' > $D/b.json; "
+                         "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors -c $D/b.json --quantizer ptq", "--layout ohwi --depthwise none", 1 },
+        { "uint2 affine", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set ptq_quant_dtype=uint2 --set ptq_quant_scheme=affine", "", 0 },
+        { "int12", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set ptq_quant_dtype=int12", "", 0 },
+        { "packed", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --pruner level --set level_sparse_ratio=0.9 --quantizer ptq --set pack_sparse=true", "--layout ohwi --depthwise none", 1 },
+        { "packed floats", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --pruner level --set level_sparse_ratio=0.9 --set pack_sparse=true", "", 0 },
+        { "depthwise", "printf '{\"quantizer\":\"ptq\",\"module_types\":{\"dw\":\"Conv2d\"},\"ptq_config_list\":[{\"op_names\":[\"dw\"],\"target_names\":[\"weight\"],\"quant_dtype\":\"int4\",\"granularity\":\"out_channel\"}]}' > $D/dw.json; "
+                       "$S compress $D/dw.safetensors -q -c $D/dw.json -o $D/x.safetensors", "--layout ohwi --depthwise 'd?'", 2 },
+        { "awkward", "cp $D/awkward.safetensors $D/x.safetensors", "", 0 }
+    };
+    char command[2048];
+    size_t i, bytes;
+    int cxx = run("command -v c++") == 0;
+
+    put_awkward("awkward.safetensors");
+    put_model("dw.safetensors", "{\"dw.weight\":{\"dtype\":\"F32\",\"shape\":[5,1,3,2],\"data_offsets\":[0,120]}}", 30, 99);
+    for (i = 0; i < COUNT_OF(cases); i++) {
+        int net = strstr(cases[i].flags, "net_1") != NULL;
+        CHECK(run(cases[i].compress) == 0, "%s", cases[i].label);
+        sprintf(command, "$S export $D/x.safetensors -q -o $D/x.h %s && $S export - %s --format c -o - < $D/x.safetensors 2>/dev/null | cmp - $D/x.h", cases[i].flags, cases[i].flags);
+        CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
+        sprintf(command, "cc -std=c99 %s %s -I$D -DHEADER='\"x.h\"' tests/compile/exported.c -o $D/dump && $D/dump > $D/x.dump", warnings, net ? "-DNET" : "");
+        CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
+        compare_exported(cases[i].label, DIR "/x.safetensors", DIR "/x.dump", cases[i].order);
+        sprintf(command, "c++ -x c++ -std=c++17 %s %s -I$D -DHEADER='\"x.h\"' tests/compile/exported.c -o $D/dump && $D/dump | cmp - $D/x.dump", warnings, net ? "-DNET" : "");
+        if (cxx) CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
+    }
+}
+
 int main(void)
 {
     const char *out, *err;
@@ -419,6 +688,7 @@ int main(void)
     CHECK(strstr(read_file(DIR "/report", &bytes), digest) != NULL, "%s", digest);
 
     test_pages();
+    test_export();
     return test_done();
 }
 #endif

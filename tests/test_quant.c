@@ -25,10 +25,6 @@ static void test_golden(smash_ctx *ctx)
         smash_quant_desc d = desc_of(golden_qparams[i].bits, golden_qparams[i].is_unsigned, golden_qparams[i].scheme);
         float scale = -1;
         int32_t zero = -1, qmin = 1, qmax = 1;
-        if (d.bits < 2) {                                           /* NNI takes uint1; for us that is binarization, not a grid */
-            CHECK_ERR(ctx, smash_quant_params(ctx, &d, float_of(golden_qparams[i].lo), float_of(golden_qparams[i].hi), &scale, &zero), SMASH_ERR_RANGE, "row %d", (int)i);
-            continue;
-        }
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "row %d", (int)i);
         CHECK(qmin == golden_qparams[i].qmin && qmax == golden_qparams[i].qmax, "row %d: %d..%d", (int)i, (int)qmin, (int)qmax);
         CHECK_ERR(ctx, smash_quant_params(ctx, &d, float_of(golden_qparams[i].lo), float_of(golden_qparams[i].hi), &scale, &zero), SMASH_OK, "row %d", (int)i);
@@ -99,6 +95,10 @@ static int32_t int_at(smash_dtype dtype, const void *data, size_t i)
     u = byte >> i * bits % 8 & ((1u << bits) - 1u);
     return is_signed && u >> (bits - 1) ? (int32_t)u - (1 << bits) : (int32_t)u;
 }
+
+/* Half away from zero, the same way */
+static int32_t half_away(double x) { return x < 0 ? -(int32_t)(int64_t)(0.5 - x) : (int32_t)(int64_t)(x + 0.5); }
+static int32_t rounded(const smash_quant_desc *d, double x) { return d->rounding == SMASH_HALF_AWAY ? half_away(x) : half_even(x); }
 
 static double number_at(smash_dtype dtype, const void *data, size_t i)
 {
@@ -185,9 +185,10 @@ static double draw(uint64_t *rng, int kind)
     }
 }
 
-static void check_case(smash_ctx *ctx, const layout *l, uint32_t bits, uint32_t is_unsigned, smash_scheme scheme, smash_dtype from, smash_dtype to, int kind, uint64_t *rng)
+static void check_case(smash_ctx *ctx, const layout *l, smash_quant_desc d, smash_dtype from, smash_dtype to, int kind, uint64_t *rng)
 {
-    smash_quant_desc d = desc_of(bits, is_unsigned, scheme);
+    const uint32_t bits = d.bits, is_unsigned = d.is_unsigned;
+    const smash_scheme scheme = d.scheme;
     size_t n = layout_count(l), blocks, i, bytes, bad = 0, clipped = 0, zeros = 0;
     size_t count[3];
     float lo[MOST], hi[MOST], want_scale[MOST], steps, half, y;
@@ -200,7 +201,7 @@ static void check_case(smash_ctx *ctx, const layout *l, uint32_t bits, uint32_t 
     smash_quant_stats stats;
     d.grain = grain_of(l);
     for (blocks = 1, i = 0; i < l->ndim; i++) { count[i] = l->shape[i] / l->block[i]; blocks *= count[i]; }
-    qmin = is_unsigned ? 0 : -((1 << (bits - 1)) - 1);
+    qmin = is_unsigned ? 0 : -((1 << (bits - 1)) - 1) - (int32_t)d.full_range;
     qmax = is_unsigned ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
     steps = (float)(qmax - qmin);
     half = (float)((double)(qmax - qmin) / 2.0);
@@ -219,7 +220,7 @@ static void check_case(smash_ctx *ctx, const layout *l, uint32_t bits, uint32_t 
         want_zero[i] = is_unsigned ? 1 << (bits - 1) : 0;
         if (scheme == SMASH_AFFINE) {
             float at = lo[i] / want_scale[i];
-            want_zero[i] = qmin - half_even((double)at);
+            want_zero[i] = qmin - rounded(&d, (double)at);
             if (want_zero[i] < qmin) want_zero[i] = qmin;
             if (want_zero[i] > qmax) want_zero[i] = qmax;
         }
@@ -256,7 +257,7 @@ static void check_case(smash_ctx *ctx, const layout *l, uint32_t bits, uint32_t 
                 t = (double)f;
             }
             clipped += t <= qmin - 0.5 || t >= qmax + 0.5;
-            want[i] = half_even(t < qmin ? qmin : t > qmax ? qmax : t);
+            want[i] = rounded(&d, t < qmin ? qmin : t > qmax ? qmax : t);
             y = (float)(want[i] - want_zero[b]) * want_scale[b];
             zeros += y == 0;
             got = number_at(from, back, i);
@@ -296,46 +297,66 @@ static void test_brute(smash_ctx *ctx)
     uint32_t bits, sign;
     size_t l, f;
     int kind = 0, scheme;
-    for (bits = 2; bits <= 16; bits++)
-        for (sign = 0; sign < 2; sign++)
+    for (bits = 1; bits <= 16; bits++)
+        for (sign = bits == 1; sign < 2; sign++)
             for (scheme = 0; scheme < 2; scheme++)
                 for (l = 0; l < COUNT_OF(layouts); l++)
                     for (f = 0; f < COUNT_OF(floats); f++, kind = (kind + 1) % 7) {
                         smash_quant_desc d = desc_of(bits, sign, (smash_scheme)scheme);
-                        check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], smash_quant_dtype(&d), kind, &rng);
-                        if (kind == 0) check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], SMASH_I32, kind, &rng);
-                        if (kind == 1 && bits < 16) check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], SMASH_I16, kind, &rng);
-                        if (kind == 2 && sign) check_case(ctx, &layouts[l], bits, sign, (smash_scheme)scheme, floats[f], SMASH_U16, kind, &rng);
+                        check_case(ctx, &layouts[l], d, floats[f], smash_quant_dtype(&d), kind, &rng);
+                        d.full_range = !sign && kind % 2;
+                        d.rounding = kind % 3 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+                        check_case(ctx, &layouts[l], d, floats[f], smash_quant_dtype(&d), kind, &rng);
+                        check_case(ctx, &layouts[l], d, floats[f], smash_quant_dtype(&d), 6, &rng);
+                        if (kind == 0) check_case(ctx, &layouts[l], d, floats[f], SMASH_I32, kind, &rng);
+                        if (kind == 1 && bits < 16) check_case(ctx, &layouts[l], d, floats[f], SMASH_I16, kind, &rng);
+                        if (kind == 2 && sign) check_case(ctx, &layouts[l], d, floats[f], SMASH_U16, kind, &rng);
                     }
 }
 
-/* Every tie of every grid: k + 1/2 goes to the even neighbour, whatever the zero point. */
+/* Every tie of every grid: k + 1/2 goes to the even neighbour, or away from zero, whatever the zero point; the floats beside it go where they must. */
 static void test_ties(smash_ctx *ctx)
 {
     static const float scales[] = { 1.0f, 0.0078125f, 4096.0f };
-    uint32_t bits, sign;
+    uint32_t bits, sign, way;
     size_t s;
-    for (bits = 2; bits <= 16; bits++)
-        for (sign = 0; sign < 2; sign++)
-            for (s = 0; s < COUNT_OF(scales); s++) {
+    for (bits = 1; bits <= 16; bits++)
+        for (sign = bits == 1; sign < 2; sign++)
+            for (s = 0; s < COUNT_OF(scales); s++) for (way = 0; way < 8; way++) {
                 smash_quant_desc d = desc_of(bits, sign, SMASH_AFFINE);
                 size_t n = ((size_t)1 << bits) + 3, one = 1, i, bad = 0;
                 int32_t qmin, qmax, zero_value, *q = (int32_t *)test_exact(n * sizeof *q);
                 float *x = (float *)test_exact(n * sizeof *x);
                 smash_tensor w = test_view(SMASH_F32, x, 1, &n), ints = test_view(SMASH_I32, q, 1, &n), scale = test_view(SMASH_F32, &scales[s], 1, &one), zero;
+                d.full_range = way & 1;
+                d.rounding = way & 2 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+                ctx->no_simd = way / 4;
                 CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "%u bits", bits);
+                CHECK(qmax - qmin == (int32_t)(1u << bits) - (sign || d.full_range ? 1 : 2), "%u bits, sign %u, way %u: %d..%d", bits, sign, way, (int)qmin, (int)qmax);
                 zero_value = s == 2 ? qmax : (qmin + qmax) / 2 + (int32_t)s;
                 zero = test_view(SMASH_I32, &zero_value, 1, &one);
                 for (i = 0; i < n; i++) x[i] = ((float)(qmin - zero_value - 1 + (int32_t)i) + 0.5f) * scales[s];
                 CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &ints), SMASH_OK, "%u bits", bits);
                 for (i = 0; i < n; i++) {
-                    int32_t low = qmin - 1 + (int32_t)i, even = low % 2 == 0 ? low : low + 1;
-                    bad += q[i] != (even < qmin ? qmin : even > qmax ? qmax : even);
+                    int32_t low = qmin - 1 + (int32_t)i, even = low % 2 == 0 ? low : low + 1, to = d.rounding ? (low < 0 ? low : low + 1) : even;
+                    bad += q[i] != (to < qmin ? qmin : to > qmax ? qmax : to);
                 }
-                CHECK(!bad, "%u bits, sign %u, scale %g: %d ties", bits, sign, (double)scales[s], (int)bad);
+                CHECK(!bad, "%u bits, sign %u, scale %g, way %u: %d ties", bits, sign, (double)scales[s], way, (int)bad);
+                if (s == 0 && !zero_value)
+                    for (i = 0; i < 2; i++) {                       /* the floats next to each tie, both ways */
+                        size_t j;
+                        for (j = 0; j < n; j++) x[j] = float_of(bits_of((float)(qmin - 1 + (int32_t)j) + 0.5f) + (i ? 1u : 0xFFFFFFFFu));
+                        CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &ints), SMASH_OK, "%u bits", bits);
+                        for (j = 0; j < n; j++) {
+                            int32_t want = half_even((double)x[j]);
+                            bad += q[j] != (want < qmin ? qmin : want > qmax ? qmax : want);
+                        }
+                        CHECK(!bad, "%u bits, sign %u, way %u: %d beside ties", bits, sign, way, (int)bad);
+                    }
                 free(x);
                 free(q);
             }
+    ctx->no_simd = 0;
 }
 
 /* More than one chunk: threads in reverse, scalar kernels and one thread must write the same bytes. */
@@ -353,6 +374,7 @@ static void test_chunks(smash_ctx *ctx)
         uint64_t rng = 7, want = 0;
         void *data = test_exact(n * 8), *back = test_exact(n * 4), *ints = test_exact(n * 4);
         smash_quant_desc d = desc_of(rows[r].bits, (uint32_t)r & 1, SMASH_AFFINE);
+        smash_rounding rounding = r % 3 == 1 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
         smash_tensor w = test_view(rows[r].from, data, 2, rows[r].shape), q = test_view(smash_quant_dtype(&d), ints, 2, rows[r].shape), x = test_view(SMASH_F32, back, 2, rows[r].shape), scale, zero;
         smash_grid grid;
         smash_quant_stats stats;
@@ -361,6 +383,8 @@ static void test_chunks(smash_ctx *ctx)
         float *s;
         int32_t *z;
         d.grain = smash_grain_block(rows[r].block, 2);
+        d.rounding = rounding;
+        d.full_range = rounding;
         CHECK_ERR(ctx, smash_grid_make(ctx, &d.grain, &w, &grid), SMASH_OK, "row %d", (int)r);
         s = (float *)test_exact(grid.blocks * sizeof *s);
         z = (int32_t *)test_exact(grid.blocks * sizeof *z);
@@ -416,7 +440,7 @@ static void test_limits(smash_ctx *ctx)
         { 0, 0, -127, 127, SMASH_I8 },   { 0, 1, 0, 255, SMASH_U8 },     { 2, 0, -1, 1, SMASH_I2 },      { 2, 1, 0, 3, SMASH_U2 },
         { 3, 0, -3, 3, SMASH_I4 },       { 3, 1, 0, 7, SMASH_U4 },       { 4, 0, -7, 7, SMASH_I4 },      { 4, 1, 0, 15, SMASH_U4 },
         { 5, 0, -15, 15, SMASH_I8 },     { 8, 1, 0, 255, SMASH_U8 },     { 9, 0, -255, 255, SMASH_I16 }, { 9, 1, 0, 511, SMASH_U16 },
-        { 16, 0, -32767, 32767, SMASH_I16 }, { 16, 1, 0, 65535, SMASH_U16 },
+        { 16, 0, -32767, 32767, SMASH_I16 }, { 16, 1, 0, 65535, SMASH_U16 }, { 1, 1, 0, 1, SMASH_U2 },
     };
     static const uint32_t wrong[] = { 1, 17, 32, 0xFFFFFFFFu };
     smash_quant_desc d;
@@ -427,6 +451,12 @@ static void test_limits(smash_ctx *ctx)
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "row %d", (int)i);
         CHECK(qmin == rows[i].qmin && qmax == rows[i].qmax && smash_quant_dtype(&d) == rows[i].dtype, "row %d: %d..%d", (int)i, (int)qmin, (int)qmax);
     }
+    for (i = 2; i <= 16; i++) {
+        d = desc_of((uint32_t)i, 0, SMASH_SYMMETRIC);
+        d.full_range = 1;
+        CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "%d bits, full", (int)i);
+        CHECK(qmin == -(1 << (i - 1)) && qmax == (1 << (i - 1)) - 1, "%d bits, full: %d..%d", (int)i, (int)qmin, (int)qmax);
+    }
     CHECK_ERR(ctx, smash_quant_limits(ctx, NULL, &qmin, &qmax), SMASH_OK, "NULL is the default");
     CHECK(qmin == -127 && qmax == 127 && smash_quant_dtype(NULL) == SMASH_I8, "int8 is the default");
     for (i = 0; i < COUNT_OF(wrong); i++) {
@@ -435,8 +465,18 @@ static void test_limits(smash_ctx *ctx)
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "%u bits", wrong[i]);
         CHECK(ctx->index == wrong[i] && qmin == 77 && smash_quant_dtype(&d) == SMASH_DTYPE_NONE, "%u bits", wrong[i]);
     }
-    d = desc_of(8, 0, (smash_scheme)2);
+    d = desc_of(1, 0, SMASH_SYMMETRIC);
+    CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "int1");
+    CHECK(!strcmp(ctx->message, "int1 has no number above 0, so there is no step to scale by; int2 has -1, 0 and 1, uint1 has 0 and 1"), "%s", ctx->message);
+    d = desc_of(17, 1, SMASH_SYMMETRIC);
+    CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "uint17");
+    CHECK(!strcmp(ctx->message, "17 bits asked for; a grid has 1 to 16, and 0 stands for 8"), "%s", ctx->message);
+    d = desc_of(8, 0, (smash_scheme)test_int(2));
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such scheme");
+    d = desc_of(8, 0, SMASH_AFFINE);
+    d.rounding = (smash_rounding)test_int(2);
+    CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such rounding");
+    CHECK(!strcmp(ctx->message, "there is no rounding 2"), "%s", ctx->message);
     d = desc_of(8, 0, SMASH_AFFINE);
     d.zero_end = 1;
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "fence");
@@ -556,7 +596,7 @@ static void test_errors(smash_ctx *ctx)
             case ALIAS_SCALE: if (call == 3) continue; scale.data = call == 1 ? (void *)(ints + 8) : (void *)(x + 2); for (i = 0; i < 4; i++) ((float *)scale.data)[i] = 1; break;
             case FENCE: d.zero_begin = 1; break;
             case BITS: d.bits = 17; break;
-            case SCHEME: d.scheme = (smash_scheme)7; break;
+            case SCHEME: d.scheme = (smash_scheme)test_int(7); break;
             case GRAIN: d.grain = smash_grain_axis(2); break;
             case SCALE_ZERO: s[3] = 0; break;
             case SCALE_NEGATIVE: s[3] = -1; break;

@@ -15,7 +15,8 @@ done
 cc -std=c99 -g -O1 -I. -DSMASH_COMMAND="\"$watch $dir/smash\"" -DDIR="\"$dir/cli\"" tests/test_cli.c "$dir/smash_impl.o" -o "$dir/test_cli" -pthread
 "$dir/test_cli"
 m=examples/models/digits.safetensors
-for line in "selftest" "selftest --threads 3" "algorithms" "inspect $m" "compress $m -c examples/digits_compress.json -o $dir/digits.safetensors" "diff $m $dir/digits.safetensors"; do
+for line in "selftest" "selftest --threads 3" "algorithms" "inspect $m" "compress $m -c examples/digits_compress.json -o $dir/digits.safetensors" "diff $m $dir/digits.safetensors" \
+    "export $dir/digits.safetensors --format c --dry-run --layout ohwi --depthwise none" "export $dir/digits.safetensors --format npy --dry-run" "export $m --format raw --dry-run"; do
     # shellcheck disable=SC2086
     $watch "$dir/smash" $line >/dev/null
 done

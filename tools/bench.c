@@ -124,6 +124,24 @@ static smash_err do_read(bench *b) { in_stripes(b, read_stripe); return SMASH_OK
 static smash_err do_fit(bench *b)        { return smash_quant_fit(&b->ctx, &b->quant, &b->w, &b->scale, &b->zero); }
 static smash_err do_quantize(bench *b)   { return smash_quantize(&b->ctx, &b->quant, &b->w, &b->scale, &b->zero, &b->q); }
 static smash_err do_dequantize(bench *b) { return smash_dequantize(&b->ctx, &b->quant, &b->q, &b->scale, &b->zero, &b->copy); }
+static smash_err do_away(bench *b)       { b->quant.rounding = SMASH_HALF_AWAY; return do_quantize(b); }
+static smash_err do_fake(bench *b)       { return smash_fake_quantize(&b->ctx, &b->quant, &b->w, &b->scale, &b->zero, &b->copy); }
+static smash_err do_fake_in(bench *b)    { return smash_fake_quantize(&b->ctx, &b->quant, &b->copy, &b->scale, &b->zero, &b->copy); }
+static smash_err do_fake_back(bench *b)  { return smash_fake_quantize_gradient(&b->ctx, &b->quant, SMASH_GRADIENT_CLAMPED, &b->w, &b->scale, &b->zero, &b->copy, &b->copy); }
+
+static uint64_t observed[4 + 2048];
+static smash_err observe(bench *b, smash_observer_kind kind)
+{
+    smash_observer_desc d = SMASH_ZERO;
+    smash_observer o;
+    smash_err err;
+    d.kind = kind;
+    if ((err = smash_observer_init(&b->ctx, &d, 1, observed, sizeof(observed), &o)) != SMASH_OK) return err;
+    return smash_observe(&b->ctx, &o, &b->w);
+}
+static smash_err do_observe(bench *b)    { return observe(b, SMASH_OBSERVE_MIN_MAX); }
+static smash_err do_histogram(bench *b)  { return observe(b, SMASH_OBSERVE_PERCENTILE); }
+
 static smash_err do_metric(bench *b)     { return smash_mask_metric(&b->ctx, &b->prune, &b->w, &b->metric); }
 static smash_err do_mask(bench *b)       { return smash_mask_make(&b->ctx, &b->prune, &b->w, &b->mask, NULL); }
 static smash_err do_apply(bench *b)      { return smash_mask_apply(&b->ctx, &b->prune.grain, &b->mask, &b->copy); }
@@ -150,11 +168,17 @@ static const row rows[] = {
     { "copy (machine)",             do_copy,       NO_LIMIT,   8,    0, 0, SMASH_METRIC_DEFAULT },
     { "fit int8, per tensor",       do_fit,        READ_LIMIT, 4,    8, 0, SMASH_METRIC_DEFAULT },
     { "fit int8, per channel",      do_fit,        READ_LIMIT, 4,    8, 1, SMASH_METRIC_DEFAULT },
+    { "observe, min and max",       do_observe,    READ_LIMIT, 4,    0, 0, SMASH_METRIC_DEFAULT },
+    { "observe, 2048 bins",         do_histogram,  READ_LIMIT, 4,    0, 0, SMASH_METRIC_DEFAULT },
     { "quantize int8, per tensor",  do_quantize,   COPY_LIMIT, 5,    8, 0, SMASH_METRIC_DEFAULT },
     { "quantize int8, per channel", do_quantize,   COPY_LIMIT, 5,    8, 1, SMASH_METRIC_DEFAULT },
     { "quantize int4, packed",      do_quantize,   COPY_LIMIT, 4.5,  4, 1, SMASH_METRIC_DEFAULT },
     { "dequantize int8",            do_dequantize, COPY_LIMIT, 5,    8, 1, SMASH_METRIC_DEFAULT },
     { "dequantize int4, packed",    do_dequantize, COPY_LIMIT, 4.5,  4, 1, SMASH_METRIC_DEFAULT },
+    { "quantize int8, half away",   do_away,       COPY_LIMIT, 5,    8, 0, SMASH_METRIC_DEFAULT },
+    { "fake-quantize",              do_fake,       COPY_LIMIT, 8,    8, 1, SMASH_METRIC_DEFAULT },
+    { "fake-quantize, in place",    do_fake_in,    COPY_LIMIT, 8,    8, 1, SMASH_METRIC_DEFAULT },
+    { "fake-quantize, gradient",    do_fake_back,  COPY_LIMIT, 12,   8, 1, SMASH_METRIC_DEFAULT },
     { "L1 of every row",            do_metric,     READ_LIMIT, 4,    0, 1, SMASH_METRIC_L1 },
     { "L2 of every row",            do_metric,     READ_LIMIT, 4,    0, 1, SMASH_METRIC_L2 },
     { "mask, smallest 50 %",        do_mask,       COPY_LIMIT, 5,    0, 2, SMASH_METRIC_L1 },

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "files.h"
+#include "export.h"
 #include "pool.h"
 #include "stored.h"
 #include "table.h"
@@ -26,7 +27,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  *================================================================================================*/
 
 enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
-       FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
+       FLAG_FORMAT, FLAG_EXPORT_OUT, FLAG_LAYOUT, FLAG_DEPTHWISE, FLAG_PREFIX, FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
     smash_ctx         ctx;
@@ -963,7 +964,7 @@ static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t co
 /* By smash_key_kind: what it is called, and what is legal if the key itself does not say. */
 static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
-    { "dtype", "int2 to int16 or uint2 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
+    { "dtype", "int2 to int16 or uint1 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
     { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
 };
@@ -1294,11 +1295,420 @@ static int run_selftest(app *a)
 }
 
 /*==================================================================================================
+ * MARK: - Export                                                                          >>export
+ *================================================================================================*/
+
+typedef struct export_job {
+    input         model_file;
+    smash_io      io;
+    smash_model   model;
+    output        out[OUTPUTS];       /* the file, and beside it what a .npz or .bin does not say of itself */
+    sink          to;
+    export_format format;
+    int           ohwi;
+    const char   *prefix, *macro, *sidecar;
+    const char  **depthwise;          /* globs, NULL-terminated */
+    int          *matched;            /* by each of them */
+    claims        names;
+    export_tensor *tensors;
+    size_t        count;
+    smash_digest  digest;             /* of the arrays */
+} export_job;
+enum { OUT_FILE = 0, OUT_SIDECAR = 1 };
+
+static int export_usage(app *a, export_job *j)
+{
+    const char *out = a->value[FLAG_EXPORT_OUT], *format_name = a->value[FLAG_FORMAT], *layout = a->value[FLAG_LAYOUT], *dot, *bad, *from;
+    static const char *const ends[] = { "", ".h", ".npz", ".bin" };
+    char *macro;
+    size_t i, n;
+    int k;
+
+    if (!out && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "export needs -o OUT, the file to write, or --dry-run");
+    dot = out ? strrchr(out, '.') : NULL;
+    for (k = 1; export_formats[k]; k++) {
+        if (format_name ? strcmp(format_name, export_formats[k]) == 0 : dot && strcmp(dot, ends[k]) == 0) j->format = (export_format)k;
+    }
+    if (!j->format && format_name) return fail(a, BAD_USAGE, "--format takes c, npy or raw, not %s", format_name);
+    if (!j->format) return fail(a, BAD_USAGE, "export needs --format c, npy or raw, or an OUT that ends in .h, .npz or .bin");
+    if (layout && strcmp(layout, "ohwi") != 0 && strcmp(layout, "oihw") != 0) return fail(a, BAD_USAGE, "--layout takes oihw, as models store it, or ohwi, not %s", layout);
+    j->ohwi = layout && strcmp(layout, "ohwi") == 0;
+    if (is_set(a, FLAG_DEPTHWISE) && !j->ohwi) return fail(a, BAD_USAGE, "--depthwise goes with --layout ohwi");
+    if (is_set(a, FLAG_PREFIX) && j->format != EXPORT_C) return fail(a, BAD_USAGE, "--prefix goes with --format c");
+    j->prefix = is_set(a, FLAG_PREFIX) ? a->value[FLAG_PREFIX] : "model";
+    if ((bad = bad_prefix(j->prefix)) != NULL) return fail(a, BAD_USAGE, "--prefix %s: a prefix %s", j->prefix, bad);
+    if ((macro = (char *)(uintptr_t)format(a, "%s", j->prefix)) == NULL) return fail(a, FAILED, "out of memory");
+    for (j->macro = macro; *macro; macro++) if (*macro >= 'a' && *macro <= 'z') *macro = (char)(*macro - 'a' + 'A');
+
+    for (from = is_set(a, FLAG_DEPTHWISE) ? a->value[FLAG_DEPTHWISE] : "", n = 1; *from; from++) n += *from == ',';
+    j->depthwise = empty_list(a, n);
+    j->matched = (int *)smash_arena_array(&a->ctx, &a->arena, n, sizeof(int));
+    if (!j->depthwise || !j->matched) return fail(a, FAILED, "out of memory");
+    memset(j->matched, 0, n * sizeof(int));
+    from = is_set(a, FLAG_DEPTHWISE) && strcmp(a->value[FLAG_DEPTHWISE], "none") != 0 ? a->value[FLAG_DEPTHWISE] : "";
+    for (i = 0; *from; from += n + (from[n] == ',')) {
+        n = strcspn(from, ",");
+        j->depthwise[i++] = format(a, "%.*s", (int)n, from);
+    }
+
+    if (!out) return DONE;
+    if (strcmp(out, "-") == 0) {
+        if (j->format != EXPORT_C) return fail(a, BAD_USAGE, "--format %s writes OUT and OUT.json, so OUT must be a file and not -", export_formats[j->format]);
+        if (is_set(a, FLAG_JSON)) return fail(a, BAD_USAGE, "only one of --output - and --json can have the standard output");
+        a->results = stderr;
+        return DONE;
+    }
+    if (j->format != EXPORT_C) j->sidecar = format(a, "%s.json", out);
+    if (file_same(out, a->args[0]) || (j->sidecar && file_same(j->sidecar, a->args[0]))) return fail(a, BAD_USAGE, "%s stands for two files at once", a->args[0]);
+    return DONE;
+}
+
+/* A failed call on the model file, or on a tensor in it. */
+static int fail_tensor(app *a, export_job *j, smash_err err)
+{
+    if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory; nothing was written", j->model_file.name);
+    if (err == SMASH_ERR_IO) return fail(a, BAD_IO, "%s cannot be read: %s; nothing was written", j->model_file.name, strerror(j->model_file.error));
+    return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
+}
+
+/* The numbers as stored: integers stay integers, what was packed without its zeros gets them back. restored: the same in floats, checked. */
+static smash_err load_stored(app *a, export_job *j, const logical *l, smash_dtype dtype, const smash_tensor *restored, smash_tensor *out)
+{
+    smash_tensor t, bits;
+    size_t bytes;
+    smash_err err;
+
+    if (l->scale < 0) { *out = *restored; return SMASH_OK; }
+    err = smash_model_load(&a->ctx, &j->model, (size_t)l->data, &a->data, &t);
+    if (err) return err;
+    *out = smash_tensor_view(dtype, t.data, t.bytes, restored->ndim, restored->shape);
+    out->name = l->name;
+    if (l->bitmask < 0) return SMASH_OK;
+    err = smash_model_load(&a->ctx, &j->model, (size_t)l->bitmask, &a->data, &bits);
+    if (!err) err = smash_tensor_bytes(out, &bytes);
+    if (err) return err;
+    out->bytes = bytes;
+    if ((out->data = smash_arena_alloc(&a->ctx, &a->data, bytes)) == NULL) return SMASH_ERR_NOMEM;
+    return smash_sparse_unpack(&a->ctx, &bits, &t, out);
+}
+
+/* The same numbers in another dtype, or another place. */
+static smash_err convert(app *a, smash_dtype dtype, smash_tensor *t)
+{
+    smash_tensor out = *t;
+    smash_err err;
+    out.dtype = dtype;
+    out.flags = 0;
+    err = smash_tensor_bytes(&out, &out.bytes);
+    if (err) return err;
+    if ((out.data = smash_arena_alloc(&a->ctx, &a->data, out.bytes)) == NULL) return SMASH_ERR_NOMEM;
+    memset(out.data, 0, out.bytes);                                      /* packed numbers are put into their bytes one by one: valgrind loses track */
+    if (count_of(t) > 0 && (err = smash_tensor_convert(&a->ctx, t, &out)) != SMASH_OK) return err;
+    *t = out;
+    return SMASH_OK;
+}
+
+/* Dims of t in this order; NULL: as they are. */
+static smash_err reorder(app *a, const uint32_t *order, smash_tensor *t)
+{
+    smash_tensor out = *t;
+    smash_err err;
+    uint32_t i;
+    if (!order) return SMASH_OK;
+    for (i = 0; i < t->ndim; i++) out.shape[i] = t->shape[order[i]];
+    err = smash_tensor_bytes(&out, &out.bytes);
+    if (err) return err;
+    if ((out.data = smash_arena_alloc(&a->ctx, &a->data, out.bytes)) == NULL) return SMASH_ERR_NOMEM;
+    out.flags = 0;
+    err = smash_tensor_permute(&a->ctx, t, order, &out);
+    *t = out;
+    return err;
+}
+
+/* A part from a tensor, its bytes little-endian whatever this machine is. */
+static smash_err set_part(app *a, export_part *part, const smash_tensor *t)
+{
+    static const uint16_t one = 1;
+    const size_t width = t->dtype == SMASH_C64 ? 4 : smash_dtype_bits(t->dtype) / 8;
+    unsigned char *swapped;
+    size_t i, k;
+
+    memset(part, 0, sizeof(*part));
+    part->dtype = t->dtype;
+    part->ndim = t->ndim;
+    memcpy(part->shape, t->shape, sizeof(part->shape));
+    part->count = (size_t)count_of(t);
+    part->bytes = (size_t)bytes_of(t);
+    part->data = (const unsigned char *)t->data;
+    if (width > 1 && *(const unsigned char *)&one == 0) {
+        if ((swapped = (unsigned char *)smash_arena_alloc(&a->ctx, &a->data, part->bytes)) == NULL) return SMASH_ERR_NOMEM;
+        for (i = 0; i < part->bytes; i += width) for (k = 0; k < width; k++) swapped[i + k] = part->data[i + width - 1 - k];
+        part->data = swapped;
+    }
+    part->crc = crc32_add(0, part->data, part->bytes);
+    return SMASH_OK;
+}
+
+/* In which order the dims of a tensor are to be written: *order NULL if as they are. */
+static int choose_layout(app *a, export_job *j, const smash_module *module, const smash_tensor *t, export_tensor *e, const uint32_t **order)
+{
+    static const uint32_t ohwi[] = { 0, 2, 3, 1 }, hwi[] = { 1, 2, 3, 0 };
+    const size_t length = strlen(module->name);
+    const char *target = length ? e->name + length + 1 : e->name;
+    int depthwise = 0, i;
+
+    *order = NULL;
+    if (!j->ohwi || t->ndim != 4 || strcmp(target, "weight") != 0) return DONE;
+    if (module->inferred)
+        return fail(a, BAD_USAGE, "--layout ohwi: that %s is a %s is only guessed from its tensors; say it in \"module_types\" of a config for `smash compress`, which writes it to the file",
+                    *module->name ? module->name : e->name, module->type);
+    if (strcmp(module->type, "Conv2d") != 0) { e->note = format(a, "order of dims as in the model: only Conv2d is permuted"); return DONE; }
+    if (smash_dtype_bits(t->dtype) % 8 != 0 && (t->dtype < SMASH_I4 || t->dtype > SMASH_U2))
+        return fail(a, BAD_USAGE, "--layout ohwi: %s is %s, which is not permuted", e->name, smash_dtype_name(t->dtype));
+    if (t->shape[1] == 1) {
+        for (i = 0; j->depthwise[i]; i++) if (smash_glob_match(j->depthwise[i], module->name)) j->matched[i] = depthwise = 1;
+        if (!is_set(a, FLAG_DEPTHWISE) && t->shape[0] > 1)
+            return fail(a, BAD_USAGE, "--layout ohwi: %s is %s, a depthwise convolution or one of a single input channel; say --depthwise %s, or --depthwise none",
+                        e->name, shape_text(a, t), *module->name ? module->name : "'*'");
+    }
+    e->layout = depthwise ? "1HWI" : "OHWI";
+    *order = depthwise ? hwi : ohwi;
+    return DONE;
+}
+
+/* One tensor from the model to the file. */
+static int export_one(app *a, export_job *j, const logical *l)
+{
+    export_tensor *e = &j->tensors[j->count];
+    const smash_module *module = &j->model.modules[j->model.params[l->data].module];
+    const uint32_t *order = NULL;
+    smash_tensor t, part[PARTS];
+    smash_dtype stored;
+    smash_err err;
+    size_t i, k, bad = (size_t)SMASH_NONE;
+    int status, which = 0, packed;
+
+    memset(e, 0, sizeof(*e));
+    memset(part, 0, sizeof(part));
+    e->name = l->name;
+    e->type = module->type;
+    smash_ctx_reset(&a->ctx);
+    err = smash_model_restore(&a->ctx, &j->model, l->name, &a->data, &t, &stored);          /* checks how the parts fit each other */
+    if (!err) err = load_stored(a, j, l, stored, &t, &part[PART_DATA]);
+    if (err) return fail_tensor(a, j, err);
+    e->dtype = part[PART_DATA].dtype;
+    packed = e->dtype >= SMASH_I4 && e->dtype <= SMASH_U2;
+    if ((status = choose_layout(a, j, module, &part[PART_DATA], e, &order)) != DONE) return status;
+    if (j->format == EXPORT_NPY && !packed && !npy_descr(e->dtype))
+        return fail(a, FAILED, "%s is %s, which no .npy file can hold; --format raw does; nothing was written", l->name, smash_dtype_name(e->dtype));
+    if (j->format == EXPORT_NPY && bad_member(l->name)) return fail(a, BAD_MODEL, "%s cannot be the name of a file in an archive; --format raw takes it; nothing was written", l->name);
+    if (j->format == EXPORT_C && count_of(&part[PART_DATA]) > 0x7FFFFFFF / 2)
+        return fail(a, FAILED, "%s has %s numbers, too many for an array in C; nothing was written", l->name, number(a, count_of(&part[PART_DATA])));
+
+    if (l->scale >= 0) err = smash_model_load(&a->ctx, &j->model, (size_t)l->scale, &a->data, &part[PART_SCALE]);
+    if (!err && l->zero >= 0) {
+        err = smash_model_load(&a->ctx, &j->model, (size_t)l->zero, &a->data, &part[PART_ZERO_POINT]);
+        if (!err) err = convert(a, SMASH_I32, &part[PART_ZERO_POINT]);
+    }
+    if (!err && packed && (order || j->format == EXPORT_NPY)) err = convert(a, e->dtype == SMASH_I4 || e->dtype == SMASH_I2 ? SMASH_I8 : SMASH_U8, &part[PART_DATA]);
+    for (k = 0; k < PARTS && !err; k++) if (part[k].dtype) err = reorder(a, order, &part[k]);
+    if (!err && packed && order && j->format != EXPORT_NPY) err = convert(a, e->dtype, &part[PART_DATA]);
+    if (!err && l->scale >= 0 && e->dtype == SMASH_I8 && part[PART_DATA].ndim == 2 && strcmp(module->type, "Linear") == 0 && j->format != EXPORT_NPY) {
+        const size_t rows = part[PART_DATA].shape[0], columns = part[PART_DATA].shape[1];
+        const int8_t *w = (const int8_t *)part[PART_DATA].data;
+        int32_t *sums = (int32_t *)smash_arena_array(&a->ctx, &a->data, rows ? rows : 1, sizeof(int32_t));
+        if (!sums) return fail_tensor(a, j, SMASH_ERR_NOMEM);
+        for (i = 0; i < rows && columns <= (size_t)1 << 24; i++) for (sums[i] = 0, k = 0; k < columns; k++) sums[i] += *w++;
+        if (columns <= (size_t)1 << 24) part[PART_KERNEL_SUM] = smash_tensor_view(SMASH_I32, sums, rows * sizeof(int32_t), 1, &rows);
+        else e->note = format(a, "no kernel sums: they could overflow");
+    }
+    for (k = 0; k < PARTS && !err; k++) if (part[k].dtype) err = set_part(a, &e->part[k], &part[k]);
+    if (err) return fail_tensor(a, j, err);
+
+    for (k = 0; k < PARTS; k++) smash_digest_add(&j->digest, e->part[k].data, e->part[k].bytes);
+    if (j->format == EXPORT_C) {
+        if ((e->id = c_identifier(&a->ctx, &a->arena, &j->names, j->prefix, e->name)) == NULL) return fail_tensor(a, j, SMASH_ERR_NOMEM);
+        bad = c_tensor(&j->to, e, j->macro, &which);
+        if (bad != (size_t)SMASH_NONE) return fail(a, FAILED, "%s holds NaN or Inf at index %lu, for which C has no constant; --format npy and raw do; nothing was written",
+                                                   e->name, (unsigned long)bad);
+    }
+    for (k = 0; k < PARTS; k++) {
+        if (!e->part[k].dtype) continue;
+        if (j->format == EXPORT_NPY) {
+            if (j->to.bytes + e->part[k].bytes > 0xF0000000u) return fail(a, FAILED, "over 4 GiB, which a .npz without extensions cannot hold; --format raw does; nothing was written");
+            zip_member(&j->to, &e->part[k], e->name, part_suffixes[k]);
+        } else if (j->format == EXPORT_RAW) {
+            sink_zeros(&j->to, (size_t)((16 - j->to.bytes % 16) % 16));
+            e->part[k].offset = j->to.bytes;
+            sink_put(&j->to, e->part[k].data, e->part[k].bytes);
+        }
+        e->part[k].data = NULL;
+    }
+    j->count++;
+    return DONE;
+}
+
+static const char *part_dtype_note(const export_tensor *e, int part)
+{
+    if (part != PART_DATA) return NULL;
+    switch (e->dtype) {
+    case SMASH_I4: case SMASH_U4: case SMASH_I2: case SMASH_U2: return "one number a byte";
+    case SMASH_BF16: return "bits of bfloat16";
+    case SMASH_F8_E4M3: case SMASH_F8_E5M2: case SMASH_F8_E8M0: case SMASH_F8_E4M3FNUZ: case SMASH_F8_E5M2FNUZ: return "bits of 8-bit floats";
+    default: return NULL;
+    }
+}
+
+/* What --json prints and what a sidecar holds: of the result nothing but what it is. */
+static void export_json(app *a, export_job *j, smash_text *text, smash_writer *w)
+{
+    size_t i;
+    int k;
+
+    json_begin(a, text, w);
+    w->flat = 3;
+    json_text(w, "format", export_formats[j->format]);
+    json_text(w, "layout", j->ohwi ? "ohwi" : "oihw");
+    json_text(w, "byte_order", "little");
+    json_u64(w, "bytes", j->to.bytes);
+    json_text(w, "digest", format(a, "%016" PRIx64, smash_digest_end(&j->to.digest)));
+    smash_write_key(w, "tensors");
+    smash_write_begin_array(w);
+    for (i = 0; i < j->count; i++) {
+        const export_tensor *e = &j->tensors[i];
+        smash_write_begin_object(w);
+        json_text(w, "name", e->name);
+        json_text(w, "module_type", e->type);
+        json_text(w, "dtype", smash_dtype_name(e->dtype));
+        json_text(w, "layout", e->layout);
+        if (e->id) json_text(w, "identifier", e->id);
+        for (k = 0; k < PARTS; k++) {
+            const export_part *part = &e->part[k];
+            smash_tensor t = smash_tensor_view(part->dtype, NULL, 0, part->ndim, part->shape);
+            const char *note = j->format == EXPORT_NPY ? part_dtype_note(e, k) : NULL;
+            smash_write_key(w, part_names[k]);
+            if (!part->dtype) { smash_write_null(w); continue; }
+            smash_write_begin_object(w);
+            if (j->format == EXPORT_NPY) json_text(w, "member", format(a, "%s%s.npy", e->name, part_suffixes[k]));
+            if (j->format == EXPORT_NPY) json_text(w, "descr", npy_descr(part->dtype)); else json_text(w, "dtype", smash_dtype_name(part->dtype));
+            if (note) json_text(w, "note", note);
+            json_shape(w, &t);
+            if (j->format == EXPORT_RAW) json_u64(w, "offset", part->offset);
+            json_u64(w, "bytes", part->bytes);
+            json_text(w, "crc32", format(a, "%08lx", (unsigned long)part->crc));
+            smash_write_end(w);
+        }
+        json_text(w, "note", e->note);
+        smash_write_end(w);
+    }
+    smash_write_end(w);
+}
+
+static void export_table(app *a, export_job *j)
+{
+    static const char *const heads[] = { "<tensor", "<type", "<dtype", ">shape", "<layout", ">scales", ">bytes", ">offset", "<identifier", "<note", NULL };
+    uint64_t bytes = 0;
+    table t;
+    size_t i;
+    int k;
+
+    table_begin(&t, &a->ctx, &a->arena, a->results, heads);
+    for (i = 0; i < j->count; i++) {
+        const export_tensor *e = &j->tensors[i];
+        const export_part *data = &e->part[PART_DATA];
+        smash_tensor shape = smash_tensor_view(data->dtype, NULL, 0, data->ndim, data->shape);
+        for (k = 0; k < PARTS; k++) bytes += e->part[k].bytes;
+        table_cell(&t, e->name);
+        table_cell(&t, e->type);
+        table_cell(&t, smash_dtype_name(e->dtype));
+        table_cell(&t, shape_text(a, &shape));
+        table_cell(&t, e->layout ? e->layout : "");
+        table_cell(&t, e->part[PART_SCALE].dtype ? number(a, e->part[PART_SCALE].count) : "");
+        table_cell(&t, number(a, data->bytes));
+        table_cell(&t, j->format == EXPORT_RAW ? number(a, data->offset) : "");
+        table_cell(&t, e->id ? e->id : "");
+        table_cell(&t, e->note ? e->note : "");
+    }
+    table_print(&t);
+    fprintf(a->results, "%s tensors, %s bytes with scales -> %s bytes of %s, digest %016" PRIx64 "%s\n", number(a, j->count), number(a, bytes), number(a, j->to.bytes),
+            j->format == EXPORT_C ? "C" : j->format == EXPORT_NPY ? "NumPy arrays" : "raw numbers", smash_digest_end(&j->to.digest), is_set(a, FLAG_DRY_RUN) ? "; dry run, nothing was written" : "");
+}
+
+static int export_tensors(app *a, export_job *j)
+{
+    smash_text text;
+    smash_writer w;
+    smash_arena_mark mark;
+    logical l;
+    size_t i;
+    int status, k;
+
+    if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
+    j->tensors = (export_tensor *)smash_arena_array(&a->ctx, &a->arena, j->model.param_count + 1, sizeof(export_tensor));
+    if (!j->tensors || !claims_begin(&a->ctx, &a->arena, &j->names, j->model.param_count)) return fail(a, FAILED, "out of memory");
+    if (!is_set(a, FLAG_DRY_RUN)) {
+        for (k = OUT_FILE; k <= OUT_SIDECAR; k++) {
+            const char *path = k == OUT_FILE ? a->value[FLAG_EXPORT_OUT] : j->sidecar;
+            if (path && output_open(&j->out[k], path, k)) return fail_output(a, &j->out[k]);
+        }
+        j->to.out = &j->out[OUT_FILE];
+    }
+    smash_digest_init(&j->to.digest);
+    smash_digest_init(&j->digest);
+    if (j->format == EXPORT_C) {
+        c_claim_own(&j->names, j->prefix, j->macro);
+        c_begin(&j->to, j->prefix, j->macro);
+    }
+    for (i = 0; i < j->model.param_count; i++) {
+        if (!logical_at(&a->ctx, &a->arena, &j->model, i, &l)) continue;
+        mark = smash_arena_get_mark(&a->data);
+        status = export_one(a, j, &l);
+        smash_arena_rewind(&a->data, mark);
+        if (status) return status;
+        if (j->to.out && j->to.out->error) return fail_output(a, j->to.out);
+    }
+    for (i = 0; j->depthwise[i]; i++) {
+        if (!j->matched[i]) return fail(a, BAD_USAGE, "--depthwise %s: the model has no Conv2d of such a name whose weight is [N, 1, H, W]; nothing was written", j->depthwise[i]);
+    }
+    if (j->format == EXPORT_C) c_end(&j->to, j->tensors, j->count, j->prefix, j->macro, smash_digest_end(&j->digest));
+    if (j->format == EXPORT_NPY && !zip_end(&j->to, j->tensors, j->count)) return fail(a, FAILED, "more arrays or bytes than a .npz without extensions can hold; --format raw does; nothing was written");
+    sink_flush(&j->to);
+
+    export_json(a, j, &text, &w);
+    if ((status = json_end(a, &text, &w)) != DONE) return status;
+    if (j->out[OUT_SIDECAR].path) output_write(&j->out[OUT_SIDECAR], 0, text.data, text.bytes);
+    if (j->out[OUT_FILE].path) output_flush(&j->out[OUT_FILE], j->to.bytes);
+    if (j->out[OUT_SIDECAR].path) output_flush(&j->out[OUT_SIDECAR], text.bytes);
+    for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
+    for (k = OUTPUTS; k-- > 0;) if (j->out[k].path && output_finish(&j->out[k])) return fail_output(a, &j->out[k]);
+
+    if (is_set(a, FLAG_JSON)) fwrite(text.data, 1, text.bytes, stdout);
+    else if (!is_set(a, FLAG_QUIET)) export_table(a, j);
+    return DONE;
+}
+
+static int run_export(app *a)
+{
+    export_job *j = (export_job *)calloc(1, sizeof(export_job));
+    int status, k;
+
+    if (!j) return fail(a, FAILED, "out of memory");
+    j->model_file.file = NO_FILE;
+    for (k = 0; k < OUTPUTS; k++) { j->out[k].file = NO_FILE; j->out[k].slot = k; }
+    status = export_usage(a, j);
+    if (!status) status = export_tensors(a, j);
+    for (k = 0; k < OUTPUTS; k++) output_close(&j->out[k]);
+    input_close(&j->model_file);
+    free(j);
+    return status;
+}
+
+/*==================================================================================================
  * MARK: - Command line                                                                  >>commands
  * Two tables, commands and flags: parsing and help read both.
  *================================================================================================*/
 
-enum { COMPRESS = 1, INSPECT = 2, DIFF = 4, CHECK = 8, ALGORITHMS = 16, SELFTEST = 32, ALL = 63 };
+enum { COMPRESS = 1, INSPECT = 2, DIFF = 4, CHECK = 8, ALGORITHMS = 16, SELFTEST = 32, EXPORT = 64, ALL = 127 };
 
 typedef struct command {
     const char *name, *arguments, *summary;
@@ -1315,6 +1725,12 @@ static const command commands[] = {
       "  smash compress model.safetensors --pruner l1_norm --set l1_norm_sparse_ratio=0.5 --dry-run\n"
       "  smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors\n"
       "  smash compress - -c config.json -o - < model.safetensors > small.safetensors\n" },
+    { "export", "MODEL -o OUT", "write the tensors for firmware: as C, NumPy arrays or raw bytes", EXPORT, 1, 1, run_export,
+      "  smash export small.safetensors -o weights.h\n"
+      "  smash export small.safetensors -o weights.h --layout ohwi --depthwise 'dw*' --prefix net\n"
+      "  smash export small.safetensors -o weights.npz                  for numpy.load, with weights.npz.json beside it\n"
+      "  smash export small.safetensors --format raw -o weights.bin     with weights.bin.json, which says what lies where\n"
+      "  smash export small.safetensors --format c --dry-run\n" },
     { "inspect", "MODEL", "show the modules of a model, their types, tensors and zeros", INSPECT, 1, 1, run_inspect,
       "  smash inspect model.safetensors\n"
       "  smash inspect model.safetensors --json\n" },
@@ -1346,9 +1762,14 @@ static const flag flags[FLAG_COUNT] = {
     { "--pruner",    NULL, "NAME",      "prune with this algorithm",                                   COMPRESS | CHECK },
     { "--quantizer", NULL, "NAME",      "quantize with this algorithm",                                COMPRESS | CHECK },
     { "--threads",   NULL, "N",         "threads to use; the result is the same with any number",      COMPRESS | INSPECT | DIFF | SELFTEST },
-    { "--dry-run",   NULL, NULL,        "do everything but write the model and the masks",             COMPRESS },
-    { "--quiet",     "-q", NULL,        "print nothing but errors",                                    COMPRESS | CHECK },
-    { "--json",      NULL, NULL,        "print the result as JSON",                                    COMPRESS | INSPECT | DIFF | ALGORITHMS },
+    { "--format",    NULL, "FORMAT",    "c, npy or raw; by the end of OUT, .h .npz .bin",              EXPORT },
+    { "--output",    "-o", "OUT",       "the file to write; - for C on the standard output",           EXPORT },
+    { "--layout",    NULL, "LAYOUT",    "of Conv2d weights: oihw, as stored, or ohwi",                 EXPORT },
+    { "--depthwise", NULL, "GLOBS",     "with ohwi: which [N,1,H,W] become [1,H,W,N]; or none",         EXPORT },
+    { "--prefix",    NULL, "NAME",      "begins every name in C; model if not given",                  EXPORT },
+    { "--dry-run",   NULL, NULL,        "do everything but write the result",                          COMPRESS | EXPORT },
+    { "--quiet",     "-q", NULL,        "print nothing but errors",                                    COMPRESS | CHECK | EXPORT },
+    { "--json",      NULL, NULL,        "print the result as JSON",                                    COMPRESS | INSPECT | DIFF | ALGORITHMS | EXPORT },
     { "--markdown",  NULL, NULL,        "print the overview as a table in Markdown",                   ALGORITHMS },
     { "--help",      "-h", NULL,        "print this",                                                  ALL }
 };
