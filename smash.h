@@ -77,7 +77,7 @@
    THREADS  No globals. One ctx per thread; a ctx may bring a parallel_for, and the results stay the same bytes.
    NUMBERS  Integers that are stored are bit-identical everywhere, and so are losses and errors. Sums run in double over exact
    products in a fixed order; rounding is done on bits; no libm result is used; among equal scores the lower index goes first.
-   TRUST    smash_json_parse, smash_safetensors_read, smash_load, masks_in of smash and smash_run, smash_regex_compile and _match, smash_glob_match, smash_config_load
+   TRUST    smash_json_parse, smash_safetensors_read, smash_load, masks_in and calibration of smash and smash_run, smash_regex_compile and _match, smash_glob_match, smash_config_load
    and _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
    for n log n where names are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text.
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
@@ -1751,6 +1751,7 @@ typedef struct smash_targets {
     smash_metric       metric;           /* pruners */
     smash_grain_kind   default_grain;    /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
     smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+    uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators */
 } smash_targets;
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
@@ -2046,14 +2047,23 @@ typedef struct smash_row {
     uint32_t     group;              /* index into the groups of the plan, or SMASH_NONE */
     uint32_t     next_member;        /* next row of the same group, or SMASH_NONE */
     /* quantizers */
-    smash_quant_desc quant;
+    smash_quant_desc quant;          /* of a bias: bits 32 */
     int32_t      qmin, qmax;
+    smash_observer_desc observer;    /* how the range is found; its grain is that of quant */
+    uint32_t     bias_correction;    /* of a weight: 1: the module's bias takes back what the grid moves the outputs by */
+    uint32_t     axis;               /* of a weight's output channels; of a bias: those of the weight beside it */
+    uint32_t     needs_data;         /* 1: an input, output or bias: it stays float, with `skip`, unless smash_run gets what it needs in `calibration` */
+    uint32_t     named;              /* 1: target_names names it */
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
     smash_quant_stats quant_stats;
     smash_tensor      kept;          /* mask of an aligned row, or of one in a group, made together with its source's or the group's. Of
                                         an input or output its name and, if it has no `activation`, its shape are there from the start */
     uint32_t          has_zero;      /* 1: not all zero points are 0 */
+    smash_tensor      scale, zero;   /* of an input or output: f32 and i32, [1] or of grid shape; data NULL: none */
+    float             lo, hi;        /* its range, over all blocks */
+    uint64_t          batches, numbers;   /* recorded ones that were seen */
+    double            bias_shift;    /* of a weight with bias_correction: the most that its bias was corrected by */
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
 } smash_row;
 
@@ -2075,6 +2085,7 @@ typedef struct smash_plan {
     smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
     size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
+    smash_diags       *diags;              /* of the config: smash_run warns there of what a calibration lacks; may be NULL */
 } smash_plan;
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
@@ -2146,6 +2157,7 @@ typedef struct smash_desc {
     const smash_io *masks;          /* opt: smash(): BOOL tensors named as their targets, 1 = keep; nothing if no pruner has targets and
                                        there is no masks_in */
     const smash_io *masks_in;       /* opt: smash(): as in smash_run_desc; applied before the first algorithm */
+    const smash_io *calibration;    /* opt: smash(): as in smash_run_desc */
     void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt; from 0 again where an algorithm without
                                                                                             targets stands between two with */
     void           *progress_user;
@@ -2183,7 +2195,7 @@ SMASH_API smash_err smash_save(smash_ctx *ctx, const smash_result *result, const
 
 /* Read such a file: the model, the config it was made with, and the algorithms that must run again, which do. A safetensors file of
  * another make is a model without config.
- *   io      in   must outlive the result     desc  without masks_in
+ *   io      in   must outlive the result     desc  without masks_in and calibration
  *   config  io   initialised; gets the dictionary of the file. Its registry must have the algorithms, and its components must be
  *                there for those that run again     result  out  in the arena of desc
  *   needs   arena, scratch: as smash_safetensors_read, smash_config_load and smash()
@@ -2203,6 +2215,7 @@ typedef struct smash_run_desc {
     const smash_io *out;         /* the compressed model; NULL: dry run, everything but the writing */
     const smash_io *masks;       /* opt: BOOL tensors named as their targets, 1 = keep */
     const smash_io *masks_in;    /* opt: such a file to read: these masks come first */
+    const smash_io *calibration; /* opt: recorded inputs and outputs, for quantizers */
     void          (*progress)(void *user, uint64_t done_bytes, uint64_t total_bytes);   /* opt */
     void           *progress_user;
     uint32_t        zero_end;
@@ -2214,20 +2227,26 @@ typedef struct smash_run_desc {
  * the model, of as many dims, each as there or 1, or as inputs and outputs ("conv1._output_0"). Pruners score what is left, and drop first
  * what is masked already; what both drop goes once, as the pruner's row says. Other targets follow what the pruner drops, not what the file
  * does. `masks` gets both together.
+ * A calibration is a safetensors file of F32, F64, F16 or BF16 tensors of any shape: what was seen of inputs and outputs by their index, "conv1._input_0",
+ * or, in batches, "conv1._input_0#0", "#1" ...; who knows no more than a range writes its two ends. Each input and output that is a target of a quantizer
+ * gets scale and zero point from them, X_scale and X_zero_point; a bias becomes I32 at input scale * weight scale, with X_scale. A bias that does not
+ * fit stays float; where it is the zeros of its channel that make the weight scale too small, that grows instead. With bias_correction the bias of a
+ * Linear or a convolution first gets the sum of (w - quantized w) * the mean of its input channel, as if no output lay at a padded border.
  *   plan    io   what came of each row is filled in            result  out
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
  *           tensor, more if it is tiny, float16 or has scales for a few numbers each. plan->arena: the layout, anew for each run
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
- *           arena. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
+ *           arena. A calibration takes one recorded tensor at a time, its bytes and those it is quantized to, and 16 KB a scale where an observer has bins;
+ *           bias_correction 4 bytes a number more. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
  *           that number has binary digits. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
  *           the mask file; plan->arena: about 200 bytes a mask and a smash_row, and the mask itself of an input or output
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
  *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
- *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, VERSION for one of a newer
- *           format;
+ *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, and for such a calibration, or one
+ *           that holds NaN or Inf, VERSION for one of a newer format;
  *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
@@ -12107,7 +12126,7 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
     smash_json_desc desc = SMASH_ZERO;
     smash_json doc;
     const smash_value *key;
-    uint32_t i = 0, bits, is_unsigned;
+    uint32_t i = 0, bits = 0, is_unsigned = 0;
     int clean = st->ctx->err == SMASH_OK;
     smash_err err;
     desc.unique_keys = 1;
@@ -12128,13 +12147,19 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
         if (is_types) {
             ptrdiff_t module = smash_model_find_module(model, key->text);
             if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
-        } else if (smash__dtype_word(key[1].text, &bits, &is_unsigned)) {
+        } else if (smash_value_is(key + 1, "int32") || smash__dtype_word(key[1].text, &bits, &is_unsigned)) {
             const char *packed = smash__join(st->ctx, &st->ctx->scratch, key->text, "_packed", ""), *sparse = smash__join(st->ctx, &st->ctx->scratch, key->text, "_compressed", "");
             ptrdiff_t param = packed ? smash_model_find_param(model, packed) : -1;
             if (!packed || !sparse) return SMASH_ERR_NOMEM;
             if (param < 0) param = smash_model_find_param(model, sparse);
             if (param < 0) param = smash_model_find_param(model, key->text);
-            if (param >= 0) model->params[param].meant = smash__grid_dtype(bits, is_unsigned);
+            if (param < 0) {                                             /* an input or output, of which there is no more than scale and zero point */
+                const char *scale = smash__join(st->ctx, &st->ctx->scratch, key->text, "_scale", "");
+                if (!scale) return SMASH_ERR_NOMEM;
+                param = smash_model_find_param(model, scale);
+                if (param >= 0 && (model->params[param].tensor.dtype != SMASH_F32 || !smash__is_end(model->params[param].target))) param = -1;
+            }
+            if (param >= 0) model->params[param].meant = smash_value_is(key + 1, "int32") ? SMASH_I32 : smash__grid_dtype(bits, is_unsigned);
         }
     }
     return err;
@@ -12553,6 +12578,12 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_range", SMASH_KEY_CHOICE, "narrow full", "narrow", "int8 is -127..127, or -128..127; uint is the same either way", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "observer", SMASH_KEY_CHOICE, "min_max moving_average percentile entropy mse", "min_max",
+          "how a range is found: all of it, a moving average over batches, without the outermost numbers, what keeps the distribution, what keeps the numbers", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "observer_rate", SMASH_KEY_NUMBER, "a number above 0, up to 1", "0.01", "moving_average: weight of a new batch", 1e-30, 1, 0, SMASH__QUANTIZERS, 0 },
+        { "observer_percentile", SMASH_KEY_NUMBER, "a number from 0 to 99.9999999", "99.99", "percentile: how many of 100 numbers stay inside", 0, 99.9999999, 0, SMASH__QUANTIZERS, 0 },
+        { "observer_bins", SMASH_KEY_CHOICE, "64 128 256 512 1024 2048 4096 8192", "2048", "percentile, entropy, mse: bins that numbers are counted in", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "bias_correction", SMASH_KEY_BOOLEAN, NULL, "false", "the bias takes back what a weight's grid moves the outputs by, on average over recorded inputs", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
@@ -14777,10 +14808,12 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *global, *shared, *parts, *method, *value;
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *global, *shared, *parts, *method, *value,
+                       *observer, *rate, *percentile, *bins, *correction;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
     const smash_json   *base_doc;
+    const smash_value  *own;         /* what target_settings say of just this target; or NULL */
     int                 follows;     /* it gets the mask of another target, by an align or as a bias does */
 } smash__wish;
 
@@ -14817,6 +14850,11 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "quant_scheme")) wish->scheme = v;
     else if (smash__equal(key, "quant_range")) wish->range = v;
     else if (smash__equal(key, "quant_rounding")) wish->rounding = v;
+    else if (smash__equal(key, "observer")) wish->observer = v;
+    else if (smash__equal(key, "observer_rate")) wish->rate = v;
+    else if (smash__equal(key, "observer_percentile")) wish->percentile = v;
+    else if (smash__equal(key, "observer_bins")) wish->bins = v;
+    else if (smash__equal(key, "bias_correction")) wish->correction = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -14884,6 +14922,7 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
     const int is_own = smash__own_template(r->templates, r->types[module]) != NULL, pruner = entry->algo->group == SMASH_PRUNER;
     smash__fill(wish, 0, sizeof *wish);
     wish->entry = entry;
+    wish->own = own;
     wish->base = smash__settings_of(r, r->types[module], smash__own_part(r->templates, entry->algo->group, r->types[module]), target);
     wish->base_doc = r->templates_doc;
     if (wish->base) smash__wish_level(wish, wish->base);
@@ -15285,14 +15324,14 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
 }
 
 /* Does the model have a tensor of a name that this one's parts will get? */
-SMASH__FN smash_err smash__name_taken(const smash__resolve *r, uint32_t param, int *taken)
+SMASH__FN smash_err smash__name_taken(const smash__resolve *r, const char *of, int *taken)
 {
     static const char *const suffixes[6] = { "_scale", "_zero_point", "_packed", "_shape", "_compressed", "_bitmask" };
     int i;
     *taken = 0;
     for (i = 0; i < 6; i++) {
         smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
-        const char *name = smash__join(r->ctx, r->plan->arena, r->model->params[param].name, suffixes[i], "");
+        const char *name = smash__join(r->ctx, r->plan->arena, of, suffixes[i], "");
         if (!name) return SMASH_ERR_NOMEM;
         *taken |= smash_model_find_param(r->model, name) >= 0;
         smash_arena_rewind(r->plan->arena, mark);
@@ -15300,8 +15339,104 @@ SMASH__FN smash_err smash__name_taken(const smash__resolve *r, uint32_t param, i
     return SMASH_OK;
 }
 
+/* ---- inputs, outputs and biases of quantizers ---- */
+
+SMASH__FN const char *smash__observer_name(smash_observer_kind kind)
+{
+    static const char *const names[] = { "min_max", "moving_average", "percentile", "entropy", "mse" };
+    return names[kind];
+}
+
+/* How a range is to be found */
+SMASH__FN void smash__resolve_observer(const smash__wish *wish, smash_observer_desc *observer)
+{
+    uint32_t i;
+    for (i = 0; i <= SMASH_OBSERVE_MSE; i++) if (wish->observer && smash_value_is(wish->observer, smash__observer_name((smash_observer_kind)i))) observer->kind = (smash_observer_kind)i;
+    if (wish->rate) observer->rate = (float)wish->rate->number;
+    if (wish->percentile) observer->outside = (uint32_t)smash_round_half_even_f64(smash__product(100.0 - wish->percentile->number, 1e7));
+    if (wish->bins) observer->bins = (uint32_t)wish->bins->number;
+}
+
+/* What a row says where there is no calibration, or nothing of it there */
+SMASH__FN const char *smash__no_data(const smash_row *row)
+{
+    return smash__is_end(row->target) ? "stays float: its range is not known; record what it holds, and say --calibration FILE"
+                                      : "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE";
+}
+
+/* An input or output: one scale, or one for each channel. What the entry says of granularity is meant for its parameters, but for "per_channel". */
+SMASH__FN smash_err smash__resolve_observed(smash__resolve *r, smash_row *row, const smash__wish *wish)
+{
+    const smash_value *v = wish->granularity;
+    const int own = v && smash__is_inside(wish->own, v), channels = v && smash_value_is(v, "per_channel");
+    smash_grid grid;
+    smash_ctx probe;
+    int taken;
+    row->quant.grain = smash__grain(SMASH_GRAIN_TENSOR);
+    SMASH__TRY(smash__name_taken(r, row->kept.name, &taken));
+    if (taken) { row->note = "stays float: the model has a tensor of the name that its scale or zero point would get"; return SMASH_OK; }
+    if (channels && !row->activation) { row->note = "stays float: \"per_channel\" needs its shape (\"shapes\")"; return SMASH_OK; }
+    if ((channels || (own && !smash_value_is(v, "default"))) && !smash__resolve_end_grain(r, wish, row, &row->quant.grain)) return SMASH_OK;
+    smash__probe(r->ctx, &probe);
+    if (row->activation && smash_grid_make(&probe, &row->quant.grain, row->activation, &grid)) { smash__say_grain(wish, &probe); return SMASH_OK; }
+    row->needs_data = 1;
+    row->note = smash__no_data(row);
+    return SMASH_OK;
+}
+
+/* A bias: integers of 32 bits, whose scale is that of the accumulators */
+SMASH__FN smash_err smash__resolve_bias(smash__resolve *r, smash_row *row, const smash__wish *wish)
+{
+    const smash_tensor *t = &r->model->params[row->param].tensor;
+    int taken;
+    row->quant.bits = 32;
+    row->quant.is_unsigned = row->quant.full_range = 0;
+    row->quant.scheme = SMASH_SYMMETRIC;
+    row->quant.grain = smash__grain(SMASH_GRAIN_TENSOR);
+    row->qmin = INT32_MIN;
+    row->qmax = INT32_MAX;
+    if (wish->dtype && smash__is_inside(wish->own, wish->dtype))
+        smash__say(r->config, SMASH_WARNING, "no_effect", smash__wish_doc(wish, wish->dtype), wish->dtype, "quant_dtype has no effect on %s: a bias has int32, at the scale of its accumulators", r->model->params[row->param].name);
+    SMASH__TRY(smash__name_taken(r, r->model->params[row->param].name, &taken));
+    if (taken) row->note = "stays float: the model has a tensor of the name that its scale would get";
+    else if (smash_model_find_target(r->model, row->module, "weight") < 0) row->note = "stays float: its scale is that of the input times that of the weight, and there is no weight";
+    else if (t->ndim != 1) row->note = "stays float: it is not one number for each output channel";
+    else {
+        row->needs_data = 1;
+        row->note = smash__no_data(row);
+    }
+    return SMASH_OK;
+}
+
+/* The parameter that has to be quantized before this one: the weight, whose grid says what is to be done to the bias beside it; or SMASH_NONE */
+SMASH__FN uint32_t smash__quantized_first(const smash_plan *plan, size_t param)
+{
+    const smash_param *p = &plan->model->params[param];
+    const uint32_t row = plan->quantize[param];
+    ptrdiff_t weight;
+    if (!smash__equal(p->target, "bias")) return SMASH__NO_INDEX;
+    weight = smash_model_find_target(plan->model, p->module, "weight");
+    if (weight < 0 || plan->quantize[weight] == SMASH__NO_INDEX || plan->rows[plan->quantize[weight]].skip) return SMASH__NO_INDEX;
+    return (row != SMASH__NO_INDEX && plan->rows[row].needs_data) || plan->rows[plan->quantize[weight]].bias_correction ? (uint32_t)weight : SMASH__NO_INDEX;
+}
+
+/* Weights and biases that wait for each other, by masks that follow and scales that follow: here the scale gives in. */
+SMASH__FN void smash__end_waiting(const smash_plan *plan, size_t bias)
+{
+    const ptrdiff_t weight = smash_model_find_target(plan->model, plan->model->params[bias].module, "weight");
+    smash_row *row = plan->quantize[bias] == SMASH__NO_INDEX ? NULL : &plan->rows[plan->quantize[bias]], *other = &plan->rows[plan->quantize[weight]];
+    if (row && row->needs_data) {
+        row->needs_data = 0;
+        row->note = "stays float: the mask of its weight follows it, and its scale the weight";
+    }
+    if (!other->bias_correction) return;
+    other->bias_correction = 0;
+    other->note = "its bias is not corrected: the mask of the weight follows the bias";
+}
+
 SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
+    const int observes = entry->algo->targets->observes != 0;
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
@@ -15312,10 +15447,14 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     quant->full_range = wish->range && smash_value_is(wish->range, "full");
     if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
-    if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
-    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
+    smash__resolve_observer(wish, &row->observer);
+    row->axis = smash__type_axis(r->templates, r->types[row->module], 1);
+    row->skip = smash__is_end(row->target) || smash__equal(row->target, "bias");
+    if (row->skip && !observes) row->note = "stays float: this algorithm is for weights";
+    if (row->skip) return !observes ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
+    row->bias_correction = observes && wish->correction && wish->correction->number != 0 && smash__equal(row->target, "weight");
     if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
-    SMASH__TRY(smash__name_taken(r, row->param, &taken));
+    SMASH__TRY(smash__name_taken(r, r->model->params[row->param].name, &taken));
     if (taken) {
         smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed, _shape, _compressed or _bitmask",
                    r->model->params[row->param].name, r->model->params[row->param].name);
@@ -15366,6 +15505,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     }
     SMASH__TRY(smash__new_row(r, entry, module, target, param, &row));
     if (!row) return SMASH_OK;
+    row->named = (uint32_t)(asked_by_name != 0);
     smash__make_wish(r, entry, module, target, settings, &wish);
     if (end) {
         at = smash__activation_at(r->activations, r->activation_count, module, target, &known);
@@ -15392,7 +15532,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         int taken = 0;
         smash__resolve_pruner(r, entry, row, &wish);
         if (r->err) return r->err;
-        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, row->param, &taken));
+        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, r->model->params[row->param].name, &taken));
         if (taken) smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be packed: the model already has a tensor %s_compressed, _bitmask or _shape",
                               r->model->params[row->param].name, r->model->params[row->param].name);
     }
@@ -15827,7 +15967,7 @@ SMASH__FN void smash__say_circle(smash__resolve *r, uint32_t at)
 SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
 {
     smash_plan *plan = r->plan;
-    size_t n = r->model->param_count, i, done = 0, before, found = 0, at;
+    size_t n = r->model->param_count, i, done = 0, before, found = 0, at, waits;
     const size_t errors = r->config->diags->errors;
     uint32_t *queue = (uint32_t *)smash_arena_array(r->ctx, plan->arena, plan->count, sizeof *queue), k;
     unsigned char *placed = (unsigned char *)smash_arena_alloc(r->ctx, plan->arena, (n > plan->count ? n : plan->count) + 1);
@@ -15862,14 +16002,17 @@ SMASH__FN smash_err smash__resolve_align(smash__resolve *r)
     smash__fill(placed, 0, n);
     do {
         before = done;
+        waits = SIZE_MAX;
         for (i = 0; i < n; i++) {
             const smash_row *row = plan->prune[i] == SMASH__NO_INDEX ? NULL : &plan->rows[plan->prune[i]];
-            const uint32_t source = row && !row->skip ? smash__source_param(plan, row) : SMASH__NO_INDEX;
+            const uint32_t source = row && !row->skip ? smash__source_param(plan, row) : SMASH__NO_INDEX, weight = smash__quantized_first(plan, i);
             if (placed[i] || (source != SMASH__NO_INDEX && !placed[source])) continue;
+            if (weight != SMASH__NO_INDEX && !placed[weight]) { waits = i; continue; }
             placed[i] = 1;
             plan->order[done++] = (uint32_t)i;
         }
-    } while (done != before && done < n);
+        if (done == before && waits != SIZE_MAX) smash__end_waiting(plan, waits);
+    } while (done < n && (done != before || waits != SIZE_MAX));
     return SMASH_OK;
 }
 
@@ -15895,6 +16038,15 @@ SMASH__FN const char *smash__apply_name(smash_apply_method method)
     return names[method];
 }
 
+/* How a range is found, less what is default */
+SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc *o)
+{
+    if (o->kind != SMASH_OBSERVE_MIN_MAX) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
+    if (o->kind == SMASH_OBSERVE_MOVING_AVERAGE && (o->rate < 0.01f || o->rate > 0.01f)) { smash_write_key(w, "observer_rate"); smash_write_number(w, (double)o->rate); }
+    if (o->kind == SMASH_OBSERVE_PERCENTILE && o->outside != 100000) { smash_write_key(w, "observer_percentile"); smash_write_number(w, (1e9 - (double)o->outside) / 1e7); }
+    if (o->kind >= SMASH_OBSERVE_PERCENTILE && o->bins != 2048) { smash_write_key(w, "observer_bins"); smash_write_u64(w, o->bins); }
+}
+
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
 SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
@@ -15904,13 +16056,17 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
     uint32_t i;
     smash_write_begin_object(w);
     if (row->algo->group == SMASH_QUANTIZER) {
-        smash_write_key(w, "quant_dtype");
-        smash_write_text(w, smash__dtype_name(&row->quant, text));
-        smash_write_key(w, "quant_scheme");
-        smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        if (row->quant.bits <= 16) {                                     /* all but a bias */
+            smash_write_key(w, "quant_dtype");
+            smash_write_text(w, smash__dtype_name(&row->quant, text));
+            smash_write_key(w, "quant_scheme");
+            smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        }
         if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
         if (row->quant.rounding == SMASH_HALF_AWAY) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
-        if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
+        if (row->quant.bits <= 16 && (!row->skip || row->needs_data)) smash__write_observer(w, &row->observer);
+        if (row->bias_correction) { smash_write_key(w, "bias_correction"); smash_write_bool(w, 1); }
+        if (row->param == SMASH__NO_INDEX ? row->needs_data && row->quant.grain.kind != SMASH_GRAIN_TENSOR : !row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
         smash_write_key(w, "align");
@@ -15985,6 +16141,12 @@ SMASH__FN smash_err smash__write_types(smash_ctx *ctx, const smash_plan *plan, c
     return w.err;
 }
 
+/* 1 for "conv1._input_0_scale" of smash's making: its `meant` is the grid of the input */
+SMASH__FN int smash__is_end_scale(const smash_param *p)
+{
+    return p->meant != SMASH_DTYPE_NONE && p->tensor.dtype == SMASH_F32 && smash__is_end(p->target) && smash__ends_with(p->target, "_scale");
+}
+
 /* {"conv1.weight": "int4", ...}: what the rows make of a tensor, or what an earlier run has made of it */
 SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, const char **text)
 {
@@ -15997,7 +16159,7 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
     for (i = 0; i < plan->count; i++) {
         const smash_row *row = &plan->rows[i];
         if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
-        smash_write_key(&w, plan->model->params[row->param].name);
+        smash_write_key(&w, smash__row_name(plan, row));
         smash_write_text(&w, smash__dtype_name(&row->quant, word));
     }
     for (i = 0; i < plan->model->param_count; i++) {
@@ -16006,7 +16168,8 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
         size_t length = smash__length(p->name);
         const char *name;
         if (p->meant == SMASH_DTYPE_NONE || (plan->quantize && plan->quantize[i] != SMASH__NO_INDEX)) continue;
-        if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
+        if (smash__is_end_scale(p)) length -= 6;
+        else if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
         else if (length > 11 && smash__equal(p->name + length - 11, "_compressed")) length -= 11;
         name = smash__text_copy(ctx, plan->arena, p->name, length);
         if (!name) return SMASH_ERR_NOMEM;
@@ -16292,6 +16455,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     r.plan = &made;
     made.model = model;
     made.arena = arena;
+    made.diags = config->diags;
     r.last_wins = overlap && smash_value_is(overlap->value, "last");
     made.pack_sparse = smash__setting(config, "pack_sparse")->value->number != 0;
     r.names = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.names);
@@ -16365,6 +16529,12 @@ typedef struct smash__run {
     size_t               *left;             /* per parameter, while a goal is looked for: what it counts of its numbers, if that takes looking; else NULL */
     smash_model           masks_in;         /* the file of masks that are given */
     uint32_t             *given;            /* per parameter, then per row: index into plan->given, or SMASH_NONE; NULL: no such file */
+    smash_model           calibration;      /* the file of recorded inputs and outputs */
+    struct smash__record *records;          /* what is in it, by module, target and batch */
+    size_t                record_count;
+    struct smash__pair **pairs;            /* per module: what its weight and bias have to do with each other, or NULL; NULL: nothing in any */
+    int                   observes;         /* 1: there are inputs, outputs or biases that recorded numbers decide on */
+    uint32_t              ends;             /* index in the layout of the first scale of an input or output */
     uint64_t              done, total;
 } smash__run;
 
@@ -16836,7 +17006,40 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     return row->apply_method == SMASH_APPLY_BYPASS ? SMASH_OK : smash__apply_own(ctx, &apply, &grid, &mask, &work->tensor);
 }
 
-/* ptq: exact ranges of the weights as they are, after pruning. */
+/* Scales and zero points of a weight's blocks, whose ranges are found as the row says. One block at a time where there are bins to fill. */
+SMASH__FN smash_err smash__fit_observed(smash_ctx *ctx, const smash_row *row, const smash_grid *grid, const smash_work *work)
+{
+    static const size_t one = 1;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_observer_desc desc = row->observer;
+    smash_tensor block = smash_tensor_view(SMASH_F32, NULL, 0, 1, &grid->block_elements), scale, zero;
+    smash_observer observer;
+    void *memory;
+    uint32_t axes;
+    const size_t run = smash__grid_run(grid, &axes);
+    size_t b, p, bytes;
+    if (desc.kind <= SMASH_OBSERVE_MOVING_AVERAGE) return smash_quant_fit(ctx, &row->quant, &work->tensor, &work->scale, &work->zero);     /* a weight is all there is to average */
+    if (desc.kind == SMASH_OBSERVE_MSE) return smash_quant_fit_mse(ctx, &row->quant, &work->tensor, &work->scale, &work->zero);
+    desc.grain = smash__grain(SMASH_GRAIN_TENSOR);
+    SMASH__TRY(smash_tensor_bytes(&block, &block.bytes));
+    SMASH__TRY(smash_observer_bytes(ctx, &desc, 1, &bytes));
+    block.name = work->tensor.name;
+    block.data = smash__scratch(ctx, block.bytes, 1);
+    memory = smash__scratch(ctx, bytes, 1);
+    if (!block.data || !memory) return SMASH_ERR_NOMEM;
+    for (b = 0; b < grid->blocks; b++) {
+        for (p = 0; p < grid->block_elements / run; p++) smash__load_f32(&work->tensor, smash__piece(grid, axes, b, p), run, (float *)block.data + p * run);
+        SMASH__TRY(smash_observer_init(ctx, &desc, 1, memory, bytes, &observer));
+        SMASH__TRY(smash_observe(ctx, &observer, &block));
+        scale = smash_tensor_view(SMASH_F32, (float *)work->scale.data + b, sizeof(float), 1, &one);
+        zero = smash_tensor_view(SMASH_I32, (int32_t *)work->zero.data + b, sizeof(int32_t), 1, &one);
+        SMASH__TRY(smash_observer_fit(ctx, &observer, &row->quant, &scale, &zero));
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* ptq: ranges of the weights as they are, after pruning. */
 SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
 {
     smash_row *row = work->row;
@@ -16846,7 +17049,7 @@ SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
     SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &work->tensor, &grid));
     SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
     SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, work->tensor.name, &work->zero));
-    SMASH__TRY(smash_quant_fit(ctx, &row->quant, &work->tensor, &work->scale, &work->zero));
+    SMASH__TRY(smash__fit_observed(ctx, row, &grid, work));
     work->quantized = smash_tensor_view(smash_quant_dtype(&row->quant), NULL, 0, work->tensor.ndim, work->tensor.shape);
     work->quantized.name = work->tensor.name;
     SMASH__TRY(smash_tensor_bytes(&work->quantized, &bytes));
@@ -16861,15 +17064,623 @@ SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
     return SMASH_OK;
 }
 
+/* ---- recorded inputs and outputs ---- */
+
+typedef struct smash__record { const char *target; uint32_t module, batch, index; } smash__record;    /* index: in the file */
+
+/* The weight and the bias of a module, as far as one decides on the other */
+typedef struct smash__pair {
+    uint32_t   weight, bias;            /* parameters */
+    smash_row *weight_row, *bias_row;   /* of the quantizer; bias_row NULL: it stays float */
+    float      input_scale;
+    size_t     channels;                /* of the recorded inputs */
+    double    *mean;                    /* of each; NULL: nothing is to be corrected */
+    size_t     outputs;                 /* numbers of the bias */
+    double    *shift;                   /* what each gets added */
+    float     *scale;                   /* of the weight, as it has become: one, or one for each of the bias */
+    size_t     scales;                  /* 0: neither, or none yet */
+} smash__pair;
+
+/* Name of an input or output as it is recorded: by its index, or the key that an output has */
+SMASH__FN int smash__is_recorded(const char *target)
+{
+    const char *name = smash__end_name(target);
+    size_t i, digits = 0;
+    if (!name || !*name) return 0;
+    while (name[digits] >= '0' && name[digits] <= '9') digits++;
+    for (i = 0; name[i]; i++) if (name[i] == '.' || name[i] == '#') return 0;
+    return name[digits] ? !digits && target[1] == 'o' : digits < 7 && !(name[0] == '0' && digits > 1);
+}
+
+/* The length of a name without the "#0" of its batch */
+SMASH__FN size_t smash__batch_of(const char *name, uint32_t *batch)
+{
+    const size_t n = smash__length(name);
+    size_t at = n, i;
+    *batch = 0;
+    while (at && name[at - 1] >= '0' && name[at - 1] <= '9') at--;
+    if (at == n || n - at > 9 || !at || name[at - 1] != '#' || (name[at] == '0' && n - at > 1)) return n;
+    for (i = at; i < n; i++) *batch = *batch * 10 + (uint32_t)(name[i] - '0');
+    return at - 1;
+}
+
+/* Whose recording it is that the model has no such input or output for */
+SMASH__FN smash_err smash__recorded_of_none(smash_ctx *ctx, const smash_model *model, const char *name, size_t index)
+{
+    static const char *const ends[] = { "_input_0", "_output_0" };
+    const char *pair[2] = { NULL, NULL };
+    size_t i;
+    for (i = 0; i < 2 * model->module_count; i++) {
+        const char *module = model->modules[i / 2].name;
+        pair[1] = smash__join(ctx, &ctx->scratch, module, *module ? "." : "", ends[i % 2]);
+        if (!pair[1]) return SMASH_ERR_NOMEM;
+        pair[0] = smash_nearest(name, pair, 2);
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, pair[0] ? "numbers of %q are recorded, and the model has no such input or output; did you mean %q?"
+                                                             : "numbers of %q are recorded, and the model has no such input or output; take them out of the calibration", name, pair[0]);
+}
+
+/* One tensor of the file */
+SMASH__FN smash_err smash__read_record(smash_ctx *ctx, const smash_model *model, const smash_param *p, size_t index, smash__record *record)
+{
+    const char *name = p->name, *base;
+    size_t module = 0, count;
+    base = smash__text_copy(ctx, &ctx->scratch, name, smash__batch_of(name, &record->batch));
+    if (!base) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__given_end(ctx, model, base, &module, &record->target));
+    if (!record->target || !smash__is_recorded(record->target)) return smash__recorded_of_none(ctx, model, base, index);
+    record->target = name + (record->target - base);
+    record->module = (uint32_t)module;
+    record->index = (uint32_t)index;
+    if (!(SMASH__FLOATS >> p->tensor.dtype & 1)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the recorded numbers %q are %s; they must be F32, F64, F16 or BF16", name, smash_dtype_name(p->tensor.dtype));
+    if (smash_tensor_count(&p->tensor, &count) || !count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "of %q nothing is recorded: its shape has a 0", name);
+    return SMASH_OK;
+}
+
+/* Is it of this input or output? The "#0" of a batch does not count. */
+SMASH__FN int smash__order_target(const char *a, const char *b)
+{
+    while (*a && *a != '#' && *a == *b) { a++; b++; }
+    return (*a == '#' ? 0 : (int)(unsigned char)*a) - (*b == '#' ? 0 : (int)(unsigned char)*b);
+}
+
+SMASH__FN int smash__order_records(const void *user, uint32_t a, uint32_t b)
+{
+    const smash__record *x = (const smash__record *)user + a, *y = (const smash__record *)user + b;
+    const int target = x->module != y->module ? (x->module < y->module ? -1 : 1) : smash__order_target(x->target, y->target);
+    return target ? target : x->batch < y->batch ? -1 : x->batch > y->batch;
+}
+
+/* The header of the calibration: every tensor is of an input or output that the model can have. */
+SMASH__FN smash_err smash__read_records(smash_ctx *ctx, smash__run *run)
+{
+    const smash_plan *plan = run->plan;
+    smash_arena_mark mark;
+    smash__record *all = NULL;
+    uint32_t *order = NULL;
+    size_t i, n;
+    smash_err err = SMASH_OK;
+    SMASH__TRY(smash_safetensors_read(ctx, NULL, run->desc->calibration, plan->arena, NULL, &run->calibration));
+    n = run->calibration.param_count;
+    run->records = (smash__record *)smash_arena_array(ctx, plan->arena, n, sizeof *run->records);
+    mark = smash__scratch_mark(ctx);
+    if (run->records) all = (smash__record *)smash__scratch(ctx, n, sizeof *all);
+    if (all) order = (uint32_t *)smash__scratch(ctx, n, 2 * sizeof *order);
+    if (!order) err = SMASH_ERR_NOMEM;
+    for (i = 0; !err && i < n; i++) {
+        smash_arena_mark names = smash__scratch_mark(ctx);
+        order[i] = (uint32_t)i;
+        err = smash__read_record(ctx, plan->model, &run->calibration.params[i], i, &all[i]);
+        smash__scratch_rewind(ctx, names);
+    }
+    if (!err) smash__sort(order, order + n, n, smash__order_records, all);
+    for (i = 0; !err && i < n; i++) {
+        run->records[i] = all[order[i]];
+        if (i && smash__order_records(all, order[i - 1], order[i]) == 0)
+            err = SMASH__FAIL(ctx, SMASH_ERR_FORMAT, order[i], "both %q and %q are recorded; call several batches \"#0\", \"#1\" and so on", run->calibration.params[order[i - 1]].name, run->calibration.params[order[i]].name);
+    }
+    run->record_count = n;
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* What is recorded of an input or output: the first of its batches in run->records; their number, or 0 */
+SMASH__FN size_t smash__find_records(const smash__run *run, uint32_t module, const char *target, size_t *first)
+{
+    size_t low = 0, high = run->record_count, n = 0;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const smash__record *record = &run->records[middle];
+        if (record->module < module || (record->module == module && smash__order_target(record->target, target) < 0)) low = middle + 1;
+        else high = middle;
+    }
+    *first = low;
+    while (low + n < run->record_count && run->records[low + n].module == module && smash__order_target(run->records[low + n].target, target) == 0) n++;
+    return n;
+}
+
+/* The numbers of a batch, all of them finite floats, into scratch */
+SMASH__FN smash_err smash__load_record(smash_ctx *ctx, const smash__run *run, size_t record, smash_tensor *t, size_t *count)
+{
+    float some[64];
+    size_t i;
+    SMASH__TRY(smash_model_load(ctx, &run->calibration, run->records[record].index, &ctx->scratch, t));
+    SMASH__TRY(smash_tensor_count(t, count));
+    for (i = 0; i < *count; i++) {
+        if (i % 64 == 0) smash__load_f32(t, i, smash__min(64, *count - i), some);
+        if (!smash_is_finite(some[i % 64])) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the recorded numbers %q hold %s at index %z", t->name, t->dtype == SMASH_F64 ? "NaN, Inf or what F32 cannot hold" : "NaN or Inf", i);
+    }
+    return SMASH_OK;
+}
+
+/* The blocks of a batch; the first one says how many there are of each. */
+SMASH__FN smash_err smash__record_grid(smash_ctx *ctx, const smash__run *run, const smash_row *row, size_t record, smash_grid *grid)
+{
+    const smash_tensor *t = &run->calibration.params[run->records[record].index].tensor;
+    char text[SMASH__SHAPE_TEXT];
+    const size_t blocks = grid->blocks;
+    if (!smash_grid_make(NULL, &row->quant.grain, t, grid) && (!blocks || blocks == grid->blocks)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, run->records[record].index, "the recorded numbers %q are %s, which the granularity of %q does not cut into as many blocks as it should", run->calibration.params[run->records[record].index].name,
+                       smash__shape_text(t->ndim, t->shape, text), row->kept.name);
+}
+
+/* A view of scales or zero points that has the dims of this batch's grid */
+SMASH__FN smash_tensor smash__as_grid(const smash_tensor *t, const smash_grid *grid)
+{
+    smash_tensor view = smash_tensor_view(t->dtype, t->data, t->bytes, grid->ndim, grid->count);
+    view.name = t->name;
+    return view;
+}
+
+/* What the grid does to the recorded numbers, added to what it did to those before */
+SMASH__FN smash_err smash__measure_record(smash_ctx *ctx, const smash_row *row, const smash_grid *grid, const smash_tensor *t, size_t count, smash_quant_stats *sum, double *signal, double *noise)
+{
+    const smash_tensor scale = smash__as_grid(&row->scale, grid), zero = smash__as_grid(&row->zero, grid);
+    smash_tensor q = smash_tensor_view(smash_quant_dtype(&row->quant), NULL, 0, t->ndim, t->shape);
+    smash_quant_stats stats;
+    size_t i;
+    double x;
+    SMASH__TRY(smash_tensor_bytes(&q, &q.bytes));
+    q.data = smash__scratch(ctx, q.bytes, 1);
+    if (!q.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_quantize(ctx, &row->quant, t, &scale, &zero, &q));
+    SMASH__TRY(smash_quant_measure(ctx, &row->quant, t, &scale, &zero, &q, &stats));
+    for (i = 0; i < count; i++) {
+        smash__load_f64(t, i, 1, &x);
+        *signal += smash__product(x, x);
+    }
+    *noise += smash__product(stats.mse, (double)count);
+    if (stats.max_abs_error > sum->max_abs_error) sum->max_abs_error = stats.max_abs_error;
+    sum->saturated += stats.saturated;
+    sum->zeros += stats.zeros;
+    return SMASH_OK;
+}
+
+/* Scale and zero point of an input or output, from its batches in their order */
+SMASH__FN smash_err smash__observe_end(smash_ctx *ctx, const smash__run *run, smash_row *row, size_t first, size_t batches)
+{
+    static const size_t one = 1;
+    smash_arena_mark mark = smash__scratch_mark(ctx), batch;
+    smash_observer_desc desc = row->observer;
+    smash_observer observer;
+    smash_grid grid;
+    smash_tensor t;
+    size_t i, bytes, count;
+    double signal = 0, noise = 0;
+    void *memory;
+    grid.blocks = 0;
+    for (i = first; i < first + batches; i++) SMASH__TRY(smash__record_grid(ctx, run, row, i, &grid));
+    desc.grain = row->quant.grain;
+    SMASH__TRY(smash_observer_bytes(ctx, &desc, grid.blocks, &bytes));
+    memory = smash__scratch(ctx, bytes, 1);
+    if (!memory) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_observer_init(ctx, &desc, grid.blocks, memory, bytes, &observer));
+    row->numbers = 0;
+    batch = smash__scratch_mark(ctx);
+    for (i = first; i < first + batches; i++) {
+        SMASH__TRY(smash__load_record(ctx, run, i, &t, &count));
+        SMASH__TRY(smash_observe(ctx, &observer, &t));
+        row->numbers += count;
+        smash__scratch_rewind(ctx, batch);
+    }
+    row->batches = batches;
+    if (row->quant.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = one; }
+    row->scale = smash_tensor_view(SMASH_F32, NULL, 0, grid.ndim, grid.count);
+    row->zero = smash_tensor_view(SMASH_I32, NULL, 0, grid.ndim, grid.count);
+    row->scale.name = row->zero.name = row->kept.name;
+    row->scale.bytes = row->zero.bytes = grid.blocks * sizeof(float);
+    row->scale.data = smash_arena_array(ctx, run->plan->arena, grid.blocks, sizeof(float));
+    row->zero.data = smash_arena_array(ctx, run->plan->arena, grid.blocks, sizeof(int32_t));
+    if (!row->scale.data || !row->zero.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_observer_fit(ctx, &observer, &row->quant, &row->scale, &row->zero));
+    row->has_zero = 0;
+    for (i = 0; i < grid.blocks; i++) {
+        float lo, hi;
+        SMASH__TRY(smash_observer_range(ctx, &observer, &row->quant, i, &lo, &hi));
+        if (!i || lo < row->lo) row->lo = lo;
+        if (!i || hi > row->hi) row->hi = hi;
+        row->has_zero |= ((const int32_t *)row->zero.data)[i] != 0;
+    }
+    smash__fill(&row->quant_stats, 0, sizeof row->quant_stats);
+    for (i = first; i < first + batches; i++) {
+        grid.blocks = 0;
+        SMASH__TRY(smash__record_grid(ctx, run, row, i, &grid));
+        SMASH__TRY(smash__load_record(ctx, run, i, &t, &count));
+        SMASH__TRY(smash__measure_record(ctx, row, &grid, &t, count, &row->quant_stats, &signal, &noise));
+        smash__scratch_rewind(ctx, batch);
+    }
+    row->quant_stats.mse = noise / (double)row->numbers;
+    row->quant_stats.snr_db = smash__snr_db(signal, noise);
+    row->skip = 0;
+    row->note = NULL;
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* The quantizer's row of another target of the same module; or NULL */
+SMASH__FN smash_row *smash__row_beside(const smash_plan *plan, const smash_row *row, const char *target)
+{
+    size_t i = (size_t)(row - plan->rows);
+    while (i && plan->rows[i - 1].module == row->module && plan->rows[i - 1].algo == row->algo) i--;
+    for (; i < plan->count && plan->rows[i].module == row->module && plan->rows[i].algo == row->algo; i++) if (smash__equal(plan->rows[i].target, target)) return &plan->rows[i];
+    return NULL;
+}
+
+/* The mean of each input channel over all batches; *note: why it cannot be. Channels are the last dim of what a Linear takes, else dim 1. */
+SMASH__FN smash_err smash__mean_inputs(smash_ctx *ctx, const smash__run *run, smash__pair *pair, const char **note)
+{
+    const smash_model *model = run->plan->model;
+    const smash_tensor *w = &model->params[pair->weight].tensor;
+    const char *type = model->modules[pair->weight_row->module].type;
+    const int linear = smash__equal(type, "Linear");
+    size_t first, batches = smash__find_records(run, pair->weight_row->module, "_input_0", &first), i, k, n;
+    uint64_t numbers = 0;
+    double *mean, x;
+    *note = NULL;
+    if (!batches) { *note = "its bias is not corrected: no inputs are recorded; record what _input_0 holds, and say --calibration FILE"; return SMASH_OK; }
+    if ((!linear && !smash__equal(type, "Conv1d") && !smash__equal(type, "Conv2d") && !smash__equal(type, "Conv3d")) || w->ndim < 2 || pair->weight_row->axis || !w->shape[1]) {
+        *note = smash__starts_with(type, "ConvTranspose") ? "its bias is not corrected: how many outputs a weight of a ConvTranspose takes part in depends on its stride, which no file says"
+                                                          : "its bias is not corrected: this is known for Linear and convolutions only";
+        return SMASH_OK;
+    }
+    for (i = first; i < first + batches; i++) {
+        const smash_tensor *t = &run->calibration.params[run->records[i].index].tensor;
+        const size_t channels = linear ? t->shape[t->ndim ? t->ndim - 1 : 0] : t->shape[1];
+        const int fits = linear ? t->ndim > 0 && channels == w->shape[1] : t->ndim == w->ndim && channels % w->shape[1] == 0 && w->shape[0] % (channels / w->shape[1]) == 0;
+        if (fits && (i == first || channels == pair->channels)) { pair->channels = channels; continue; }
+        *note = "its bias is not corrected: the recorded inputs have not the channels that the weight takes";
+        return SMASH_OK;
+    }
+    mean = (double *)smash_arena_array(ctx, run->plan->arena, pair->channels, sizeof *mean);
+    if (!mean) return SMASH_ERR_NOMEM;
+    for (k = 0; k < pair->channels; k++) mean[k] = 0;
+    for (i = first; i < first + batches; i++) {
+        smash_arena_mark batch = smash__scratch_mark(ctx);
+        smash_tensor t;
+        size_t inner = 1;
+        uint32_t d;
+        SMASH__TRY(smash__load_record(ctx, run, i, &t, &n));
+        for (d = 2; !linear && d < t.ndim; d++) inner *= t.shape[d];
+        for (k = 0; k < n; k++) {
+            smash__load_f64(&t, k, 1, &x);
+            mean[k / inner % pair->channels] += x;
+        }
+        numbers += n / pair->channels;
+        smash__scratch_rewind(ctx, batch);
+    }
+    for (k = 0; k < pair->channels; k++) mean[k] /= (double)numbers;
+    pair->mean = mean;
+    return SMASH_OK;
+}
+
+/* What a bias is to become, or why it stays float */
+SMASH__FN const char *smash__find_input_scale(const smash_plan *plan, smash__pair *pair, const smash_row *row)
+{
+    const smash_row *input = smash__row_beside(plan, row, "_input_0");
+    if (!pair->weight_row) return "stays float: its weight is not quantized";
+    if (!input) return "stays float: its scale is that of the input times that of the weight, and _input_0 is no target";
+    if (input->skip) return input->note == smash__no_data(input) ? smash__no_data(row) : "stays float: its scale is that of the input times that of the weight, and _input_0 stays float";
+    if (input->scale.shape[0] != 1 || input->scale.ndim != 1) return "stays float: its input has more than one scale";
+    pair->input_scale = *(const float *)input->scale.data;
+    return NULL;
+}
+
+/* Which weights and biases decide on each other. A row says why not. */
+SMASH__FN smash_err smash__find_pairs(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    size_t i, m;
+    run->pairs = NULL;
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i], *weight;
+        smash__pair *pair;
+        ptrdiff_t weight_param, bias_param;
+        const char *note = NULL;
+        if (row->algo->group != SMASH_QUANTIZER || row->param == (uint32_t)SMASH_NONE || !(row->needs_data || (row->bias_correction && !row->skip))) continue;
+        if (!run->pairs) {
+            run->pairs = (smash__pair **)smash_arena_array(ctx, plan->arena, plan->model->module_count, sizeof *run->pairs);
+            if (!run->pairs) return SMASH_ERR_NOMEM;
+            for (m = 0; m < plan->model->module_count; m++) run->pairs[m] = NULL;
+        }
+        pair = run->pairs[row->module];
+        if (!pair) {
+            weight_param = smash_model_find_target(plan->model, row->module, "weight");
+            bias_param = smash_model_find_target(plan->model, row->module, "bias");
+            pair = (smash__pair *)smash_arena_alloc(ctx, plan->arena, sizeof *pair);
+            if (!pair) return SMASH_ERR_NOMEM;
+            smash__fill(pair, 0, sizeof *pair);
+            pair->weight = (uint32_t)weight_param;
+            pair->bias = (uint32_t)bias_param;
+            weight = weight_param < 0 ? NULL : smash__row_of(plan, plan->quantize, (size_t)weight_param);
+            pair->weight_row = weight && weight->algo == row->algo ? weight : NULL;
+            if (bias_param >= 0) SMASH__TRY(smash_tensor_count(&plan->model->params[bias_param].tensor, &pair->outputs));
+            run->pairs[row->module] = pair;
+        }
+        if (row->needs_data) {
+            row->skip = 1;
+            row->note = smash__find_input_scale(plan, pair, row);
+            if (!row->note) { pair->bias_row = row; row->skip = 0; }
+        } else {
+            const smash_tensor *w = &plan->model->params[pair->weight].tensor;
+            row->bias_shift = 0;
+            if (pair->bias == (uint32_t)SMASH_NONE || !(SMASH__FLOATS >> plan->model->params[pair->bias].tensor.dtype & 1)) note = "there is no bias to correct";
+            else if (w->ndim < 2 || plan->model->params[pair->bias].tensor.ndim != 1 || pair->outputs != w->shape[0]) note = "its bias is not corrected: it is not one number for each output channel";
+            else SMASH__TRY(smash__mean_inputs(ctx, run, pair, &note));
+            row->note = note;
+        }
+    }
+    return SMASH_OK;
+}
+
+/* Is this what an entry asked for in so many words, and did not get, for want of a recording? */
+SMASH__FN int smash__lacks_data(const smash__run *run, const smash_row *row)
+{
+    size_t first;
+    if (row->algo->group != SMASH_QUANTIZER) return 0;
+    if (row->bias_correction && !row->skip) return !smash__find_records(run, row->module, "_input_0", &first) && row->note;
+    return row->needs_data && row->named && row->skip && row->note == smash__no_data(row);
+}
+
+/* One warning for each entry that asks for more than the calibration has. */
+SMASH__FN smash_err smash__warn_of_data(smash_ctx *ctx, const smash__run *run)
+{
+    const smash_plan *plan = run->plan;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    uint32_t *counts, entries = 0;
+    char text[SMASH__SAY_BYTES];
+    size_t i;
+    int any = 0;
+    for (i = 0; i < plan->count; i++) {
+        any |= plan->rows[i].algo->group == SMASH_QUANTIZER;
+        if (smash__lacks_data(run, &plan->rows[i]) && plan->rows[i].entry >= entries) entries = plan->rows[i].entry + 1;
+    }
+    if (run->desc->calibration && !any) smash_diag_add(plan->diags, SMASH_WARNING, "no_effect", NULL, NULL, "the calibration is not used: no quantizer has a target");
+    if (!entries || !plan->diags) return SMASH_OK;
+    counts = (uint32_t *)smash__scratch(ctx, entries, sizeof *counts);
+    if (!counts) return SMASH_ERR_NOMEM;
+    smash__fill(counts, 0, entries * sizeof *counts);
+    for (i = 0; i < plan->count; i++) counts[plan->rows[i].entry] += (uint32_t)smash__lacks_data(run, &plan->rows[i]);
+    for (i = 0; i < plan->count; i++) {
+        const smash_row *row = &plan->rows[i];
+        if (!smash__lacks_data(run, row) || !counts[row->entry]) continue;
+        smash__format(text, sizeof text, "%s%s %s; record what inputs and outputs hold, and say --calibration FILE", smash__row_name(plan, row), counts[row->entry] > 1 ? " and other targets" : "",
+                      row->bias_correction ? "cannot have a bias_correction" : counts[row->entry] > 1 ? "stay float" : "stays float");
+        smash_diag_add(plan->diags, SMASH_WARNING, "no_calibration", row->doc, row->place, text);
+        counts[row->entry] = 0;
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* Everything that recorded numbers decide, before the first tensor is compressed */
+SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    size_t i, first, batches;
+    if (run->desc->calibration) SMASH__TRY(smash__read_records(ctx, run));
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        run->observes |= row->needs_data != 0;
+        if (!row->needs_data || row->param != (uint32_t)SMASH_NONE) continue;
+        row->skip = 1;
+        row->note = smash__no_data(row);
+        row->scale.data = row->zero.data = NULL;
+        batches = smash__find_records(run, row->module, row->target, &first);
+        if (batches) SMASH__TRY(smash__observe_end(ctx, run, row, first, batches));
+    }
+    SMASH__TRY(smash__find_pairs(ctx, run));
+    return smash__warn_of_data(ctx, run);
+}
+
+SMASH__FN smash_err smash__calibrate(smash_ctx *ctx, smash__run *run)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    const smash_err err = smash__calibrate_rows(ctx, run);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* ---- weights and their biases ---- */
+
+SMASH__FN smash__pair *smash__pair_of(const smash__run *run, size_t param)
+{
+    smash__pair *pair = run->pairs ? run->pairs[run->plan->model->params[param].module] : NULL;
+    return pair && (pair->weight == param || pair->bias == param) ? pair : NULL;
+}
+
+/* What the bias has to take back: the sum of (w - quantized w) * the mean of its input, for each output channel. Outputs at a padded border see less. */
+SMASH__FN smash_err smash__find_shift(smash_ctx *ctx, const smash__run *run, smash__pair *pair, const smash_work *work)
+{
+    const smash_tensor *w = &work->tensor;
+    const size_t outputs = w->shape[0], inputs = w->shape[1], each = outputs / (pair->channels / inputs);      /* outputs of a group */
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_tensor back = smash_tensor_view(SMASH_F32, NULL, 0, w->ndim, w->shape);
+    size_t count, kernel, o, c, k, at = 0;
+    SMASH__TRY(smash_tensor_count(w, &count));
+    SMASH__TRY(smash_tensor_bytes(&back, &back.bytes));
+    if (!pair->shift) pair->shift = (double *)smash_arena_array(ctx, run->plan->arena, outputs, sizeof *pair->shift);
+    back.data = smash__scratch(ctx, back.bytes, 1);
+    if (!pair->shift || !back.data) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_dequantize(ctx, &work->row->quant, &work->quantized, &work->scale, &work->zero, &back));
+    kernel = count / outputs / inputs;
+    work->row->bias_shift = 0;
+    for (o = 0; o < outputs; o++) {
+        double sum = 0, x;
+        for (c = 0; c < inputs; c++) {
+            double lost = 0;
+            for (k = 0; k < kernel; k++, at++) {
+                smash__load_f64(w, at, 1, &x);
+                lost += x - (double)((const float *)back.data)[at];
+            }
+            sum += smash__product(lost, pair->mean[o / each * inputs + c]);
+        }
+        pair->shift[o] = sum;
+        if (sum < 0) sum = -sum;
+        if (sum > work->row->bias_shift) work->row->bias_shift = sum;
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* 1 if all integers of a block are its zero point, so that any scale would do */
+SMASH__FN int smash__is_dead(const smash_tensor *w, const smash_grid *grid, size_t block, float scale)
+{
+    uint32_t axes;
+    const size_t run = smash__grid_run(grid, &axes);
+    const double half = smash__product((double)scale, 0.5);
+    size_t p, i;
+    double x;
+    for (p = 0; p < grid->block_elements / run; p++) {
+        const size_t first = smash__piece(grid, axes, block, p);
+        for (i = 0; i < run; i++) {
+            smash__load_f64(w, first + i, 1, &x);
+            if (x >= half || x <= -half) return 0;
+        }
+    }
+    return 1;
+}
+
+/* Scales of blocks that hold nothing grow by twos until the biases that belong to them are at most 2^30 steps. */
+SMASH__FN smash_err smash__raise_dead(smash_ctx *ctx, const smash__run *run, const smash__pair *pair, smash_work *work, const smash_grid *grid)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_tensor bias;
+    size_t i;
+    SMASH__TRY(smash_model_load(ctx, run->plan->model, pair->bias, &ctx->scratch, &bias));
+    for (i = 0; i < pair->outputs; i++) {
+        const size_t block = i % grid->blocks;
+        float *scale = (float *)work->scale.data + block, up = *scale;
+        double b;
+        smash__load_f64(&bias, i, 1, &b);
+        if (pair->shift) b = (b < 0 ? -b : b) + (pair->shift[i] < 0 ? -pair->shift[i] : pair->shift[i]);
+        if (!smash_is_finite_f64(b)) continue;                           /* is told when the bias is quantized */
+        if (b < 0) b = -b;
+        while (b > smash__product(smash__product((double)pair->input_scale, (double)up), 1073741824.0) && smash_is_finite(up * 2)) up *= 2;
+        if (up > *scale && smash__is_dead(&work->tensor, grid, block, *scale)) *scale = up;
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* A weight has its integers: what the bias needs of them */
+SMASH__FN smash_err smash__leave_scales(smash_ctx *ctx, const smash__run *run, smash__pair *pair, smash_work *work)
+{
+    smash_grid grid;
+    size_t i;
+    if (pair->mean) SMASH__TRY(smash__find_shift(ctx, run, pair, work));
+    pair->scales = 0;
+    if (!pair->bias_row) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &work->row->quant.grain, &work->tensor, &grid));
+    if (grid.blocks != 1 && (work->row->axis >= grid.ndim || grid.count[work->row->axis] != grid.blocks || grid.block[work->row->axis] != 1 || pair->outputs % grid.blocks)) return SMASH_OK;
+    SMASH__TRY(smash__raise_dead(ctx, run, pair, work, &grid));
+    pair->scales = grid.blocks == 1 ? 1 : pair->outputs;
+    if (!pair->scale) pair->scale = (float *)smash_arena_array(ctx, run->plan->arena, pair->scales, sizeof *pair->scale);
+    if (!pair->scale) return SMASH_ERR_NOMEM;
+    for (i = 0; i < pair->scales; i++) pair->scale[i] = ((const float *)work->scale.data)[i % grid.blocks];       /* a ConvTranspose has those of one group */
+    return SMASH_OK;
+}
+
+/* The bias gets what the weight's grid takes away from the outputs. What a mask drops stays dropped. */
+SMASH__FN smash_err smash__correct_bias(smash_ctx *ctx, const smash__run *run, const smash__pair *pair, smash_work *work)
+{
+    const smash_tensor from = work->tensor;
+    smash_tensor sum = smash_tensor_view(SMASH_F64, NULL, 0, 1, &pair->outputs), both;
+    size_t i, bytes;
+    SMASH__TRY(smash_tensor_bytes(&sum, &sum.bytes));
+    sum.data = smash__scratch(ctx, sum.bytes, 1);
+    SMASH__TRY(smash_tensor_bytes(&from, &bytes));
+    if (from.flags & SMASH_TENSOR_CONST) {
+        work->tensor.data = smash__scratch(ctx, bytes, 1);
+        work->tensor.bytes = bytes;
+        work->tensor.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    }
+    if (!sum.data || !work->tensor.data) return SMASH_ERR_NOMEM;
+    smash__copy(sum.data, pair->shift, sum.bytes);
+    if (work->mask.data || work->masked) {
+        SMASH__TRY(smash__both_masks(ctx, work, smash__row_of(run->plan, run->plan->prune, pair->bias), &both));
+        for (i = 0; i < pair->outputs; i++) if (!((const uint8_t *)both.data)[i]) ((double *)sum.data)[i] = 0;
+    }
+    return smash_quant_correct_bias(ctx, &sum, 1, &from, &work->tensor);
+}
+
+/* A bias at input scale * weight scale; or its row says why it stays float. */
+SMASH__FN smash_err smash__quantize_bias(smash_ctx *ctx, const smash__pair *pair, smash_work *work)
+{
+    static const char *const more = "stays float: the weight has more than one scale for an output channel";
+    static const char *const outside = "stays float: at the scale of the input times that of the weight a number of it does not fit 32 bits, or the scale no float";
+    smash_row *row = work->row;
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const size_t n = pair->scales;
+    smash_quant_desc desc = SMASH_ZERO;
+    smash_tensor weight_scale = smash_tensor_view(SMASH_F32, pair->scale, n * sizeof(float), 1, &n);
+    smash_ctx probe;
+    smash_err err;
+    size_t i;
+    int fits = 1;
+    row->skip = 1;                                                       /* until it is done */
+    row->note = n ? NULL : more;
+    row->has_zero = 0;
+    if (!n) return SMASH_OK;
+    work->scale = weight_scale;
+    work->scale.name = work->tensor.name;
+    work->scale.data = smash__scratch(ctx, n, sizeof(float));
+    work->zero = work->scale;
+    work->zero.dtype = SMASH_I32;
+    work->zero.data = smash__scratch(ctx, n, sizeof(int32_t));
+    work->quantized = smash_tensor_view(SMASH_I32, smash__scratch(ctx, pair->outputs, sizeof(int32_t)), pair->outputs * sizeof(int32_t), 1, &pair->outputs);
+    work->quantized.name = work->tensor.name;
+    if (!work->scale.data || !work->zero.data || !work->quantized.data) return SMASH_ERR_NOMEM;
+    smash__fill(work->zero.data, 0, n * sizeof(int32_t));
+    smash__probe(ctx, &probe);
+    err = smash_quant_bias(&probe, row->quant.rounding, pair->input_scale, &weight_scale, &work->tensor, &work->quantized, &work->scale);
+    smash__probe_end(ctx, &probe, err && err != SMASH_ERR_RANGE);
+    if (err && err != SMASH_ERR_RANGE) return err;
+    for (i = 0; !err && i < n; i++) fits &= ((const float *)work->scale.data)[i] > 0 && smash_is_finite(((const float *)work->scale.data)[i]);
+    if (err || !fits) {
+        smash__fill(&work->quantized, 0, sizeof work->quantized);
+        smash__scratch_rewind(ctx, mark);
+        row->note = outside;
+        return SMASH_OK;
+    }
+    desc.bits = 16;
+    desc.full_range = 1;
+    desc.grain = smash__grain(n == 1 ? SMASH_GRAIN_TENSOR : SMASH_GRAIN_ELEMENT);
+    row->quant.grain = desc.grain;
+    row->skip = 0;
+    SMASH__TRY(smash_quant_measure(ctx, &desc, &work->tensor, &work->scale, &work->zero, &work->quantized, &row->quant_stats));
+    row->quant_stats.saturated = 0;                                      /* that of the 16 bits is meant for others */
+    return SMASH_OK;
+}
+
 /* ---- the table ---- */
 
 SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
-    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner };
-    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner };
-    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer };
+    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, 0 }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, 0 };
+    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, 0 };
+    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer, 1 };
     static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
     static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
     static const char *const level_names[] = { "torch_unstructured", "level_pruner", NULL }, *const l1_names[] = { "l1_filter", "l1_norm_pruner", NULL };
@@ -16889,8 +17700,9 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         { "fpgm", SMASH_PRUNER, "drop output channels nearest to all others (geometric median)",
           "Sets whole output channels to zero, those whose distances to all others have the smallest sum: what they do, others do as well. Biases go with their channels.",
           he, fpgm_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &fpgm, NULL, NULL, NULL, NULL, NULL },
-        { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum",
-          "Stores weights as integers of 2 to 16 bits with a scale for each block, found from the exact range of the weights as they are after pruning. Inputs, outputs and biases stay float.",
+        { "ptq", SMASH_QUANTIZER, "quantize weights, inputs, outputs and biases to integers, without training",
+          "Stores weights as integers of 1 to 16 bits with a scale for each block, from the range of the weights as they are after pruning. Inputs and outputs get scale and zero point from "
+          "what was recorded of them (--calibration), and biases the scale of their accumulators; without a recording they stay float.",
           jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL }
     };
     static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4] };
@@ -16922,6 +17734,9 @@ SMASH__FN int smash__is_packed_sparse(const smash__run *run, size_t param, smash
     return run->nonzero[param] * unit + n / 8 + 1 + run->plan->model->params[param].tensor.ndim * 8 + SMASH__SPARSE_COST < n * unit;
 }
 
+/* The dtype that a parameter's integers are stored in */
+SMASH__FN smash_dtype smash__row_dtype(const smash_row *row) { return row->quant.bits > 16 ? SMASH_I32 : smash_quant_dtype(&row->quant); }
+
 /* What a parameter becomes in the file: the tensors, without data. */
 SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
 {
@@ -16938,7 +17753,7 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t
     out[SMASH__OUT_MAIN].name = p->name;
     *count = 1;
     SMASH__TRY(smash_tensor_count(&p->tensor, &numbers));
-    dtype = row ? smash_quant_dtype(&row->quant) : p->tensor.dtype;
+    dtype = row ? smash__row_dtype(row) : p->tensor.dtype;
     out[SMASH__OUT_MAIN].dtype = dtype;
     if (smash__is_packed_sparse(run, param, dtype, numbers)) {
         const size_t bytes_of_bits = numbers / 8 + (numbers % 8 != 0);
@@ -16977,6 +17792,45 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t
     if (sparse.name) out[n++] = sparse;
     *count = n;
     while (--n) if (!out[n].name) return SMASH_ERR_NOMEM;
+    return SMASH_OK;
+}
+
+/* What an input or output gets in the file: scale, and zero point if there is one that is not 0 */
+SMASH__FN smash_err smash__end_outputs(smash_ctx *ctx, const smash_plan *plan, const smash_row *row, smash_tensor out[2], uint32_t *count)
+{
+    const uint32_t bits = row->quant.bits ? row->quant.bits : 8;
+    *count = 0;
+    if (!row->needs_data || row->skip || row->param != (uint32_t)SMASH_NONE) return SMASH_OK;
+    out[0] = smash_tensor_view(SMASH_F32, row->scale.data, row->scale.bytes, row->scale.ndim, row->scale.shape);
+    out[0].name = smash__join(ctx, plan->arena, row->kept.name, "_scale", "");
+    out[1] = smash_tensor_view(smash__grid_dtype(bits < 8 ? 8 : bits, row->quant.is_unsigned), NULL, 0, row->scale.ndim, row->scale.shape);
+    out[1].name = smash__join(ctx, plan->arena, row->kept.name, "_zero_point", "");
+    *count = row->has_zero ? 2 : 1;
+    return out[0].name && out[1].name ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+SMASH__FN smash_err smash__emit_ends(smash_ctx *ctx, const smash__run *run)
+{
+    smash_tensor out[2];
+    uint32_t index = run->ends, made;
+    size_t i;
+    for (i = 0; i < run->plan->count; i++) {
+        const smash_row *row = &run->plan->rows[i];
+        smash_arena_mark mark = smash__scratch_mark(ctx), names = smash_arena_get_mark(run->plan->arena);
+        SMASH__TRY(smash__end_outputs(ctx, run->plan, row, out, &made));
+        smash_arena_rewind(run->plan->arena, names);
+        if (made) SMASH__TRY(smash_safetensors_put(ctx, &run->layout, run->desc->out, index, &out[0]));
+        if (made > 1) {
+            SMASH__TRY(smash_tensor_bytes(&out[1], &out[1].bytes));
+            out[1].name = row->kept.name;
+            out[1].data = smash__scratch(ctx, out[1].bytes, 1);
+            if (!out[1].data) return SMASH_ERR_NOMEM;
+            SMASH__TRY(smash_tensor_convert(ctx, &row->zero, &out[1]));
+            SMASH__TRY(smash_safetensors_put(ctx, &run->layout, run->desc->out, index + 1, &out[1]));
+        }
+        index += made;
+        smash__scratch_rewind(ctx, mark);
+    }
     return SMASH_OK;
 }
 
@@ -17064,7 +17918,7 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     run->result.parameters += count;
     run->result.nonzero += smash__numbers_left(run, param, work);
     if (out) SMASH__TRY(smash__outputs(ctx, run, param, outs, &n));
-    if (out && smash__is_packed_sparse(run, param, quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
+    if (out && smash__is_packed_sparse(run, param, quant ? smash__row_dtype(quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
     else if (out) outs[SMASH__OUT_MAIN].data = quant ? work->quantized.data : work->tensor.data;
     if (out) {
         for (i = 0; i < n; i++) {
@@ -17103,6 +17957,7 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
 {
     smash_arena_mark mark = smash__scratch_mark(ctx);
     smash_row *prune = smash__row_of(run->plan, run->plan->prune, param), *quantize = smash__row_of(run->plan, run->plan->quantize, param);
+    smash__pair *pair = smash__pair_of(run, param);
     smash_work work;
     smash_err err;
     smash__fill(&work, 0, sizeof work);
@@ -17110,7 +17965,11 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run, &run->plan->groups[prune->group]));
     err = smash__load_masked(ctx, run, param, &work);
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
-    if (!err && quantize) { work.row = quantize; err = quantize->algo->targets->apply(ctx, &work); }
+    if (pair && !emit && pair->bias == param && pair->bias_row) quantize = pair->bias_row;      /* tried anew: other masks, other numbers */
+    if (!err && pair && pair->bias == param && pair->shift) err = smash__correct_bias(ctx, run, pair, &work);
+    if (!err && quantize) { work.row = quantize; err = quantize->needs_data ? smash__quantize_bias(ctx, pair, &work) : quantize->algo->targets->apply(ctx, &work); }
+    if (quantize && quantize->skip) quantize = NULL;
+    if (!err && quantize && pair && pair->weight == param) err = smash__leave_scales(ctx, run, pair, &work);
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
     if (!err && run->left) err = smash__count_left(ctx, run, param, &work, &run->left[param]);
     if (!err && !emit && run->nonzero && (prune || work.masked) && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
@@ -17140,7 +17999,7 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     }
     for (i = 0; i < n; i++) {
         smash_row *row = smash__row_of(plan, plan->quantize, i);
-        needed[i] = row && row->quant.scheme == SMASH_AFFINE;
+        needed[i] = row && (row->quant.scheme == SMASH_AFFINE || row->needs_data);
         if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
         if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || (plan->goal.kind && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
@@ -17149,7 +18008,9 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         const uint32_t param = plan->order[i - 1];
         const smash_row *row = smash__row_of(plan, plan->prune, param);
         const uint32_t source = row ? smash__source_param(plan, row) : (uint32_t)SMASH_NONE;
+        const uint32_t weight = smash__quantized_first(plan, param);
         if (needed[param] && source != (uint32_t)SMASH_NONE) needed[source] = 1;
+        if (needed[param] && weight != (uint32_t)SMASH_NONE) needed[weight] = 1;
     }
     for (i = 0; i < n; i++) if (needed[plan->order[i]]) SMASH__TRY(smash__process(ctx, run, plan->order[i], 0));
     return SMASH_OK;
@@ -17205,7 +18066,7 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     const char *values[SMASH__OWN_META];
     size_t n = model->param_count, i, metadata_count;
     uint32_t count = 0, mask_count = 0, made;
-    smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
+    smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + plan->count + 1, SMASH__OUTS * sizeof *tensors);
     smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *masks);
     smash_meta *metadata;
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
@@ -17216,7 +18077,11 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
         SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
         count += made;
     }
-    run->first[n] = count;
+    run->first[n] = run->ends = count;
+    for (i = 0; i < plan->count; i++) {
+        SMASH__TRY(smash__end_outputs(ctx, plan, &plan->rows[i], tensors + count, &made));
+        count += made;
+    }
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         const smash_tensor *t = smash__row_tensor(plan, row);
@@ -17246,6 +18111,10 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     values[3] = plan->dtypes_text;
     values[4] = plan->dictionary_text;
     values[5] = NULL;
+    if (run->observes) {                                                 /* only now it is known what stays float */
+        SMASH__TRY(smash__write_dtypes(ctx, plan, &plan->dtypes_text));
+        values[3] = plan->dtypes_text;
+    }
     SMASH__TRY(smash__metadata(ctx, plan->arena, model, values, &metadata, &metadata_count));
     SMASH__TRY(smash_safetensors_layout(ctx, tensors, count, metadata, metadata_count, plan->arena, &run->layout));
     SMASH__TRY(smash_safetensors_layout(ctx, masks, mask_count, &format, 1, plan->arena, &run->mask_layout));
@@ -17269,7 +18138,7 @@ SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_
     const smash_plan *plan = run->plan;
     const smash_param *p = &plan->model->params[param];
     const smash_row *quant = smash__row_of(plan, plan->quantize, param);
-    const uint64_t bits = smash_dtype_bits(quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype);
+    const uint64_t bits = smash_dtype_bits(quant ? smash__row_dtype(quant) : p->tensor.dtype);
     if (plan->goal.kind == SMASH_GOAL_BYTES) return numbers * (bits < 8 ? 1 : bits / 8);
     return plan->goal.kind == SMASH_GOAL_MACS ? numbers * plan->goal.uses[param] : numbers;
 }
@@ -17439,6 +18308,7 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         run->total += bytes;
     }
     SMASH__TRY(smash__read_given(ctx, run));
+    SMASH__TRY(smash__calibrate(ctx, run));
     if (plan->goal.kind) {
         smash_arena_mark mark = smash__scratch_mark(ctx);
         smash_err err = smash__find_goal_masks(ctx, run);
@@ -17471,6 +18341,12 @@ SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
     if (run->desc->out) SMASH__TRY(smash_safetensors_begin(ctx, &run->layout, run->desc->out));
     if (run->desc->masks) SMASH__TRY(smash_safetensors_begin(ctx, &run->mask_layout, run->desc->masks));
     for (i = 0; i < run->plan->model->param_count; i++) SMASH__TRY(smash__process(ctx, run, run->plan->order[i], 1));
+    if (run->desc->out) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        const smash_err err = smash__emit_ends(ctx, run);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
     for (i = 0; i < run->plan->given_count && run->desc->masks; i++) {   /* inputs and outputs of which only the file has masks */
         smash_row *row = &run->plan->given[i];
         if (row->param != (uint32_t)SMASH_NONE || smash__made_of(run->plan, row)) continue;
@@ -17597,6 +18473,7 @@ SMASH__FN smash_err smash__run_pass(smash_ctx *ctx, smash__smash *s, smash_plan 
     if (prunes || !s->result.masked) desc.masks_in = s->desc->masks_in;    /* with a pruner once more, for the masks of both */
     if (prunes || (desc.masks_in && !s->prunes)) desc.masks = s->desc->masks;
     if (desc.masks_in) s->result.masked = plan;
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].algo->group == SMASH_QUANTIZER) desc.calibration = s->desc->calibration;
     desc.progress = s->desc->progress;
     desc.progress_user = s->desc->progress_user;
     desc.out = &out;
@@ -17664,6 +18541,7 @@ SMASH__FN smash_err smash__run_targets(smash_ctx *ctx, smash__smash *s, int *g)
     }
     if (first == 0 && next == SMASH_GROUP_COUNT && !s->passed) *plan = *s->plan;                     /* nothing has changed the model: the plan is good */
     else SMASH__TRY(smash__resolve_again(ctx, s, groups, plan));
+    plan->diags = s->config->diags;
     SMASH__TRY(smash__run_pass(ctx, s, plan));
     if (!s->frozen) s->dtypes_text = plan->dtypes_text;
     return SMASH_OK;
@@ -17781,8 +18659,8 @@ SMASH__FN smash_err smash__is_part(smash_ctx *ctx, const smash_model *model, con
         if (i == 0 && p->meant == SMASH_DTYPE_NONE) continue;
         base = smash__text_copy(ctx, &ctx->scratch, p->name, *bytes - n);
         if (!base) return SMASH_ERR_NOMEM;
-        for (k = 0; k < 4 && i != 0; k++) {                              /* X, X_packed, X_compressed, X_bitmask: what it may be a part of */
-            const char *name = smash__join(ctx, &ctx->scratch, base, k == 1 ? "_packed" : k == 2 ? "_compressed" : k == 3 ? "_bitmask" : "", "");
+        for (k = 0; k < 5 && i != 0; k++) {                              /* X, X_packed, X_compressed, X_bitmask, X_scale of an input or output: what it may be a part of */
+            const char *name = smash__join(ctx, &ctx->scratch, base, k == 1 ? "_packed" : k == 2 ? "_compressed" : k == 3 ? "_bitmask" : k == 4 ? "_scale" : "", "");
             const ptrdiff_t found = name ? smash_model_find_param(model, name) : -1;
             if (!name) return SMASH_ERR_NOMEM;
             if (found >= 0 && (model->params[found].meant != SMASH_DTYPE_NONE || (k == 2 && i > 2) || (k == 3 && i == 1))) *part = 1;
@@ -18051,6 +18929,7 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
     smash_err err;
     SMASH__TRY(smash__config_usable(ctx, config));
     if (!smash__ctx(ctx) || !io || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, io or result is missing, or desc was not zeroed");
+    if (desc && desc->calibration) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "calibration is for smash(); what smash_load reads has been quantized before");
     if (desc && desc->masks_in) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "masks_in is for smash(); what smash_load reads has been pruned before");
     smash__fill(&s, 0, sizeof s);
     s.desc = desc ? desc : &plain;
@@ -18150,8 +19029,8 @@ SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, cons
     int32_t block[SMASH_MAX_DIMS];
     size_t bytes;
     uint32_t i;
-    if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
-    desc.bits = smash_dtype_bits(q->dtype);
+    if (smash_dtype_bits(q->dtype) > 16 && q->dtype != SMASH_I32) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
+    desc.bits = q->dtype == SMASH_I32 ? 16 : smash_dtype_bits(q->dtype);     /* of a bias only the zero point, 0, has to lie within */
     desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
     desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
@@ -18225,6 +19104,28 @@ SMASH__DEF smash_err smash_model_restore(smash_ctx *ctx, const smash_model *mode
 
 /* ---- report ---- */
 
+/* What was found of an input or output: a number, or a list of one for each block */
+SMASH__FN void smash__report_end(smash_writer *w, const smash_row *row)
+{
+    const size_t n = row->scale.bytes / sizeof(float);
+    size_t i;
+    smash_write_key(w, "range");
+    smash_write_begin_array(w);
+    smash_write_number(w, (double)row->lo);
+    smash_write_number(w, (double)row->hi);
+    smash_write_end(w);
+    smash_write_key(w, "scale");
+    if (n > 1) smash_write_begin_array(w);
+    for (i = 0; i < n; i++) smash_write_number(w, (double)((const float *)row->scale.data)[i]);
+    if (n > 1) smash_write_end(w);
+    smash_write_key(w, "zero_point");
+    if (n > 1) smash_write_begin_array(w);
+    for (i = 0; i < n; i++) smash_write_i64(w, ((const int32_t *)row->zero.data)[i]);
+    if (n > 1) smash_write_end(w);
+    smash_write_key(w, "batches"); smash_write_u64(w, row->batches);
+    smash_write_key(w, "numbers"); smash_write_u64(w, row->numbers);
+}
+
 SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const smash_row *row, int given)
 {
     const smash_module *module = &plan->model->modules[row->module];
@@ -18268,6 +19169,9 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     smash_write_key(w, "granularity");
     if (row->skip || !t) smash_write_null(w);
     else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
+    if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
+    if (row->algo->group == SMASH_QUANTIZER && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
+    if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
     if (row->algo->group == SMASH_QUANTIZER) {
         smash_write_key(w, "qmin");      smash_write_i64(w, row->qmin);
         smash_write_key(w, "qmax");      smash_write_i64(w, row->qmax);
