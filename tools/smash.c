@@ -26,7 +26,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  * Messages and reports. No name from a file reaches a terminal before `clean`.
  *================================================================================================*/
 
-enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
+enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_CALIBRATION, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
        FLAG_FORMAT, FLAG_EXPORT_OUT, FLAG_LAYOUT, FLAG_DEPTHWISE, FLAG_PREFIX, FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
@@ -268,9 +268,9 @@ static void progress(void *user, uint64_t done, uint64_t total)
 }
 
 typedef struct job {
-    input        config_file, model_file, masks_file;
-    smash_io     io, masks_io;
-    smash_model  model, masks;
+    input        config_file, model_file, masks_file, calibration_file;
+    smash_io     io, masks_io, calibration_io;
+    smash_model  model, masks, calibration;
     smash_config config;
     smash_plan   plan;
     smash_result result;
@@ -469,10 +469,10 @@ static void compress_table(app *a, job *j)
         table_cell(&t, j->model.modules[row->module].type);
         table_cell(&t, tensor ? shape_text(a, tensor) : "-");
         table_cell(&t, p ? format(a, "%s%s", given, pruned_text(a, j, p)) : "");
-        if (q && !q->skip && tensor) {
+        if (q && !q->skip && (tensor || is_end)) {
             table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
                                   q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
-            table_cell(&t, grain_text(a, &q->quant.grain, tensor->ndim));
+            table_cell(&t, grain_text(a, &q->quant.grain, tensor ? tensor->ndim : 0));
             table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
             table_cell(&t, number(a, q->quant_stats.saturated));
         } else {
@@ -502,20 +502,20 @@ static void compress_table(app *a, job *j)
 /* Which files there are, and whether they may stand beside each other. */
 static int compress_usage(app *a)
 {
-    static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG, FLAG_MASKS_IN };
+    static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG, FLAG_MASKS_IN, FLAG_CALIBRATION };
     int i, k, stdouts = is_set(a, FLAG_JSON), stdins = strcmp(a->args[0], "-") == 0;
 
     if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && !is_set(a, FLAG_MASKS_IN) && a->set_count == 0)
         return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME, --quantizer NAME or --masks-in FILE");
     if (!is_set(a, FLAG_OUT) && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "compress needs -o OUT, the file to write, or --dry-run");
-    for (i = 3; i < 5; i++) stdins += a->value[files[i]] && strcmp(a->value[files[i]], "-") == 0;
-    if (stdins > 1) return fail(a, BAD_USAGE, "only one of MODEL, CONFIG and --masks-in can come from standard input");
+    for (i = 3; i < 6; i++) stdins += a->value[files[i]] && strcmp(a->value[files[i]], "-") == 0;
+    if (stdins > 1) return fail(a, BAD_USAGE, "only one of MODEL, CONFIG, --masks-in and --calibration can come from standard input");
     for (i = 0; i < 3; i++) {
         const char *path = a->value[files[i]];
         if (!path) continue;
         if (strcmp(path, "-") == 0) { stdouts++; a->results = stderr; }
-        else for (k = i + 1; k < 6; k++) {                               /* only model and masks may be replaced by what becomes of them */
-            const char *other = k < 5 ? a->value[files[k]] : files[i] != FLAG_OUT ? a->args[0] : NULL;
+        else for (k = i + 1; k < 7; k++) {                               /* only model and masks may be replaced by what becomes of them */
+            const char *other = k < 6 ? a->value[files[k]] : files[i] != FLAG_OUT ? a->args[0] : NULL;
             if (files[i] == FLAG_MASKS && k == 4) continue;
             if (other && file_same(path, other)) return fail(a, BAD_USAGE, "%s stands for two files at once", path);
         }
@@ -543,6 +543,7 @@ static int compress_job(app *a, job *j)
     if ((status = load_config(a, a->value[FLAG_CONFIG], &j->config_file, &j->config)) != DONE) return status;
     if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
     if (is_set(a, FLAG_MASKS_IN) && (status = load_model(a, a->value[FLAG_MASKS_IN], &j->masks_file, &j->masks_io, &j->masks)) != DONE) return status;
+    if (is_set(a, FLAG_CALIBRATION) && (status = load_model(a, a->value[FLAG_CALIBRATION], &j->calibration_file, &j->calibration_io, &j->calibration)) != DONE) return status;
     for (i = 0; i < j->model.param_count; i++) j->parameters += count_of(&j->model.params[i].tensor);
     err = smash_config_resolve(&a->ctx, &j->config, &j->model, &j->plan);
     if (!err) err = smash_check(&a->ctx, &j->model, &j->config, 0);          /* behind it: module_types are known now */
@@ -561,23 +562,26 @@ static int compress_job(app *a, job *j)
     run.out = j->out[OUT_MODEL].path ? &j->out_io[OUT_MODEL] : NULL;
     run.masks = j->out[OUT_MASKS].path ? &j->out_io[OUT_MASKS] : NULL;
     run.masks_in = is_set(a, FLAG_MASKS_IN) ? &j->masks_io : NULL;
+    run.calibration = is_set(a, FLAG_CALIBRATION) ? &j->calibration_io : NULL;
     if (!is_set(a, FLAG_QUIET) && isatty(2)) run.progress = progress;
     run.progress_user = a;
     err = smash_run(&a->ctx, &j->plan, &run, &j->result);
     if (a->drawn > 0) fprintf(stderr, "\r%60s\r", "");
+    show_diags(a);                                                       /* what the calibration lacks */
     if (err) {
         for (k = 0; k < OUTPUTS; k++) if (j->out[k].error) return fail_output(a, &j->out[k]);
         if (err == SMASH_ERR_IO) {
-            const input *in = j->masks_file.error ? &j->masks_file : &j->model_file;
+            const input *in = j->masks_file.error ? &j->masks_file : j->calibration_file.error ? &j->calibration_file : &j->model_file;
             return fail(a, BAD_IO, "%s cannot be read: %s; nothing was written", in->name, strerror(in->error));
         }
+        if (err == SMASH_ERR_FORMAT && run.calibration && strstr(a->ctx.message, "recorded")) return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->calibration_file.name, a->ctx.message);
         if (err == SMASH_ERR_FORMAT && run.masks_in) return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->masks_file.name, a->ctx.message);
         return fail(a, err == SMASH_ERR_CONFIG ? BAD_CONFIG : FAILED, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
     }
     if (run.out && digest_of_output(j)) return fail_output(a, &j->out[OUT_MODEL]);
     j->seconds = seconds_now() - a->started;
     j->peak = a->arena.peak + a->ctx.scratch.peak + (j->model_file.is_mapped ? 0 : (size_t)j->model_file.bytes)
-            + (j->masks_file.is_mapped ? 0 : (size_t)j->masks_file.bytes);
+            + (j->masks_file.is_mapped ? 0 : (size_t)j->masks_file.bytes) + (j->calibration_file.is_mapped ? 0 : (size_t)j->calibration_file.bytes);
 
     compress_json(a, j, &text, &w);
     if ((status = json_end(a, &text, &w)) != DONE) return status;
@@ -600,13 +604,14 @@ static int run_compress(app *a)
 
     if (status) return status;
     if ((j = (job *)calloc(1, sizeof(job))) == NULL) return fail(a, FAILED, "out of memory");
-    j->config_file.file = j->model_file.file = j->masks_file.file = NO_FILE;
+    j->config_file.file = j->model_file.file = j->masks_file.file = j->calibration_file.file = NO_FILE;
     for (k = 0; k < OUTPUTS; k++) { j->out[k].file = NO_FILE; j->out[k].slot = k; }
     status = compress_job(a, j);
     for (k = 0; k < OUTPUTS; k++) output_close(&j->out[k]);
     input_close(&j->config_file);
     input_close(&j->model_file);
     input_close(&j->masks_file);
+    input_close(&j->calibration_file);
     free(j);
     return status;
 }
@@ -1732,6 +1737,7 @@ static const command commands[] = {
       "  smash compress model.safetensors --quantizer ptq -o int8.safetensors\n"
       "  smash compress model.safetensors --pruner l1_norm --set l1_norm_sparse_ratio=0.5 --dry-run\n"
       "  smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors\n"
+      "  smash compress model.safetensors --quantizer ptq --calibration recorded.safetensors -o int8.safetensors\n"
       "  smash compress - -c config.json -o - < model.safetensors > small.safetensors\n" },
     { "export", "MODEL -o OUT", "write the tensors for firmware: as C, NumPy arrays or raw bytes", EXPORT, 1, 1, run_export,
       "  smash export small.safetensors -o weights.h\n"
@@ -1765,6 +1771,7 @@ static const flag flags[FLAG_COUNT] = {
     { "--output",    "-o", "OUT",       "the model to write; may be MODEL itself, or -",               COMPRESS },
     { "--masks",     NULL, "FILE",      "also write the masks of pruned tensors, 1 = keep",            COMPRESS },
     { "--masks-in",  NULL, "FILE",      "first apply these masks; BOOL, 1 = keep, named as tensors",   COMPRESS },
+    { "--calibration", NULL, "FILE",    "recorded inputs and outputs: floats named conv1._input_0",    COMPRESS },
     { "--report",    NULL, "FILE",      "also write the report as JSON",                               COMPRESS },
     { "--set",       NULL, "KEY=VALUE", "set a key of the config; may be repeated",                    COMPRESS | CHECK },
     { "--pruner",    NULL, "NAME",      "prune with this algorithm",                                   COMPRESS | CHECK },
