@@ -15477,6 +15477,9 @@ SMASH__FN const char *smash__observer_name(smash_observer_kind kind)
 SMASH__FN void smash__resolve_observer(const smash__wish *wish, smash_observer_desc *observer)
 {
     uint32_t i;
+    observer->rate = 0.01f;
+    observer->outside = 100000;
+    observer->bins = 2048;
     for (i = 0; i <= SMASH_OBSERVE_MSE; i++) if (wish->observer && smash_value_is(wish->observer, smash__observer_name((smash_observer_kind)i))) observer->kind = (smash_observer_kind)i;
     if (wish->rate) observer->rate = (float)wish->rate->number;
     if (wish->percentile) observer->outside = (uint32_t)smash_round_half_even_f64(smash__product(100.0 - wish->percentile->number, 1e7));
@@ -17335,13 +17338,14 @@ SMASH__FN size_t smash__find_records(const smash__run *run, uint32_t module, con
 /* The numbers of a batch, all of them finite floats, into scratch */
 SMASH__FN smash_err smash__load_record(smash_ctx *ctx, const smash__run *run, size_t record, smash_tensor *t, size_t *count)
 {
-    float some[64];
+    const double over = 3.4028235677973366e38;                           /* becomes Inf in F32 */
+    double some[64];
     size_t i;
     SMASH__TRY(smash_model_load(ctx, &run->calibration, run->records[record].index, &ctx->scratch, t));
     SMASH__TRY(smash_tensor_count(t, count));
     for (i = 0; i < *count; i++) {
-        if (i % 64 == 0) smash__load_f32(t, i, smash__min(64, *count - i), some);
-        if (!smash_is_finite(some[i % 64])) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the recorded numbers %q hold %s at index %z", t->name, t->dtype == SMASH_F64 ? "NaN, Inf or what F32 cannot hold" : "NaN or Inf", i);
+        if (i % 64 == 0) smash__load_f64(t, i, smash__min(64, *count - i), some);
+        if (!(some[i % 64] < over && some[i % 64] > -over)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the recorded numbers %q hold %s at index %z", t->name, t->dtype == SMASH_F64 ? "NaN, Inf or what F32 cannot hold" : "NaN or Inf", i);
     }
     return SMASH_OK;
 }
@@ -17459,6 +17463,8 @@ SMASH__FN smash_row *smash__row_beside(const smash_plan *plan, const smash_row *
     return NULL;
 }
 
+SMASH__FN const char *smash__no_inputs(void) { return "its bias is not corrected: no inputs are recorded; record what _input_0 holds, and say --calibration FILE"; }
+
 /* The mean of each input channel over all batches; *note: why it cannot be. Channels are the last dim of what a Linear takes, else dim 1. */
 SMASH__FN smash_err smash__mean_inputs(smash_ctx *ctx, const smash__run *run, smash__pair *pair, const char **note)
 {
@@ -17470,12 +17476,13 @@ SMASH__FN smash_err smash__mean_inputs(smash_ctx *ctx, const smash__run *run, sm
     uint64_t numbers = 0;
     double *mean, x;
     *note = NULL;
-    if (!batches) { *note = "its bias is not corrected: no inputs are recorded; record what _input_0 holds, and say --calibration FILE"; return SMASH_OK; }
     if ((!linear && !smash__equal(type, "Conv1d") && !smash__equal(type, "Conv2d") && !smash__equal(type, "Conv3d")) || w->ndim < 2 || pair->weight_row->axis || !w->shape[1]) {
         *note = smash__starts_with(type, "ConvTranspose") ? "its bias is not corrected: how many outputs a weight of a ConvTranspose takes part in depends on its stride, which no file says"
                                                           : "its bias is not corrected: this is known for Linear and convolutions only";
         return SMASH_OK;
     }
+    if (model->params[pair->bias].tensor.ndim != 1 || pair->outputs != w->shape[0]) { *note = "its bias is not corrected: it is not one number for each output channel"; return SMASH_OK; }
+    if (!batches) { *note = smash__no_inputs(); return SMASH_OK; }
     for (i = first; i < first + batches; i++) {
         const smash_tensor *t = &run->calibration.params[run->records[i].index].tensor;
         const size_t channels = linear ? t->shape[t->ndim ? t->ndim - 1 : 0] : t->shape[1];
@@ -17562,10 +17569,8 @@ SMASH__FN smash_err smash__find_pairs(smash_ctx *ctx, smash__run *run)
             row->note = smash__find_input_scale(plan, pair, row);
             if (!row->note) { pair->bias_row = row; row->skip = 0; }
         } else {
-            const smash_tensor *w = &plan->model->params[pair->weight].tensor;
             row->bias_shift = 0;
             if (pair->bias == (uint32_t)SMASH_NONE || !(SMASH__FLOATS >> plan->model->params[pair->bias].tensor.dtype & 1)) note = "there is no bias to correct";
-            else if (w->ndim < 2 || plan->model->params[pair->bias].tensor.ndim != 1 || pair->outputs != w->shape[0]) note = "its bias is not corrected: it is not one number for each output channel";
             else if (!smash__is_grid(row)) note = "its bias is not corrected: the weight is not stored as integers of a grid";
             else SMASH__TRY(smash__mean_inputs(ctx, run, pair, &note));
             row->note = note;
@@ -17575,11 +17580,10 @@ SMASH__FN smash_err smash__find_pairs(smash_ctx *ctx, smash__run *run)
 }
 
 /* Is this what an entry asked for in so many words, and did not get, for want of a recording? */
-SMASH__FN int smash__lacks_data(const smash__run *run, const smash_row *row)
+SMASH__FN int smash__lacks_data(const smash_row *row)
 {
-    size_t first;
     if (row->algo->group != SMASH_QUANTIZER) return 0;
-    if (row->bias_correction && !row->skip) return !smash__find_records(run, row->module, "_input_0", &first) && row->note;
+    if (row->bias_correction) return row->note == smash__no_inputs();
     return row->needs_data && row->named && row->skip && row->note == smash__no_data(row);
 }
 
@@ -17594,17 +17598,17 @@ SMASH__FN smash_err smash__warn_of_data(smash_ctx *ctx, const smash__run *run)
     int any = 0;
     for (i = 0; i < plan->count; i++) {
         any |= plan->rows[i].algo->group == SMASH_QUANTIZER;
-        if (smash__lacks_data(run, &plan->rows[i]) && plan->rows[i].entry >= entries) entries = plan->rows[i].entry + 1;
+        if (smash__lacks_data(&plan->rows[i]) && plan->rows[i].entry >= entries) entries = plan->rows[i].entry + 1;
     }
     if (run->desc->calibration && !any) smash_diag_add(plan->diags, SMASH_WARNING, "no_effect", NULL, NULL, "the calibration is not used: no quantizer has a target");
     if (!entries || !plan->diags) return SMASH_OK;
     counts = (uint32_t *)smash__scratch(ctx, entries, sizeof *counts);
     if (!counts) return SMASH_ERR_NOMEM;
     smash__fill(counts, 0, entries * sizeof *counts);
-    for (i = 0; i < plan->count; i++) counts[plan->rows[i].entry] += (uint32_t)smash__lacks_data(run, &plan->rows[i]);
+    for (i = 0; i < plan->count; i++) counts[plan->rows[i].entry] += (uint32_t)smash__lacks_data(&plan->rows[i]);
     for (i = 0; i < plan->count; i++) {
         const smash_row *row = &plan->rows[i];
-        if (!smash__lacks_data(run, row) || !counts[row->entry]) continue;
+        if (!smash__lacks_data(row) || !counts[row->entry]) continue;
         smash__format(text, sizeof text, "%s%s %s; record what inputs and outputs hold, and say --calibration FILE", smash__row_name(plan, row), counts[row->entry] > 1 ? " and other targets" : "",
                       row->bias_correction ? "cannot have a bias_correction" : counts[row->entry] > 1 ? "stay float" : "stays float");
         smash_diag_add(plan->diags, SMASH_WARNING, "no_calibration", row->doc, row->place, text);
