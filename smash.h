@@ -17609,8 +17609,7 @@ SMASH__FN smash_err smash__warn_of_data(smash_ctx *ctx, const smash__run *run)
     for (i = 0; i < plan->count; i++) {
         const smash_row *row = &plan->rows[i];
         if (!smash__lacks_data(row) || !counts[row->entry]) continue;
-        smash__format(text, sizeof text, "%s%s %s; record what inputs and outputs hold, and say --calibration FILE", smash__row_name(plan, row), counts[row->entry] > 1 ? " and other targets" : "",
-                      row->bias_correction ? "cannot have a bias_correction" : counts[row->entry] > 1 ? "stay float" : "stays float");
+        smash__format(text, sizeof text, "what is asked of %s%s takes recorded inputs and outputs; record them, and say --calibration FILE", smash__row_name(plan, row), counts[row->entry] > 1 ? " and other targets" : "");
         smash_diag_add(plan->diags, SMASH_WARNING, "no_calibration", row->doc, row->place, text);
         counts[row->entry] = 0;
     }

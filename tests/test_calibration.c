@@ -375,6 +375,7 @@ static void two_layers(int bias)
 
 #define PTQ(entry) "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{" entry "}]}"
 #define NO_RANGE "stays float: its range is not known; record what it holds, and say --calibration FILE"
+#define ASKED(of) "what is asked of " of " takes recorded inputs and outputs; record them, and say --calibration FILE"
 #define NO_INPUT "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE"
 static void test_notes(void)
 {
@@ -384,16 +385,16 @@ static void test_notes(void)
         { PTQ("\"op_names\": [\"fc\"]"), 0, 1, "fc", "_input_0", NO_RANGE, NULL },
         { PTQ("\"op_names\": [\"fc\"]"), 0, 1, "fc", "bias", NO_INPUT, NULL },
         { PTQ("\"op_names\": [\"fc\"]"), 1, 0, "fc", "weight", NULL, NULL },                          /* no bias: no row */
-        { PTQ("\"op_names\": [\"fc\", \"last\"], \"target_names\": [\"weight\", \"_input_\"]"), 1, 1, "last", "_input_0", NO_RANGE, "last._input_0 stays float; record what inputs and outputs hold, and say --calibration FILE" },
-        { PTQ("\"op_names\": [\"fc\", \"last\"], \"target_names\": [\"weight\", \"_input_\"]"), 0, 1, "last", "_input_0", NO_RANGE, "fc._input_0 and other targets stay float; record what inputs and outputs hold, and say --calibration FILE" },
+        { PTQ("\"op_names\": [\"fc\", \"last\"], \"target_names\": [\"weight\", \"_input_\"]"), 1, 1, "last", "_input_0", NO_RANGE, ASKED("last._input_0") },
+        { PTQ("\"op_names\": [\"fc\", \"last\"], \"target_names\": [\"weight\", \"_input_\"]"), 0, 1, "last", "_input_0", NO_RANGE, ASKED("fc._input_0 and other targets") },
         { PTQ("\"op_names\": [\"fc\"], \"target_names\": [\"weight\", \"bias\"]"), 1, 1, "fc", "bias", "stays float: its scale is that of the input times that of the weight, and _input_0 is no target", NULL },
         { PTQ("\"op_names\": [\"fc\"], \"target_names\": [\"bias\", \"_input_0\"]"), 1, 1, "fc", "bias", "stays float: its weight is not quantized", NULL },
-        { PTQ("\"op_names\": [\"last\"], \"target_names\": [\"bias\", \"_input_0\", \"weight\"]"), 1, 1, "last", "bias", NO_INPUT, "last.bias and other targets stay float; record what inputs and outputs hold, and say --calibration FILE" },
+        { PTQ("\"op_names\": [\"last\"], \"target_names\": [\"bias\", \"_input_0\", \"weight\"]"), 1, 1, "last", "bias", NO_INPUT, ASKED("last.bias and other targets") },
         { PTQ("\"op_names\": [\"fc\"], \"target_settings\": {\"bias\": {\"quant_dtype\": \"int8\"}}"), 1, 1, "fc", "bias", NULL, "quant_dtype has no effect on fc.bias: a bias has int32, at the scale of its accumulators" },
         { PTQ("\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"bias_correction\": true"), 1, 1, "fc", "weight", NULL, NULL },
         { PTQ("\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"bias_correction\": true"), 1, 0, "fc", "weight", "there is no bias to correct", NULL },
         { PTQ("\"op_names\": [\"last\", \"fc\"], \"target_names\": [\"weight\"], \"bias_correction\": true"), 1, 1, "last", "weight", "its bias is not corrected: no inputs are recorded; record what _input_0 holds, and say --calibration FILE",
-          "last.weight cannot have a bias_correction; record what inputs and outputs hold, and say --calibration FILE" },
+          ASKED("last.weight") },
         { PTQ("\"op_names\": [\"fc\"], \"granularity\": \"per_channel\""), 1, 1, "fc", "_input_0", "stays float: \"per_channel\" needs its shape (\"shapes\")", NULL },
         { PTQ("\"op_names\": [\"fc\"], \"granularity\": \"per_channel\""), 1, 1, "fc", "bias", "stays float: its scale is that of the input times that of the weight, and _input_0 stays float", NULL },
         { "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"granularity\": \"per_channel\"}], \"shapes\": {\"fc\": {\"_input_0\": [1, 3]}}}", 1, 1, "fc", "bias", "stays float: its input has more than one scale", NULL },
@@ -446,6 +447,65 @@ static void test_notes(void)
         }
         CHECK(used[1] < used[0] && !strstr(texts[1], "_input_0") && !strstr(texts[1], "bias"), "%s", texts[1]);
         CHECK(used[2] == used[0] && !memcmp(out.data, out2.data, out.used) && !strcmp(texts[2], texts[0]), "%s", texts[2]);
+    }
+}
+
+/* A scale for each channel: axis 1 of what a convolution takes, the last one of a Linear, or what sizes say. */
+static void test_channels(void)
+{
+    static const struct { const char *type, *shapes, *text, *granularity; size_t dims[4]; uint32_t ndim; size_t axis, blocks, block; const char *scale_shape; } rows[] = {
+        { "Conv2d", "[1, 3, 4, 5]", "2,3,4,5", "\"per_channel\"", { 2, 3, 4, 5 }, 4, 1, 3, 1, "1 3 1 1" },
+        { "Linear", "[1, 4, 6]", "3,4,6", "\"per_channel\"", { 3, 4, 6, 1 }, 3, 2, 6, 1, "1 1 6" },
+        { "Linear", "[1, 6]", "5,6", "[-1, 2]", { 5, 6, 1, 1 }, 2, 1, 3, 2, "1 3" } };
+    static const float w[24 * 9] = { 1 };
+    static float x[256];
+    uint64_t rng = 5;
+    size_t r, i, k, affine;
+    for (r = 0; r < COUNT_OF(rows) * 2; r++) {
+        const size_t row = r / 2, n = rows[row].dims[0] * rows[row].dims[1] * rows[row].dims[2] * rows[row].dims[3];
+        char text[512], shape[64] = "";
+        item one;
+        smash_result result;
+        smash_model back;
+        smash_io io;
+        smash_tensor s, z;
+        size_t inner = 1;
+        affine = r & 1;
+        start();
+        fill(&rng, x, n, 0.25f);
+        one = rows[row].type[0] == 'C' ? f32_item("l.weight", "2,3,3,3", w, 54) : f32_item("l.weight", "4,6", w, 24);
+        model_io = make_file(&model_file, &one, 1, NULL);
+        one = f32_item("l._input_0", rows[row].text, x, n);
+        calibration_io = make_file(&calibration_file, &one, 1, NULL);
+        sprintf(text, "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"l\"], \"target_names\": [\"_input_0\"], \"quant_dtype\": \"%s\", \"quant_scheme\": \"%s\", \"target_settings\": {\"_input_0\": {\"granularity\": %s}}}],"
+                      " \"shapes\": {\"l\": {\"_input_0\": %s}}}", affine ? "uint8" : "int8", affine ? "affine" : "symmetric", rows[row].granularity, rows[row].shapes);
+        CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
+        read_back(&io, &back);
+        s = tensor_of(&back, "l._input_0_scale");
+        for (i = 0; i < s.ndim; i++) sprintf(shape + strlen(shape), i ? " %d" : "%d", (int)s.shape[i]);
+        CHECK(!strcmp(shape, rows[row].scale_shape), "%s: %s", text, shape);
+        for (i = rows[row].axis + 1; i < rows[row].ndim; i++) inner *= rows[row].dims[i];
+        for (k = 0; k < rows[row].blocks; k++) {
+            float lo = 0, hi = 0, want;
+            for (i = 0; i < n; i++) if (i / inner % rows[row].dims[rows[row].axis] / rows[row].block == k) { if (x[i] < lo) lo = x[i]; if (x[i] > hi) hi = x[i]; }
+            want = affine ? (hi - lo) / 255 : (hi > -lo ? hi : -lo) / 127;
+            CHECK(bits_of(((const float *)s.data)[k]) == bits_of(want), "%s: channel %d: %g, not %g", text, (int)k, (double)((const float *)s.data)[k], (double)want);
+            if (affine) {
+                z = tensor_of(&back, "l._input_0_zero_point");
+                CHECK(z.dtype == SMASH_U8 && fabs((double)((const uint8_t *)z.data)[k] - (double)-lo / (double)want) <= 0.5 + 1e-4, "%s: channel %d", text, (int)k);
+            }
+        }
+    }
+    {   /* words that are for parameters */
+        smash_result result;
+        start();
+        two_layers(1);
+        CHECK_ERR(&ctx, run(PTQ("\"op_names\": [\"fc\"], \"target_settings\": {\"_input_0\": {\"granularity\": \"out_channel\"}}"), 1, &result), SMASH_ERR_CONFIG, "out_channel");
+        CHECK(!strcmp(said(), "granularity \"out_channel\" is for parameters; _input_0 takes \"per_channel\" or sizes such as [-1, 1, -1]"), "%s", said());
+        start();
+        two_layers(1);
+        CHECK_ERR(&ctx, run(PTQ("\"op_names\": [\"fc\"], \"target_settings\": {\"_input_0\": {\"granularity\": [1, -1]}}"), 1, &result), SMASH_ERR_CONFIG, "sizes");
+        CHECK(strstr(said(), "block sizes need a shape, and that of fc._input_0 is not known"), "%s", said());
     }
 }
 
@@ -637,8 +697,7 @@ static void test_around(void)
         "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.25, \"quantizer\": \"ptq\", \"ptq_granularity\": \"out_channel\", \"ptq_bias_correction\": true, \"ptq_quant_scheme\": \"affine\"}",
         "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.9, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_bias_correction\": true, \"pack_sparse\": true}",
         "{\"pruner\": \"level\", \"level_target_bytes\": 16000, \"quantizer\": \"ptq\", \"ptq_bias_correction\": true, \"ptq_observer\": \"mse\", \"pack_sparse\": true}",
-        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"bias\"], \"target_settings\": {\"bias\": {\"sparse_ratio\": 0.5}}}, {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\","
-        " \"align\": {\"target_name\": \"bias\", \"dims\": [0]}}], \"quantizer\": \"ptq\", \"ptq_bias_correction\": true}" };
+        "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"bias\"], \"target_settings\": {\"bias\": {\"sparse_ratio\": 0.5}}}, {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\", \"align\": {\"target_name\": \"bias\", \"dims\": [0]}}], \"quantizer\": \"ptq\", \"ptq_bias_correction\": true}" };
     uint64_t rng = 77;
     size_t i, k;
     item items[4], recorded[3];
@@ -784,6 +843,7 @@ int main(void)
     test_layers();
     test_fit();
     test_notes();
+    test_channels();
     test_hostile();
     test_observers();
     test_around();

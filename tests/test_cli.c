@@ -88,6 +88,11 @@ static void make_files(void)
     put_model("parts3", "{\"a_packed\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
     put_model("parts4", "{\"a\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 2, 99);
     put_model("parts5", "{\"a_compressed\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_bitmask\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
+    put_model("seen", "{\"fc._input_0#0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]},\"fc._input_0#1\":{\"dtype\":\"F32\",\"shape\":[1,8],\"data_offsets\":[64,96]},"
+                      "\"fc._output_0\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[96,104]}}", 26, 99);
+    put_model("seen_nan", "{\"fc._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 3);
+    put_model("seen_typo", "{\"fx._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 99);
+    put_text("ends.json", "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\", \"bias\", \"_input_\"], \"bias_correction\": true}]}");
     put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
@@ -130,7 +135,10 @@ static const row rows[] = {
     { "$S compress $M -c $D/good.json -o $D/o --report $D/o", 2, NULL, "two files at once" },
     { "$S compress $M -c $D/good.json -o - --json", 2, NULL, "standard output" },
     { "$S compress - -c - -o $D/o", 2, NULL, "standard input" },
-    { "$S compress $M -c - --masks-in - -o $D/o", 2, NULL, "only one of MODEL, CONFIG and --masks-in can come from standard input" },
+    { "$S compress $M -c - --masks-in - -o $D/o", 2, NULL, "only one of MODEL, CONFIG, --masks-in and --calibration can come from standard input" },
+    { "$S compress $M -c - --calibration - -o $D/o", 2, NULL, "only one of MODEL, CONFIG, --masks-in and --calibration can come from standard input" },
+    { "$S compress $M --quantizer ptq --calibration $D/seen -o $D/seen", 2, NULL, "two files at once" },
+    { "$S compress $M --calibration $D/seen -o $D/o", 2, NULL, "compress has nothing to do" },
     { "$S compress $M --masks-in $D/mask.safetensors", 2, NULL, "compress needs -o OUT" },
     { "$S compress $M --masks-in $D/mask.safetensors -o $D/mask.safetensors", 2, NULL, "two files at once" },
     { "$S compress $M --masks-in", 2, NULL, "FILE is missing behind --masks-in" },
@@ -186,6 +194,13 @@ static const row rows[] = {
     { "$S compress $M --masks-in $D/two.safetensors -o $D/o", 4, NULL, "the mask of \"fc.weight\" holds 2 at index 2; a mask holds 0 and 1; nothing was written" },
     { "$S compress $M --masks-in $D/good.json -o $D/o", 4, NULL, "good.json is not a valid safetensors file" },
     { "for i in 1 2 3 4 5 6; do $S compress $M --masks-in $D/hostile$i -o $D/o; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "hostile6 is not a valid safetensors file" },
+    { "$S compress $M -c $D/ends.json --calibration $D/seen_nan -o $D/o", 4, NULL, "seen_nan: the recorded numbers \"fc._input_0\" hold NaN or Inf at index 3; nothing was written" },
+    { "$S compress $M -c $D/ends.json --calibration $D/seen_typo -o $D/o", 4, NULL, "seen_typo: numbers of \"fx._input_0\" are recorded, and the model has no such input or output; did you mean \"fc._input_0\"?; nothing was written" },
+    { "$S compress $M -c $D/ends.json --masks-in $D/two.safetensors --calibration $D/seen -o $D/o", 4, NULL, "two.safetensors: the mask of \"fc.weight\" holds 2" },
+    { "$S compress $M -c $D/ends.json --calibration $D/good.json -o $D/o", 4, NULL, "good.json is not a valid safetensors file" },
+    { "for i in 1 2 3 4 5 6; do $S compress $M -c $D/ends.json --calibration $D/hostile$i -o $D/o; [ $? = 4 ] || exit 9; done; exit 4", 4, NULL, "hostile6 is not a valid safetensors file" },
+    { "$S compress $M -c $D/ends.json --calibration $D/newer.safetensors -o $D/o", 4, NULL, "a newer smash reads it" },
+    { "$S compress $M -c $D/ends.json --calibration $D/absent -o $D/o", 5, NULL, "absent cannot be read: No such file" },
     { "$S compress $M --masks-in $D/typo -o $D/o", 4, NULL, "typo: there is a mask for \"fc.wieght\", and no such tensor in the model; did you mean \"fc.weight\"?; nothing was written" },
     { "$S compress --help", 0, "smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors", NULL },
     { "$S compress $M --masks-in $D/newer.safetensors -o $D/o", 4, NULL, "a newer smash reads it" },
@@ -242,6 +257,18 @@ static const row rows[] = {
 
     /* masks that are given */
     { "$S compress $M --masks-in $D/mask.safetensors -o $D/p", 0, "masks -> 25.0 %", NULL },
+    { "$S compress $M -c $D/ends.json --calibration $D/seen -o $D/calibrated", 0, "ptq int32 symmetric", NULL },
+    { "$S inspect $D/calibrated", 0, "_input_0_scale", NULL },
+    { "$S diff $M $D/calibrated", 0, "F32, I32", NULL },
+    { "$S compress $M -c $D/ends.json --calibration - -o - -q < $D/seen | cmp - $D/calibrated && $S compress - -c $D/ends.json --calibration $D/seen -o $D/c2 -q < $M && cmp $D/c2 $D/calibrated && echo same", 0, "same", NULL },
+    { "$S compress $M -c $D/ends.json --calibration $D/seen --dry-run --json", 0, "\"batches\": 2, \"numbers\": 24, \"observer\": \"min_max\"", NULL },
+    { "$S compress $M -c $D/ends.json --dry-run -q && $S compress $M -c $D/ends.json --dry-run --json | grep -c no_calibration", 0, "1", "" },
+    { "$S compress $M -c $D/ends.json --dry-run", 0, "record what it holds, and say --calibration FILE",
+      "warning: what is asked of fc.weight and other targets takes recorded inputs and outputs; record them, and say --calibration FILE [no_calibration]" },
+    { "$S compress $M --quantizer ptq --dry-run", 0, "stays float: its range is not known", NULL },
+    { "$S compress $M --pruner level --set level_sparse_ratio=0.5 --calibration $D/seen --dry-run", 0, "level 50 %", "warning: the calibration is not used: no quantizer has a target" },
+    { "$S algorithms ptq", 0, "ptq_observer", NULL },
+    { "$S algorithms ptq", 0, "min_max, moving_average,", NULL },
     { "$S compress $M --masks-in $D/mask.safetensors --dry-run --json", 0, "\"algorithm\": \"masks\", \"group\": \"pruner\", \"asked\": \"masks\", \"sparsity\": 0.25, \"masked\": 8, \"zeros\": 8", NULL },
     { "$S compress $M --masks-in $D/mask.safetensors --dry-run --json", 0, "\"warnings\": []", NULL },
     { "$S compress $M --masks-in $D/mask.safetensors --set level_sparse_ratio=0.5 --pruner level --masks $D/both -o $D/p", 0, "masks -> 25.0 %, level 50 % -> 50.0 %", NULL },
@@ -256,6 +283,8 @@ static const row rows[] = {
 
     { "$S compress examples/models/digits.safetensors --pruner level -c $D/nm.json --dry-run", 0, "level 2:4 -> 50.0 %", NULL },
     { "$S compress examples/models/digits.safetensors --pruner level --set level_sparse_ratio=0.5 --set level_max_sparse_ratio=0.3 --dry-run", 0, "max_sparse_ratio is reached: no more goes", NULL },
+    { "E=examples; build/digits $E/data/digits.bin $E/models/digits.safetensors --record $D/rec && $S compress $E/models/digits.safetensors --quantizer ptq --set ptq_granularity=out_channel --set ptq_bias_correction=true "
+      "--calibration $D/rec -o $D/int8 -q && build/digits $E/data/digits.bin $D/int8 | grep -c ' 9[89][.][0-9]* %$'", 0, "1", NULL },
     { "E=examples; $S compress $E/models/digits.safetensors -c $E/digits_compress.json -o $D/digits -q && "
       "build/digits $E/data/digits.bin $D/digits | grep -c ' 9[789][.][0-9]* %$'", 0, "1", NULL },
 
