@@ -684,6 +684,61 @@ static void test_observers(void)
     }
 }
 
+/* ---- floats of 8 and 16 bits, and algorithms that do not look at recordings ---- */
+
+static void test_formats(void)
+{
+    static const struct { const char *dtype; float most; } floats[] = { { "float8_e4m3fn", 448 }, { "float8_e5m2", 57344 } };
+    static const struct { const char *text, *says; } refused[] = {
+        { "{\"quantizer\": \"lsq\", \"lsq_observer\": \"mse\"}", "there is no key \"lsq_observer\"" },
+        { "{\"quantizer\": \"lsq\", \"lsq_config_list\": [{\"op_names\": [\"fc\"], \"observer\": \"mse\"}]}", "lsq takes no observer: it finds its ranges in its own way, those of weights only" },
+        { "{\"quantizer\": \"naive\", \"naive_config_list\": [{\"op_names\": [\"fc\"], \"bias_correction\": true}]}", "naive takes no bias_correction: it finds its ranges in its own way, those of weights only" },
+        { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"float16\", \"observer\": \"percentile\""), "float16 takes no observer: there is no range to find" },
+        { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"float8_e5m2\", \"observer\": \"entropy\""), "float8_e5m2 takes no observer of this kind: it counts the steps of integers" } };
+    static const struct { const char *text, *target, *note; } kept[] = {
+        { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"float16\""), "_input_0", "nothing is written for it: floats of 16 bits need no scale" },
+        { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"float8_e4m3fn\""), "bias", "stays float: its weight is not stored as integers of a grid" },
+        { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"bfloat16\", \"bias_correction\": true, \"target_names\": [\"weight\"]"), "weight", "its bias is not corrected: the weight is not stored as integers of a grid" },
+        { "{\"quantizer\": \"lsq\"}", "_input_0", "stays float: this algorithm is for weights" }, { "{\"quantizer\": \"lsqplus\"}", "bias", "stays float: this algorithm is for weights" } };
+    smash_result result;
+    smash_model back;
+    smash_io io;
+    smash_tensor t;
+    size_t i;
+    for (i = 0; i < COUNT_OF(floats) * 2; i++) {
+        char text[256];
+        start();
+        two_layers(1);
+        sprintf(text, PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"%s\", \"observer\": \"%s\""), floats[i / 2].dtype, i & 1 ? "percentile" : "min_max");
+        CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
+        read_back(&io, &back);
+        t = tensor_of(&back, "fc._input_0_scale");
+        CHECK(near_to((double)*(const float *)t.data, 3.0 / (double)floats[i / 2].most, i & 1 ? 0.01 : 1e-7) && !has(&back, "fc._input_0_zero_point") && row_of(&plan, "fc", "_input_0")->quant_stats.snr_db > 20, "%s: %g", text, (double)*(const float *)t.data);
+        sprintf(text, "\"fc._input_0\":\"%s\"", floats[i / 2].dtype);
+        CHECK(strstr(plan.dtypes_text, text) != NULL, "%s", plan.dtypes_text);
+        t = tensor_of(&back, "fc.weight_scale");
+        CHECK(near_to((double)*(const float *)t.data, 3.0 / (double)floats[i / 2].most, i & 1 ? 0.01 : 1e-7), "%s: %g", text, (double)*(const float *)t.data);
+    }
+    for (i = 0; i < COUNT_OF(refused); i++) {
+        start();
+        two_layers(1);
+        CHECK_ERR(&ctx, run(refused[i].text, 1, &result), SMASH_ERR_CONFIG, "%s", refused[i].text);
+        CHECK(strstr(said(), refused[i].says) != NULL, "%s: %s", refused[i].text, said());
+    }
+    for (i = 0; i < COUNT_OF(kept); i++) {
+        const smash_row *row;
+        start();
+        two_layers(1);
+        CHECK_ERR(&ctx, run(kept[i].text, 1, &result), SMASH_OK, "%s: %s", kept[i].text, said());
+        row = row_of(&plan, "fc", kept[i].target);
+        CHECK(row && row->note && !strcmp(row->note, kept[i].note), "%s: %s", kept[i].text, row ? row->note : "no row");
+    }
+    start();                                                                /* qat: the averages that training goes by */
+    two_layers(1);
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"qat\", \"qat_observer\": \"moving_average\", \"qat_observer_rate\": 0.5}", 1, &result), SMASH_OK, "%s", said());
+    CHECK(!row_of(&plan, "fc", "bias")->skip && !row_of(&plan, "fc", "_input_0")->skip, "qat");
+}
+
 /* ---- the rest of the library around it ---- */
 
 /* pruning, threads, smash(), an allocator that fails, numbers that are not mapped, weights that follow biases */
@@ -846,6 +901,7 @@ int main(void)
     test_channels();
     test_hostile();
     test_observers();
+    test_formats();
     test_around();
     test_report();
     smash_arena_release(&arena);
