@@ -17999,7 +17999,7 @@ SMASH__FN smash_err smash__warn_of_data(smash_ctx *ctx, const smash__run *run)
     counts = (uint32_t *)smash__scratch(ctx, entries, sizeof *counts);
     if (!counts) return SMASH_ERR_NOMEM;
     smash__fill(counts, 0, entries * sizeof *counts);
-    for (i = 0; i < plan->count; i++) counts[plan->rows[i].entry] += (uint32_t)smash__lacks_data(&plan->rows[i]);
+    for (i = 0; i < plan->count; i++) if (smash__lacks_data(&plan->rows[i])) counts[plan->rows[i].entry]++;
     for (i = 0; i < plan->count; i++) {
         const smash_row *row = &plan->rows[i];
         if (!smash__lacks_data(row) || !counts[row->entry]) continue;
@@ -20943,6 +20943,60 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_smash(smash__test *t, smash_aren
     return SMASH_OK;
 }
 
+/* Inputs, outputs and biases from recorded numbers, by every observer, with biases corrected */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_recorded(smash__test *t, smash_arena *arena, smash_config *config, void *numbers, smash__buffer *file, smash__buffer *recorded)
+{
+    static const char *const keys[5] = { "ptq_observer=min_max", "ptq_observer=moving_average", "ptq_observer=percentile", "ptq_observer=entropy", "ptq_observer=mse" };
+    static const char *const names[4] = { "a.weight", "a.bias", "c.weight", "c.bias" }, *const ends[4] = { "a._input_0#0", "a._input_0#1", "c._input_0", "c._output_0" };
+    static const size_t shapes[8][4] = { { 6, 7 }, { 6 }, { 6, 2, 3 }, { 6 }, { 9, 7 }, { 3, 7 }, { 2, 4, 8 }, { 2, 6, 8 } };
+    static const uint32_t dims[8] = { 2, 1, 3, 1, 2, 2, 3, 3 };
+    smash_model model;
+    smash_layout layout;
+    smash_plan plan;
+    smash_result result;
+    smash_diags diags = SMASH_ZERO;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out = SMASH_ZERO, to = SMASH_ZERO, in;
+    smash_writer w = SMASH_ZERO;
+    smash_tensor x[8];
+    size_t i;
+    diags.arena = arena;
+    smash_model_init(&model, arena);
+    for (i = 0; i < 8; i++) {
+        x[i] = smash_tensor_view(i == 5 ? SMASH_F16 : SMASH_F32, (char *)numbers + i * 1024, 1024, dims[i], shapes[i]);
+        x[i].name = i < 4 ? names[i] : ends[i - 4];
+        smash__test_fill(t, &x[i], SMASH__COMMON);
+        x[i].flags = SMASH_TENSOR_CONST;
+        if (i < 4) SMASH__TRY(smash_model_add(&t->ctx, &model, names[i], &x[i], 0));
+    }
+    SMASH__TRY(smash_model_finish(&t->ctx, &model));
+    SMASH__TRY(smash_safetensors_layout(&t->ctx, x + 4, 4, NULL, 0, arena, &layout));
+    out.write = to.write = smash__buffer_write;
+    out.user = file;
+    to.user = recorded;
+    recorded->used = 0;
+    SMASH__TRY(smash_safetensors_begin(&t->ctx, &layout, &to));
+    for (i = 0; i < 4; i++) SMASH__TRY(smash_safetensors_put(&t->ctx, &layout, &to, i, &x[4 + i]));
+    in = smash_io_memory(recorded->data, recorded->used);
+    desc.out = &out;
+    desc.calibration = &in;
+    w.put = smash__put_digest;
+    w.user = t;
+    for (i = 0; i < 5; i++) {
+        smash_config_init(config, smash_builtins(), arena, &diags);
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, "quantizer=ptq"));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, keys[i]));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, i % 2 ? "ptq_quant_scheme=affine" : "ptq_granularity=out_channel"));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, "ptq_bias_correction=true"));
+        SMASH__TRY(smash_config_resolve(&t->ctx, config, &model, &plan));
+        file->used = 0;
+        SMASH__TRY(smash_run(&t->ctx, &plan, &desc, &result));
+        smash_digest_add(&t->digest, file->data, file->used);
+        smash_report_rows(&w, &plan);
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_config *config, void *numbers, smash__buffer *file, smash__buffer *masks)
 {
     static const char text[] =
@@ -20961,6 +21015,7 @@ SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_co
     smash_writer w = SMASH_ZERO;
     smash_tensor x;
     const smash_diag *diag;
+    const smash_arena_mark start = smash_arena_get_mark(arena);
     size_t i;
     diags.arena = arena;
     smash_model_init(&model, arena);
@@ -20997,7 +21052,9 @@ SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_co
         SMASH__TRY(smash_model_restore(&t->ctx, &read, names[i], arena, &x, NULL));
         smash__note_tensor(t, &x);
     }
-    return smash__test_smash(t, arena, config, &model, file);
+    SMASH__TRY(smash__test_smash(t, arena, config, &model, file));
+    smash_arena_rewind(arena, start);
+    return smash__test_recorded(t, arena, config, numbers, file, masks);
 }
 
 SMASH__FN smash_err smash__test_whole(smash__test *t)

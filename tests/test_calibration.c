@@ -568,6 +568,16 @@ static void test_hostile(void)
         if (i >= calibration_file.used) break;
         CHECK_ERR(&ctx, run(PTQ("\"op_names\": [\"fc\"]"), 1, &result), SMASH_ERR_FORMAT, "%d bytes", (int)i);
     }
+    for (i = 0; i < 3 * 200; i++) {                                         /* any byte another one: an error or none, and no harm */
+        static const unsigned char flips[3] = { 1, 0x20, 0x80 };
+        start();
+        two_layers(1);
+        calibration_io = make_file(&calibration_file, rows[1].items, 2, NULL);
+        if (i / 3 >= calibration_file.used) break;
+        calibration_file.data[i / 3] ^= flips[i % 3];
+        smash_ctx_reset(&ctx);
+        if (run(PTQ("\"op_names\": [\"fc\"], \"bias_correction\": true"), 1, &result)) CHECK(ctx.err == SMASH_ERR_FORMAT || ctx.err == SMASH_ERR_LIMIT || ctx.err == SMASH_ERR_VERSION, "byte %d: %s", (int)(i / 3), ctx.message);
+    }
     start();                                                                /* what a newer one writes */
     two_layers(1);
     calibration_io = make_file(&calibration_file, rows[0].items, 1, "\"__metadata__\":{\"smash.format_version\":\"9\"}");
