@@ -16614,6 +16614,15 @@ SMASH__FN void smash__write_names(smash_writer *w, const smash_model *model, con
     if (n) smash_write_end(w);
 }
 
+/* 1 if the rows of a module are what its type has, and nobody named one: then no entry does that stands for them. What is named warns where it lacks
+ * a recording. */
+SMASH__FN int smash__all_by_type(const smash_config *config, const smash_plan *plan, size_t first, size_t n)
+{
+    size_t i;
+    for (i = first; i < first + n; i++) if (plan->rows[i].named) return 0;
+    return plan->rows[first].algo->targets->observes && smash__setting(config, "module_templates")->value->type != SMASH_VALUE_OBJECT;
+}
+
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
 SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const smash_config *config, const char *const *types, const smash_activation *shapes, size_t shape_count)
 {
@@ -16657,21 +16666,26 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
         smash_write_key(&w, name);
         smash_write_begin_array(&w);
         for (i = 0; i < plan->count; i += n) {
+            int by_type;
             n = smash__rows_of_module(plan, i);
             if (plan->rows[i].algo != algo || !texts[i].data || texts[i].bytes <= 2) continue;
+            by_type = smash__all_by_type(config, plan, i, n);
             smash_write_begin_object(&w);
             smash_write_key(&w, "op_names");
             smash_write_begin_array(&w);
             for (j = i; j < plan->count; j++) {
                 if (plan->rows[j].algo != algo || !texts[j].data || texts[j].bytes != texts[i].bytes || !smash__same(texts[j].data, texts[i].data, texts[i].bytes)) continue;
+                if (smash__all_by_type(config, plan, j, smash__rows_of_module(plan, j)) != by_type) continue;
                 smash_write_text(&w, plan->model->modules[plan->rows[j].module].name);
                 if (j > i) texts[j].data = NULL;                          /* has its entry now */
             }
             smash_write_end(&w);
-            smash_write_key(&w, "target_names");
-            smash_write_begin_array(&w);
-            for (j = i; j < i + n; j++) if (!(plan->rows[j].skip && algo->group == SMASH_PRUNER)) smash_write_text(&w, plan->rows[j].target);
-            smash_write_end(&w);
+            if (!by_type) {
+                smash_write_key(&w, "target_names");
+                smash_write_begin_array(&w);
+                for (j = i; j < i + n; j++) if (!(plan->rows[j].skip && algo->group == SMASH_PRUNER)) smash_write_text(&w, plan->rows[j].target);
+                smash_write_end(&w);
+            }
             smash_write_key(&w, "target_settings");
             smash__write_settings(&w, plan, i, n);
             smash_write_end(&w);
