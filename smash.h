@@ -2153,7 +2153,7 @@ typedef struct smash_plan {
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
  *   config in     model  io  finished; types and shapes that the config says are set, if all is well; untouched else     plan  out  in arena
  *          of the config
- *   needs  arena: 1.5 to 2.5 KB a row (32 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
+ *   needs  arena: 3 to 4 KB a row (64 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
  *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
@@ -2305,7 +2305,8 @@ typedef struct smash_run_desc {
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
  *           arena. A calibration takes one recorded tensor at a time, its bytes and those it is quantized to, and 16 KB a scale where an observer has bins;
- *           bias_correction 4 bytes a number more. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
+ *           weights whose bias is quantized are gone through twice, and bias_correction takes 4 bytes a number more. For a goal its targets go through
+ *           once more for each guess how many blocks must go: a few times, at worst as often as
  *           that number has binary digits. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
  *           the mask file; plan->arena: about 200 bytes a mask and a smash_row, and the mask itself of an input or output
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
