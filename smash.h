@@ -14297,7 +14297,9 @@ SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config
         const smash_algo *algo = config->registry->algos[i];
         const char *behind = smash__behind(algo->name, key);
         const smash__old *old = behind ? smash__find_old(behind) : NULL;
+        const char *refused = behind ? smash__refused(algo, behind) : NULL;
         if (old) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, old->modern);
+        else if (refused) smash__format(near, SMASH__SHAPE_TEXT * 2, ": %s", refused);
         else if (smash_config_active(config, algo->group) == algo && smash__algo_key(algo, key))                            /* sparse_ratio alone: the active one's */
             smash__format(near, SMASH__SHAPE_TEXT * 2, "; did you mean \"%s_%s\"?", algo->name, key);
         if (near[0]) return near;
@@ -17226,6 +17228,16 @@ SMASH__FN smash_err smash__like(smash_ctx *ctx, const smash_tensor *t, smash_dty
     return smash__room_for(ctx, out);
 }
 
+/* How far the numbers are from what is read back: for forms that smash_quant_measure does not know */
+SMASH__FN void smash__stats_of(const smash_distance *d, smash_quant_stats *stats)
+{
+    smash__fill(stats, 0, sizeof *stats);
+    stats->mse = d->mse;
+    stats->max_abs_error = d->max_abs_error;
+    stats->snr_db = d->snr_db;
+    stats->zeros = d->zeros_b;
+}
+
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
 SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
 {
@@ -17248,11 +17260,7 @@ SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
                            row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
     }
     SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
-    row->quant_stats.mse = d.mse;
-    row->quant_stats.max_abs_error = d.max_abs_error;
-    row->quant_stats.snr_db = d.snr_db;
-    row->quant_stats.saturated = 0;
-    row->quant_stats.zeros = d.zeros_b;
+    smash__stats_of(&d, &row->quant_stats);
     row->has_zero = 0;
     return SMASH_OK;
 }
