@@ -56,6 +56,16 @@ static float *digits_net(smash_ctx *ctx, smash_arena *arena, const char *path, c
             fprintf(stderr, "%s: %s\n", path, ctx->message);
             return NULL;
         }
+        if (net[i].dtype != SMASH_F32) {                                 /* float16 and bfloat16 are stored as they are */
+            smash_tensor half = net[i];
+            net[i].dtype = SMASH_F32;
+            net[i].flags = 0;
+            net[i].data = smash_tensor_bytes(&net[i], &net[i].bytes) ? NULL : smash_arena_alloc(ctx, arena, net[i].bytes);
+            if (!net[i].data || smash_tensor_convert(ctx, &half, &net[i])) {
+                fprintf(stderr, "%s: %s\n", path, ctx->message);
+                return NULL;
+            }
+        }
     }
     if ((i = digits_check(net)) < DIGITS_TENSORS) {
         fprintf(stderr, "%s: %s does not have the shape that the network needs\n", path, digits_names[i]);
