@@ -2038,6 +2038,8 @@ typedef struct smash_row {
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
+    uint32_t     align_groups;       /* how often that mask stands in this one: the groups of a ConvTranspose, whose weight has the output
+                                        channels of one of them; else 1 */
     uint32_t     first_dependent;    /* rows that follow this one: a list through next_dependent, ended by SMASH_NONE */
     uint32_t     next_dependent;
     smash_group_rule   group_rule;   /* NONE: this target by itself */
@@ -15088,13 +15090,6 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
         return;
     }
     if (!wish->align && param < 0) { row->note = "kept: this module has no weight to follow"; return; }
-    if (!wish->align && out == 1 && smash_type_out_axis(r->types[row->module])) {
-        const smash_tensor *weight = &r->model->params[param].tensor, *bias = smash__row_tensor(r->plan, row);
-        if (bias->ndim == 1 && weight->ndim > 1 && weight->shape[1] && bias->shape[0] > weight->shape[1] && bias->shape[0] % weight->shape[1] == 0) {
-            row->note = "kept: the weight has the output channels of one group, the bias those of all";
-            return;
-        }
-    }
     if (source >= 0 && smash__is_end(target)) {
         const char *canonical = smash__end_of_type(r->templates, r->types[source], target, end);
         if (!canonical) { smash__say_end(r->config, doc, wish->align, smash__end_names(r->templates, r->types[source], smash__starts_with(target, "_output_")), r->types[source], target); return; }
@@ -15110,6 +15105,7 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     row->skip = 0;
     row->align_module = (uint32_t)source;
     row->align_dim_count = dims ? dims->count : 1;
+    row->align_groups = 1;
     row->align_dims[0] = (int32_t)out;                                   /* the template's dims [0], right for ConvTranspose too */
     for (d = 0; dims && d < dims->count; d++) if (smash_value_i64(dims + 1 + d, &dim)) row->align_dims[d] = (int32_t)dim;     /* numbers: each spans one */
 }
@@ -15761,6 +15757,17 @@ SMASH__FN smash_row *smash__pruner_row(const smash_plan *plan, uint32_t module, 
     return NULL;
 }
 
+/* How many groups a ConvTranspose has, if a grid goes along all its output channels: its weight, [in, out / groups, ...], has those of one group. Else 1 */
+SMASH__FN uint32_t smash__groups_of(const smash__resolve *r, const smash_row *weight, const smash_grid *grid)
+{
+    const smash_tensor *w = weight->param == SMASH__NO_INDEX ? NULL : &r->model->params[weight->param].tensor;
+    const size_t one = w && w->ndim > 2 && smash__starts_with(r->types[weight->module], "ConvTranspose") ? w->shape[1] : 0;
+    const size_t groups = one && grid->blocks % one == 0 ? grid->blocks / one : 1;
+    uint32_t i;
+    for (i = 0; i < grid->ndim; i++) if (grid->count[i] == grid->blocks) break;
+    return one && i < grid->ndim && groups <= UINT32_MAX && w->shape[0] % groups == 0 ? (uint32_t)groups : 1;
+}
+
 /* Do the dims of the source that a row follows fit it? An input or output of which no shape is known gets just these. */
 SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const smash_row *source)
 {
@@ -15788,6 +15795,8 @@ SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const sma
     }
     if (smash_grid_make(&probe, &row->mask.grain, t, &grid)) { row->skip = 1; return; }
     if (smash__same_but_ones(&reduced, grid.ndim, grid.count) || smash__same_shape(t, reduced.ndim, reduced.shape)) return;
+    if (row->align_dim_count == 1 && axes[0] == 1) row->align_groups = smash__groups_of(r, source, &grid);
+    if (row->align_groups > 1) return;
     row->skip = 1;
     (void)smash_tensor_count(&reduced, &n);
     smash__shape_text(t->ndim, t->shape, have);
@@ -15796,9 +15805,7 @@ SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const sma
                    "leave this target out, or let it follow with \"out_channel\" if each channel is a group", name, have, t->shape[1], n / t->shape[1], source_name, n);
     else smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s%s", name, grid.blocks, have, source_name,
                     smash__shape_text(reduced.ndim, reduced.shape, want),
-                    from->ndim > 2 && n == from->shape[1] && grid.blocks > n && grid.blocks % n == 0 && smash__starts_with(r->types[source->module], "ConvTranspose")
-                    ? "; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out"
-                    : row->activation ? "; the right shape, other dims or another granularity make them equal" : "; other dims or another granularity make them equal");
+                    row->activation ? "; the right shape, other dims or another granularity make them equal" : "; other dims or another granularity make them equal");
 }
 
 /* The parameter whose numbers decide, in the end, what a row keeps, or SMASH_NONE for one that makes its own mask: inputs and outputs may
@@ -16424,6 +16431,7 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         smash_grid grid;
         smash_grain flat = smash_grain_element();
         smash_tensor mask, reduced;
+        size_t one, n;
         uint32_t axes[SMASH_MAX_DIMS], d;
         int pooled;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
@@ -16432,9 +16440,11 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         if (!mask.data) mask.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
         if (!mask.data) return SMASH_ERR_NOMEM;
         /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
-        pooled = !smash__same_but_ones(&mask, grid.ndim, grid.count);
+        pooled = row->align_groups == 1 && !smash__same_but_ones(&mask, grid.ndim, grid.count);
         if (pooled) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
         SMASH__TRY(smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
+        one = grid.blocks / row->align_groups;                           /* every group has the same */
+        for (n = one; n < grid.blocks; n++) ((uint8_t *)mask.data)[n] = ((const uint8_t *)mask.data)[n - one];
         row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
         row->kept.name = name;
         if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &grid);
