@@ -168,7 +168,6 @@ static void test_folds(void)
     static const struct { const char *extra, *list_extra; double epsilon; int masked; } rows[] = { { "", "", 1e-5, 0 }, { "", "\"fuse_epsilon\": 0.001, ", 0.001, 0 },
         { "\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv1\", \"conv2\", \"a.fc\", \"up\"], \"sparse_ratio\": 0.34}], ", "", 1e-5, 1 },
         { "\"pack_sparse\": true, \"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"conv1\", \"conv2\", \"a.fc\", \"up\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.9}], ", "", 1e-5, 1 } };
-    static test_buffer first;
     size_t i, k;
     for (i = 0; i < COUNT_OF(rows); i++) {
         char list[1024];
@@ -182,7 +181,6 @@ static void test_folds(void)
         CHECK(smash_model_find_module(&got, "norm") >= 0, "%s: norm is gone", text);
         CHECK(!strcmp(meta(&got, "smash.fused"), "{\"conv1\":[\"bn1\",\"relu1\"],\"conv2\":[\"bn2\"],\"a.fc\":[\"a.bn\",\"a.ReLU6_1\"],\"up\":[\"bn3\"]}"), "%s: %s", text, meta(&got, "smash.fused"));
         /* the resolved config does it again */
-        first = file;
         CHECK(strlen(meta(&got, "smash.config")) < sizeof resolved, "%s", text);
         snprintf(resolved, sizeof resolved, "%s", meta(&got, "smash.config"));
         start();
