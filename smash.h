@@ -7487,8 +7487,9 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
     SMASH__TRY(smash__check(ctx, gy, "gradient", SMASH__BIT(x->dtype), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, gy, "gradient", x->ndim, x->shape));
-    job.low = all ? smash__float32(0xFF800000u) : (float)job.quant.levels.qmin;
-    job.high = all ? smash__float32(0x7F800000u) : (float)job.quant.levels.qmax;
+    job.low = (float)job.quant.levels.qmin;
+    job.high = (float)job.quant.levels.qmax;
+    if (all) { job.low = smash__float32(0xFF800000u); job.high = smash__float32(0x7F800000u); }
     return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
 }
 
@@ -7526,7 +7527,7 @@ SMASH__FN smash_err smash__observer_resolve(smash_ctx *ctx, const smash_observer
 SMASH__DEF smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, size_t *bytes)
 {
     smash_observer_desc own;
-    size_t n;
+    size_t n = 0;
     if (!bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &n));
     *bytes = n;
@@ -7536,7 +7537,7 @@ SMASH__DEF smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_d
 SMASH__DEF smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, void *memory, size_t bytes, smash_observer *o)
 {
     smash_observer_desc own;
-    size_t need, i;
+    size_t need = 0, i;
     if (!o) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the observer");
     SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &need));
     if (!memory || (uintptr_t)memory % sizeof(uint64_t)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer's memory is NULL or not aligned to 8 bytes");
@@ -7553,7 +7554,7 @@ SMASH__DEF smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_de
 
 SMASH__FN smash_err smash__observer_check(smash_ctx *ctx, const smash_observer *o)
 {
-    if (!o || !o->block || !o->blocks || !SMASH__DESC_OK(&o->desc) || (unsigned)o->desc.kind > SMASH_OBSERVE_MSE || smash__observer_binned(&o->desc) != (o->bins != NULL))
+    if (!o || !o->block || !o->blocks || o->desc.zero_begin || o->desc.zero_end || (unsigned)o->desc.kind > SMASH_OBSERVE_MSE || smash__observer_binned(&o->desc) != (o->bins != NULL))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer is missing or was not initialised by smash_observer_init");
     return SMASH_OK;
 }
@@ -17397,7 +17398,7 @@ SMASH__FN smash_err smash__emit_end(smash_ctx *ctx, smash__run *run, uint32_t in
 }
 
 /* Write what the tensor has become. */
-SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
+SMASH__FN SMASH__NOINLINE smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, smash_work *work)
 {
     const smash_io *out = run->desc->out, *masks = run->desc->masks;
     const smash_param *p = &run->plan->model->params[param];
@@ -17456,7 +17457,7 @@ SMASH__FN smash_err smash__advance(smash__run *run, size_t param, int emit)
 }
 
 /* The normalization that is folded into the numbers of a layer, which are the model's own or a copy */
-SMASH__FN smash_err smash__fold_in(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_work *work)
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_in(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_work *work)
 {
     const smash_fold *fold = smash__fold_of(plan, (uint32_t)param);
     smash_tensor norm[4], to = work->tensor, other;
@@ -19248,7 +19249,7 @@ SMASH__FN smash_err smash__test_integers(smash__test *t)
         }
         SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, (smash_rounding)(i >> 1 & 1), smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &b, &steps, NULL)));
         smash__note(t, (uint64_t)q);
-        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
+        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(uint32_t)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
         smash__note(t, (uint64_t)(uint32_t)low << 32 | (uint32_t)high);
         SMASH__TRY(smash__test_layer(t, i, &multiplier, &shift, in, out, weights));
     }
