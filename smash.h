@@ -1718,6 +1718,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_ID = 19,          /* string or whole number */
     SMASH_KEY_AMOUNT = 20,      /* whole number from 1 on, or a share above 0 and below 1 */
     SMASH_KEY_SHAPES = 21,      /* {"module": {"_output_0": [1, 16, 8, 8]}} */
+    SMASH_KEY_FUSES = 23,       /* [["conv1", "bn1", "relu1"], ...] */
     SMASH_KEY_TEMPLATES = 22    /* module_templates: {"type": {"inputs": [...], "pruner": {"weight": {}} ...}} */
 } smash_key_kind;
 
@@ -2055,6 +2056,18 @@ typedef struct smash_goal {
     uint64_t         most, left;     /* idem: what may be left, what is */
 } smash_goal;
 
+/* What fuse_names folds into a layer before it is quantized: the normalization behind it, whose tensors leave the file, and an activation
+ * behind that, which has none and is only written down. */
+typedef struct smash_fold {
+    uint32_t     layer, norm;        /* modules; norm SMASH_NONE: only an activation */
+    uint32_t     weight, bias;       /* parameters of the layer, with a norm */
+    uint32_t     mean, variance, gamma, beta;    /* of the norm; gamma and beta may be SMASH_NONE */
+    const char  *activation;         /* "relu1", as it is called; or NULL */
+    smash_fold_desc    how;
+    const smash_json  *doc;          /* for messages: the text of `place` */
+    const smash_value *place;
+} smash_fold;
+
 enum { SMASH_SCALE_BLOCK = 256 };
 /* What a quantizer makes of a row: which parts there will be, of which dtype. Known before it runs, as sizes come first. All zero is
  * the integers of row->quant with an F32 scale for each block, and zero points as small as the integers, unless all of them are 0. */
@@ -2091,6 +2104,8 @@ typedef struct smash_row {
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
+    uint32_t     align_groups;       /* how often that mask stands in this one: the groups of a ConvTranspose, whose weight has the output
+                                        channels of one of them; else 1 */
     uint32_t     first_dependent;    /* rows that follow this one: a list through next_dependent, ended by SMASH_NONE */
     uint32_t     next_dependent;
     smash_group_rule   group_rule;   /* NONE: this target by itself */
@@ -2144,6 +2159,11 @@ typedef struct smash_plan {
     const char        *dtypes_text;        /* {"conv1.weight": "int4", ...}: what the stored integers are */
     const char        *dictionary_text;    /* the config as it was given, less what is default */
     uint32_t           pack_sparse;        /* 1: pruned tensors are stored without zeros where that is smaller */
+    smash_fold        *folds;              /* of fuse_names */
+    size_t             fold_count;
+    uint32_t          *fold;               /* per parameter: the fold that it goes through, or SMASH_NONE; NULL if there is none */
+    unsigned char     *away;               /* per module: 1 if it is folded into another; NULL likewise */
+    const char        *fused_text;         /* {"conv1": ["bn1", "relu1"], ...}, or NULL */
     smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
     size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
@@ -2151,8 +2171,8 @@ typedef struct smash_plan {
 } smash_plan;
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
- *   config in     model  io  finished; types and shapes that the config says are set, if all is well; untouched else     plan  out  in arena
- *          of the config
+ *   config in     model  io  finished; if all is well it gets the types and shapes that the config says, and a bias of zeros for each layer
+ *          without one that fuse_names folds a normalization into; untouched else     plan  out  in arena of the config
  *   needs  arena: 3 to 4 KB a row (64 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
  *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
@@ -7672,8 +7692,9 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
     SMASH__TRY(smash__check(ctx, gy, "gradient", SMASH__BIT(x->dtype), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, gy, "gradient", x->ndim, x->shape));
-    job.low = all ? smash__float32(0xFF800000u) : (float)job.quant.levels.qmin;
-    job.high = all ? smash__float32(0x7F800000u) : (float)job.quant.levels.qmax;
+    job.low = (float)job.quant.levels.qmin;
+    job.high = (float)job.quant.levels.qmax;
+    if (all) { job.low = smash__float32(0xFF800000u); job.high = smash__float32(0x7F800000u); }
     return smash__fake_run(ctx, x, scale, zero, gy, gx, &job);
 }
 
@@ -7711,7 +7732,7 @@ SMASH__FN smash_err smash__observer_resolve(smash_ctx *ctx, const smash_observer
 SMASH__DEF smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, size_t *bytes)
 {
     smash_observer_desc own;
-    size_t n;
+    size_t n = 0;
     if (!bytes) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &n));
     *bytes = n;
@@ -7721,7 +7742,7 @@ SMASH__DEF smash_err smash_observer_bytes(smash_ctx *ctx, const smash_observer_d
 SMASH__DEF smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_desc *desc, size_t blocks, void *memory, size_t bytes, smash_observer *o)
 {
     smash_observer_desc own;
-    size_t need, i;
+    size_t need = 0, i;
     if (!o) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the observer");
     SMASH__TRY(smash__observer_resolve(ctx, desc, blocks, &own, &need));
     if (!memory || (uintptr_t)memory % sizeof(uint64_t)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer's memory is NULL or not aligned to 8 bytes");
@@ -7738,7 +7759,7 @@ SMASH__DEF smash_err smash_observer_init(smash_ctx *ctx, const smash_observer_de
 
 SMASH__FN smash_err smash__observer_check(smash_ctx *ctx, const smash_observer *o)
 {
-    if (!o || !o->block || !o->blocks || !SMASH__DESC_OK(&o->desc) || (unsigned)o->desc.kind > SMASH_OBSERVE_MSE || smash__observer_binned(&o->desc) != (o->bins != NULL))
+    if (!o || !o->block || !o->blocks || o->desc.zero_begin || o->desc.zero_end || (unsigned)o->desc.kind > SMASH_OBSERVE_MSE || smash__observer_binned(&o->desc) != (o->bins != NULL))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the observer is missing or was not initialised by smash_observer_init");
     return SMASH_OK;
 }
@@ -12862,7 +12883,8 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "observer_percentile", SMASH_KEY_NUMBER, "a number from 0 to 99.9999999", "99.99", "percentile: how many of 100 numbers stay inside", 0, 99.9999999, 0, SMASH__QUANTIZERS, 0 },
         { "observer_bins", SMASH_KEY_CHOICE, "64 128 256 512 1024 2048 4096 8192", "2048", "percentile, entropy, mse: bins that numbers are counted in", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "bias_correction", SMASH_KEY_BOOLEAN, NULL, "false", "the bias takes back what a weight's grid moves the outputs by, on average over recorded inputs", 0, 0, 0, SMASH__QUANTIZERS, 0 },
-        { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "fuse_names", SMASH_KEY_FUSES, "a list of lists such as [\"conv1\", \"bn1\", \"relu1\"]", "null", "modules folded into the first of their list before it is quantized: a BatchNorm, a ReLU", 0, 0, 0, SMASH__QUANTIZERS, 1 },
+        { "fuse_epsilon", SMASH_KEY_NUMBER, "a number above 0", "1e-5", "what the normalization that is folded adds to variances: no file says it", 4.9406564584124654e-324, 1.7976931348623157e308, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
@@ -13674,6 +13696,18 @@ SMASH__FN int smash__takes_null(const smash_key *key)
     return key->groups || key->kind == SMASH_KEY_GLOBS || !key->fallback || smash__equal(key->fallback, "null") || smash__pick_of(key, smash__null(), &word);
 }
 
+/* fuse_names: what is no list of lists of two or three names */
+SMASH__FN void smash__check_fuses(const smash_config *config, const smash_json *doc, const smash_value *v)
+{
+    const smash_value *e = v + 1;
+    char text[SMASH__VALUE_TEXT];
+    uint32_t i;
+    for (i = 0; i < v->count; i++, e += e->span)
+        if (!smash__is_string_list(e) || e->count < 2 || e->count > 3)
+            smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "element %u of \"fuse_names\" is %s; it must be a list of two or three module names, the layer first, such as [\"conv1\", \"bn1\", \"relu1\"]",
+                       i + 1, smash__value_text(e, text));
+}
+
 /* The value of one key, as far as it can be judged without a model. name: the key as it was written, with its algorithm in front or
  * without. A key of an entry takes what it says; a hyperparameter also what Python holds equal. */
 SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
@@ -13749,6 +13783,10 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     case SMASH_KEY_SHAPES:
         good = v->type == SMASH_VALUE_OBJECT;
         if (good) smash__check_shapes(config, doc, v);
+        break;
+    case SMASH_KEY_FUSES:
+        good = v->type == SMASH_VALUE_ARRAY;
+        if (good) smash__check_fuses(config, doc, v);
         break;
     case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
@@ -15098,7 +15136,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *global, *shared, *parts, *method, *value,
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *epsilon, *global, *shared, *parts, *method, *value,
                        *observer, *rate, *percentile, *bins, *correction;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
@@ -15145,6 +15183,7 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "observer_percentile")) wish->percentile = v;
     else if (smash__equal(key, "observer_bins")) wish->bins = v;
     else if (smash__equal(key, "bias_correction")) wish->correction = v;
+    else if (smash__equal(key, "fuse_epsilon")) wish->epsilon = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -15172,6 +15211,243 @@ typedef struct smash__resolve {
     size_t               activation_count;
     smash_err            err;                              /* NOMEM where a function has no way to say it */
 } smash__resolve;
+
+/* ---- folding ---- */
+
+/* The fold that a parameter goes through, or NULL */
+SMASH__FN smash_fold *smash__fold_of(const smash_plan *plan, uint32_t param)
+{
+    return plan->fold && param != SMASH__NO_INDEX && plan->fold[param] != SMASH__NO_INDEX ? &plan->folds[plan->fold[param]] : NULL;
+}
+
+/* 1 if a parameter is folded into others */
+SMASH__FN int smash__is_away(const smash_plan *plan, size_t param) { return plan->away && plan->away[plan->model->params[param].module]; }
+
+/* What is folded into a module, or NULL */
+SMASH__FN const smash_fold *smash__fold_into(const smash_plan *plan, uint32_t module)
+{
+    size_t i;
+    for (i = 0; i < plan->fold_count; i++) if (plan->folds[i].layer == module) return &plan->folds[i];
+    return NULL;
+}
+
+/* Its names, to the end of a list that has begun */
+SMASH__FN void smash__write_fold(smash_writer *w, const smash_plan *plan, const smash_fold *fold)
+{
+    if (fold->norm != SMASH__NO_INDEX) smash_write_text(w, plan->model->modules[fold->norm].name);
+    if (fold->activation) smash_write_text(w, fold->activation);
+    smash_write_end(w);
+}
+
+/* 1 if the last part of a name says ReLU or ReLU6: what has no parameters is in no file, so its name is all there is. */
+SMASH__FN int smash__says_relu(const char *name)
+{
+    static const char relu[4] = { 'r', 'e', 'l', 'u' };
+    const char *last = name;
+    uint32_t i;
+    for (; *name; name++) if (*name == '.') last = name + 1;
+    for (i = 0; i < 4; i++) if ((last[i] | 0x20) != relu[i]) return 0;
+    return 1;
+}
+
+/* A parameter of a normalization: one float for each of *channels, which the first of them says */
+SMASH__FN int smash__is_channels(const smash_model *model, ptrdiff_t param, size_t *channels)
+{
+    const smash_tensor *t = param < 0 ? NULL : &model->params[param].tensor;
+    if (!t || t->ndim != 1 || !t->shape[0] || !(SMASH__FLOATS >> t->dtype & 1) || (*channels && *channels != t->shape[0])) return 0;
+    *channels = t->shape[0];
+    return 1;
+}
+
+/* The numbers of layer and normalization, and whether they fit */
+SMASH__FN void smash__match_fold(const smash__resolve *r, smash_fold *fold)
+{
+    const smash_model *model = r->model;
+    const char *layer = r->names[fold->layer], *norm = r->names[fold->norm], *type = r->types[fold->layer];
+    const ptrdiff_t weight = smash_model_find_target(model, fold->layer, "weight"), bias = smash_model_find_target(model, fold->layer, "bias");
+    const ptrdiff_t mean = smash_model_find_target(model, fold->norm, "running_mean"), variance = smash_model_find_target(model, fold->norm, "running_var");
+    const ptrdiff_t gamma = smash_model_find_target(model, fold->norm, "weight"), beta = smash_model_find_target(model, fold->norm, "bias");
+    const smash_tensor *w = weight < 0 ? NULL : &model->params[weight].tensor;
+    char shape[SMASH__SHAPE_TEXT];
+    size_t channels = 0;
+    if (!w || w->ndim < 2 || !(SMASH__FLOATS >> w->dtype & 1) || !(smash__equal(type, "Linear") || smash__starts_with(type, "Conv"))) {
+        smash__say(r->config, SMASH_ERROR, "fuse_layer", fold->doc, fold->place, "%q is a %s; a normalization is folded into a Linear or a convolution with a weight of floats", layer, type);
+        return;
+    }
+    if (!smash__is_channels(model, mean, &channels) || !smash__is_channels(model, variance, &channels) || (gamma >= 0 && !smash__is_channels(model, gamma, &channels)) ||
+        (beta >= 0 && !smash__is_channels(model, beta, &channels))) {
+        smash__say(r->config, SMASH_ERROR, "fuse_statistics", fold->doc, fold->place, "%q cannot be folded: it needs running_mean and running_var, and these, weight and bias must be floats, one for each channel", norm);
+        return;
+    }
+    fold->how.axis = smash_type_out_axis(type);
+    if (fold->how.axis && channels % w->shape[1] == 0 && channels / w->shape[1] <= w->shape[0]) fold->how.groups = (uint32_t)(channels / w->shape[1]);
+    if (fold->how.axis ? !fold->how.groups || w->shape[0] % fold->how.groups : w->shape[0] != channels) {
+        smash__say(r->config, SMASH_ERROR, "fuse_shape", fold->doc, fold->place, "%q has %z channels, and %s.weight, which it is folded into, has shape %s, whose output channels are those of axis %u", norm, channels, layer,
+                   smash__shape_text(w->ndim, w->shape, shape), fold->how.axis);
+        return;
+    }
+    if (bias >= 0 && !smash__is_channels(model, bias, &channels)) {
+        smash__say(r->config, SMASH_ERROR, "fuse_shape", fold->doc, fold->place, "%q has %z channels, and %s.bias, which it is folded into, is not one float for each", norm, channels, layer);
+        return;
+    }
+    fold->weight = (uint32_t)weight;
+    fold->bias = (uint32_t)bias;
+    fold->mean = (uint32_t)mean;
+    fold->variance = (uint32_t)variance;
+    fold->gamma = (uint32_t)gamma;
+    fold->beta = (uint32_t)beta;
+}
+
+/* One list of fuse_names: the layer, then what is folded into it; used: per module, 1 if a list has it */
+SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, const smash_value *list, unsigned char *used, smash_fold *fold)
+{
+    const smash_value *v = list + 1;
+    char near[SMASH__SHAPE_TEXT * 2];
+    uint32_t i;
+    fold->layer = fold->norm = fold->weight = SMASH__NO_INDEX;
+    fold->doc = doc;
+    fold->place = list;
+    for (i = 0; i < list->count; i++, v++) {
+        const ptrdiff_t m = smash_model_find_module(r->model, v->text);
+        const char *type = m < 0 ? NULL : r->types[m];
+        const int relu = type ? smash__starts_with(type, "ReLU") && r->model->modules[m].first == SMASH__NO_INDEX : smash__says_relu(v->text);
+        if (m < 0 && (!relu || !i)) {
+            smash__say(r->config, SMASH_ERROR, "fuse_unknown", doc, v, "the model has no module %q%s", v->text, smash__did_you_mean(r->config, v->text, r->names, r->model->module_count, near));
+            return;
+        }
+        if (m >= 0 && used[m]++) {
+            smash__say(r->config, SMASH_ERROR, "fuse_twice", doc, v, "%q is in two lists of fuse_names", v->text);
+            return;
+        }
+        if (!i) fold->layer = (uint32_t)m;
+        else if (i == 1 && type && smash__starts_with(type, "BatchNorm")) fold->norm = (uint32_t)m;
+        else if (relu && i + 1 == list->count) fold->activation = v->text;
+        else {
+            smash__say(r->config, SMASH_ERROR, "fuse_type", doc, v, "%q is a %s; what can be folded into %q is a BatchNorm behind it, a ReLU, or both in this order", v->text, type ? type : "ReLU", r->names[fold->layer]);
+            return;
+        }
+    }
+    if (fold->norm != SMASH__NO_INDEX) smash__match_fold(r, fold);
+}
+
+/* Biases of zeros for layers without, into a copy of the model's arrays */
+SMASH__FN smash_err smash__add_biases(smash__resolve *r, size_t count, smash_model *grown)
+{
+    const smash_model *model = r->model;
+    const size_t all = model->param_count + count;
+    uint32_t *temp;
+    smash_arena_mark mark;
+    size_t i, bytes;
+    if (all < count || all >= SMASH__NO_INDEX) return SMASH__FAIL(r->ctx, SMASH_ERR_LIMIT, all, "%z parameters and %z new biases are too many", model->param_count, count);
+    grown->params = (smash_param *)smash_arena_array(r->ctx, model->arena, all, sizeof *grown->params);
+    grown->param_by_name = (uint32_t *)smash_arena_array(r->ctx, model->arena, all, sizeof *grown->param_by_name);
+    if (!grown->params || !grown->param_by_name) return SMASH_ERR_NOMEM;
+    grown->capacity = all;
+    smash__copy(grown->params, model->params, model->param_count * sizeof *grown->params);
+    smash__copy(grown->param_by_name, model->param_by_name, model->param_count * sizeof *grown->param_by_name);
+    for (i = 0; i < r->plan->fold_count; i++) {
+        smash_fold *fold = &r->plan->folds[i];
+        smash_param *p = &grown->params[grown->param_count];
+        const char *layer = r->names[fold->layer];
+        uint32_t last;
+        if (fold->norm == SMASH__NO_INDEX || fold->bias != SMASH__NO_INDEX) continue;
+        smash__fill(p, 0, sizeof *p);
+        p->name = smash__join(r->ctx, model->arena, layer, *layer ? ".bias" : "bias", "");
+        p->tensor = smash_tensor_view(model->params[fold->weight].tensor.dtype, NULL, 0, 1, model->params[fold->mean].tensor.shape);
+        SMASH__TRY(smash_tensor_bytes(&p->tensor, &bytes));
+        p->tensor.data = smash_arena_alloc(r->ctx, model->arena, bytes);
+        if (!p->name || !p->tensor.data) return SMASH_ERR_NOMEM;
+        smash__fill(p->tensor.data, 0, bytes);
+        p->tensor.bytes = bytes;
+        p->tensor.flags = SMASH_TENSOR_CONST;
+        p->tensor.name = p->name;
+        p->target = p->name + smash__length(p->name) - 4;
+        p->module = fold->layer;
+        p->next = SMASH__NO_INDEX;
+        for (last = fold->weight; grown->params[last].next != SMASH__NO_INDEX; ) last = grown->params[last].next;
+        fold->bias = grown->params[last].next = (uint32_t)grown->param_count;
+        grown->param_by_name[grown->param_count++] = fold->bias;
+    }
+    mark = smash__scratch_mark(r->ctx);
+    temp = (uint32_t *)smash__scratch(r->ctx, all, sizeof *temp);
+    if (!temp) return SMASH_ERR_NOMEM;
+    smash__sort(grown->param_by_name, temp, all, smash__order_params, grown->params);
+    smash__scratch_rewind(r->ctx, mark);
+    r->model = grown;
+    return SMASH_OK;
+}
+
+/* All fuse_names of a quantizer's config_list. grown: room for a model with the biases that layers get */
+SMASH__FN smash_err smash__find_folds(smash__resolve *r, const smash_algo *algo, smash_model *grown)
+{
+    const smash_setting *list = smash__hyper(r->config, algo, "config_list");
+    const uint32_t entries = list && list->value->type == SMASH_VALUE_ARRAY ? list->value->count : 0;
+    const size_t errors = r->config->diags->errors;
+    smash_plan *plan = r->plan;
+    smash_arena *arena = plan->arena;
+    unsigned char *used;
+    const smash_value *e, *fuses, *v;
+    size_t count = 0, made = 0, biases = 0, i;
+    uint32_t k, n;
+    for (k = 0, e = list ? list->value + 1 : NULL; k < entries; k++, e += e->span) {
+        fuses = smash_value_get(e, "fuse_names");
+        if (fuses && fuses->type == SMASH_VALUE_ARRAY) count += fuses->count;
+    }
+    if (!count) return SMASH_OK;
+    plan->folds = (smash_fold *)smash_arena_array(r->ctx, arena, count, sizeof *plan->folds);
+    plan->away = (unsigned char *)smash_arena_alloc(r->ctx, arena, r->model->module_count);
+    used = (unsigned char *)smash_arena_alloc(r->ctx, arena, r->model->module_count);
+    if (!plan->folds || !plan->away || !used) return SMASH_ERR_NOMEM;
+    smash__fill(plan->folds, 0, count * sizeof *plan->folds);
+    smash__fill(plan->away, 0, r->model->module_count);
+    smash__fill(used, 0, r->model->module_count);
+    for (k = 0, e = list->value + 1; k < entries; k++, e += e->span) {
+        fuses = smash_value_get(e, "fuse_names");
+        if (!fuses || fuses->type != SMASH_VALUE_ARRAY) continue;
+        for (n = 0, v = fuses + 1; n < fuses->count; n++, v += v->span) smash__find_fold(r, list->doc, v, used, &plan->folds[made++]);
+    }
+    if (r->config->diags->errors != errors) { plan->folds = NULL; plan->away = NULL; return SMASH_OK; }
+    plan->fold_count = made;
+    for (i = 0; i < made; i++) {
+        if (plan->folds[i].norm == SMASH__NO_INDEX) continue;
+        plan->away[plan->folds[i].norm] = 1;
+        biases += plan->folds[i].bias == SMASH__NO_INDEX;
+    }
+    if (biases) SMASH__TRY(smash__add_biases(r, biases, grown));
+    plan->fold = (uint32_t *)smash_arena_array(r->ctx, arena, r->model->param_count, sizeof *plan->fold);
+    if (!plan->fold) return SMASH_ERR_NOMEM;
+    for (i = 0; i < r->model->param_count; i++) plan->fold[i] = SMASH__NO_INDEX;
+    for (i = 0; i < made; i++)
+        if (plan->folds[i].norm != SMASH__NO_INDEX) plan->fold[plan->folds[i].weight] = plan->fold[plan->folds[i].bias] = (uint32_t)i;
+    return SMASH_OK;
+}
+
+/* The layers of an entry's fuse_names must be its own. */
+SMASH__FN void smash__check_hosts(const smash__resolve *r, const smash__entry *entry)
+{
+    const smash_value *fuses = entry->value ? smash_value_get(entry->value, "fuse_names") : NULL, *v;
+    uint32_t n;
+    for (n = 0, v = fuses ? fuses + 1 : NULL; fuses && n < fuses->count; n++, v += v->span) {
+        const ptrdiff_t m = smash_model_find_module(r->model, v[1].text);
+        if (m >= 0 && !r->selected[m]) smash__say(r->config, SMASH_ERROR, "fuse_layer", entry->doc, v + 1, "%q is not among the modules that this entry selects; the first of each list of fuse_names must be", v[1].text);
+    }
+}
+
+/* What a normalization is folded into is to be quantized: else the file would hold another float model for nothing. */
+SMASH__FN void smash__check_folds(const smash__resolve *r)
+{
+    const smash_plan *plan = r->plan;
+    size_t i;
+    for (i = 0; i < plan->fold_count; i++) {
+        const smash_fold *fold = &plan->folds[i];
+        smash_row *bias = fold->norm == SMASH__NO_INDEX || plan->prune[fold->bias] == SMASH__NO_INDEX ? NULL : &plan->rows[plan->prune[fold->bias]];
+        if (bias && !bias->skip && !bias->note) bias->note = "masked, then what the normalization adds is folded in";
+        if (fold->norm != SMASH__NO_INDEX && (plan->quantize[fold->weight] == SMASH__NO_INDEX || plan->rows[plan->quantize[fold->weight]].skip))
+            smash__say(r->config, SMASH_ERROR, "fuse_layer", fold->doc, fold->place, "%q is folded into %s.weight, which is not quantized; quantize it, or leave this list out of fuse_names", r->names[fold->norm], r->names[fold->layer]);
+    }
+}
+
+/* ---- settings of a target ---- */
 
 /* The settings of a target in an object {target: settings}. An input may be called by its argument's name there, and what has none of its
  * own takes those of `_input_` or `_output_`, whatever its index. */
@@ -15417,13 +15693,6 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
         return;
     }
     if (!wish->align && param < 0) { row->note = "kept: this module has no weight to follow"; return; }
-    if (!wish->align && out == 1 && smash_type_out_axis(r->types[row->module])) {
-        const smash_tensor *weight = &r->model->params[param].tensor, *bias = smash__row_tensor(r->plan, row);
-        if (bias->ndim == 1 && weight->ndim > 1 && weight->shape[1] && bias->shape[0] > weight->shape[1] && bias->shape[0] % weight->shape[1] == 0) {
-            row->note = "kept: the weight has the output channels of one group, the bias those of all";
-            return;
-        }
-    }
     if (source >= 0 && smash__is_end(target)) {
         const char *canonical = smash__end_of_type(r->templates, r->types[source], target, end);
         if (!canonical) { smash__say_end(r->config, doc, wish->align, smash__end_names(r->templates, r->types[source], smash__starts_with(target, "_output_")), r->types[source], target); return; }
@@ -15439,6 +15708,7 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     row->skip = 0;
     row->align_module = (uint32_t)source;
     row->align_dim_count = dims ? dims->count : 1;
+    row->align_groups = 1;
     row->align_dims[0] = (int32_t)out;                                   /* the template's dims [0], right for ConvTranspose too */
     for (d = 0; dims && d < dims->count; d++) if (smash_value_i64(dims + 1 + d, &dim)) row->align_dims[d] = (int32_t)dim;     /* numbers: each spans one */
 }
@@ -15837,6 +16107,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     SMASH__TRY(smash__resolve_form(r, entry, row, wish, &good));
     if (!good) { row->skip = 1; return SMASH_OK; }
     if (row->skip) return SMASH_OK;
+    if (wish->epsilon && smash__fold_of(r->plan, row->param)) smash__fold_of(r->plan, row->param)->how.epsilon = wish->epsilon->number;
     smash__resolve_observer(wish, &row->observer);
     row->axis = smash__type_axis(r->templates, r->types[row->module], 1);
     row->skip = smash__is_end(row->target) || (smash__equal(row->target, "bias") && !row->form.no_scale);
@@ -16034,7 +16305,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     smash_names targets;
     smash_err err = SMASH_OK;
     size_t i, hits = 0, errors = r->config->diags->errors;
-    const char *skipped = NULL;
+    const char *skipped = NULL, *gone = NULL;
     smash_arena *arena = r->plan->arena;
     targets.items = NULL;
     targets.count = 0;
@@ -16066,9 +16337,15 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
     SMASH__TRY(smash_select(r->ctx, &select, r->names, r->types, r->model->module_count, r->selected, r->known));
     for (i = 0; i < r->model->module_count && !entry->value && entry->algo->targets->every; i++) r->selected[i] = 1;
     smash__resolve_warnings(r, entry, &select, targets, settings);
+    smash__check_hosts(r, entry);
     for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
         if (!r->selected[i] || !smash__takes(r->config, entry->algo, r->names[i])) continue;
         hits++;
+        if (r->plan->away && r->plan->away[i]) {
+            if (r->selected[i] == 2) smash__say(r->config, SMASH_ERROR, "fused", entry->doc, entry->value, "module %q is folded into another one by fuse_names: there is nothing of it to compress", r->names[i]);
+            else gone = r->names[i];
+            continue;
+        }
         if (!targets.count && !entry->algo->targets->every && !smash__has_targets(r->templates, entry->algo->group, r->types[i])) {
             if (r->selected[i] == 2 || select.op_types.count)
                 smash__say(r->config, SMASH_ERROR, "no_targets", entry->doc, entry->value, "module %q is a %s, of which %s knows no targets; name them in target_names, or say its type in module_types, or what it has in module_templates",
@@ -16079,6 +16356,7 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         SMASH__TRY(smash__resolve_module(r, entry, (uint32_t)i, targets, settings));
     }
     smash__flush_overlap(r, entry);
+    if (gone && entry->value) smash__say(r->config, SMASH_WARNING, "fused", entry->doc, entry->value, "this entry also selects modules that fuse_names folds into others (%q, for one); there is nothing of them to compress", gone);
     if (skipped) smash__say(r->config, SMASH_WARNING, "no_targets", entry->doc, entry->value, "the patterns also match modules whose types have nothing that %s compresses (%q, for one); they are left alone",
                             entry->algo->name, skipped);
     if (!hits) smash__say(r->config, SMASH_WARNING, "selects_nothing", entry->doc, entry->value, "%s selects no module of this model", entry->value ? "this entry" : entry->algo->name);
@@ -16303,6 +16581,17 @@ SMASH__FN smash_row *smash__pruner_row(const smash_plan *plan, uint32_t module, 
     return NULL;
 }
 
+/* How many groups a ConvTranspose has, if a grid goes along all its output channels: its weight, [in, out / groups, ...], has those of one group. Else 1 */
+SMASH__FN uint32_t smash__groups_of(const smash__resolve *r, const smash_row *weight, const smash_grid *grid)
+{
+    const smash_tensor *w = weight->param == SMASH__NO_INDEX ? NULL : &r->model->params[weight->param].tensor;
+    const size_t one = w && w->ndim > 2 && smash__starts_with(r->types[weight->module], "ConvTranspose") ? w->shape[1] : 0;
+    const size_t groups = one && grid->blocks % one == 0 ? grid->blocks / one : 1;
+    uint32_t i;
+    for (i = 0; i < grid->ndim; i++) if (grid->count[i] == grid->blocks) break;
+    return one && i < grid->ndim && groups <= UINT32_MAX && w->shape[0] % groups == 0 ? (uint32_t)groups : 1;
+}
+
 /* Do the dims of the source that a row follows fit it? An input or output of which no shape is known gets just these. */
 SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const smash_row *source)
 {
@@ -16330,6 +16619,8 @@ SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const sma
     }
     if (smash_grid_make(&probe, &row->mask.grain, t, &grid)) { row->skip = 1; return; }
     if (smash__same_but_ones(&reduced, grid.ndim, grid.count) || smash__same_shape(t, reduced.ndim, reduced.shape)) return;
+    if (row->align_dim_count == 1 && axes[0] == 1) row->align_groups = smash__groups_of(r, source, &grid);
+    if (row->align_groups > 1) return;
     row->skip = 1;
     (void)smash_tensor_count(&reduced, &n);
     smash__shape_text(t->ndim, t->shape, have);
@@ -16338,9 +16629,7 @@ SMASH__FN void smash__check_aligned(smash__resolve *r, smash_row *row, const sma
                    "leave this target out, or let it follow with \"out_channel\" if each channel is a group", name, have, t->shape[1], n / t->shape[1], source_name, n);
     else smash__say(r->config, SMASH_ERROR, "align_shape", row->doc, row->place, "%s has %z blocks of its granularity (shape %s), but the dims of %s it follows have shape %s%s", name, grid.blocks, have, source_name,
                     smash__shape_text(reduced.ndim, reduced.shape, want),
-                    from->ndim > 2 && n == from->shape[1] && grid.blocks > n && grid.blocks % n == 0 && smash__starts_with(r->types[source->module], "ConvTranspose")
-                    ? "; a ConvTranspose in groups has the output channels of one group there, which cannot stand for every group: leave this target out"
-                    : row->activation ? "; the right shape, other dims or another granularity make them equal" : "; other dims or another granularity make them equal");
+                    row->activation ? "; the right shape, other dims or another granularity make them equal" : "; other dims or another granularity make them equal");
 }
 
 /* The parameter whose numbers decide, in the end, what a row keeps, or SMASH_NONE for one that makes its own mask: inputs and outputs may
@@ -16458,6 +16747,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         if (!is_bias && !smash__refused(algo, "quant_scheme")) { smash_write_key(w, "quant_scheme"); smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"); }
         if (row->quant.full_range && !smash__refused(algo, "quant_range")) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
         if (row->quant.rounding == SMASH_HALF_AWAY && !smash__refused(algo, "quant_rounding")) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
+        if (smash__fold_of(plan, row->param) && smash__fold_of(plan, row->param)->how.epsilon > 0) { smash_write_key(w, "fuse_epsilon"); smash_write_number(w, smash__fold_of(plan, row->param)->how.epsilon); }
         if (!is_bias && (!row->skip || row->needs_data) && !smash__refused(algo, "observer")) smash__write_observer(w, &row->observer);
         if (row->bias_correction) { smash_write_key(w, "bias_correction"); smash_write_bool(w, 1); }
         if (row->param == SMASH__NO_INDEX ? row->needs_data && row->quant.grain.kind != SMASH_GRAIN_TENSOR : !row->skip && !row->form.no_scale && !smash__refused(algo, "granularity")) {
@@ -16532,7 +16822,8 @@ SMASH__FN smash_err smash__write_types(smash_ctx *ctx, const smash_plan *plan, c
     size_t i;
     smash__text_writer(ctx, plan->arena, &out, &w);
     smash_write_begin_object(&w);
-    for (i = 0; i < plan->model->module_count; i++) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, types ? types[i] : plan->model->modules[i].type); }
+    for (i = 0; i < plan->model->module_count; i++)
+        if (!plan->away || !plan->away[i]) { smash_write_key(&w, plan->model->modules[i].name); smash_write_text(&w, types ? types[i] : plan->model->modules[i].type); }
     smash_write_end(&w);
     *text = out.data;
     return w.err;
@@ -16628,6 +16919,47 @@ SMASH__FN void smash__write_names(smash_writer *w, const smash_model *model, con
     if (n) smash_write_end(w);
 }
 
+/* {"conv1": ["bn1", "relu1"], ...}, or NULL */
+SMASH__FN smash_err smash__write_fused(smash_ctx *ctx, smash_plan *plan)
+{
+    smash_text out;
+    smash_writer w;
+    size_t i;
+    if (!plan->fold_count) return SMASH_OK;
+    smash__text_writer(ctx, plan->arena, &out, &w);
+    smash_write_begin_object(&w);
+    for (i = 0; i < plan->fold_count; i++) {
+        const smash_fold *fold = &plan->folds[i];
+        smash_write_key(&w, plan->model->modules[fold->layer].name);
+        smash_write_begin_array(&w);
+        smash__write_fold(&w, plan, fold);
+    }
+    smash_write_end(&w);
+    plan->fused_text = out.data;
+    return w.err;
+}
+
+/* 1 if row j has the settings of row i, where the rows of a module begin */
+SMASH__FN int smash__same_settings(const smash_plan *plan, const smash_text *texts, size_t i, size_t j)
+{
+    return plan->rows[j].algo == plan->rows[i].algo && texts[j].data && texts[j].bytes == texts[i].bytes && smash__same(texts[j].data, texts[i].data, texts[i].bytes);
+}
+
+/* The fuse_names of the modules that share the entry of row i */
+SMASH__FN void smash__write_fuses(smash_writer *w, const smash_plan *plan, const smash_text *texts, size_t i)
+{
+    size_t j, any = 0;
+    for (j = i; j < plan->count && plan->fold_count && plan->rows[i].algo->group == SMASH_QUANTIZER; j++) {
+        const smash_fold *fold = smash__same_settings(plan, texts, i, j) ? smash__fold_into(plan, plan->rows[j].module) : NULL;
+        if (!fold) continue;
+        if (!any++) { smash_write_key(w, "fuse_names"); smash_write_begin_array(w); }
+        smash_write_begin_array(w);
+        smash_write_text(w, plan->model->modules[fold->layer].name);
+        smash__write_fold(w, plan, fold);
+    }
+    if (any) smash_write_end(w);
+}
+
 /* 1 if the rows of a module are what its type has, and nobody named one: then no entry does that stands for them. What is named warns where it lacks
  * a recording. */
 SMASH__FN int smash__all_by_type(const smash_config *config, const smash_plan *plan, size_t first, size_t n)
@@ -16685,10 +17017,11 @@ SMASH__FN smash_err smash__write_config(smash_ctx *ctx, smash_plan *plan, const 
             if (plan->rows[i].algo != algo || !texts[i].data || texts[i].bytes <= 2) continue;
             by_type = smash__all_by_type(config, plan, i, n);
             smash_write_begin_object(&w);
+            smash__write_fuses(&w, plan, texts, i);
             smash_write_key(&w, "op_names");
             smash_write_begin_array(&w);
             for (j = i; j < plan->count; j++) {
-                if (plan->rows[j].algo != algo || !texts[j].data || texts[j].bytes != texts[i].bytes || !smash__same(texts[j].data, texts[i].data, texts[i].bytes)) continue;
+                if (!smash__same_settings(plan, texts, i, j)) continue;
                 if (smash__all_by_type(config, plan, j, smash__rows_of_module(plan, j)) != by_type) continue;
                 smash_write_text(&w, plan->model->modules[plan->rows[j].module].name);
                 if (j > i) texts[j].data = NULL;                          /* has its entry now */
@@ -16850,8 +17183,10 @@ SMASH__FN void smash__check_selection(const smash__resolve *r, const smash_algo 
 /* The plan of the algorithms of some groups (a bit each), in an arena. model->modules may get other types. */
 SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *config, smash_model *model, uint32_t groups, smash_arena *arena, smash_plan *plan)
 {
+    const smash_algo *quantizer = groups >> SMASH_QUANTIZER & 1 ? smash_config_active(config, SMASH_QUANTIZER) : NULL;
     smash__resolve r;
     smash_plan made = SMASH_ZERO;
+    smash_model grown = *model;
     const smash_setting *overlap = smash__setting(config, "on_overlap"), *templates = smash__setting(config, "module_templates");
     const smash__seen seen = smash__look(config);
     size_t i;
@@ -16861,7 +17196,6 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     r.config = config;
     r.model = model;
     r.plan = &made;
-    made.model = model;
     made.arena = arena;
     made.diags = config->diags;
     r.last_wins = overlap && smash_value_is(overlap->value, "last");
@@ -16869,16 +17203,19 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
     r.names = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.names);
     r.types = (const char **)smash_arena_array(ctx, arena, model->module_count, sizeof *r.types);
     r.selected = (unsigned char *)smash_arena_alloc(ctx, arena, model->module_count);
-    made.prune = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.prune);
-    made.quantize = (uint32_t *)smash_arena_array(ctx, arena, model->param_count, sizeof *made.quantize);
-    r.loose = (uint32_t *)smash_arena_array(ctx, arena, model->module_count, sizeof *r.loose);
-    if (!r.names || !r.types || !r.selected || !made.prune || !made.quantize || !r.loose) return SMASH_ERR_NOMEM;
-    for (i = 0; i < model->module_count; i++) r.loose[i] = SMASH__NO_INDEX;
-    for (i = 0; i < model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
+    if (!r.names || !r.types || !r.selected) return SMASH_ERR_NOMEM;
     for (i = 0; i < model->module_count; i++) r.names[i] = model->modules[i].name;
-    if (templates && templates->value->type == SMASH_VALUE_OBJECT) { r.templates = templates->value; r.templates_doc = templates->doc; }
     SMASH__TRY(smash__config_types(ctx, config, model, r.types, 0));
     SMASH__TRY(smash__config_shapes(ctx, config, model, r.types, 0, &r.activations, &r.activation_count));
+    if (quantizer && quantizer->targets) SMASH__TRY(smash__find_folds(&r, quantizer, &grown));
+    made.model = r.model;
+    made.prune = (uint32_t *)smash_arena_array(ctx, arena, r.model->param_count, sizeof *made.prune);
+    made.quantize = (uint32_t *)smash_arena_array(ctx, arena, r.model->param_count, sizeof *made.quantize);
+    r.loose = (uint32_t *)smash_arena_array(ctx, arena, model->module_count, sizeof *r.loose);
+    if (!made.prune || !made.quantize || !r.loose) return SMASH_ERR_NOMEM;
+    for (i = 0; i < model->module_count; i++) r.loose[i] = SMASH__NO_INDEX;
+    for (i = 0; i < r.model->param_count; i++) made.prune[i] = made.quantize[i] = SMASH__NO_INDEX;
+    if (templates && templates->value->type == SMASH_VALUE_OBJECT) { r.templates = templates->value; r.templates_doc = templates->doc; }
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
         if (!algo) continue;
@@ -16888,12 +17225,16 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
         else if (!made.whole) made.whole = algo;
     }
     SMASH__TRY(smash__sort_rows(&r));
+    smash__check_folds(&r);
     SMASH__TRY(smash__resolve_groups(&r));
     smash__resolve_goal(&r, groups);
     SMASH__TRY(smash__resolve_align(&r));
     smash__check_applied(&r);
     SMASH__TRY(smash__found(ctx, config, seen, "the config does not fit the model"));
     SMASH__TRY(smash__write_config(ctx, &made, config, r.types, r.activations, r.activation_count));
+    SMASH__TRY(smash__write_fused(ctx, &made));
+    *model = *r.model;
+    made.model = model;
     smash__take_shapes(model, r.activations, r.activation_count);
     for (i = 0; i < model->module_count; i++)
         if (model->modules[i].type != r.types[i]) { model->modules[i].type = r.types[i]; model->modules[i].inferred = 0; }
@@ -17006,6 +17347,7 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         smash_grid grid;
         smash_grain flat = smash_grain_element();
         smash_tensor mask, reduced;
+        size_t one, n;
         uint32_t axes[SMASH_MAX_DIMS], d;
         int pooled;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
@@ -17014,9 +17356,11 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         if (!mask.data) mask.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
         if (!mask.data) return SMASH_ERR_NOMEM;
         /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
-        pooled = !smash__same_but_ones(&mask, grid.ndim, grid.count);
+        pooled = row->align_groups == 1 && !smash__same_but_ones(&mask, grid.ndim, grid.count);
         if (pooled) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
         SMASH__TRY(smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
+        one = grid.blocks / row->align_groups;                           /* every group has the same */
+        for (n = one; n < grid.blocks; n++) ((uint8_t *)mask.data)[n] = ((const uint8_t *)mask.data)[n - one];
         row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
         row->kept.name = name;
         if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &grid);
@@ -17168,6 +17512,7 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, con
     if (dtype != SMASH_BOOL && dtype != SMASH_U8) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "the mask of %q is %s; a mask is BOOL, or U8 of 0 and 1", mask->name, smash_dtype_name(dtype));
     row->module = found < 0 ? (uint32_t)module : model->params[found].module;
     if (found < 0) return smash__fit_end(ctx, plan, mask, index, row);
+    if (smash__is_away(plan, (size_t)found)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which fuse_names folds into another layer; take it out of the masks", mask->name);
     row->param = (uint32_t)found;
     if (!(SMASH__FLOATS >> model->params[found].tensor.dtype & 1))
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(model->params[found].tensor.dtype));
@@ -18413,6 +18758,7 @@ SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t
     size_t count, bytes;
     int is_sparse;
     out->count = 0;
+    if (smash__is_away(run->plan, param)) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(t, &count));
     SMASH__TRY(smash_tensor_bytes(&full, &bytes));
     is_sparse = smash__is_packed_sparse(run, param, dtype, count);
@@ -18592,6 +18938,56 @@ SMASH__FN SMASH__NOINLINE smash_err smash__emit(smash_ctx *ctx, smash__run *run,
     return SMASH_OK;
 }
 
+/* One parameter more is done */
+SMASH__FN smash_err smash__advance(smash__run *run, size_t param, int emit)
+{
+    size_t bytes;
+    if (!emit) return SMASH_OK;
+    SMASH__TRY(smash_tensor_bytes(&run->plan->model->params[param].tensor, &bytes));
+    run->done += bytes;
+    if (run->desc->progress) run->desc->progress(run->desc->progress_user, run->done, run->total);
+    return SMASH_OK;
+}
+
+/* The normalization that is folded into the numbers of a layer, which are the model's own or a copy */
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_in(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_work *work)
+{
+    const smash_fold *fold = smash__fold_of(plan, (uint32_t)param);
+    smash_tensor norm[4], to = work->tensor, other;
+    uint32_t from[4], i;
+    size_t bytes;
+    if (!fold) return SMASH_OK;
+    from[0] = fold->mean;
+    from[1] = fold->variance;
+    from[2] = fold->gamma;
+    from[3] = fold->beta;
+    for (i = 0; i < 4; i++) if (from[i] != (uint32_t)SMASH_NONE) SMASH__TRY(smash_model_load(ctx, plan->model, from[i], &ctx->scratch, &norm[i]));
+    if (to.flags & SMASH_TENSOR_CONST) {
+        SMASH__TRY(smash_tensor_bytes(&to, &bytes));
+        to.data = smash__scratch(ctx, bytes, 1);
+        if (!to.data) return SMASH_ERR_NOMEM;
+        to.bytes = bytes;
+        to.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    }
+    other = plan->model->params[fold->bias].tensor;                      /* the half that is not wanted now */
+    other.dtype = SMASH_F64;
+    other.flags = 0;
+    SMASH__TRY(smash_tensor_bytes(&other, &bytes));
+    other.data = smash__scratch(ctx, bytes, 1);
+    other.bytes = bytes;
+    if (!other.data) return SMASH_ERR_NOMEM;
+    if (param == fold->weight) SMASH__TRY(smash_quant_fold(ctx, &fold->how, &norm[0], &norm[1], from[2] == (uint32_t)SMASH_NONE ? NULL : &norm[2], NULL, &work->tensor, NULL, &to, &other));
+    else {
+        smash_fold_desc flat = fold->how;
+        smash_tensor any = other;                                        /* weights of one number a channel, to be thrown away */
+        smash__fill(other.data, 0, bytes);
+        flat.axis = flat.groups = 0;
+        SMASH__TRY(smash_quant_fold(ctx, &flat, &norm[0], &norm[1], from[2] == (uint32_t)SMASH_NONE ? NULL : &norm[2], from[3] == (uint32_t)SMASH_NONE ? NULL : &norm[3], &any, &work->tensor, &any, &to));
+    }
+    work->tensor = to;
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param, int emit)
 {
     smash_arena_mark mark = smash__scratch_mark(ctx);
@@ -18601,9 +18997,14 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     smash_err err;
     smash__fill(&work, 0, sizeof work);
     work.plan = run->plan;
+    if (smash__is_away(run->plan, param)) {
+        if (run->left) run->left[param] = 0;
+        return smash__advance(run, param, emit);
+    }
     if (prune && smash__in_group(run->plan, prune) && !run->plan->groups[prune->group].made) SMASH__TRY(smash__make_group(ctx, run, &run->plan->groups[prune->group]));
     err = smash__load_masked(ctx, run, param, &work);
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
+    if (!err) err = smash__fold_in(ctx, run->plan, param, &work);
     if (pair && !emit && pair->bias == param && pair->bias_row) quantize = pair->bias_row;      /* tried anew: other masks, other numbers */
     if (!err && pair && pair->bias == param && pair->shift) err = smash__correct_bias(ctx, run, pair, &work);
     if (!err && quantize) { work.row = quantize; err = quantize->needs_data ? smash__quantize_bias(ctx, pair, &work) : quantize->algo->targets->apply(ctx, &work); }
@@ -18614,13 +19015,7 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     if (!err && !emit && run->nonzero && (prune || work.masked) && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
         err = smash_sparse_count(ctx, quantize ? &work.quantized : &work.tensor, &run->nonzero[param]);
     smash__scratch_rewind(ctx, mark);
-    if (!err && emit) {
-        size_t bytes;
-        SMASH__TRY(smash_tensor_bytes(&run->plan->model->params[param].tensor, &bytes));
-        run->done += bytes;
-        if (run->desc->progress) run->desc->progress(run->desc->progress_user, run->done, run->total);
-    }
-    return err;
+    return err ? err : smash__advance(run, param, emit);
 }
 
 /* Two sizes depend on the numbers: an affine grid may turn out to have no zero point but 0, and then none is stored; and a sparse
@@ -18656,19 +19051,19 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
 }
 
 #define SMASH__FORMAT_TEXT "1"        /* SMASH_FORMAT_VERSION */
-enum { SMASH__OWN_META = 6 };
+enum { SMASH__OWN_META = 7, SMASH__META_FUSED = 5 };
 
 /* The metadata of a file: what the model has, less what is ours, then ours, less what has no value. */
 SMASH__FN smash_err smash__metadata(smash_ctx *ctx, smash_arena *arena, const smash_model *model, const char *const values[SMASH__OWN_META], smash_meta **out, size_t *count)
 {
-    static const char *const keys[SMASH__OWN_META] = { "smash.format_version", "smash.config", "smash.module_types", "smash.quant_dtypes", "smash.dictionary", "smash.reapply" };
+    static const char *const keys[SMASH__OWN_META] = { "smash.format_version", "smash.config", "smash.module_types", "smash.quant_dtypes", "smash.dictionary", "smash.fused", "smash.reapply" };
     smash_meta *made = (smash_meta *)smash_arena_array(ctx, arena, model->metadata_count + SMASH__OWN_META, sizeof *made);
     size_t i, n = 0;
     int k;
     if (!made) return SMASH_ERR_NOMEM;
     for (i = 0; i < model->metadata_count; i++) {
         int ours = 0;
-        for (k = 0; k < SMASH__OWN_META; k++) ours |= smash__equal(model->metadata[i].key, keys[k]);
+        for (k = 0; k < SMASH__OWN_META; k++) ours |= smash__equal(model->metadata[i].key, keys[k]) && (values[k] || k != SMASH__META_FUSED);   /* folded stays folded */
         if (!ours) made[n++] = model->metadata[i];
     }
     for (k = 0; k < SMASH__OWN_META; k++) {
@@ -18755,7 +19150,8 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     values[2] = plan->types_text;
     values[3] = plan->dtypes_text;
     values[4] = plan->dictionary_text;
-    values[5] = NULL;
+    values[SMASH__META_FUSED] = plan->fused_text;
+    values[6] = NULL;
     if (run->observes) {                                                 /* only now it is known what stays float */
         SMASH__TRY(smash__write_dtypes(ctx, plan, &plan->dtypes_text));
         values[3] = plan->dtypes_text;
@@ -18802,7 +19198,7 @@ SMASH__FN smash_err smash__goal_left(smash_ctx *ctx, smash__run *run, uint64_t *
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_row *row = smash__row_of(plan, plan->prune, i);
         SMASH__TRY(smash_tensor_count(&plan->model->params[i].tensor, &n));
-        *left += smash__goal_cost(run, i, run->left ? run->left[i] : n - (row ? row->mask_stats.elements : 0));
+        if (!smash__is_away(plan, i)) *left += smash__goal_cost(run, i, run->left ? run->left[i] : n - (row ? row->mask_stats.elements : 0));
     }
     return SMASH_OK;
 }
@@ -19419,7 +19815,8 @@ SMASH__FN smash_err smash__smash_model(smash_ctx *ctx, smash__smash *s, const sm
     values[2] = plan->types_text;
     values[3] = s->dtypes_text;
     values[4] = plan->dictionary_text;
-    SMASH__TRY(smash__write_reapply(ctx, s, &values[5]));
+    values[SMASH__META_FUSED] = plan->fused_text;
+    SMASH__TRY(smash__write_reapply(ctx, s, &values[6]));
     SMASH__TRY(smash__metadata(ctx, s->arena, &s->result.stored, values, &s->result.stored.metadata, &s->result.stored.metadata_count));
     s->result.model.metadata = s->result.stored.metadata;
     s->result.model.metadata_count = s->result.stored.metadata_count;
@@ -19906,6 +20303,11 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
     smash_write_key(w, "granularity");
     if (row->skip || !t || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
     else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
+    if (row->algo->group == SMASH_QUANTIZER && smash__equal(row->target, "weight") && smash__fold_into(plan, row->module)) {
+        smash_write_key(w, "fused");
+        smash_write_begin_array(w);
+        smash__write_fold(w, plan, smash__fold_into(plan, row->module));
+    }
     if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
     if (row->algo->group == SMASH_QUANTIZER && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
     if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
@@ -20525,7 +20927,7 @@ SMASH__FN smash_err smash__test_integers(smash__test *t)
         }
         SMASH__TRY(smash__note_err(t, smash_quant_bias(&t->ctx, (smash_rounding)(i >> 1 & 1), smash__float32(0x3C000000u + (uint32_t)(r & 0x3FFFFFF)), &first, &b, &steps, NULL)));
         smash__note(t, (uint64_t)q);
-        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
+        SMASH__TRY(smash__note_err(t, smash_quant_activation_range(&t->ctx, (smash_fused)(r >> 8 & 3), (float)(uint32_t)(r & 0xFFFF) * 0.0001f, (int32_t)(r >> 20 & 127), -128, 127, &low, &high)));
         smash__note(t, (uint64_t)(uint32_t)low << 32 | (uint32_t)high);
         SMASH__TRY(smash__test_layer(t, i, &multiplier, &shift, in, out, weights));
     }

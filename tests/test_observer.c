@@ -58,8 +58,8 @@ static void test_golden(smash_ctx *ctx)
         smash_quant_desc q = SMASH_ZERO;
         size_t n = observer_sets[observer_ranges[i].set].count;
         const char *name = observer_sets[observer_ranges[i].set].name;
-        float lo = -1, hi = -1, s, want;
-        int32_t z, want_z;
+        float lo = -1, hi = -1, s = 0, want;
+        int32_t z = 0, want_z;
         size_t one = 1;
         smash_tensor x = test_view(SMASH_F32, numbers, 1, &n), scale = test_view(SMASH_F32, &s, 1, &one), zero = test_view(SMASH_I32, &z, 1, &one);
         d.outside = observer_ranges[i].outside;

@@ -19,19 +19,19 @@ mkdir -p "$dir"
 need() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed: apt-get install $2"; exit 77; }; }
 
 # board MACHINE RAM BIG FLAGS: a Cortex-M. Where its RAM begins, and the large one that -full takes
-code=0x00000000 ram_bytes=128K
+code=0x00000000 code_bytes=256K ram_bytes=128K
 board() {
     machine=$1 ram=$2 big=$3; shift 3
     need arm-none-eabi-gcc gcc-arm-none-eabi
     need qemu-system-arm qemu-system-arm
     size="-DSMASH_ONLY_LAYER0=1 -DSMASH_NO_SELFTEST=0" stack_bytes=4K
     case $target in
-    *-full)  size=$everything ram=$big ram_bytes=8M stack_bytes=64K ;;
+    *-full)  size=$everything ram=$big ram_bytes=8M stack_bytes=64K code_bytes=1M ;;
     *-float) size="-DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0" ;;
     esac
     # shellcheck disable=SC2086
     arm-none-eabi-gcc -mthumb "$@" $flags ${OPT:--Os} ${EXTRA:-} $size -ffunction-sections -fdata-sections -fno-tree-loop-distribute-patterns \
-        $here/main.c $here/boot.c $here/mem.c -nostartfiles -nostdlib -Wl,--gc-sections -Wl,--defsym=code_origin=$code,--defsym=code_bytes=256K \
+        $here/main.c $here/boot.c $here/mem.c -nostartfiles -nostdlib -Wl,--gc-sections -Wl,--defsym=code_origin=$code,--defsym=code_bytes=$code_bytes \
         -Wl,--defsym=ram_origin=$ram,--defsym=ram_bytes=$ram_bytes,--defsym=stack_bytes=$stack_bytes -T $here/board.ld -lgcc -o "$dir/$target.elf"
     timeout 300 qemu-system-arm -M "$machine" -nographic -monitor none -serial none -chardev stdio,id=out \
         -semihosting-config enable=on,target=native,chardev=out -kernel "$dir/$target.elf" </dev/null

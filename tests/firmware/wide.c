@@ -24,6 +24,8 @@ double   __floatdidf(int64_t i);
 uint64_t __fixunsdfdi(double x);
 int64_t  __fixdfdi(double x);
 float    __floatdisf(int64_t i);
+float    __floatundisf(uint64_t u);
+int64_t  __fixsfdi(float x);
 
 /* Long division, a bit at a time. */
 uint64_t __udivmoddi4(uint64_t a, uint64_t b, uint64_t *rest)
@@ -57,15 +59,16 @@ uint64_t __fixunsdfdi(double x)
     return (uint64_t)high << 32 | (uint32_t)(x - (double)high * 4294967296.0);
 }
 
+int64_t __fixsfdi(float x) { return __fixdfdi((double)x); }
+
 int64_t __fixdfdi(double x) { return x < 0 ? -(int64_t)__fixunsdfdi(-x) : (int64_t)__fixunsdfdi(x); }
 
 /* Through double; what double has no room for becomes one bit that says "more", so that only the float rounds. */
-float __floatdisf(int64_t i)
+float __floatundisf(uint64_t u)
 {
-    uint64_t m = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-    float f;
-    if (m >> 53) m = (m & ~(uint64_t)0x7FF) | (uint64_t)((m & 0x7FF) != 0) << 11;
-    f = (float)__floatundidf(m);
-    return i < 0 ? -f : f;
+    if (u >> 53) u = (u & ~(uint64_t)0x7FF) | (uint64_t)((u & 0x7FF) != 0) << 11;
+    return (float)__floatundidf(u);
 }
+
+float __floatdisf(int64_t i) { return i < 0 ? -__floatundisf(0 - (uint64_t)i) : __floatundisf((uint64_t)i); }
 #endif
