@@ -433,7 +433,7 @@ SMASH_API smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src
 SMASH_API smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst);
 
 /* How far b is from a.  mse = mean (a-b)^2;  snr_db = 10 log10(sum a^2 / sum (a-b)^2), Inf if equal, -Inf if
- * a is all zero and b is not;  cosine = 1 if both are zero. Non-finite elements make the sums non-finite. */
+ * a is all zero and b is not;  cosine = 1 if both are all zero, 0 if one of them is. Non-finite elements make the sums non-finite. */
 typedef struct smash_distance {
     double mse, max_abs_error, snr_db, cosine;
     size_t count, zeros_a, zeros_b;
@@ -847,8 +847,9 @@ typedef struct smash_quant_desc {
 } smash_quant_desc;
 
 /* What a grid did to a tensor. saturated: numbers whose zero + x/scale lies half a step or more outside qmin..qmax, which
- * were clipped; zeros: numbers that read back as 0. */
-typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t saturated, zeros; } smash_quant_stats;
+ * were clipped; zeros: numbers that read back as 0; dead: levels of qmin..qmax that no number of the tensor takes, all
+ * blocks together, of a grid of up to 8 bits. SIZE_MAX for wider ones, which have more levels than most tensors numbers. */
+typedef struct smash_quant_stats { double mse, max_abs_error, snr_db, cosine; size_t saturated, zeros, dead; } smash_quant_stats;
 
 /* qmin, qmax of the grid.
  *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
@@ -900,8 +901,8 @@ SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *des
 #if !SMASH_NO_DOUBLE
 /* Distance of w from what q stands for, without materialising it.
  *   w, scale, zero, q  in  as for smash_quantize and smash_dequantize
- *   stats  out  mse, max_abs_error and snr_db as smash_tensor_distance gives them for w and dequantized q in f32
- *   needs  scratch: 64 bytes per 65,536 elements; O(n)        exact  as smash_tensor_distance
+ *   stats  out  mse, max_abs_error, snr_db and cosine as smash_tensor_distance gives them for w and dequantized q in f32
+ *   needs  scratch: 64 bytes per 65,536 elements, 96 for grids of up to 8 bits; O(n)        exact  as smash_tensor_distance
  *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need); stats untouched */
 SMASH_API smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats);
@@ -3626,6 +3627,15 @@ SMASH__FN double smash__snr_db(double signal, double noise)
     return smash__one_nan(smash__product(4.3429448190325182765, smash_log(signal / noise)));      /* 10 / ln 10 */
 }
 
+/* Two tensors of zeros point the same way, and one of zeros nowhere near another. */
+SMASH__FN double smash__cosine(const smash__sums *s)
+{
+    double cosine = s->a2 == 0 && s->b2 == 0 ? 1 : s->a2 == 0 || s->b2 == 0 ? 0 : s->ab / (smash_sqrt(s->a2) * smash_sqrt(s->b2));
+    if (cosine > 1) cosine = 1;                                     /* an ulp of rounding */
+    if (cosine < -1) cosine = -1;
+    return smash__one_nan(cosine);
+}
+
 typedef struct smash__distance_job { const smash_tensor *a, *b; size_t count; int simd; smash__sums *sums; } smash__distance_job;
 
 SMASH__FN void smash__distance_chunk(void *arg, size_t chunk)
@@ -3654,7 +3664,6 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     smash__sums total = SMASH_ZERO;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t chunks, i;
-    double cosine;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &job.count));
     SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, NULL));
@@ -3672,11 +3681,7 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     out->mse = job.count ? smash__one_nan(total.error2 / (double)job.count) : 0;
     out->max_abs_error = smash__one_nan(total.max);
     out->snr_db = smash__snr_db(total.a2, total.error2);
-    cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0
-           : total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2));
-    if (cosine > 1) cosine = 1;                                     /* an ulp of rounding */
-    if (cosine < -1) cosine = -1;
-    out->cosine = smash__one_nan(cosine);
+    out->cosine = smash__cosine(&total);
     out->zeros_a = (size_t)total.zeros_a;
     out->zeros_b = (size_t)total.zeros_b;
     return SMASH_OK;
@@ -6595,6 +6600,7 @@ typedef struct smash__quant_job {
     int simd;
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
+    uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
 } smash__quant_job;
 
 typedef struct smash__cursor {
@@ -7133,6 +7139,8 @@ SMASH__DEF smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *de
 /* ---- measure ---- */
 
 #if !SMASH_NO_DOUBLE
+enum { SMASH__LEVEL_WORDS = 8 };         /* 256 bits: a level each, of at most 8 bits */
+
 /* n numbers of one block, f32, into the lanes of smash_tensor_distance */
 SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
 {
@@ -7191,6 +7199,75 @@ SMASH__FN SMASH__NOINLINE uint32_t smash__measure_lanes(const smash__quant_job *
     return clipped;
 }
 
+SMASH__INLINE void smash__take_level(const smash__levels *levels, int32_t q, uint32_t *taken)
+{
+    const uint32_t u = (uint32_t)q - (uint32_t)levels->qmin;
+    if (u <= (uint32_t)(levels->qmax - levels->qmin)) taken[u / 32] |= (uint32_t)1 << u % 32;
+}
+
+/* The largest distance of 32 bytes, or their halves, above `low`; it wraps. */
+SMASH__INLINE unsigned smash__reach_of(const uint8_t *p, unsigned low, unsigned mask)
+{
+    uint8_t most = 0;
+    size_t i;
+    for (i = 0; i < 32; i++) {
+        const uint8_t d = (uint8_t)((p[i] - low) & mask), e = (uint8_t)(((unsigned)(p[i] >> 4) - low) & mask);
+        most = d > most ? d : most;
+        if (mask == 15) most = e > most ? e : most;
+    }
+    return most;
+}
+
+/* Which bytes there are (mask 255), or halves of bytes (mask 15). Most lie among low .. low + reach, all of which have been seen. */
+SMASH__INLINE void smash__see(const uint8_t *p, size_t n, const unsigned mask, uint8_t seen[256])
+{
+    unsigned low = n ? p[0] & mask : 0, reach = 0;
+    size_t i, some, k;
+    for (i = 0; i < n && reach < mask; i += some) {
+        some = smash__min(n - i, 32);
+        if (some == 32 && i && smash__reach_of(p + i, low, mask) <= reach) continue;
+        for (k = i; k < i + some; k++) { seen[p[k] & mask] = 1; if (mask == 15) seen[p[k] >> 4] = 1; }
+        while (reach < mask && seen[(low + reach + 1) & mask]) reach++;
+        while (reach < mask && seen[(low - 1) & mask]) { low = (low - 1) & mask; reach++; }
+    }
+}
+
+/* Which levels the numbers of a chunk take */
+SMASH__FN SMASH__NOINLINE void smash__take_levels(const smash__quant_job *job, size_t first, size_t n, uint32_t *taken)
+{
+    const unsigned bits = smash_dtype_bits(job->q->dtype), per = bits < 8 ? 8 / bits : 1, some = per > 2 ? 2 : 1;
+    const int half = smash__dtype(job->q->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) % 8 : 0, mask = (1 << bits % 32) - 1;
+    const uint8_t *p = (const uint8_t *)job->q->data + first / per;
+    const size_t bytes = bits > 8 ? 0 : n / per;
+    uint8_t seen[256];
+    int32_t q;
+    unsigned u, k;
+    size_t i;
+    smash__fill(seen, 0, sizeof seen);
+    if (per > 1) smash__see(p, bytes, 15, seen);
+    else smash__see(p, bytes, 255, seen);
+    for (u = 0; u < 256; u++)
+        for (k = 0; k < some && seen[u]; k++) smash__take_level(&job->levels, (((int)(u >> k * bits) & mask) ^ half) - half, taken);
+    for (i = bytes * per; i < n; i++) {
+        smash__load_ints(job->q, first + i, 1, &q);
+        smash__take_level(&job->levels, q, taken);
+    }
+}
+
+/* Levels that no chunk takes */
+SMASH__FN size_t smash__dead_levels(const smash__quant_job *job, size_t chunks)
+{
+    const uint32_t levels = (uint32_t)(job->levels.qmax - job->levels.qmin) + 1;
+    uint32_t u, word;
+    size_t dead = levels, i;
+    if (!job->taken) return SIZE_MAX;
+    for (u = 0; u < levels; u++) {
+        for (word = 0, i = 0; i < chunks; i++) word |= job->taken[i * SMASH__LEVEL_WORDS + u / 32];
+        dead -= word >> u % 32 & 1;
+    }
+    return dead;
+}
+
 SMASH__FN void smash__measure_chunk(void *arg, size_t chunk)
 {
     smash__quant_job *job = (smash__quant_job *)arg;
@@ -7200,6 +7277,7 @@ SMASH__FN void smash__measure_chunk(void *arg, size_t chunk)
     clipped = smash__measure_lanes(job, chunk * SMASH__CHUNK, &lanes);
     job->sums[chunk] = smash__sum_lanes(&lanes);
     job->sums[chunk].clipped = clipped;
+    if (job->taken) smash__take_levels(job, chunk * SMASH__CHUNK, smash__min(job->count - chunk * SMASH__CHUNK, SMASH__CHUNK), job->taken + chunk * SMASH__LEVEL_WORDS);
 }
 
 SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
@@ -7214,14 +7292,21 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     chunks = job.count / SMASH__CHUNK + (job.count % SMASH__CHUNK != 0);
     job.sums = (smash__sums *)smash__scratch(ctx, chunks, sizeof *job.sums);
     if (!job.sums) return SMASH_ERR_NOMEM;
+    if (job.levels.qmax - job.levels.qmin < 32 * SMASH__LEVEL_WORDS) {
+        job.taken = (uint32_t *)smash__scratch(ctx, chunks, SMASH__LEVEL_WORDS * sizeof *job.taken);
+        if (!job.taken) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+        smash__fill(job.taken, 0, chunks * SMASH__LEVEL_WORDS * sizeof *job.taken);
+    }
     smash__parallel(ctx, chunks, smash__measure_chunk, &job);
     for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
     smash__scratch_rewind(ctx, mark);
     stats->mse = smash__one_nan(total.error2 / (double)job.count);
     stats->max_abs_error = smash__one_nan(total.max);
     stats->snr_db = smash__snr_db(total.a2, total.error2);
+    stats->cosine = smash__cosine(&total);
     stats->saturated = (size_t)total.clipped;
     stats->zeros = (size_t)total.zeros_b;
+    stats->dead = smash__dead_levels(&job, chunks);
     return SMASH_OK;
 }
 #endif
@@ -18274,7 +18359,9 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "mse");           if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.mse);
         smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
         smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);
+        smash_write_key(w, "cosine");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.cosine);
         smash_write_key(w, "saturated");     if (row->skip) smash_write_null(w); else smash_write_u64(w, row->quant_stats.saturated);
+        smash_write_key(w, "dead_levels");   if (row->skip || row->quant_stats.dead == SIZE_MAX) smash_write_null(w); else smash_write_u64(w, row->quant_stats.dead);
     }
     if (row->param != (uint32_t)SMASH_NONE) {
         smash_write_key(w, "bytes_before"); smash_write_u64(w, row->bytes_before);
@@ -19019,8 +19106,10 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, smash__bits64(stats.mse));
                 smash__note(t, smash__bits64(stats.max_abs_error));
                 smash__note(t, smash__bits64(stats.snr_db));
+                smash__note(t, smash__bits64(stats.cosine));
                 smash__note(t, stats.saturated);
                 smash__note(t, stats.zeros);
+                smash__note(t, stats.dead < 256 ? stats.dead : 256);
             }
         }
     SMASH__TRY(smash__test_grids(t, 1, &trip, data, back));

@@ -137,6 +137,15 @@ static const char *number(app *a, uint64_t value)
     return format(a, "%s", out);
 }
 
+/* How far numbers are from what they were: four cells, the same in every table */
+static void error_cells(app *a, table *t, double mse, double max, double snr_db, double cosine)
+{
+    table_cell(t, format(a, "%.3g", mse));
+    table_cell(t, format(a, "%.3g", max));
+    table_cell(t, mse == 0.0 ? "equal" : format(a, "%.1f", snr_db));
+    table_cell(t, smash_is_finite_f64(cosine) ? format(a, "%.6f", cosine) : "-");
+}
+
 static const char *percent(app *a, double part, double whole) { return whole > 0 ? format(a, "%.1f %%", 100.0 * part / whole) : "-"; }
 
 /* 8x3x3x3 */
@@ -437,7 +446,7 @@ static void group_table(app *a, job *j)
 
 static void compress_table(app *a, job *j)
 {
-    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", ">bytes", "<note", NULL };
+    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">mse", ">max error", ">SNR dB", ">cosine", ">saturated", ">dead levels", ">bytes", "<note", NULL };
     const smash_plan *plan = &j->plan;
     const size_t count = plan->given_count + plan->count;
     report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, count ? count : 1, sizeof(report_line));
@@ -473,13 +482,14 @@ static void compress_table(app *a, job *j)
             table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
                                   q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
             table_cell(&t, grain_text(a, &q->quant.grain, tensor->ndim));
-            table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
+            error_cells(a, &t, q->quant_stats.mse, q->quant_stats.max_abs_error, q->quant_stats.snr_db, q->quant_stats.cosine);
             table_cell(&t, number(a, q->quant_stats.saturated));
+            table_cell(&t, q->quant_stats.dead == SIZE_MAX ? "" : number(a, q->quant_stats.dead));
         } else {
+            int k;
             table_cell(&t, q ? "float" : "");
             table_cell(&t, p && !p->skip && tensor ? grain_text(a, &p->mask.grain, tensor->ndim) : "");
-            table_cell(&t, "");
-            table_cell(&t, "");
+            for (k = 0; k < 6; k++) table_cell(&t, "");
         }
         table_cell(&t, row->bytes_before != row->bytes_after ? format(a, "%s -> %s", number(a, row->bytes_before), number(a, row->bytes_after)) : "");
         if (p && q && p->note && q->note) table_cell(&t, format(a, "%s %s", note_text(a, &said, p->note), note_text(a, &said, q->note)));
@@ -801,10 +811,8 @@ static int run_diff(app *a)
         table_cell(&t, l[0].name);
         table_cell(&t, shape_text(a, &x[0]));
         table_cell(&t, strcmp(dtype[0], dtype[1]) ? format(a, "%s, %s", dtype[0], dtype[1]) : dtype[0]);
-        table_cell(&t, note ? "" : format(a, "%.3g", d.mse));
-        table_cell(&t, note ? "" : format(a, "%.3g", d.max_abs_error));
-        table_cell(&t, note ? "" : d.mse == 0.0 ? "equal" : format(a, "%.1f", d.snr_db));
-        table_cell(&t, note ? "" : smash_is_finite_f64(d.cosine) ? format(a, "%.6f", d.cosine) : "-");
+        if (!note) error_cells(a, &t, d.mse, d.max_abs_error, d.snr_db, d.cosine);
+        for (side = 0; note && side < 4; side++) table_cell(&t, "");
         table_cell(&t, note ? "" : number(a, d.zeros_a));
         table_cell(&t, note ? "" : number(a, d.zeros_b));
         table_cell(&t, note ? note : "");
