@@ -881,7 +881,8 @@ SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc
 /* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for.
  *   w      in   f32 f64 f16 bf16, finite; f64 is divided, added and clamped in double
  *   scale  in   f32, grid shape, finite and > 0
- *   zero   in   i32, grid shape, within qmin..qmax; NULL: 0 for int and for affine, the middle 2^(bits-1) for symmetric uint
+ *   zero   in   grid shape, i32 within qmin..qmax, or f32, finite and not always whole; NULL: 0 for int and for affine, the middle 2^(bits-1)
+ *               for symmetric uint
  *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
  *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
  *   needs nothing, O(n)
@@ -891,7 +892,7 @@ SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc
 SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                    const smash_tensor *zero, const smash_tensor *q);
 
-/* x = (float)(q - zero) * scale, one float product, rounded once more to f16 and bf16.
+/* x = ((float)q - zero) * scale, one float product, rounded once more to f16 and bf16; with zero points of i32 the difference is exact.
  *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2    scale, zero  in  as for smash_quantize
  *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE (as smash_quantize) OVERFLOW; x untouched */
@@ -1467,7 +1468,8 @@ typedef struct smash_param {
     uint32_t     next;       /* next parameter of the same module, or SMASH_NONE */
     smash_tensor tensor;     /* data NULL: still in the file, smash_model_load brings it */
     uint64_t     offset;     /* byte in the file, if it comes from one */
-    smash_dtype  meant;      /* integers that smash compressed: their grid's dtype (I4 in U8 bytes, say), from the metadata; else NONE */
+    smash_dtype  meant;      /* numbers that smash compressed: their dtype (I4 in U8 bytes, say), from the metadata; else NONE */
+    const char  *word;       /* what the metadata calls it: "int4", "nf4"; NULL where meant is NONE */
 } smash_param;
 
 typedef struct smash_module {
@@ -1508,7 +1510,7 @@ SMASH_API void smash_model_init(smash_model *model, smash_arena *arena);
 
 /* Add a parameter; name and tensor's shape are copied, its data is not.
  *   model  io  not finished     name  in  full name, UTF-8, not empty     tensor  in  any dtype and place, data may be NULL
- *   needs  arena: the name, and an array of 144 bytes a parameter that doubles when it is full
+ *   needs  arena: the name, and an array of 152 bytes a parameter that doubles when it is full
  *   exact  everywhere
  *   fails  ARG OVERFLOW(shape) LIMIT(2^32 - 2 parameters) NOMEM; model untouched */
 SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const char *name, const smash_tensor *tensor, uint64_t offset);
@@ -1546,6 +1548,27 @@ SMASH_API smash_err smash_model_set_shape(smash_ctx *ctx, smash_model *model, si
 /* The shape of an input or output, if it has been said, or NULL. Gone with the next smash_model_set_shape.
  *   model, target  opt, in: a finished model     needs nothing, O(log their number); exact everywhere; fails never */
 SMASH_API const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target);
+
+/* The tensors that a parameter X is stored as: its numbers, under its own name, as X_packed where several share a byte, or as X_compressed
+ * where zeros are left out; and what reads them. */
+typedef enum smash_part {
+    SMASH_PART_MAIN = 0, SMASH_PART_PACKED = 1, SMASH_PART_COMPRESSED = 2,     /* the numbers are one of these */
+    SMASH_PART_SCALE = 3, SMASH_PART_ZERO = 4,           /* X_scale, X_zero_point: one for each block */
+    SMASH_PART_CODEBOOK = 5,                             /* the numbers are indexes into it: one for all, or one for each block */
+    SMASH_PART_SCALE_CODEBOOK = 6, SMASH_PART_SCALE_SCALE = 7, SMASH_PART_SCALE_OFFSET = 8,     /* scale = codebook[X_scale] * scale + offset */
+    SMASH_PART_SHAPE = 9, SMASH_PART_BITMASK = 10,       /* of X_packed and X_compressed; of X_compressed */
+    SMASH_PART_COUNT = 11
+} smash_part;
+
+/* What stands behind X in the name of a part: "" for MAIN, "_scale" ... Static text; NULL if there is no such part.
+ *   needs nothing; exact everywhere; fails never */
+SMASH_API const char *smash_part_suffix(smash_part part);
+
+/* Where the parts of X are, as smash_model_restore reads them: of a float, and of an integer without scale or codebook, it is X alone.
+ *   model  in  finished     name  in  X: "conv1.weight"     at  out  indexes of parameters, -1 for a part that X has not
+ *   needs  scratch: the longest name; O(log n); exact everywhere
+ *   fails  ARG NOMEM(ctx->need); NOTFOUND, which leaves no message, for a name that no numbers are stored for; at untouched */
+SMASH_API smash_err smash_model_find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT]);
 
 /* Axis of a weight that "out_channel" and "in_channel" mean: 0 and 1, for ConvTranspose 1 and 0.
  *   type  opt, in     needs nothing; exact everywhere; fails never
@@ -1747,11 +1770,15 @@ typedef struct smash_job {
 } smash_job;
 
 /* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners and quantizers only. */
+struct smash_row;
 typedef struct smash_targets {
     const char *const *default_types;    /* NULL-terminated; what the shorthands without a config_list apply to */
     smash_metric       metric;           /* pruners */
     smash_grain_kind   default_grain;    /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
     smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+    smash_err        (*resolve)(smash_ctx *ctx, const smash_job *job, struct smash_row *row);   /* opt, quantizers: choose row->quant, which holds
+                                            what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail */
+    const char *const *refused;          /* opt: keys of entries that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL */
 } smash_targets;
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
@@ -2017,6 +2044,20 @@ typedef struct smash_goal {
     uint64_t         most, left;     /* idem: what may be left, what is */
 } smash_goal;
 
+enum { SMASH_SCALE_BLOCK = 256 };
+/* What a quantizer makes of a row: which parts there will be, of which dtype. Known before it runs, as sizes come first. All zero is
+ * the integers of row->quant with an F32 scale for each block, and zero points as small as the integers, unless all of them are 0. */
+typedef struct smash_form {
+    smash_dtype dtype;               /* of the numbers, or of the indexes into the codebook; NONE: smash_quant_dtype. Less than 8 bits are packed */
+    smash_dtype zero;                /* F32: zero points need not be whole, and are always stored; NONE: integers */
+    uint32_t    no_scale;            /* 1: there is no scale */
+    uint32_t    codes;               /* numbers in a codebook; 0: there is none */
+    uint32_t    code_blocks;         /* 1: each block has a codebook of its own */
+    uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
+                                        a scale in common; 0: they are F32 */
+    const char *word;                /* what smash.quant_dtypes and the report call it; NULL: as quant_dtype says it */
+} smash_form;
+
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
     const smash_algo *algo;
@@ -2048,6 +2089,7 @@ typedef struct smash_row {
     uint32_t     next_member;        /* next row of the same group, or SMASH_NONE */
     /* quantizers */
     smash_quant_desc quant;
+    smash_form   form;               /* dtype and zero resolved: never NONE */
     int32_t      qmin, qmax;
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
@@ -2114,8 +2156,12 @@ typedef struct smash_work {
     smash_tensor given;          /* that mask: grid shape of masked->mask.grain */
     smash_tensor whole;          /* the numbers before it, where apply_method is not mul; else data NULL */
     smash_tensor mask;           /* pruner: block mask, data NULL before */
-    smash_tensor scale, zero;    /* quantizer: f32 and i32 of grid shape, data NULL before */
-    smash_tensor quantized;      /* quantizer: integers, data NULL before */
+    /* quantizers leave what the form of the row has; data NULL before */
+    smash_tensor quantized;      /* numbers, or indexes: form.dtype, shape of tensor */
+    smash_tensor scale, zero;    /* f32, and i32 or f32 (form.zero), both of grid shape */
+    smash_tensor codebook;       /* f32, [codes], or grid shape + [codes] */
+    smash_tensor scale_codes;    /* u8, grid shape: of scales that are stored as codes; with them, all f32: */
+    smash_tensor scale_codebook, scale_scale, scale_offset;   /* [form.scale_codes], [blocks / SMASH_SCALE_BLOCK rounded up], [1] */
 } smash_work;
 
 /* One algorithm that ran. */
@@ -2233,12 +2279,13 @@ typedef struct smash_run_desc {
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
-/* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it: X with X_scale, or X_packed with
- * X_scale and X_shape, and X_zero_point where it is not all zero; X_compressed with X_bitmask and X_shape, with or without a scale.
+/* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it, in the parts that smash_model_find_parts finds:
+ *   (q - zero) * scale   for integers; zero is 0 where there is no zero point
+ *   codebook[q] * scale  for indexes; scale is 1 where there is none
  *   model   in   finished     name  in  full name before compression: "conv1.weight"     arena  io  not ctx->scratch
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
- *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored parts and their names, 4 bytes a scale
+ *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored parts, the longest name, 4 bytes a scale
  *   exact   everywhere
  *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
  *           scale or zero point is none; *out untouched */
@@ -3194,6 +3241,7 @@ SMASH__FN const char *smash__shape_text(uint32_t ndim, const size_t *shape, char
 #define SMASH__PACKED_INTS (SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2))
 #define SMASH__INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | \
                      SMASH__BIT(SMASH_U32) | SMASH__BIT(SMASH_I64) | SMASH__BIT(SMASH_U64) | SMASH__BIT(SMASH_BOOL) | SMASH__PACKED_INTS)
+#define SMASH__CODED (SMASH__INTS | SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2))      /* what a scale or a codebook reads */
 enum { SMASH__READ = 0, SMASH__WRITE = 1, SMASH__SHAPE_ONLY = 2 };
 
 /* Every tensor that enters a public call passes here: pointer, rank, dtype, product, capacity, alignment, access. */
@@ -6493,8 +6541,8 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
-/* One tile where every number has its own scale and zero point: q comes in as the zero points. Only the ends and the rounding of a count. */
-SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+/* One tile where every number has its own scale and zero point. Only the ends and the rounding of a count. */
+SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, const float *SMASH__RESTRICT zero, int32_t *SMASH__RESTRICT q,
                                              const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen, const int away)
 {
     const float low = (float)(a->bottom - SMASH__MAGIC), high = (float)(a->top - SMASH__MAGIC);
@@ -6503,32 +6551,32 @@ SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, con
     size_t i;
     for (i = 0; i < SMASH__TILE; i++) {
         int32_t r;
-        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i], away);
+        SMASH__QUANTIZE_STEP(x[i], scale[i], zero[i], away);
         q[i] = r - SMASH__MAGIC;
     }
     *seen |= all;
 }
-SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, const float *SMASH__RESTRICT zero, int32_t *SMASH__RESTRICT q,
                                              const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
 {
-    if (a->away) smash__quantize_tile_loop(x, scale, q, a, seen, 1);
-    else         smash__quantize_tile_loop(x, scale, q, a, seen, 0);
+    if (a->away) smash__quantize_tile_loop(x, scale, zero, q, a, seen, 1);
+    else         smash__quantize_tile_loop(x, scale, zero, q, a, seen, 0);
 }
-SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
-                                    const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), (x, scale, q, a, seen))
+SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, const float *SMASH__RESTRICT zero, int32_t *SMASH__RESTRICT q,
+                                    const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), (x, scale, zero, q, a, seen))
 #undef SMASH__QUANTIZE_KERNEL
 #undef SMASH__QUANTIZE_STEP
 
 #define SMASH__DEQUANTIZE_KERNEL(name, type) \
-    SMASH__INLINE void name##_body(const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero) \
+    SMASH__INLINE void name##_body(const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, float zero) \
     { \
         size_t t, i; \
         for (t = 0; t < tiles; t++, q += SMASH__TILE, x += SMASH__TILE) { \
             SMASH__PREFETCH((const void *)((uintptr_t)q + 4096)); \
-            for (i = 0; i < SMASH__TILE; i++) x[i] = (float)((int32_t)q[i] - zero) * scale; \
+            for (i = 0; i < SMASH__TILE; i++) x[i] = ((float)q[i] - zero) * scale; \
         } \
     } \
-    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero), \
+    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, float zero), \
                   (q, x, tiles, scale, zero))
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_i8, int8_t)
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u8, uint8_t)
@@ -6537,13 +6585,13 @@ SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u16, uint16_t)
 #undef SMASH__DEQUANTIZE_KERNEL
 
 SMASH__INLINE void smash__dequantize_tile_body(const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale,
-                                               const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
+                                               const float *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
 {
     size_t i;
-    for (i = 0; i < SMASH__TILE; i++) x[i] = (float)(q[i] - zero[i]) * scale[i];
+    for (i = 0; i < SMASH__TILE; i++) x[i] = ((float)q[i] - zero[i]) * scale[i];
 }
 SMASH__KERNEL(smash__dequantize_tile, (const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale,
-                                     const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
+                                     const float *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
 
 /* How many numbers lie half a step or more outside the grid, so that clipping them cost more than rounding does */
 SMASH__INLINE void smash__clipped_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a,
@@ -6593,7 +6641,8 @@ SMASH__KERNEL(smash__unpack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMAS
 typedef struct smash__quant_job {
     const smash_tensor *x, *q;          /* the float side, the integer side */
     const float *scale;
-    const int32_t *zero;                /* NULL: levels.zero everywhere */
+    const int32_t *zero;                /* both NULL: levels.zero everywhere */
+    const float *fraction;              /* zero points that are F32 */
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
@@ -6624,13 +6673,16 @@ SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n)
 }
 
 SMASH__INLINE float smash__cursor_scale(const smash__cursor *c)  { return c->job->scale[c->walk.block]; }
-SMASH__INLINE int32_t smash__cursor_zero(const smash__cursor *c) { return c->job->zero ? c->job->zero[c->walk.block] : c->job->levels.zero; }
+SMASH__INLINE float smash__cursor_zero(const smash__cursor *c)
+{
+    return c->job->fraction ? c->job->fraction[c->walk.block] : (float)(c->job->zero ? c->job->zero[c->walk.block] : c->job->levels.zero);
+}
 
 SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
 {
     smash__affine a;
     a.scale = smash__cursor_scale(c);
-    a.zero = (float)smash__cursor_zero(c);
+    a.zero = smash__cursor_zero(c);
     a.bottom = SMASH__MAGIC + c->job->levels.qmin;
     a.top = SMASH__MAGIC + c->job->levels.qmax;
     a.away = c->job->levels.away;
@@ -6638,12 +6690,11 @@ SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
 }
 
 /* Scale and zero point of each of the next n numbers; the rest of the tile gets 1 and 0. */
-SMASH__FN void smash__cursor_take(smash__cursor *c, size_t n, float scale[SMASH__TILE], int32_t zero[SMASH__TILE])
+SMASH__FN void smash__cursor_take(smash__cursor *c, size_t n, float scale[SMASH__TILE], float zero[SMASH__TILE])
 {
     size_t i = 0, end;
     while (i < n) {
-        float s = smash__cursor_scale(c);
-        int32_t z = smash__cursor_zero(c);
+        float s = smash__cursor_scale(c), z = smash__cursor_zero(c);
         size_t some = smash__min(n - i, c->left);
         for (end = i + some; i < end; i++) { scale[i] = s; zero[i] = z; }
         smash__cursor_skip(c, some);
@@ -6703,9 +6754,10 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
     SMASH__TRY(smash__check_shape(ctx, scale, "scale", job->grid.ndim, job->grid.count));
     job->scale = (const float *)scale->data;
     if (zero) {
-        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32), SMASH__READ, NULL));
+        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
         SMASH__TRY(smash__check_shape(ctx, zero, "zero point", job->grid.ndim, job->grid.count));
-        job->zero = (const int32_t *)zero->data;
+        if (zero->dtype == SMASH_F32) job->fraction = (const float *)zero->data;
+        else                          job->zero = (const int32_t *)zero->data;
     }
     if (written) {
         SMASH__TRY(smash__check_apart(ctx, scale, written));
@@ -6718,6 +6770,7 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
         if (job->zero && (job->zero[i] < job->levels.qmin || job->zero[i] > job->levels.qmax))
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is %i, outside the grid %i..%i", i, smash__name(zero), (int)job->zero[i],
                                (int)job->levels.qmin, (int)job->levels.qmax);
+        if (job->fraction && !smash_is_finite(job->fraction[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is NaN or Inf", i, smash__name(zero));
     }
     job->x = x;
     job->step = SMASH__TILE;
@@ -6996,15 +7049,15 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
 {
     const smash__quant_job *job = c->job;
     const smash__affine a = smash__cursor_affine(c);
-    float x[SMASH__TILE], scale[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
     int32_t q[SMASH__TILE];
     size_t i;
-    smash__cursor_take(c, n, scale, q);
+    smash__cursor_take(c, n, scale, zero);
     if (SMASH__IS_F64(job->x->dtype)) {                              /* the same in double */
         const double *wide = (const double *)job->x->data + first;
         for (i = 0; i < n; i++) {
             double t = wide[i] / (double)scale[i];
-            t = (double)q[i] + t;
+            t = (double)zero[i] + t;
             t = t > (double)job->levels.qmin ? t : (double)job->levels.qmin;
             t = t < (double)job->levels.qmax ? t : (double)job->levels.qmax;
             q[i] = (int32_t)smash__round_bits(smash__bits64(t), a.away, INT64_MAX);
@@ -7013,7 +7066,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
     } else {
         smash__load_f32(job->x, first, n, x);
         for (i = n; i < SMASH__TILE; i++) x[i] = 0;
-        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, &a, seen));
+        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, zero, q, &a, seen));
     }
     smash__store_ints(job->q, first, n, q);
 }
@@ -7054,7 +7107,7 @@ SMASH__DEF smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc
 /* ---- dequantize ---- */
 
 /* The same way back, to f32 */
-SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *job, size_t first, size_t n, float scale, int32_t zero, float *x)
+SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *job, size_t first, size_t n, float scale, float zero, float *x)
 {
     size_t bits = smash_dtype_bits(job->q->dtype), per = 8 / bits, tiles;
     int half = smash__dtype(job->q->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) : 0;
@@ -7071,8 +7124,8 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *
     }
 }
 
-/* Not for I32: q - zero may need 33 bits there */
-SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first, size_t n, float scale, int32_t zero, float *x)
+/* Not for I32, which floats do not hold */
+SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first, size_t n, float scale, float zero, float *x)
 {
     size_t tiles = n / SMASH__TILE;
     switch (job->q->dtype) {
@@ -7086,14 +7139,14 @@ SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first
 
 /* The next numbers, up to a tile of any blocks, as floats, with their scales and zero points for whoever needs them */
 SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t first, size_t n, float scale[SMASH__TILE],
-    int32_t zero[SMASH__TILE], float x[SMASH__TILE])
+    float zero[SMASH__TILE], float x[SMASH__TILE])
 {
     int32_t q[SMASH__TILE];
     size_t i;
     smash__cursor_take(c, n, scale, zero);
     smash__load_ints(c->job->q, first, n, q);
     if (c->job->q->dtype == SMASH_I32)
-        for (i = 0; i < n; i++) x[i] = (float)((int64_t)q[i] - zero[i]) * scale[i];
+        for (i = 0; i < n; i++) x[i] = (c->job->fraction ? (float)q[i] - zero[i] : (float)((int64_t)q[i] - (int64_t)zero[i])) * scale[i];
     else {
         for (i = n; i < SMASH__TILE; i++) q[i] = 0;
         SMASH__CALL(c->job->simd, smash__dequantize_tile, (q, scale, zero, x));
@@ -7102,8 +7155,7 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t f
 
 SMASH__FN SMASH__NOINLINE void smash__dequantize_few(smash__cursor *c, size_t first, size_t n)
 {
-    float x[SMASH__TILE], scale[SMASH__TILE];
-    int32_t zero[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
     smash__dequantize_next(c, first, n, scale, zero, x);
     smash__store_f32(c->job->x, first, n, x);
 }
@@ -7161,8 +7213,7 @@ SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size
 SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
 {
     const smash__levels *levels = &c->job->levels;
-    float x[SMASH__TILE], scale[SMASH__TILE], u;
-    int32_t zero[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE], u;
     size_t i;
     smash__dequantize_next(c, first, n, scale, zero, x);
     for (i = 0; i < n; i++) {
@@ -7173,7 +7224,7 @@ SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first
             t = (double)zero[i] + t;
         } else {
             u = (float)a / scale[i];
-            u = (float)zero[i] + u;
+            u = zero[i] + u;
             t = (double)u;
         }
         *clipped += t <= (double)levels->qmin - 0.5 || t >= (double)levels->qmax + 0.5;
@@ -7411,11 +7462,11 @@ typedef struct smash__fake_job {
     int in_place;
 } smash__fake_job;
 
-SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, int32_t zero)
+SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, float zero)
 {
     smash__fake f;
     f.scale = scale;
-    f.zero = (float)zero;
+    f.zero = zero;
     f.low = job->low;
     f.high = job->high;
     f.away = job->quant.levels.away;
@@ -7444,8 +7495,7 @@ SMASH__FN void smash__fake_block(const smash__fake_job *job, size_t first, size_
 /* Up to a tile of numbers of any blocks and any dtype */
 SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash__cursor *c, size_t first, size_t n, uint32_t *seen)
 {
-    float x[SMASH__TILE], scale[SMASH__TILE];
-    int32_t zero[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
     uint32_t all = 0;
     size_t i;
     smash__cursor_take(c, n, scale, zero);
@@ -7467,22 +7517,22 @@ SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash
                 t = t < high ? t : high;
                 r = (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
                 if (t < 0) r = smash__float32(smash__bits32(r) | 0x80000000u);
-                to[i] = (double)((r - (float)zero[i]) * scale[i]);
+                to[i] = (double)((r - zero[i]) * scale[i]);
             } else to[i] = wide;
         }
         return;
     }
     smash__load_f32(job->quant.x, first, n, x);
     for (i = 0; i < n; i++) {
-        if (job->from) zero[i] = (int32_t)smash__fake_passes(x[i], scale[i], (float)zero[i], job->low, job->high, &all);
-        else           x[i] = smash__fake_one(x[i], scale[i], (float)zero[i], job->low, job->high, job->quant.levels.away, &all);
+        if (job->from) x[i] = smash__fake_passes(x[i], scale[i], zero[i], job->low, job->high, &all) ? 1.0f : 0.0f;
+        else           x[i] = smash__fake_one(x[i], scale[i], zero[i], job->low, job->high, job->quant.levels.away, &all);
     }
     *seen |= all & 0x80000000u;
     if (job->from) {
-        smash__load_f32(job->from, first, n, x);
+        smash__load_f32(job->from, first, n, zero);
         for (i = 0; i < n; i++) {
-            if (!smash_is_finite(x[i])) *seen |= 0x40000000u;
-            else if (!zero[i]) x[i] = 0;
+            if (!smash_is_finite(zero[i])) *seen |= 0x40000000u;
+            if (x[i] > 0 || !smash_is_finite(zero[i])) x[i] = zero[i];
         }
     }
     smash__store_f32(job->to, first, n, x);
@@ -11482,6 +11532,56 @@ SMASH__FN const char *smash__join(smash_ctx *ctx, smash_arena *arena, const char
     return text;
 }
 
+enum { SMASH__SUFFIX_BYTES = 16 };                      /* of the longest suffix, with its 0 */
+
+SMASH__DEF const char *smash_part_suffix(smash_part part)
+{
+    static const char *const suffixes[SMASH_PART_COUNT] = { "", "_packed", "_compressed", "_scale", "_zero_point", "_codebook", "_scale_codebook", "_scale_scale", "_scale_offset", "_shape", "_bitmask" };
+    return (unsigned)part < SMASH_PART_COUNT ? suffixes[part] : NULL;
+}
+
+/* Every parameter whose name is X and the suffix of a part, whether they belong together or not */
+SMASH__FN smash_err smash__name_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT])
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const size_t n = smash__length(name);
+    char *text = (char *)smash__scratch(ctx, n + SMASH__SUFFIX_BYTES, 1);
+    int i;
+    if (!text) return SMASH_ERR_NOMEM;
+    smash__copy(text, name, n);
+    for (i = 0; i < SMASH_PART_COUNT; i++) {
+        const char *suffix = smash_part_suffix((smash_part)i);
+        smash__copy(text + n, suffix, smash__length(suffix) + 1);
+        at[i] = smash_model_find_param(model, text);
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* Which of them holds the numbers of X; COUNT: none */
+SMASH__FN smash_part smash__main_part(const ptrdiff_t at[SMASH_PART_COUNT])
+{
+    return at[SMASH_PART_MAIN] >= 0 ? SMASH_PART_MAIN : at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_COUNT;
+}
+
+SMASH__DEF smash_err smash_model_find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT])
+{
+    ptrdiff_t found[SMASH_PART_COUNT];
+    smash_part main;
+    int i, coded;
+    if (!smash__ctx(ctx) || !model || !name || !at) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name or at is missing");
+    SMASH__TRY(smash__name_parts(ctx, model, name, found));
+    main = smash__main_part(found);
+    if (main == SMASH_PART_COUNT || (main != SMASH_PART_MAIN && found[SMASH_PART_SHAPE] < 0) || (main == SMASH_PART_COMPRESSED && found[SMASH_PART_BITMASK] < 0)) return SMASH_ERR_NOTFOUND;
+    coded = (SMASH__CODED >> model->params[found[main]].tensor.dtype & 1) && (found[SMASH_PART_SCALE] >= 0 || found[SMASH_PART_CODEBOOK] >= 0);
+    if (main == SMASH_PART_PACKED && !coded) return SMASH_ERR_NOTFOUND;
+    for (i = 0; i < SMASH_PART_COUNT; i++) {
+        const int own = i == (int)main || (i == SMASH_PART_SHAPE && main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && main == SMASH_PART_COMPRESSED);
+        at[i] = own || (coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET) ? found[i] : -1;
+    }
+    return SMASH_OK;
+}
+
 /* Bytes of the module's name within the parameter's: up to the last dot. */
 SMASH__FN size_t smash__module_bytes(const smash_param *p) { return p->target == p->name ? 0 : (size_t)(p->target - p->name) - 1; }
 
@@ -12213,13 +12313,17 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
         if (is_types) {
             ptrdiff_t module = smash_model_find_module(model, key->text);
             if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
-        } else if (smash__dtype_word(key[1].text, &bits, &is_unsigned)) {
-            const char *packed = smash__join(st->ctx, &st->ctx->scratch, key->text, "_packed", ""), *sparse = smash__join(st->ctx, &st->ctx->scratch, key->text, "_compressed", "");
-            ptrdiff_t param = packed ? smash_model_find_param(model, packed) : -1;
-            if (!packed || !sparse) return SMASH_ERR_NOMEM;
-            if (param < 0) param = smash_model_find_param(model, sparse);
-            if (param < 0) param = smash_model_find_param(model, key->text);
-            if (param >= 0) model->params[param].meant = smash__grid_dtype(bits, is_unsigned);
+        } else {
+            ptrdiff_t at[SMASH_PART_COUNT];
+            smash_part main;
+            SMASH__TRY(smash__name_parts(st->ctx, model, key->text, at));
+            main = at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_MAIN;
+            if (at[main] >= 0) {
+                smash_param *p = &model->params[at[main]];
+                p->word = smash__text_copy(st->ctx, model->arena, key[1].text, key[1].count);
+                if (!p->word) return SMASH_ERR_NOMEM;
+                p->meant = smash__dtype_word(p->word, &bits, &is_unsigned) ? smash__grid_dtype(bits, is_unsigned) : p->tensor.dtype;
+            }
         }
     }
     return err;
@@ -15369,19 +15473,46 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     }
 }
 
-/* Does the model have a tensor of a name that this one's parts will get? */
-SMASH__FN smash_err smash__name_taken(const smash__resolve *r, uint32_t param, int *taken)
+/* Does the model have a tensor of a name that a part of this one may get? Then it is a finding. */
+SMASH__FN smash_err smash__name_taken(const smash__resolve *r, const smash__entry *entry, uint32_t param, const char *verb, int *taken)
 {
-    static const char *const suffixes[6] = { "_scale", "_zero_point", "_packed", "_shape", "_compressed", "_bitmask" };
+    const char *name = r->model->params[param].name;
+    ptrdiff_t at[SMASH_PART_COUNT];
     int i;
     *taken = 0;
-    for (i = 0; i < 6; i++) {
-        smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
-        const char *name = smash__join(r->ctx, r->plan->arena, r->model->params[param].name, suffixes[i], "");
-        if (!name) return SMASH_ERR_NOMEM;
-        *taken |= smash_model_find_param(r->model, name) >= 0;
-        smash_arena_rewind(r->plan->arena, mark);
+    SMASH__TRY(smash__name_parts(r->ctx, r->model, name, at));
+    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT && !*taken; i++) {
+        if (at[i] < 0) continue;
+        *taken = 1;
+        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be %s: the model already has a tensor %s, which is the name of a part of what it becomes", name, verb, r->model->params[at[i]].name);
     }
+    return SMASH_OK;
+}
+
+/* The algorithm chooses grid and form; what it refuses is a finding at the entry. */
+SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row)
+{
+    smash_quant_desc *quant = &row->quant;
+    const smash_form none = SMASH_ZERO;
+    smash_job job = SMASH_ZERO;
+    smash_ctx probe;
+    smash_err err;
+    job.algo = entry->algo;
+    job.config = r->config;
+    job.model = r->model;
+    row->form = none;
+    smash__probe(r->ctx, &probe);
+    err = entry->algo->targets->resolve(&probe, &job, row);
+    smash__probe_end(r->ctx, &probe, err == SMASH_ERR_NOMEM);
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err) {
+        smash__say(r->config, SMASH_ERROR, "refused", entry->doc, entry->value, "%s", probe.message);
+        row->skip = 1;
+        return SMASH_OK;
+    }
+    if (row->form.dtype == SMASH_DTYPE_NONE) row->form.dtype = smash_quant_dtype(quant);
+    if (row->form.zero == SMASH_DTYPE_NONE) row->form.zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
+    smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     return SMASH_OK;
 }
 
@@ -15396,19 +15527,17 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
     quant->full_range = wish->range && smash_value_is(wish->range, "full");
     if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
+    row->form.dtype = smash_quant_dtype(quant);
+    row->form.zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
     if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
     if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
-    SMASH__TRY(smash__name_taken(r, row->param, &taken));
-    if (taken) {
-        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed, _shape, _compressed or _bitmask",
-                   r->model->params[row->param].name, r->model->params[row->param].name);
-        row->skip = 1;
-        return SMASH_OK;
-    }
+    SMASH__TRY(smash__name_taken(r, entry, row->param, "quantized", &taken));
+    if (taken) { row->skip = 1; return SMASH_OK; }
+    if (entry->algo->targets->resolve) SMASH__TRY(smash__resolve_form(r, entry, row));
     smash__probe(r->ctx, &probe);
-    if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
+    if (!row->skip && smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
     }
@@ -15422,7 +15551,7 @@ SMASH__FN const smash_param *smash__stored_otherwise(const smash_model *model, c
     uint32_t p;
     for (p = m->first; p != SMASH__NO_INDEX; p = model->params[p].next) {
         const char *name = model->params[p].target;
-        if (smash__starts_with(name, target) && (smash__equal(name + n, "_packed") || smash__equal(name + n, "_compressed"))) return &model->params[p];
+        if (smash__starts_with(name, target) && (smash__equal(name + n, smash_part_suffix(SMASH_PART_PACKED)) || smash__equal(name + n, smash_part_suffix(SMASH_PART_COMPRESSED)))) return &model->params[p];
     }
     return NULL;
 }
@@ -15477,9 +15606,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         int taken = 0;
         smash__resolve_pruner(r, entry, row, &wish);
         if (r->err) return r->err;
-        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, row->param, &taken));
-        if (taken) smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be packed: the model already has a tensor %s_compressed, _bitmask or _shape",
-                              r->model->params[row->param].name, r->model->params[row->param].name);
+        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, entry, row->param, "packed", &taken));
     }
     else return smash__resolve_quantizer(r, entry, row, &wish);
     return SMASH_OK;
@@ -15974,6 +16101,8 @@ SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[
     return out;
 }
 
+SMASH__FN const char *smash__form_name(const smash_row *row, char out[16]) { return row->form.word ? row->form.word : smash__dtype_name(&row->quant, out); }
+
 SMASH__FN const char *smash__apply_name(smash_apply_method method)
 {
     static const char *const names[] = { "mul", "mul", "add", "bypass" };
@@ -16083,22 +16212,19 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
         const smash_row *row = &plan->rows[i];
         if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
         smash_write_key(&w, plan->model->params[row->param].name);
-        smash_write_text(&w, smash__dtype_name(&row->quant, word));
+        smash_write_text(&w, smash__form_name(row, word));
     }
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_param *p = &plan->model->params[i];
-        smash_quant_desc quant = SMASH_ZERO;
+        const char *name, *packed = smash_part_suffix(SMASH_PART_PACKED), *sparse = smash_part_suffix(SMASH_PART_COMPRESSED);
         size_t length = smash__length(p->name);
-        const char *name;
         if (p->meant == SMASH_DTYPE_NONE || (plan->quantize && plan->quantize[i] != SMASH__NO_INDEX)) continue;
-        if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
-        else if (length > 11 && smash__equal(p->name + length - 11, "_compressed")) length -= 11;
+        if (smash__ends_with(p->name, packed)) length -= smash__length(packed);
+        else if (smash__ends_with(p->name, sparse)) length -= smash__length(sparse);
         name = smash__text_copy(ctx, plan->arena, p->name, length);
         if (!name) return SMASH_ERR_NOMEM;
-        quant.bits = smash_dtype_bits(p->meant);
-        quant.is_unsigned = !(smash__dtype(p->meant)->kind & SMASH__SIGNED);
         smash_write_key(&w, name);
-        smash_write_text(&w, smash__dtype_name(&quant, word));
+        smash_write_text(&w, p->word);
     }
     smash_write_end(&w);
     *text = out.data;
@@ -16952,9 +17078,9 @@ SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
-    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner };
-    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner };
-    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer };
+    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, NULL }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL };
+    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL };
+    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer, NULL, NULL };
     static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
     static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
     static const char *const level_names[] = { "torch_unstructured", "level_pruner", NULL }, *const l1_names[] = { "l1_filter", "l1_norm_pruner", NULL };
@@ -16993,8 +17119,13 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 
 /* ---- running a plan ---- */
 
-/* Tensors of the file to write that come from one parameter: at most numbers, scale, zero point, shape, bitmask. */
-enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 5 };
+/* What a parameter becomes in the file to write: its parts, in the order in which they are laid out */
+enum { SMASH__PARTS_MOST = 9 };                                          /* the numbers, and all that may belong to them */
+typedef struct smash__parts {
+    smash_tensor tensor[SMASH__PARTS_MOST];
+    smash_part   part[SMASH__PARTS_MOST];
+    uint32_t     count;
+} smash__parts;
 
 /* Bytes that names, shapes and offsets of two more tensors take in the header, about */
 enum { SMASH__SPARSE_COST = 256 };
@@ -17007,61 +17138,72 @@ SMASH__FN int smash__is_packed_sparse(const smash__run *run, size_t param, smash
     return run->nonzero[param] * unit + n / 8 + 1 + run->plan->model->params[param].tensor.ndim * 8 + SMASH__SPARSE_COST < n * unit;
 }
 
-/* What a parameter becomes in the file: the tensors, without data. */
-SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
+/* The dtype of a parameter's numbers in the file, before they are packed */
+SMASH__FN smash_dtype smash__stored_dtype(const smash_plan *plan, size_t param)
 {
-    const smash_plan *plan = run->plan;
-    const smash_param *p = &plan->model->params[param];
     const smash_row *row = smash__row_of(plan, plan->quantize, param);
-    smash_dtype dtype;
+    return row ? row->form.dtype : plan->model->params[param].tensor.dtype;
+}
+
+SMASH__FN smash_err smash__add_part(smash_ctx *ctx, const smash__run *run, size_t param, smash_part part, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash__parts *out)
+{
+    const char *name = run->plan->model->params[param].name;
+    smash_tensor *t = &out->tensor[out->count];
+    *t = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    t->name = part == SMASH_PART_MAIN ? name : smash__join(ctx, run->plan->arena, name, smash_part_suffix(part), "");
+    out->part[out->count++] = part;
+    return t->name ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* What belongs to the numbers of a quantized parameter */
+SMASH__FN smash_err smash__add_helpers(smash_ctx *ctx, const smash__run *run, size_t param, const smash_row *row, smash__parts *out)
+{
+    const smash_form *form = &row->form;
+    const size_t one = 1, scale_codes = form->scale_codes;
+    size_t shape[SMASH_MAX_DIMS + 1], some;
     smash_grid grid;
-    smash_tensor sparse;
-    size_t bytes, ndim = p->tensor.ndim, numbers;
-    uint32_t n = 1, bits;
-    smash__fill(&sparse, 0, sizeof sparse);
-    out[SMASH__OUT_MAIN] = smash_tensor_view(p->tensor.dtype, NULL, 0, p->tensor.ndim, p->tensor.shape);
-    out[SMASH__OUT_MAIN].name = p->name;
-    *count = 1;
-    SMASH__TRY(smash_tensor_count(&p->tensor, &numbers));
-    dtype = row ? smash_quant_dtype(&row->quant) : p->tensor.dtype;
-    out[SMASH__OUT_MAIN].dtype = dtype;
-    if (smash__is_packed_sparse(run, param, dtype, numbers)) {
-        const size_t bytes_of_bits = numbers / 8 + (numbers % 8 != 0);
-        out[SMASH__OUT_MAIN] = smash_tensor_view(dtype, NULL, 0, 1, &run->nonzero[param]);
-        out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_compressed", "");
-        sparse = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes_of_bits);
-        sparse.name = smash__join(ctx, plan->arena, p->name, "_bitmask", "");
-        if (!out[SMASH__OUT_MAIN].name || !sparse.name) return SMASH_ERR_NOMEM;
+    uint32_t d;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &run->plan->model->params[param].tensor, &grid));
+    if (!form->no_scale) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE, form->scale_codes ? SMASH_U8 : SMASH_F32, grid.ndim, grid.count, out));
+    if (row->has_zero) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_ZERO, form->zero, grid.ndim, grid.count, out));
+    if (form->codes) {
+        const uint32_t ndim = form->code_blocks ? grid.ndim : 0;
+        if (ndim == SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, ndim, "%q has %u dims, one too many for a codebook of each block", run->plan->model->params[param].name, ndim);
+        for (d = 0; d < ndim; d++) shape[d] = grid.count[d];
+        shape[ndim] = form->codes;
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_CODEBOOK, SMASH_F32, ndim + 1, shape, out));
     }
-    if (!row && !sparse.name) return SMASH_OK;
-    if (!row) {
-        out[n++] = sparse;
-        out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
-        out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
-        *count = n;
-        return out[n - 1].name ? SMASH_OK : SMASH_ERR_NOMEM;
+    if (form->scale_codes) {
+        some = grid.blocks / SMASH_SCALE_BLOCK + (grid.blocks % SMASH_SCALE_BLOCK != 0);
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_CODEBOOK, SMASH_F32, 1, &scale_codes, out));
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_SCALE, SMASH_F32, 1, &some, out));
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_OFFSET, SMASH_F32, 1, &one, out));
     }
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &p->tensor, &grid));
-    if (smash_dtype_bits(dtype) < 8) {
-        SMASH__TRY(smash_tensor_bytes(&out[SMASH__OUT_MAIN], &bytes));
-        out[SMASH__OUT_MAIN] = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes);
-        out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_packed", "");
-        if (!out[SMASH__OUT_MAIN].name) return SMASH_ERR_NOMEM;
-    }
-    out[n] = smash_tensor_view(SMASH_F32, NULL, 0, grid.ndim, grid.count);
-    out[n++].name = smash__join(ctx, plan->arena, p->name, "_scale", "");
-    bits = row->quant.bits ? row->quant.bits : 8;
-    if (row->has_zero) {
-        out[n] = smash_tensor_view(smash__grid_dtype(bits < 8 ? 8 : bits, row->quant.is_unsigned), NULL, 0, grid.ndim, grid.count);
-        out[n++].name = smash__join(ctx, plan->arena, p->name, "_zero_point", "");
-    }
-    if (smash_dtype_bits(dtype) < 8 || sparse.name) {
-        out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
-        out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
-    }
-    if (sparse.name) out[n++] = sparse;
-    *count = n;
-    while (--n) if (!out[n].name) return SMASH_ERR_NOMEM;
+    return SMASH_OK;
+}
+
+/* The parts that a parameter becomes, without data: named in the plan's arena */
+SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t param, smash__parts *out)
+{
+    const smash_tensor *t = &run->plan->model->params[param].tensor;
+    const smash_row *row = smash__row_of(run->plan, run->plan->quantize, param);
+    const smash_dtype dtype = smash__stored_dtype(run->plan, param);
+    const int is_packed = row && smash_dtype_bits(dtype) < 8;
+    const size_t ndim = t->ndim;
+    smash_tensor full = smash_tensor_view(dtype, NULL, 0, t->ndim, t->shape);
+    size_t count, bytes;
+    int is_sparse;
+    out->count = 0;
+    SMASH__TRY(smash_tensor_count(t, &count));
+    SMASH__TRY(smash_tensor_bytes(&full, &bytes));
+    is_sparse = smash__is_packed_sparse(run, param, dtype, count);
+    if (is_sparse)      SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_COMPRESSED, dtype, 1, &run->nonzero[param], out));
+    else if (is_packed) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_PACKED, SMASH_U8, 1, &bytes, out));
+    else                SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_MAIN, dtype, t->ndim, t->shape, out));
+    if (row) SMASH__TRY(smash__add_helpers(ctx, run, param, row, out));
+    bytes = count / 8 + (count % 8 != 0);
+    if (is_sparse || is_packed) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SHAPE, SMASH_I64, 1, &ndim, out));
+    if (is_sparse)              SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_BITMASK, SMASH_U8, 1, &bytes, out));
     return SMASH_OK;
 }
 
@@ -17103,21 +17245,48 @@ SMASH__FN smash_err smash__count_left(smash_ctx *ctx, const smash__run *run, siz
     return SMASH_OK;
 }
 
-/* The numbers and the bitmask of a tensor without zeros, in scratch, into their places among those laid out. */
-SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_tensor *outs, uint32_t n)
+/* Room in scratch for a part */
+SMASH__FN smash_err smash__part_room(smash_ctx *ctx, smash_tensor *t)
 {
-    smash_tensor *bits = NULL;
-    size_t bytes;
+    SMASH__TRY(smash_tensor_bytes(t, &t->bytes));
+    t->data = smash__scratch(ctx, t->bytes, 1);
+    return t->data ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* The numbers and the bitmask of a tensor without zeros into their places among those laid out */
+SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash__parts *parts)
+{
+    smash_tensor *bits = &parts->tensor[0];
     uint32_t i;
-    for (i = 1; i < n; i++) if (smash__ends_with(outs[i].name, "_bitmask")) bits = &outs[i];
-    SMASH__TRY(smash_tensor_bytes(&outs[0], &bytes));
-    outs[0].data = smash__scratch(ctx, bytes, 1);
-    outs[0].bytes = bytes;
-    SMASH__TRY(smash_tensor_bytes(bits, &bytes));
-    bits->data = smash__scratch(ctx, bytes, 1);
-    bits->bytes = bytes;
-    if (!outs[0].data || !bits->data) return SMASH_ERR_NOMEM;
-    return smash_sparse_pack(ctx, t, bits, &outs[0]);
+    for (i = 1; i < parts->count; i++) if (parts->part[i] == SMASH_PART_BITMASK) bits = &parts->tensor[i];
+    SMASH__TRY(smash__part_room(ctx, &parts->tensor[0]));
+    SMASH__TRY(smash__part_room(ctx, bits));
+    return smash_sparse_pack(ctx, t, bits, &parts->tensor[0]);
+}
+
+/* The data of a part that an algorithm has left in work, which must be what the form of its row says */
+SMASH__FN smash_err smash__take_part(smash_ctx *ctx, const smash_work *work, smash_part part, const smash_row *quant, smash_tensor *t)
+{
+    const smash_tensor *from = NULL;
+    size_t bytes;
+    switch (part) {
+    case SMASH_PART_SCALE:          from = quant->form.scale_codes ? &work->scale_codes : &work->scale; break;
+    case SMASH_PART_CODEBOOK:       from = &work->codebook; break;
+    case SMASH_PART_SCALE_CODEBOOK: from = &work->scale_codebook; break;
+    case SMASH_PART_SCALE_SCALE:    from = &work->scale_scale; break;
+    case SMASH_PART_SCALE_OFFSET:   from = &work->scale_offset; break;
+    case SMASH_PART_ZERO:
+        if (!work->zero.data) break;
+        SMASH__TRY(smash__part_room(ctx, t));
+        return smash_tensor_convert(ctx, &work->zero, t);
+    default:                        from = quant ? &work->quantized : &work->tensor; break;
+    }
+    SMASH__TRY(smash_tensor_bytes(t, &t->bytes));
+    if (from && from->data && (part == SMASH_PART_PACKED || from->dtype == t->dtype) && !smash_tensor_bytes(from, &bytes) && bytes == t->bytes) {
+        t->data = from->data;
+        return SMASH_OK;
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)part, "%s has not made %q, which the form of its row has, or made another", quant ? quant->algo->name : "the run", t->name);
 }
 
 /* The mask of an input or output, less what a given one drops */
@@ -17142,33 +17311,23 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     const smash_io *out = run->desc->out, *masks = run->desc->masks;
     const smash_param *p = &run->plan->model->params[param];
     const smash_row *quant = smash__row_of(run->plan, run->plan->quantize, param);
-    smash_tensor outs[SMASH__OUTS];
-    uint32_t n, i, index = run->first[param];
+    smash__parts parts;
+    uint32_t i, d, index = run->first[param];
+    int64_t shape[SMASH_MAX_DIMS];
     size_t count;
     SMASH__TRY(smash_tensor_count(&p->tensor, &count));
     run->result.parameters += count;
     run->result.nonzero += smash__numbers_left(run, param, work);
-    if (out) SMASH__TRY(smash__outputs(ctx, run, param, outs, &n));
-    if (out && smash__is_packed_sparse(run, param, quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
-    else if (out) outs[SMASH__OUT_MAIN].data = quant ? work->quantized.data : work->tensor.data;
     if (out) {
-        for (i = 0; i < n; i++) {
-            int64_t shape[SMASH_MAX_DIMS];
-            uint32_t d;
-            size_t bytes;
-            smash_tensor t = outs[i];
-            SMASH__TRY(smash_tensor_bytes(&t, &bytes));
-            t.bytes = bytes;
-            if (i == SMASH__OUT_MAIN || t.data) { }                      /* numbers, bitmask: there already */
-            else if (quant && i == SMASH__OUT_SCALE) t.data = work->scale.data;
-            else if (t.dtype == SMASH_I64) {
+        SMASH__TRY(smash__outputs(ctx, run, param, &parts));
+        if (parts.part[0] == SMASH_PART_COMPRESSED) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, &parts));
+        for (i = 0; i < parts.count; i++) {
+            smash_tensor t = parts.tensor[i];
+            if (parts.part[i] == SMASH_PART_SHAPE) {
                 for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)p->tensor.shape[d];
                 t.data = shape;
-            } else {
-                t.data = smash__scratch(ctx, bytes, 1);
-                if (!t.data) return SMASH_ERR_NOMEM;
-                SMASH__TRY(smash_tensor_convert(ctx, &work->zero, &t));
-            }
+                SMASH__TRY(smash_tensor_bytes(&t, &t.bytes));
+            } else if (!t.data) SMASH__TRY(smash__take_part(ctx, work, parts.part[i], quant, &t));
             SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index + i, &t));
         }
     }
@@ -17225,8 +17384,8 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     }
     for (i = 0; i < n; i++) {
         smash_row *row = smash__row_of(plan, plan->quantize, i);
-        needed[i] = row && row->quant.scheme == SMASH_AFFINE;
-        if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
+        needed[i] = row && row->quant.scheme == SMASH_AFFINE && row->form.zero != SMASH_F32;
+        if (row && !needed[i]) row->has_zero = row->form.zero == SMASH_F32 || row->quant.is_unsigned;
         if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || (plan->goal.kind && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
     }
@@ -17289,19 +17448,28 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     const smash_meta format = { "smash.format_version", SMASH__FORMAT_TEXT };
     const char *values[SMASH__OWN_META];
     size_t n = model->param_count, i, metadata_count;
-    uint32_t count = 0, mask_count = 0, made;
-    smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
+    uint32_t count = 0, mask_count = 0, j;
+    smash__parts parts;
+    smash_tensor *tensors = NULL;
     smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *masks);
     smash_meta *metadata;
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
     run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *run->mask_index);
-    if (!tensors || !masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
-    for (i = 0; i < n; i++) {
+    if (!masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {                                            /* how many first */
+        const smash_arena_mark mark = smash_arena_get_mark(plan->arena);
         run->first[i] = count;
-        SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
-        count += made;
+        SMASH__TRY(smash__outputs(ctx, run, i, &parts));
+        count += parts.count;
+        smash_arena_rewind(plan->arena, mark);
     }
     run->first[n] = count;
+    tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, (size_t)count + 1, sizeof *tensors);
+    if (!tensors) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {
+        SMASH__TRY(smash__outputs(ctx, run, i, &parts));
+        for (j = 0; j < parts.count; j++) tensors[run->first[i] + j] = parts.tensor[j];
+    }
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         const smash_tensor *t = smash__row_tensor(plan, row);
@@ -17352,9 +17520,7 @@ typedef struct smash__search {
 SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_t numbers)
 {
     const smash_plan *plan = run->plan;
-    const smash_param *p = &plan->model->params[param];
-    const smash_row *quant = smash__row_of(plan, plan->quantize, param);
-    const uint64_t bits = smash_dtype_bits(quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype);
+    const uint64_t bits = smash_dtype_bits(smash__stored_dtype(plan, param));
     if (plan->goal.kind == SMASH_GOAL_BYTES) return numbers * (bits < 8 ? 1 : bits / 8);
     return plan->goal.kind == SMASH_GOAL_MACS ? numbers * plan->goal.uses[param] : numbers;
 }
@@ -17855,24 +18021,23 @@ SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
  * number's have before compression. */
 SMASH__FN smash_err smash__is_part(smash_ctx *ctx, const smash_model *model, const smash_param *p, int *part, size_t *bytes)
 {
-    static const char *const suffixes[6] = { "_packed", "_compressed", "_scale", "_zero_point", "_shape", "_bitmask" };
     int i, k;
     *part = 0;
     *bytes = smash__length(p->name);
-    for (i = 0; i < 6; i++) {
-        const size_t n = smash__length(suffixes[i]);
+    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT; i++) {
+        const size_t n = smash__length(smash_part_suffix((smash_part)i));
+        ptrdiff_t at[SMASH_PART_COUNT];
         char *base;
-        if (*bytes <= n || !smash__equal(p->name + *bytes - n, suffixes[i])) continue;
-        if (i == 0 && p->meant == SMASH_DTYPE_NONE) continue;
+        if (!smash__ends_with(p->name, smash_part_suffix((smash_part)i)) || *bytes <= n) continue;
+        if (i == SMASH_PART_PACKED && p->meant == SMASH_DTYPE_NONE) continue;
         base = smash__text_copy(ctx, &ctx->scratch, p->name, *bytes - n);
         if (!base) return SMASH_ERR_NOMEM;
-        for (k = 0; k < 4 && i != 0; k++) {                              /* X, X_packed, X_compressed, X_bitmask: what it may be a part of */
-            const char *name = smash__join(ctx, &ctx->scratch, base, k == 1 ? "_packed" : k == 2 ? "_compressed" : k == 3 ? "_bitmask" : "", "");
-            const ptrdiff_t found = name ? smash_model_find_param(model, name) : -1;
-            if (!name) return SMASH_ERR_NOMEM;
-            if (found >= 0 && (model->params[found].meant != SMASH_DTYPE_NONE || (k == 2 && i > 2) || (k == 3 && i == 1))) *part = 1;
+        SMASH__TRY(smash__name_parts(ctx, model, base, at));
+        for (k = 0; k < SMASH_PART_COUNT && i != SMASH_PART_PACKED; k++) {         /* X, X_packed, X_compressed, X_bitmask: what it may be a part of */
+            if (at[k] < 0 || (k > SMASH_PART_COMPRESSED && k != SMASH_PART_BITMASK)) continue;
+            if (model->params[at[k]].meant != SMASH_DTYPE_NONE || (k == SMASH_PART_COMPRESSED && i >= SMASH_PART_SHAPE) || (k == SMASH_PART_BITMASK && i == SMASH_PART_COMPRESSED)) *part = 1;
         }
-        if (i == 0 || (i == 1 && *part)) { *part = 0; *bytes -= n; return SMASH_OK; }
+        if (i == SMASH_PART_PACKED || (i == SMASH_PART_COMPRESSED && *part)) { *part = 0; *bytes -= n; return SMASH_OK; }
     }
     return SMASH_OK;
 }
@@ -18154,155 +18319,242 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
 
 /* ---- reading back ---- */
 
-/* Parameter `name` + `suffix`, and opt which one it is; NOTFOUND without a message if there is none. */
-SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, const char *name, const char *suffix, smash_tensor *out, const smash_param **which)
+/* X, where its parts are, and what is read of them into scratch. */
+typedef struct smash__stored {
+    const smash_model *model;
+    const char        *name;
+    ptrdiff_t          at[SMASH_PART_COUNT];
+    smash_part         main;
+    smash_tensor       q, scale, zero, codebook;      /* data NULL: there is none. scale is F32 */
+} smash__stored;
+
+/* A part; NOTFOUND without a message if there is none. */
+SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash__stored *x, smash_part part, smash_tensor *out)
 {
-    const char *full = smash__join(ctx, &ctx->scratch, name, suffix, "");
-    ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
-    if (!full) return SMASH_ERR_NOMEM;
-    if (param < 0) return SMASH_ERR_NOTFOUND;
-    if (which) *which = &model->params[param];
-    return smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
+    return x->at[part] < 0 ? SMASH_ERR_NOTFOUND : smash_model_load(ctx, x->model, (size_t)x->at[part], &ctx->scratch, out);
 }
 
-/* X_compressed, X_bitmask and X_shape as a tensor in arena. */
-SMASH__FN smash_err smash__load_sparse(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out)
+/* X_shape over an array; 0: it is no shape */
+SMASH__FN smash_err smash__load_shape(smash_ctx *ctx, const smash__stored *x, smash_tensor *t, int *good)
 {
-    smash_tensor values, bits, shape, t;
-    size_t bytes, i;
-    smash_err err;
-    SMASH__TRY(smash__load_part(ctx, model, name, "_compressed", &values, NULL));
-    err = smash__load_part(ctx, model, name, "_bitmask", &bits, NULL);
-    if (!err) err = smash__load_part(ctx, model, name, "_shape", &shape, NULL);
+    smash_tensor shape;
+    const smash_err err = smash__load_part(ctx, x, SMASH_PART_SHAPE, &shape);
+    size_t i;
     if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || bits.dtype != SMASH_U8 || bits.ndim != 1 || values.ndim != 1)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_compressed\" needs to be a row, with U8 \"%s_bitmask\" and I64 \"%s_shape\" beside it", name, name, name);
-    t = values;
-    t.name = name;
-    t.flags = 0;
-    t.ndim = (uint32_t)shape.shape[0];
-    for (i = 0; i < t.ndim; i++) {
+    *good = !err && shape.dtype == SMASH_I64 && shape.ndim == 1 && shape.shape[0] <= SMASH_MAX_DIMS;
+    if (!*good) return SMASH_OK;
+    t->name = x->name;
+    t->flags = 0;
+    t->ndim = (uint32_t)shape.shape[0];
+    for (i = 0; i < t->ndim; i++) {
         const int64_t dim = ((const int64_t *)shape.data)[i];
-        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
-        t.shape[i] = (size_t)dim;
+        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, x->name);
+        t->shape[i] = (size_t)dim;
     }
-    if (smash_tensor_count(&t, &i) || i / 8 + (i % 8 != 0) != bits.shape[0] || smash_tensor_bytes(&t, &bytes))
+    return SMASH_OK;
+}
+
+/* X_compressed, X_bitmask and X_shape as a tensor in arena */
+SMASH__FN smash_err smash__load_sparse(smash_ctx *ctx, const smash__stored *x, smash_arena *arena, smash_tensor *out)
+{
+    const char *name = x->name;
+    smash_tensor values, bits, t;
+    size_t i;
+    smash_err err;
+    int good = 0;
+    SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_COMPRESSED, &values));
+    t = values;
+    err = smash__load_part(ctx, x, SMASH_PART_BITMASK, &bits);
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (!err) SMASH__TRY(smash__load_shape(ctx, x, &t, &good));
+    if (!good || bits.dtype != SMASH_U8 || bits.ndim != 1 || values.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_compressed\" needs to be a row, with U8 \"%s_bitmask\" and I64 \"%s_shape\" beside it", name, name, name);
+    if (smash_tensor_count(&t, &i) || i / 8 + (i % 8 != 0) != bits.shape[0] || smash_tensor_bytes(&t, &t.bytes))
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_bitmask\" do not fit the numbers of \"%s_shape\"", bits.shape[0], name, name);
-    t.data = smash_arena_alloc(ctx, arena, bytes);                       /* at most 64 times the bitmask, so no file makes it large */
-    t.bytes = bytes;
+    t.data = smash_arena_alloc(ctx, arena, t.bytes);                     /* at most 64 times the bitmask, so no file makes it large */
     if (!t.data) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_sparse_unpack(ctx, &bits, &values, &t));
     *out = t;
     return SMASH_OK;
 }
 
-/* X_packed and X_shape as a tensor of 4- or 2-bit integers. The metadata says which; files without it are told by their
- * sizes, and by a U8 zero point. */
-SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model, const char *name, const smash_tensor *zero, smash_tensor *out)
+/* X_packed and X_shape as a tensor of 4- or 2-bit integers. The codebook or the metadata say which; files without either are told by
+ * their sizes, and by a zero point that is not I8. */
+SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, smash__stored *x)
 {
-    smash_tensor packed, shape, t;
-    size_t bytes, i;
-    const smash_param *param;
-    smash_err err;
-    SMASH__TRY(smash__load_part(ctx, model, name, "_packed", &packed, &param));
-    err = smash__load_part(ctx, model, name, "_shape", &shape, NULL);
-    if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8 || packed.ndim != 1)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs to be a row of U8 bytes, with I64 \"%s_shape\" beside it", name, name);
+    const char *name = x->name;
+    smash_tensor packed, t;
+    size_t bytes;
+    int good = 0;
+    SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_PACKED, &packed));
     t = packed;
-    t.ndim = (uint32_t)shape.shape[0];
-    for (i = 0; i < t.ndim; i++) {
-        int64_t dim = ((const int64_t *)shape.data)[i];
-        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
-        t.shape[i] = (size_t)dim;
-    }
-    t.dtype = param->meant;
-    if (!(smash__dtype(t.dtype)->kind & SMASH__PACKED)) {
-        t.dtype = zero && zero->dtype == SMASH_U8 ? SMASH_U4 : SMASH_I4;
+    SMASH__TRY(smash__load_shape(ctx, x, &t, &good));
+    if (!good || packed.dtype != SMASH_U8 || packed.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs to be a row of U8 bytes, with I64 \"%s_shape\" beside it", name, name);
+    t.dtype = x->model->params[x->at[SMASH_PART_PACKED]].meant;
+    if (x->codebook.data) t.dtype = x->codebook.shape[x->codebook.ndim - 1] > 4 ? SMASH_U4 : SMASH_U2;
+    else if (!(smash__dtype(t.dtype)->kind & SMASH__PACKED)) {
+        t.dtype = x->zero.data && x->zero.dtype != SMASH_I8 ? SMASH_U4 : SMASH_I4;
         if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0]) t.dtype = t.dtype == SMASH_U4 ? SMASH_U2 : SMASH_I2;
     }
     if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0])
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_packed\" do not fit the numbers of \"%s_shape\"", packed.shape[0], name, name);
-    *out = t;
+    x->q = t;
     return SMASH_OK;
 }
 
-/* Integers with scales: the grid is where one shape is divided by the other. */
-SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, const smash_tensor *q, const smash_tensor *scale, const smash_tensor *stored_zero, const smash_tensor *out)
+/* An F32 part of so many numbers, 0: any, all finite */
+SMASH__FN smash_err smash__load_floats(smash_ctx *ctx, const smash__stored *x, smash_part part, size_t numbers, smash_tensor *out)
+{
+    const char *suffix = smash_part_suffix(part);
+    const smash_err err = smash__load_part(ctx, x, part, out);
+    size_t n = 0, i;
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (err || out->dtype != SMASH_F32 || smash_tensor_count(out, &n) || !n || (numbers && n != numbers)) {
+        if (numbers) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, (size_t)part, "\"%s%s\" needs to be there, and F32, with %z number%s", x->name, suffix, numbers, numbers == 1 ? "" : "s");
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, (size_t)part, "\"%s%s\" needs to be there, and F32, and not empty", x->name, suffix);
+    }
+    for (i = 0; i < n; i++) if (!smash_is_finite(((const float *)out->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "number %z of \"%s%s\" is NaN or Inf", i, x->name, suffix);
+    return SMASH_OK;
+}
+
+/* X_scale; where it is U8, the floats that it stands for: codebook[X_scale] * X_scale_scale + X_scale_offset, an exact product, summed in double */
+SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
+{
+    smash_tensor codes, codebook, scales, offset, made;
+    size_t n, i;
+    SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_SCALE, &codes));
+    x->scale = codes;
+    if (codes.dtype != SMASH_U8) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&codes, &n));
+    SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_CODEBOOK, 0, &codebook));
+    SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_SCALE, n / SMASH_SCALE_BLOCK + (n % SMASH_SCALE_BLOCK != 0), &scales));
+    SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_OFFSET, 1, &offset));
+    made = smash_tensor_view(SMASH_F32, NULL, 0, codes.ndim, codes.shape);
+    made.name = codes.name;
+    SMASH__TRY(smash__part_room(ctx, &made));
+    for (i = 0; i < n; i++) {
+        const size_t code = ((const uint8_t *)codes.data)[i];
+        if (codebook.ndim != 1 || code >= codebook.shape[0]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_scale_codebook\" has no number %z, which scale %z is", x->name, code, i);
+        ((float *)made.data)[i] = smash__to_f32((double)((const float *)codebook.data)[code] * (double)((const float *)scales.data)[i / SMASH_SCALE_BLOCK] + (double)((const float *)offset.data)[0]);
+    }
+    x->scale = made;
+    return SMASH_OK;
+}
+
+/* The grid is where one shape is divided by the other: of numbers, and of a part with a number for each block, or a single one for all */
+SMASH__FN smash_err smash__stored_grain(smash_ctx *ctx, const smash__stored *x, smash_part part, uint32_t ndim, const size_t *shape, smash_grain *grain)
+{
+    const smash_tensor *q = &x->q;
+    const char *suffix = smash_part_suffix(part);
+    int32_t block[SMASH_MAX_DIMS];
+    uint32_t i;
+    if (ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, ndim, "\"%s%s\" has %u dim%s, the tensor has %u", x->name, suffix, ndim, smash__plural(ndim), q->ndim);
+    for (i = 0; i < q->ndim; i++) {
+        if (!shape[i] || q->shape[i] % shape[i] || q->shape[i] / shape[i] > INT32_MAX)
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z blocks of \"%s%s\" do not divide %z numbers", i, shape[i], x->name, suffix, q->shape[i]);
+        block[i] = (int32_t)(q->shape[i] / shape[i]);
+    }
+    *grain = smash_grain_block(block, q->ndim);
+    return SMASH_OK;
+}
+
+/* Integers with scales */
+SMASH__FN smash_err smash__restore_grid(smash_ctx *ctx, const smash__stored *x, const smash_tensor *out)
 {
     smash_quant_desc desc = SMASH_ZERO;
-    smash_tensor zero = *scale;
-    int32_t block[SMASH_MAX_DIMS];
-    size_t bytes;
-    uint32_t i;
-    if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
-    desc.bits = smash_dtype_bits(q->dtype);
-    desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
+    smash_tensor zero = x->scale;
+    if (smash_dtype_bits(x->q.dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", x->name, smash_dtype_name(x->q.dtype));
+    desc.bits = smash_dtype_bits(x->q.dtype);
+    desc.is_unsigned = !(smash__dtype(x->q.dtype)->kind & SMASH__SIGNED);
     desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
     zero.flags = 0;
-    SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
-    zero.bytes = bytes;
-    zero.data = smash__scratch(ctx, bytes, 1);
-    if (!zero.data) return SMASH_ERR_NOMEM;
-    smash__fill(zero.data, 0, bytes);
-    if (stored_zero) SMASH__TRY(smash_tensor_convert(ctx, stored_zero, &zero));
-    if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dim%s, the tensor has %u", name, scale->ndim, smash__plural(scale->ndim), q->ndim);
-    for (i = 0; i < q->ndim; i++) {
-        if (!scale->shape[i] || q->shape[i] % scale->shape[i] || q->shape[i] / scale->shape[i] > INT32_MAX)
-            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z scales of \"%s_scale\" do not divide %z numbers", i, scale->shape[i], name, q->shape[i]);
-        block[i] = (int32_t)(q->shape[i] / scale->shape[i]);
-    }
-    desc.grain = smash_grain_block(block, q->ndim);
-    return smash_dequantize(ctx, &desc, q, scale, &zero, out);
+    SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, x->scale.ndim, x->scale.shape, &desc.grain));
+    if (x->zero.data && x->zero.dtype == SMASH_F32) return smash_dequantize(ctx, &desc, &x->q, &x->scale, &x->zero, out);
+    SMASH__TRY(smash__part_room(ctx, &zero));
+    smash__fill(zero.data, 0, zero.bytes);
+    if (x->zero.data) SMASH__TRY(smash_tensor_convert(ctx, &x->zero, &zero));
+    return smash_dequantize(ctx, &desc, &x->q, &x->scale, &zero, out);
 }
 
-SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
+/* Indexes into a codebook, of each block or of all, with or without scales */
+SMASH__FN smash_err smash__restore_codes(smash_ctx *ctx, const smash__stored *x, const smash_tensor *out)
 {
-    smash_tensor q, scale, zero, f;
-    size_t bytes;
-    ptrdiff_t param = smash_model_find_param(model, name);
-    smash_err err, has_zero;
-    if (param >= 0 && !(SMASH__INTS >> model->params[param].tensor.dtype & 1)) err = SMASH_ERR_NOTFOUND;          /* floats have no scale */
-    else err = smash__load_part(ctx, model, name, "_scale", &scale, NULL);
-    if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err && param < 0) {                                              /* floats without their zeros */
-        err = smash__load_sparse(ctx, model, name, arena, out);
-        if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", name);
-        if (!err) *stored = out->dtype;
-        return err;
+    const smash_tensor *book = &x->codebook, *scale = &x->scale;
+    const int own = book->ndim != 1 || x->q.ndim == 0;
+    const size_t codes = book->shape[book->ndim - 1];
+    smash_grain grain = smash_grain_tensor();
+    smash_grid grid;
+    smash__walk walk;
+    size_t n, i, j;
+    if (own) SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_CODEBOOK, book->ndim - 1, book->shape, &grain));
+    if (scale->data) {
+        SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, scale->ndim, scale->shape, &grain));
+        SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+        for (i = 0; i < n; i++) if (!smash_is_finite(((const float *)scale->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is NaN or Inf", i, x->name);
+        for (i = 0; own && i < scale->ndim; i++) if (scale->shape[i] != book->shape[i]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_codebook\" and \"%s_scale\" have other blocks", x->name, x->name);
     }
-    if (err) {
-        SMASH__TRY(smash_model_load(ctx, model, (size_t)param, arena, out));
+    SMASH__TRY(smash_grid_make(ctx, &grain, &x->q, &grid));
+    smash__walk_start(&walk, &grid);
+    for (i = 0; i < walk.runs; i++, smash__walk_next(&walk)) {
+        const float *code = (const float *)book->data + (own ? walk.block * codes : 0), s = scale->data ? ((const float *)scale->data)[walk.block] : 1.0f;
+        for (j = walk.first; j < walk.first + walk.run; j++) {
+            int negative;
+            const uint64_t at = smash__get_int(&x->q, j, &negative);
+            if (at >= codes || negative) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, j, "number %z of %q is no index into the %z numbers of its codebook", j, x->name, codes);
+            ((float *)out->data)[j] = code[at] * s;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
+{
+    smash_err err;
+    smash_tensor f;
+    int coded;
+    SMASH__TRY(smash__name_parts(ctx, x->model, x->name, x->at));
+    x->main = smash__main_part(x->at);
+    coded = x->main != SMASH_PART_COUNT && (SMASH__CODED >> x->model->params[x->at[x->main]].tensor.dtype & 1) && (x->at[SMASH_PART_SCALE] >= 0 || x->at[SMASH_PART_CODEBOOK] >= 0);
+    if (x->main == SMASH_PART_COUNT || (x->main == SMASH_PART_PACKED && !coded)) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", x->name);
+    if (!coded) {                                                        /* plain, or floats without their zeros */
+        if (x->main == SMASH_PART_MAIN) SMASH__TRY(smash_model_load(ctx, x->model, (size_t)x->at[SMASH_PART_MAIN], arena, out));
+        else                            SMASH__TRY(smash__load_sparse(ctx, x, arena, out));
         *stored = out->dtype;
         return SMASH_OK;
     }
-    has_zero = smash__load_part(ctx, model, name, "_zero_point", &zero, NULL);
-    if (has_zero && has_zero != SMASH_ERR_NOTFOUND) return has_zero;
-    err = param >= 0 ? smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &q) : smash__load_packed(ctx, model, name, has_zero ? NULL : &zero, &q);
-    if (err == SMASH_ERR_NOTFOUND) err = smash__load_sparse(ctx, model, name, &ctx->scratch, &q);
-    if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);
+    if (x->at[SMASH_PART_SCALE] >= 0) SMASH__TRY(smash__load_scale(ctx, x));
+    if (x->at[SMASH_PART_CODEBOOK] >= 0) SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_CODEBOOK, 0, &x->codebook));
+    if (x->codebook.data && x->codebook.ndim == 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_codebook\" is a single number", x->name);
+    if (x->at[SMASH_PART_ZERO] >= 0) SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_ZERO, &x->zero));
+    if (x->main == SMASH_PART_MAIN)        err = smash__load_part(ctx, x, SMASH_PART_MAIN, &x->q);
+    else if (x->main == SMASH_PART_PACKED) err = smash__load_packed(ctx, x);
+    else                                   err = smash__load_sparse(ctx, x, &ctx->scratch, &x->q);
     if (err) return err;
-    f = smash_tensor_view(SMASH_F32, NULL, 0, q.ndim, q.shape);
-    f.name = name;
-    SMASH__TRY(smash_tensor_bytes(&f, &bytes));
-    f.bytes = bytes;
-    f.data = smash_arena_alloc(ctx, arena, bytes);
+    f = smash_tensor_view(SMASH_F32, NULL, 0, x->q.ndim, x->q.shape);
+    f.name = x->name;
+    SMASH__TRY(smash_tensor_bytes(&f, &f.bytes));
+    f.data = smash_arena_alloc(ctx, arena, f.bytes);
     if (!f.data) return SMASH_ERR_NOMEM;
-    SMASH__TRY(smash__load_quantized(ctx, name, &q, &scale, has_zero ? NULL : &zero, &f));
+    if (x->codebook.data) SMASH__TRY(smash__restore_codes(ctx, x, &f));
+    else                  SMASH__TRY(smash__restore_grid(ctx, x, &f));
     *out = f;
-    *stored = q.dtype;
+    *stored = x->q.dtype;
     return SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
 {
     smash_arena_mark mark = smash__scratch_mark(ctx), made;
+    smash__stored x = SMASH_ZERO;
     smash_dtype ignored;
     smash_err err;
     if (!smash__ctx(ctx) || !model || !name || !arena || !out || arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name, arena or out is missing, or arena is the scratch");
     made = smash_arena_get_mark(arena);
-    err = smash__restore(ctx, model, name, arena, out, stored ? stored : &ignored);
+    x.model = model;
+    x.name = name;
+    err = smash__restore(ctx, &x, arena, out, stored ? stored : &ignored);
     smash__scratch_rewind(ctx, mark);
     if (err) smash_arena_rewind(arena, made);
     return err;
@@ -18347,7 +18599,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
-        smash_write_key(w, "dtype");     smash_write_text(w, smash__dtype_name(&row->quant, text));
+        smash_write_key(w, "dtype");     smash_write_text(w, smash__form_name(row, text));
         smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
