@@ -2027,7 +2027,7 @@ typedef struct smash_target_group {
     const char      *note;           /* idem: why it is not what was asked; NULL if it is */
 } smash_target_group;
 
-/* What may be left of the whole model: target_parameters, target_bytes or target_macs of a pruner. */
+/* What may be left of the whole model: target_parameters, target_bytes or target_macs of a pruner, target_bytes of a quantizer. */
 typedef enum smash_goal_kind {
     SMASH_GOAL_NONE = 0,
     SMASH_GOAL_PARAMETERS = 1,       /* numbers that are not zero when they are read back */
@@ -2057,6 +2057,20 @@ typedef struct smash_form {
                                         a scale in common; 0: they are F32 */
     const char *word;                /* what smash.quant_dtypes and the report call it; NULL: as quant_dtype says it */
 } smash_form;
+
+/* One way to store a target of which target_bytes chooses the width. */
+typedef struct smash_choice {
+    smash_quant_desc quant;
+    smash_form   form;
+    int32_t      qmin, qmax;
+    uint32_t     keep;               /* 1: it stays as it is */
+    /* filled by smash_run */
+    uint32_t     has_zero;
+    size_t       nonzero;            /* with pack_sparse, of a pruned tensor: numbers left */
+    uint64_t     bytes;              /* of the parameter in the file, with all that belongs to it */
+    uint64_t     cost;               /* the same and what the header says of it, about */
+    double       snr_db, noise;      /* noise: sum of squared errors / sum of squares, 10^(-snr_db / 10) */
+} smash_choice;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
@@ -2090,6 +2104,8 @@ typedef struct smash_row {
     /* quantizers */
     smash_quant_desc quant;
     smash_form   form;               /* dtype and zero resolved: never NONE */
+    smash_choice *choices;           /* what target_bytes chooses from, narrow to wide, keep last; NULL: nothing is to be chosen */
+    uint32_t     choice_count, choice;   /* choice: filled by smash_run, which makes it quant, form and skip */
     int32_t      qmin, qmax;
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
@@ -2109,6 +2125,7 @@ typedef struct smash_plan {
     smash_target_group *groups;            /* targets that are pruned together */
     size_t             group_count;
     smash_goal         goal;
+    smash_goal         budget;             /* target_bytes of a quantizer; `group` and `uses` mean nothing */
     uint32_t          *order;              /* parameters, sources of aligned masks before those that follow them */
     const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
     const char        *types_text;         /* {"module": "type", ...} */
@@ -13039,6 +13056,9 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     static const smash_key globs[2] = {
         { "include", SMASH_KEY_GLOBS, "a list of globs", "[\"*\"]", "only modules whose name matches one of these", 0, 0, 0, 0, 0 },
         { "exclude", SMASH_KEY_GLOBS, "a list of globs", "[]", "not modules whose name matches one of these", 0, 0, 0, 0, 0 } };
+    static const smash_key budget = { "target_bytes", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
+        "how large the file may be; each target without a quant_dtype of its own gets 2, 4, 8 or 16 bits, or stays float: what leaves the least sum of their squared errors, each over the squares of its tensor, "
+        "for the bytes there are", 0, 0, 0, 0, 0 };
     size_t count, k;
     const smash_key *keys = smash_config_keys(&count);
     if (i < algo->key_count) return &algo->keys[i];
@@ -13049,6 +13069,10 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
         if (algo->group == SMASH_PRUNER) {
             if (i < 3) return &goals[i];
             i -= 3;
+        }
+        if (algo->group == SMASH_QUANTIZER) {
+            if (i == 0) return &budget;
+            i--;
         }
         for (k = 0; k < count; k++) {
             if (keys[k].selects || !(keys[k].groups >> algo->group & 1)) continue;
@@ -14485,17 +14509,17 @@ SMASH__FN smash_err smash__ask(smash_ctx *ctx, smash_err (*callback)(smash_ctx *
     return SMASH_OK;
 }
 
-/* A pruner has one target for the whole model, and a file gets smaller only where zeros are not stored. */
-SMASH__FN void smash__check_goal(const smash_config *config, const smash_algo *algo)
+/* There is one target for the whole model, and pruning makes a file smaller only where zeros are not stored. */
+SMASH__FN void smash__check_goal(const smash_config *config)
 {
     const smash_setting *first = NULL, *sparse = smash__setting(config, "pack_sparse");
     size_t i;
     for (i = 0; i < config->count; i++) {
         const smash_setting *s = &config->settings[i];
-        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        if (!s->algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default || smash__is_own(s->algo, s->key)) continue;
         if (first) smash__say(config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q and %q are two targets for one model; remove one of them", first->name, s->name);
         if (!first) first = s;
-        if (smash__equal(s->key->name, "target_bytes") && (!sparse || sparse->value->number == 0))
+        if (s->algo->group == SMASH_PRUNER && smash__equal(s->key->name, "target_bytes") && (!sparse || sparse->value->number == 0))
             smash__say(config, SMASH_ERROR, "needs_pack_sparse", s->doc, s->value, "%q needs \"pack_sparse\": true; without it zeros take as many bytes as other numbers", s->name);
     }
 }
@@ -14511,11 +14535,11 @@ SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *confi
             smash__say(config, SMASH_ERROR, "list_and_shorthand", s->doc, s->value, "%q stands for a list of one entry, and there is %s as well; put %s into its entries", s->name,
                        list->name, s->key->name);
     }
+    smash__check_goal(config);
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         smash_job job;
         if (!algo) continue;
-        smash__check_goal(config, algo);
         job = smash__job(config, algo, NULL, NULL);
         SMASH__TRY(smash__ask(ctx, algo->check_config, &job, "incompatible_config", "config"));
     }
@@ -15489,31 +15513,62 @@ SMASH__FN smash_err smash__name_taken(const smash__resolve *r, const smash__entr
     return SMASH_OK;
 }
 
-/* The algorithm chooses grid and form; what it refuses is a finding at the entry. */
-SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row)
+/* Grid and form, which the algorithm may choose; what it refuses is in probe. */
+SMASH__FN smash_err smash__make_form(smash__resolve *r, const smash_algo *algo, smash_row *row, smash_ctx *probe)
 {
     smash_quant_desc *quant = &row->quant;
     const smash_form none = SMASH_ZERO;
     smash_job job = SMASH_ZERO;
-    smash_ctx probe;
-    smash_err err;
-    job.algo = entry->algo;
+    smash_err err = SMASH_OK;
+    job.algo = algo;
     job.config = r->config;
     job.model = r->model;
     row->form = none;
-    smash__probe(r->ctx, &probe);
-    err = entry->algo->targets->resolve(&probe, &job, row);
-    smash__probe_end(r->ctx, &probe, err == SMASH_ERR_NOMEM);
-    if (err == SMASH_ERR_NOMEM) return err;
-    if (err) {
-        smash__say(r->config, SMASH_ERROR, "refused", entry->doc, entry->value, "%s", probe.message);
-        row->skip = 1;
-        return SMASH_OK;
-    }
+    smash__probe(r->ctx, probe);
+    if (algo->targets->resolve) err = algo->targets->resolve(probe, &job, row);
+    smash__probe_end(r->ctx, probe, err == SMASH_ERR_NOMEM);
     if (row->form.dtype == SMASH_DTYPE_NONE) row->form.dtype = smash_quant_dtype(quant);
     if (row->form.zero == SMASH_DTYPE_NONE) row->form.zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
     smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    return err;
+}
+
+enum { SMASH__CHOICES = 5 };
+
+/* What a target of which no width is asked may become. An algorithm that knows only one width gives that one. */
+SMASH__FN smash_err smash__resolve_choices(smash__resolve *r, const smash_algo *algo, smash_row *row)
+{
+    static const uint32_t widths[SMASH__CHOICES - 1] = { 2, 4, 8, 16 };
+    const smash_row asked = *row;
+    smash_choice *all = (smash_choice *)smash_arena_array(r->ctx, r->plan->arena, SMASH__CHOICES, sizeof *all);
+    smash_ctx probe;
+    uint32_t i, n = 0;
+    if (!all) return SMASH_ERR_NOMEM;
+    smash__fill(all, 0, SMASH__CHOICES * sizeof *all);
+    for (i = 0; i < SMASH__CHOICES - 1; i++) {
+        smash_err err;
+        *row = asked;
+        row->quant.bits = widths[i];
+        err = smash__make_form(r, algo, row, &probe);
+        if (err == SMASH_ERR_NOMEM) return err;
+        if (err || row->skip || (n && all[n - 1].quant.bits == row->quant.bits && all[n - 1].form.dtype == row->form.dtype)) continue;
+        all[n].quant = row->quant;
+        all[n].form = row->form;
+        all[n].qmin = row->qmin;
+        all[n++].qmax = row->qmax;
+    }
+    *row = asked;
+    all[n++].keep = 1;
+    row->choices = all;
+    row->choice_count = n;
     return SMASH_OK;
+}
+
+/* 1 if somebody says the width of this target, so that it is not chosen */
+SMASH__FN int smash__is_width_asked(const smash__entry *entry, const smash__wish *wish)
+{
+    const smash_setting *s = entry->value ? NULL : smash__hyper(entry->config, entry->algo, "quant_dtype");
+    return wish->dtype && !(s && s->is_default && s->value == wish->dtype);
 }
 
 SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
@@ -15521,6 +15576,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
+    smash_err err;
     int taken;
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
@@ -15535,13 +15591,16 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
     SMASH__TRY(smash__name_taken(r, entry, row->param, "quantized", &taken));
     if (taken) { row->skip = 1; return SMASH_OK; }
-    if (entry->algo->targets->resolve) SMASH__TRY(smash__resolve_form(r, entry, row));
+    err = smash__make_form(r, entry->algo, row, &probe);                 /* what it refuses is a finding at the entry */
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err) smash__say(r->config, SMASH_ERROR, "refused", entry->doc, entry->value, "%s", probe.message);
+    if (err) row->skip = 1;
     smash__probe(r->ctx, &probe);
     if (!row->skip && smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
     }
-    return SMASH_OK;
+    return row->skip || !r->plan->budget.kind || smash__is_width_asked(entry, wish) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
 /* The parameter that holds the numbers of a target that an earlier run has packed; or NULL */
@@ -15889,15 +15948,14 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
     return SMASH_OK;
 }
 
-/* The target that a pruner has for the whole model, if it has one. */
-SMASH__FN smash_err smash__find_goal(smash__resolve *r, const smash_algo *algo)
+/* The target that an algorithm has for the whole model, if it has one. */
+SMASH__FN smash_err smash__find_goal(smash__resolve *r, const smash_algo *algo, smash_goal *goal)
 {
-    smash_goal *goal = &r->plan->goal;
     uint64_t *uses;
     size_t i;
     for (i = 0; i < r->config->count; i++) {
         const smash_setting *s = &r->config->settings[i];
-        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default || smash__is_own(algo, s->key)) continue;
         goal->key = s->key;
         goal->asked = s->value->number;
         goal->kind = smash__equal(s->key->name, "target_parameters") ? SMASH_GOAL_PARAMETERS : smash__equal(s->key->name, "target_bytes") ? SMASH_GOAL_BYTES : SMASH_GOAL_MACS;
@@ -15939,22 +15997,33 @@ SMASH__FN void smash__check_uses(smash__resolve *r, const smash_setting *s)
     }
 }
 
+/* Nothing may come after what is counted in bytes. */
+SMASH__FN void smash__check_last(smash__resolve *r, const smash_setting *s, uint32_t groups)
+{
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(r->config, (smash_group)g) : NULL;
+        if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
+        smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the %s", s->name, algo->name, smash_group_name(s->algo->group));
+    }
+}
+
 /* There is something to choose from, and what is to be counted can be. */
 SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
 {
-    const smash_goal *goal = &r->plan->goal;
-    const smash_algo *pruner = smash_config_active(r->config, SMASH_PRUNER);
-    const smash_setting *s = goal->kind ? smash__hyper(r->config, pruner, goal->key->name) : NULL;
-    int g;
-    if (!s) return;
-    if (goal->group == SMASH__NO_INDEX)
+    const smash_goal *goal = &r->plan->goal, *budget = &r->plan->budget;
+    const smash_setting *s = goal->kind ? smash__hyper(r->config, smash_config_active(r->config, SMASH_PRUNER), goal->key->name) : NULL;
+    const smash_setting *t = budget->kind ? smash__hyper(r->config, smash_config_active(r->config, SMASH_QUANTIZER), budget->key->name) : NULL;
+    size_t i;
+    if (s && goal->group == SMASH__NO_INDEX)
         smash__say(r->config, SMASH_ERROR, "target_without_choice", s->doc, s->value, "%q has nothing to choose from: every target has a sparse_ratio, threshold, align or N:M of its own, or there is none", s->name);
-    for (g = 1; g < SMASH_GROUP_COUNT && goal->kind == SMASH_GOAL_BYTES; g++) {
-        const smash_algo *algo = groups >> g & 1 ? smash_config_active(r->config, (smash_group)g) : NULL;
-        if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
-        smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the pruner", s->name, algo->name);
-    }
-    if (goal->uses) smash__check_uses(r, s);
+    if (s && goal->kind == SMASH_GOAL_BYTES) smash__check_last(r, s, groups);
+    if (s && goal->uses) smash__check_uses(r, s);
+    if (!t) return;
+    for (i = 0; i < r->plan->count && !r->plan->rows[i].choices; i++) { }
+    if (i == r->plan->count)
+        smash__say(r->config, SMASH_ERROR, "target_without_choice", t->doc, t->value, "%q has nothing to choose from: every target has a quant_dtype of its own, or there is none", t->name);
+    smash__check_last(r, t, groups);
 }
 
 /* The pruner's row of a target, or NULL. Rows are in order of group, then module. */
@@ -16118,8 +16187,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
     uint32_t i;
     smash_write_begin_object(w);
     if (row->algo->group == SMASH_QUANTIZER) {
-        smash_write_key(w, "quant_dtype");
-        smash_write_text(w, smash__dtype_name(&row->quant, text));
+        if (!row->choices) { smash_write_key(w, "quant_dtype"); smash_write_text(w, smash__dtype_name(&row->quant, text)); }
         smash_write_key(w, "quant_scheme");
         smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
         if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
@@ -16522,7 +16590,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
         const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
-        if (g == SMASH_PRUNER) SMASH__TRY(smash__find_goal(&r, algo));
+        if (g == SMASH_PRUNER || g == SMASH_QUANTIZER) SMASH__TRY(smash__find_goal(&r, algo, g == SMASH_PRUNER ? &made.goal : &made.budget));
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
@@ -17386,7 +17454,7 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && row->quant.scheme == SMASH_AFFINE && row->form.zero != SMASH_F32;
         if (row && !needed[i]) row->has_zero = row->form.zero == SMASH_F32 || row->quant.is_unsigned;
-        if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || (plan->goal.kind && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
+        if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || ((plan->goal.kind || plan->budget.kind) && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
@@ -17525,19 +17593,25 @@ SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_
     return plan->goal.kind == SMASH_GOAL_MACS ? numbers * plan->goal.uses[param] : numbers;
 }
 
+/* Bytes of the file as everything is now */
+SMASH__FN smash_err smash__file_bytes(smash_ctx *ctx, smash__run *run, uint64_t *bytes)
+{
+    smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+    smash_err err = smash__make_layouts(ctx, run);
+    smash_arena_rewind(run->plan->arena, mark);
+    *bytes = run->layout.bytes;
+    return err;
+}
+
+SMASH__FN uint64_t smash__most_of(const smash_goal *goal) { return goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked; }
+
 /* What is left with the masks as they are */
 SMASH__FN smash_err smash__goal_left(smash_ctx *ctx, smash__run *run, uint64_t *left)
 {
     const smash_plan *plan = run->plan;
-    smash_arena_mark mark = smash_arena_get_mark(plan->arena);
     size_t i, n;
     *left = 0;
-    if (plan->goal.kind == SMASH_GOAL_BYTES) {
-        smash_err err = smash__make_layouts(ctx, run);
-        smash_arena_rewind(plan->arena, mark);
-        *left = run->layout.bytes;
-        return err;
-    }
+    if (plan->goal.kind == SMASH_GOAL_BYTES) return smash__file_bytes(ctx, run, left);
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_row *row = smash__row_of(plan, plan->prune, i);
         SMASH__TRY(smash_tensor_count(&plan->model->params[i].tensor, &n));
@@ -17662,7 +17736,7 @@ SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
     s.run = run;
     s.group = &plan->groups[goal->group];
     SMASH__TRY(smash__goal_before(ctx, run, &goal->before));
-    goal->most = goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked;
+    goal->most = smash__most_of(goal);
     if (goal->kind == SMASH_GOAL_PARAMETERS || (goal->kind == SMASH_GOAL_MACS && run->given)) {
         run->left = (size_t *)smash__scratch(ctx, plan->model->param_count, sizeof *run->left);
         if (!run->left) return SMASH_ERR_NOMEM;
@@ -17678,6 +17752,212 @@ SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
     return smash__search_blocks(ctx, &s, least, all, goal->left);
 }
 
+/* ---- a width for each target ---- */
+
+/* What may still be chosen: from the choice in front of it on the hull to this one. Error per byte. */
+typedef struct smash__upgrade { uint32_t row, to; double rate; } smash__upgrade;
+
+SMASH__FN double smash__rate(const smash_choice *from, const smash_choice *to) { return (from->noise - to->noise) / ((double)to->cost - (double)from->cost); }
+
+/* The choices of a row that are worth their bytes: from one to the next each costs more, has less error, and saves less of it per byte.
+ * Those between them are never best, except where bytes are left over. */
+SMASH__FN uint32_t smash__hull_of(const smash_row *row, uint32_t hull[SMASH__CHOICES])
+{
+    const smash_choice *c = row->choices;
+    uint32_t order[SMASH__CHOICES], i, k, n = 0;
+    for (i = 0; i < row->choice_count; i++) {
+        for (k = i; k && (c[order[k - 1]].cost > c[i].cost || (c[order[k - 1]].cost == c[i].cost && c[order[k - 1]].noise > c[i].noise)); k--) order[k] = order[k - 1];
+        order[k] = i;
+    }
+    for (i = 0; i < row->choice_count; i++) {
+        const smash_choice *next = &c[order[i]];
+        if (n && next->noise >= c[hull[n - 1]].noise) continue;
+        while (n > 1 && smash__rate(&c[hull[n - 2]], &c[hull[n - 1]]) <= smash__rate(&c[hull[n - 1]], next)) n--;
+        hull[n++] = order[i];
+    }
+    return n;
+}
+
+SMASH__FN void smash__take_choice(smash__run *run, smash_row *row, uint32_t i)
+{
+    const smash_choice *c = &row->choices[i];
+    row->choice = i;
+    row->skip = c->keep;
+    if (run->nonzero) run->nonzero[row->param] = c->nonzero;
+    if (c->keep) return;
+    row->quant = c->quant;
+    row->form = c->form;
+    row->qmin = c->qmin;
+    row->qmax = c->qmax;
+    row->has_zero = c->has_zero;
+}
+
+/* Exact error and size of everything that a row may become: its tensor goes through once for each. */
+SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smash_row *row)
+{
+    const char *name = run->plan->model->params[row->param].name;
+    smash_layout layout;
+    smash__parts parts;
+    uint32_t i, k;
+    size_t bytes;
+    for (i = 0; i < row->choice_count; i++) {
+        smash_choice *c = &row->choices[i];
+        const smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+        smash__take_choice(run, row, i);
+        SMASH__TRY(smash__process(ctx, run, row->param, 0));
+        c->has_zero = row->has_zero;
+        c->nonzero = run->nonzero ? run->nonzero[row->param] : 0;
+        c->snr_db = c->keep ? smash__float64((uint64_t)0x7FF << 52) : row->quant_stats.snr_db;
+        c->noise = c->keep ? 0 : smash_exp(smash__product(c->snr_db, -0.23025850929940458));          /* ln 10 / 10 */
+        SMASH__TRY(smash__outputs(ctx, run, row->param, &parts));
+        SMASH__TRY(smash_safetensors_layout(ctx, parts.tensor, parts.count, NULL, 0, run->plan->arena, &layout));
+        c->cost = layout.bytes + (c->keep ? 0 : smash__length(name) + 16);                            /* in smash.quant_dtypes */
+        for (c->bytes = 0, k = 0; k < parts.count; k++) {
+            SMASH__TRY(smash_tensor_bytes(&parts.tensor[k], &bytes));
+            c->bytes += bytes;
+        }
+        smash_arena_rewind(run->plan->arena, mark);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN int smash__order_upgrades(const void *user, uint32_t a, uint32_t b)
+{
+    const smash__upgrade *all = (const smash__upgrade *)user;
+    return all[a].rate > all[b].rate ? -1 : all[a].rate < all[b].rate;
+}
+
+/* Every target as narrow as it gets, but for the first n upgrades; the bytes of that file. */
+SMASH__FN smash_err smash__try_upgrades(smash_ctx *ctx, smash__run *run, const smash__upgrade *all, const uint32_t *order, size_t n, uint64_t *bytes)
+{
+    smash_plan *plan = run->plan;
+    const smash_arena_mark mark = smash_arena_get_mark(plan->arena);
+    const char *text = plan->dtypes_text;
+    uint32_t hull[SMASH__CHOICES];
+    size_t i;
+    smash_err err;
+    for (i = 0; i < plan->count && all; i++)
+        if (plan->rows[i].choices) { smash__hull_of(&plan->rows[i], hull); smash__take_choice(run, &plan->rows[i], hull[0]); }
+    for (i = 0; i < n; i++) smash__take_choice(run, &plan->rows[all[order[i]].row], all[order[i]].to);
+    err = smash__write_dtypes(ctx, plan, &plan->dtypes_text);
+    if (!err) err = smash__file_bytes(ctx, run, bytes);
+    plan->dtypes_text = text;
+    smash_arena_rewind(plan->arena, mark);
+    return err;
+}
+
+/* Bytes that are left over go to the best upgrade that fits, on the hull or not, until none does. What does not fit never will: bytes
+ * only become fewer. Headers are counted exactly where they could decide. */
+SMASH__FN smash_err smash__fill_budget(smash_ctx *ctx, smash__run *run, unsigned char *tried)
+{
+    smash_plan *plan = run->plan;
+    smash_goal *budget = &plan->budget;
+    for (;;) {
+        double best = 0;
+        uint32_t at = (uint32_t)SMASH_NONE, to = 0, from, k;
+        uint64_t left;
+        size_t i;
+        for (i = 0; i < plan->count; i++) {
+            const smash_row *row = &plan->rows[i];
+            const smash_choice *now = row->choices ? &row->choices[row->choice] : NULL;
+            const uint64_t header = now ? SMASH__PARTS_MOST * (6 * (uint64_t)smash__length(plan->model->params[row->param].name) + 256) : 0;       /* at most, of what it would lose */
+            for (k = 0; now && k < row->choice_count; k++) {
+                const smash_choice *c = &row->choices[k];
+                const double rate = c->cost > now->cost ? smash__rate(now, c) : smash__float64((uint64_t)0x7FF << 52);
+                if (c->noise >= now->noise || tried[i * SMASH__CHOICES + k]) continue;
+                if (c->bytes > now->bytes && c->bytes - now->bytes > budget->most - budget->left + header) tried[i * SMASH__CHOICES + k] = 1;
+                else if (rate > best) { best = rate; at = (uint32_t)i; to = k; }
+            }
+        }
+        if (at == (uint32_t)SMASH_NONE) return SMASH_OK;
+        from = plan->rows[at].choice;
+        smash__take_choice(run, &plan->rows[at], to);
+        SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &left));
+        tried[at * SMASH__CHOICES + to] = 1;
+        if (left > budget->most) smash__take_choice(run, &plan->rows[at], from);
+        else budget->left = left;
+    }
+}
+
+/* 21.3, for an SNR in a note */
+SMASH__FN const char *smash__db_text(double db, char out[24])
+{
+    const double tenths = smash__product(db < 0 ? -db : db, 10) + 0.5;
+    if (!(tenths < 1e9)) return "infinite";
+    smash__format(out, 24, db < 0 ? "-%u.%u" : "%u.%u", (uint32_t)tenths / 10, (uint32_t)tenths % 10);
+    return out;
+}
+
+SMASH__FN const char *smash__choice_name(const smash_choice *c, char out[16]) { return c->keep ? "float" : c->form.word ? c->form.word : smash__dtype_name(&c->quant, out); }
+
+/* Why it is this one, and what came next */
+SMASH__FN smash_err smash__note_choice(smash_ctx *ctx, const smash_plan *plan, smash_row *row)
+{
+    const smash_choice *now = &row->choices[row->choice], *keep = &row->choices[row->choice_count - 1], *other = NULL;
+    char text[192], word[16], next[16], db[24], next_db[24];
+    uint32_t i;
+    size_t n;
+    text[0] = '\0';
+    for (i = 0; i < row->choice_count; i++) {
+        const smash_choice *c = &row->choices[i];
+        if (now->keep ? !c->keep && c->bytes < keep->bytes && (!other || c->noise < other->noise) : c->noise < now->noise && (!other || c->cost < other->cost)) other = c;
+    }
+    if (now->keep && !other) smash__format(text, sizeof text, "stays float: no width takes fewer bytes");
+    else if (now->keep) smash__format(text, sizeof text, "stays float: %s would save %v bytes for an SNR of %s dB", smash__choice_name(other, next), keep->bytes - other->bytes, smash__db_text(other->snr_db, next_db));
+    else {
+        n = smash__format(text, sizeof text, "%s saves %v bytes for an SNR of %s dB", smash__choice_name(now, word), keep->bytes - now->bytes, smash__db_text(now->snr_db, db));
+        if (other && other->keep && n < sizeof text) smash__format(text + n, sizeof text - n, "; float would take %v more", other->bytes - now->bytes);
+        else if (other && n < sizeof text) smash__format(text + n, sizeof text - n, "; %s would take %v more, for %s dB", smash__choice_name(other, next), other->bytes - now->bytes, smash__db_text(other->snr_db, next_db));
+    }
+    row->note = smash__text_copy(ctx, plan->arena, text, smash__length(text));
+    return row->note ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* The width of each target of which none is asked, so that the file keeps within its bytes: the fewest for all, then upgrades in order of
+ * the error they save per byte (Shoham, Gersho 1988), as many as fit; the rest of the bytes as smash__fill_budget says. The error of a
+ * tensor is that of all its numbers over their squares: what it adds to the noise of the output, whatever its size (Lin et al. 2016,
+ * arXiv:1511.06393). */
+SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    smash_goal *budget = &plan->budget;
+    smash__upgrade *all = (smash__upgrade *)smash__scratch(ctx, plan->count, (SMASH__CHOICES - 1) * sizeof *all);
+    uint32_t *order = (uint32_t *)smash__scratch(ctx, plan->count, 2 * (SMASH__CHOICES - 1) * sizeof *order), hull[SMASH__CHOICES], k, some;
+    unsigned char *tried = (unsigned char *)smash__scratch(ctx, plan->count, SMASH__CHOICES);
+    size_t i, n = 0, lo = 0, hi;
+    if (!all || !order || !tried) return SMASH_ERR_NOMEM;
+    smash__fill(tried, 0, plan->count * SMASH__CHOICES);
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        if (!row->choices) continue;
+        SMASH__TRY(smash__measure_choices(ctx, run, row));
+        some = smash__hull_of(row, hull);
+        for (k = 1; k < some; k++, n++) {
+            all[n].row = (uint32_t)i;
+            all[n].to = hull[k];
+            all[n].rate = smash__rate(&row->choices[hull[k - 1]], &row->choices[hull[k]]);
+            order[n] = (uint32_t)n;
+        }
+    }
+    smash__sort(order, order + n, n, smash__order_upgrades, all);        /* keeps the order of equals: that of the model */
+    budget->before = run->total;
+    budget->most = smash__most_of(budget);
+    SMASH__TRY(smash__try_upgrades(ctx, run, all, order, 0, &budget->left));
+    if (budget->left > budget->most)
+        return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is with each target as narrow as it gets; raise it, or let it choose from more", budget->key->name, budget->most,
+                           budget->left);
+    for (hi = n + 1; hi - lo > 1; ) {
+        const size_t at = lo + (hi - lo) / 2;
+        uint64_t left;
+        SMASH__TRY(smash__try_upgrades(ctx, run, all, order, at, &left));
+        if (left <= budget->most) lo = at; else hi = at;
+    }
+    SMASH__TRY(smash__try_upgrades(ctx, run, all, order, lo, &budget->left));
+    SMASH__TRY(smash__fill_budget(ctx, run, tried));
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) SMASH__TRY(smash__note_choice(ctx, plan, &plan->rows[i]));
+    return smash__write_dtypes(ctx, plan, &plan->dtypes_text);
+}
+
 /* Everything before the first byte is written */
 SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash__run *run)
 {
@@ -17685,6 +17965,7 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
     run->plan = plan;
     run->desc = desc;
     for (i = 0; i < plan->group_count; i++) plan->groups[i].made = 0;
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) plan->rows[i].skip = 0;                 /* of an earlier run */
     for (i = 0; i < plan->model->param_count; i++) {
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
@@ -17697,6 +17978,12 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         run->left = NULL;
         if (err) return err;
     } else SMASH__TRY(smash__measure_zeros(ctx, run));
+    if (plan->budget.kind) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_err err = smash__choose_widths(ctx, run);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
     return smash__make_layouts(ctx, run);
 }
 
@@ -18599,7 +18886,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
-        smash_write_key(w, "dtype");     smash_write_text(w, smash__form_name(row, text));
+        smash_write_key(w, "dtype");     smash_write_text(w, row->choices && row->skip ? "float" : smash__form_name(row, text));
         smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
@@ -18614,6 +18901,19 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "cosine");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.cosine);
         smash_write_key(w, "saturated");     if (row->skip) smash_write_null(w); else smash_write_u64(w, row->quant_stats.saturated);
         smash_write_key(w, "dead_levels");   if (row->skip || row->quant_stats.dead == SIZE_MAX) smash_write_null(w); else smash_write_u64(w, row->quant_stats.dead);
+    }
+    if (row->choices) {
+        smash_write_key(w, "chosen_by"); smash_write_text(w, plan->budget.key->name);
+        smash_write_key(w, "choices");
+        smash_write_begin_array(w);
+        for (i = 0; i < row->choice_count; i++) {
+            smash_write_begin_object(w);
+            smash_write_key(w, "dtype");  smash_write_text(w, smash__choice_name(&row->choices[i], text));
+            smash_write_key(w, "bytes");  smash_write_u64(w, row->choices[i].bytes);
+            smash_write_key(w, "snr_db"); smash_write_number(w, row->choices[i].snr_db);
+            smash_write_end(w);
+        }
+        smash_write_end(w);
     }
     if (row->param != (uint32_t)SMASH_NONE) {
         smash_write_key(w, "bytes_before"); smash_write_u64(w, row->bytes_before);
@@ -18665,11 +18965,37 @@ SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, cons
     smash_write_end(w);
 }
 
+/* The targets whose widths were chosen for the file to keep within its bytes */
+SMASH__FN void smash__report_budget(smash_writer *w, const smash_plan *plan)
+{
+    const smash_goal *budget = &plan->budget;
+    uint64_t numbers = 0;
+    size_t i, n;
+    smash_write_begin_object(w);
+    smash_write_key(w, "rule");      smash_write_text(w, budget->key->name);
+    smash_write_key(w, "id");        smash_write_null(w);
+    for (i = 0; !plan->rows[i].choices; i++) { }
+    smash_write_key(w, "algorithm"); smash_write_text(w, plan->rows[i].algo->name);
+    smash_write_key(w, "asked");     smash_write_number(w, budget->asked);
+    smash_write_key(w, "before");    smash_write_u64(w, budget->before);
+    smash_write_key(w, "most");      smash_write_u64(w, budget->most);
+    smash_write_key(w, "left");      smash_write_u64(w, budget->left);
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices && !smash_tensor_count(&plan->model->params[plan->rows[i].param].tensor, &n)) numbers += n;
+    smash_write_key(w, "numbers");   smash_write_u64(w, numbers);
+    smash_write_key(w, "members");
+    smash_write_begin_array(w);
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) smash_write_text(w, plan->model->params[plan->rows[i].param].name);
+    smash_write_end(w);
+    smash_write_key(w, "note");      smash_write_null(w);
+    smash_write_end(w);
+}
+
 SMASH__DEF void smash_report_groups(smash_writer *w, const smash_plan *plan)
 {
     size_t i;
     smash_write_begin_array(w);
     for (i = 0; i < plan->group_count; i++) smash__report_group(w, plan, &plan->groups[i]);
+    if (plan->budget.kind) smash__report_budget(w, plan);
     smash_write_end(w);
 }
 #endif

@@ -26,7 +26,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  * Messages and reports. No name from a file reaches a terminal before `clean`.
  *================================================================================================*/
 
-enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
+enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_TARGET, FLAG_THREADS,
        FLAG_FORMAT, FLAG_EXPORT_OUT, FLAG_LAYOUT, FLAG_DEPTHWISE, FLAG_PREFIX, FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
@@ -234,6 +234,17 @@ static int load_model(app *a, const char *path, input *in, smash_io *io, smash_m
     return read_model(a, in, io, model);
 }
 
+/* How large the file may be is up to the quantizer, else to the pruner; with neither, to ptq. */
+static smash_err set_target(app *a, smash_config *config, const char *value)
+{
+    const smash_algo *algo = smash_config_active(config, SMASH_QUANTIZER);
+    smash_err err = SMASH_OK;
+
+    if (!algo) algo = smash_config_active(config, SMASH_PRUNER);
+    if (!algo) err = smash_config_set_text(&a->ctx, config, "quantizer=ptq");
+    return err ? err : smash_config_set_text(&a->ctx, config, format(a, "%s_target_bytes=%s", algo ? algo->name : "ptq", value));
+}
+
 /* What a config file, --pruner, --quantizer and --set say together; `in` holds the text of the file, if there is one. */
 static int read_config(app *a, const input *in, smash_config *config)
 {
@@ -248,6 +259,7 @@ static int read_config(app *a, const input *in, smash_config *config)
                                                          : (quantizer ? format(a, "quantizer=%s", quantizer) : NULL);
         if (text && (e = smash_config_set_text(&a->ctx, config, text)) != SMASH_OK && !err) err = e;
     }
+    if (!err && is_set(a, FLAG_TARGET)) err = set_target(a, config, a->value[FLAG_TARGET]);
     if (!err) return DONE;
     show_diags(a);
     if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory", in->name);
@@ -423,10 +435,11 @@ static void group_table(app *a, job *j)
     static const char *const heads[] = { "<group", "<rule", "<asked", "<got", ">targets", "<note", NULL };
     const smash_plan *plan = &j->plan;
     const smash_goal *goal = &plan->goal;
+    uint64_t chosen = 0, kept = 0;
     table t;
     size_t i;
 
-    if (!plan->group_count) return;
+    if (!plan->group_count && !plan->budget.kind) return;
     table_begin(&t, &a->ctx, &a->arena, a->results, heads);
     for (i = 0; i < plan->group_count; i++) {
         const smash_target_group *g = &plan->groups[i];
@@ -440,6 +453,20 @@ static void group_table(app *a, job *j)
         table_cell(&t, whole ? format(a, "%s; %s", number(a, goal->left), share) : share);
         table_cell(&t, number(a, g->count));
         table_cell(&t, g->note ? g->note : "");
+    }
+    if (plan->budget.kind) {
+        goal = &plan->budget;
+        for (i = 0; i < plan->count; i++) {
+            if (!plan->rows[i].choices) continue;
+            chosen++;
+            kept += plan->rows[i].choices[plan->rows[i].choice].keep;
+        }
+        table_cell(&t, "the model");
+        table_cell(&t, goal->key->name);
+        table_cell(&t, format(a, goal->asked < 1 ? "%s at most (%g %% of %s)" : "%s at most", number(a, goal->most), 100.0 * goal->asked, number(a, goal->before)));
+        table_cell(&t, format(a, "%s; %s", number(a, goal->left), kept ? format(a, "%s stay%s float", number(a, kept), kept == 1 ? "s" : "") : "none stays float"));
+        table_cell(&t, number(a, chosen));
+        table_cell(&t, "");
     }
     table_print(&t);
 }
@@ -493,6 +520,7 @@ static void compress_table(app *a, job *j)
         }
         table_cell(&t, row->bytes_before != row->bytes_after ? format(a, "%s -> %s", number(a, row->bytes_before), number(a, row->bytes_after)) : "");
         if (p && q && p->note && q->note) table_cell(&t, format(a, "%s %s", note_text(a, &said, p->note), note_text(a, &said, q->note)));
+        else if (q && q->choices && !(p && p->note)) table_cell(&t, q->note);              /* each is of its own */
         else table_cell(&t, note_text(a, &said, p && p->note ? p->note : q ? q->note : NULL));
     }
     table_print(&t);
@@ -515,8 +543,8 @@ static int compress_usage(app *a)
     static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG, FLAG_MASKS_IN };
     int i, k, stdouts = is_set(a, FLAG_JSON), stdins = strcmp(a->args[0], "-") == 0;
 
-    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && !is_set(a, FLAG_MASKS_IN) && a->set_count == 0)
-        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME, --quantizer NAME or --masks-in FILE");
+    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && !is_set(a, FLAG_MASKS_IN) && !is_set(a, FLAG_TARGET) && a->set_count == 0)
+        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME, --quantizer NAME, --target-bytes N or --masks-in FILE");
     if (!is_set(a, FLAG_OUT) && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "compress needs -o OUT, the file to write, or --dry-run");
     for (i = 3; i < 5; i++) stdins += a->value[files[i]] && strcmp(a->value[files[i]], "-") == 0;
     if (stdins > 1) return fail(a, BAD_USAGE, "only one of MODEL, CONFIG and --masks-in can come from standard input");
@@ -1738,6 +1766,7 @@ static const command commands[] = {
     { "compress", "MODEL -c CONFIG -o OUT", "make a model smaller, as a config says", COMPRESS, 1, 1, run_compress,
       "  smash compress model.safetensors -c config.json -o small.safetensors\n"
       "  smash compress model.safetensors --quantizer ptq -o int8.safetensors\n"
+      "  smash compress model.safetensors --target-bytes 20000 -o fits.safetensors\n"
       "  smash compress model.safetensors --pruner l1_norm --set l1_norm_sparse_ratio=0.5 --dry-run\n"
       "  smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors\n"
       "  smash compress - -c config.json -o - < model.safetensors > small.safetensors\n" },
@@ -1777,6 +1806,7 @@ static const flag flags[FLAG_COUNT] = {
     { "--set",       NULL, "KEY=VALUE", "set a key of the config; may be repeated",                    COMPRESS | CHECK },
     { "--pruner",    NULL, "NAME",      "prune with this algorithm",                                   COMPRESS | CHECK },
     { "--quantizer", NULL, "NAME",      "quantize with this algorithm",                                COMPRESS | CHECK },
+    { "--target-bytes", NULL, "N",      "how large the file may be; below 1: this share of its tensors", COMPRESS },
     { "--threads",   NULL, "N",         "threads to use; the result is the same with any number",      COMPRESS | INSPECT | DIFF | SELFTEST },
     { "--format",    NULL, "FORMAT",    "c, npy or raw; by the end of OUT, .h .npz .bin",              EXPORT },
     { "--output",    "-o", "OUT",       "the file to write; - for C on the standard output",           EXPORT },
