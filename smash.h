@@ -17900,7 +17900,7 @@ SMASH__FN smash_err smash__note_choice(smash_ctx *ctx, const smash_plan *plan, s
     text[0] = '\0';
     for (i = 0; i < row->choice_count; i++) {
         const smash_choice *c = &row->choices[i];
-        if (now->keep ? !c->keep && c->bytes < keep->bytes && (!other || c->noise < other->noise) : c->noise < now->noise && (!other || c->cost < other->cost)) other = c;
+        if (now->keep ? !c->keep && c->cost < keep->cost && (!other || c->noise < other->noise) : c->noise < now->noise && (!other || c->cost < other->cost)) other = c;
     }
     if (now->keep && !other) smash__format(text, sizeof text, "stays float: no width takes fewer bytes");
     else if (now->keep) smash__format(text, sizeof text, "stays float: %s would save %v bytes for an SNR of %s dB", smash__choice_name(other, next), keep->bytes - other->bytes, smash__db_text(other->snr_db, next_db));

@@ -234,15 +234,21 @@ static int load_model(app *a, const char *path, input *in, smash_io *io, smash_m
     return read_model(a, in, io, model);
 }
 
-/* How large the file may be is up to the quantizer, else to the pruner; with neither, to ptq. */
-static smash_err set_target(app *a, smash_config *config, const char *value)
+/* 1 if nothing names a pruner or quantizer: --target-bytes alone is for ptq. */
+static int needs_ptq(const app *a, const smash_config *config)
+{
+    int i;
+    if (!is_set(a, FLAG_TARGET) || smash_config_active(config, SMASH_PRUNER) || smash_config_active(config, SMASH_QUANTIZER)) return 0;
+    for (i = 0; i < a->set_count; i++) if (strncmp(a->sets[i], "pruner", 6) == 0 || strncmp(a->sets[i], "quantizer", 9) == 0) return 0;
+    return !is_set(a, FLAG_PRUNER);
+}
+
+/* How large the file may be is up to the quantizer, else to the pruner. */
+static const char *wished_bytes(app *a, const smash_config *config)
 {
     const smash_algo *algo = smash_config_active(config, SMASH_QUANTIZER);
-    smash_err err = SMASH_OK;
-
     if (!algo) algo = smash_config_active(config, SMASH_PRUNER);
-    if (!algo) err = smash_config_set_text(&a->ctx, config, "quantizer=ptq");
-    return err ? err : smash_config_set_text(&a->ctx, config, format(a, "%s_target_bytes=%s", algo ? algo->name : "ptq", value));
+    return format(a, "%s_target_bytes=%s", algo ? algo->name : "ptq", a->value[FLAG_TARGET]);
 }
 
 /* What a config file, --pruner, --quantizer and --set say together; `in` holds the text of the file, if there is one. */
@@ -254,12 +260,15 @@ static int read_config(app *a, const input *in, smash_config *config)
 
     smash_config_init(config, smash_builtins(), &a->arena, &a->diags);
     if (in->data) err = smash_config_load(&a->ctx, config, (const char *)in->data, (size_t)in->bytes, in->name, pruner && quantizer ? NULL : pruner ? pruner : quantizer);
-    for (i = -2; i < a->set_count && (i < 0 || err != SMASH_ERR_NOMEM); i++) {
-        const char *text = i >= 0 ? a->sets[i] : i == -2 ? (pruner ? format(a, "pruner=%s", pruner) : NULL)
-                                                         : (quantizer ? format(a, "quantizer=%s", quantizer) : NULL);
+    for (i = -2; i <= a->set_count && (i < 0 || err != SMASH_ERR_NOMEM); i++) {
+        const char *text;
+        if (i == -1 && !quantizer && needs_ptq(a, config)) quantizer = "ptq";
+        if (i == -2) text = pruner ? format(a, "pruner=%s", pruner) : NULL;
+        else if (i == -1) text = quantizer ? format(a, "quantizer=%s", quantizer) : NULL;
+        else if (i < a->set_count) text = a->sets[i];
+        else text = is_set(a, FLAG_TARGET) && !err ? wished_bytes(a, config) : NULL;
         if (text && (e = smash_config_set_text(&a->ctx, config, text)) != SMASH_OK && !err) err = e;
     }
-    if (!err && is_set(a, FLAG_TARGET)) err = set_target(a, config, a->value[FLAG_TARGET]);
     if (!err) return DONE;
     show_diags(a);
     if (err == SMASH_ERR_NOMEM) return fail(a, FAILED, "%s: out of memory", in->name);
