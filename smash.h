@@ -17846,36 +17846,73 @@ SMASH__FN smash_err smash__try_upgrades(smash_ctx *ctx, smash__run *run, const s
     return err;
 }
 
-/* Bytes that are left over go to the best upgrade that fits, on the hull or not, until none does. What does not fit never will: bytes
- * only become fewer. Headers are counted exactly where they could decide. */
-SMASH__FN smash_err smash__fill_budget(smash_ctx *ctx, smash__run *run, unsigned char *tried)
+/* Bytes that are left over go to the best upgrade that fits, on the hull or not, until none does. The header is counted where it could
+ * decide, which it may SMASH__TRIES times; where an upgrade leaves more than SMASH__SURE bytes, later, for many at a time. */
+enum { SMASH__TRIES = 64, SMASH__SURE = 64, SMASH__UNSURE = 128 };       /* UNSURE: more than offsets of lost parts and two paddings can make up for */
+
+typedef struct smash__fill_state {
+    unsigned char *tried;             /* SMASH__CHOICES a row */
+    uint32_t      *row, *from;        /* upgrades that were taken and not counted yet */
+    uint32_t       taken, tries;
+} smash__fill_state;
+
+SMASH__FN smash_err smash__count_fill(smash_ctx *ctx, smash__run *run, smash__fill_state *f)
+{
+    smash_goal *budget = &run->plan->budget;
+    for (;;) {
+        SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &budget->left));
+        if (budget->left <= budget->most || !f->taken) break;
+        f->taken--;                                                      /* one too many */
+        f->tried[f->row[f->taken] * SMASH__CHOICES + run->plan->rows[f->row[f->taken]].choice] = 1;
+        smash__take_choice(run, &run->plan->rows[f->row[f->taken]], f->from[f->taken]);
+    }
+    f->taken = 0;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__fill_budget(smash_ctx *ctx, smash__run *run, smash__fill_state *f)
 {
     smash_plan *plan = run->plan;
     smash_goal *budget = &plan->budget;
     for (;;) {
+        const uint64_t room = budget->left < budget->most ? budget->most - budget->left : 0;
         double best = 0;
-        uint32_t at = (uint32_t)SMASH_NONE, to = 0, from, k;
-        uint64_t left;
+        uint32_t at = (uint32_t)SMASH_NONE, to = 0, k;
+        uint64_t extra = 0;
         size_t i;
         for (i = 0; i < plan->count; i++) {
             const smash_row *row = &plan->rows[i];
             const smash_choice *now = row->choices ? &row->choices[row->choice] : NULL;
-            const uint64_t header = now ? SMASH__PARTS_MOST * (6 * (uint64_t)smash__length(plan->model->params[row->param].name) + 256) : 0;       /* at most, of what it would lose */
             for (k = 0; now && k < row->choice_count; k++) {
                 const smash_choice *c = &row->choices[k];
-                const double rate = c->cost > now->cost ? smash__rate(now, c) : smash__float64((uint64_t)0x7FF << 52);
-                if (c->noise >= now->noise || tried[i * SMASH__CHOICES + k]) continue;
-                if (c->bytes > now->bytes && c->bytes - now->bytes > budget->most - budget->left + header) tried[i * SMASH__CHOICES + k] = 1;
-                else if (rate > best) { best = rate; at = (uint32_t)i; to = k; }
+                const uint64_t more = c->cost > now->cost ? c->cost - now->cost : 0;
+                const double rate = more ? smash__rate(now, c) : smash__float64((uint64_t)0x7FF << 52);
+                if (c->noise >= now->noise || rate <= best || more > room + SMASH__UNSURE || f->tried[i * SMASH__CHOICES + k]) continue;
+                best = rate;
+                at = (uint32_t)i;
+                to = k;
+                extra = more;
             }
         }
-        if (at == (uint32_t)SMASH_NONE) return SMASH_OK;
-        from = plan->rows[at].choice;
-        smash__take_choice(run, &plan->rows[at], to);
-        SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &left));
-        tried[at * SMASH__CHOICES + to] = 1;
-        if (left > budget->most) smash__take_choice(run, &plan->rows[at], from);
-        else budget->left = left;
+        if (at == (uint32_t)SMASH_NONE && !f->taken) return SMASH_OK;
+        if (at != (uint32_t)SMASH_NONE && extra + SMASH__SURE <= room && f->taken < plan->count) {
+            f->row[f->taken] = at;
+            f->from[f->taken++] = plan->rows[at].choice;
+            smash__take_choice(run, &plan->rows[at], to);
+            budget->left += extra;
+        } else if (f->taken) SMASH__TRY(smash__count_fill(ctx, run, f));
+        else {
+            const uint64_t left = budget->left;
+            const uint32_t from = plan->rows[at].choice;
+            f->tried[at * SMASH__CHOICES + to] = 1;
+            if (!f->tries) continue;
+            f->tries--;
+            smash__take_choice(run, &plan->rows[at], to);
+            SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &budget->left));
+            if (budget->left <= budget->most) continue;
+            smash__take_choice(run, &plan->rows[at], from);
+            budget->left = left;
+        }
     }
 }
 
@@ -17923,10 +17960,15 @@ SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
     smash_goal *budget = &plan->budget;
     smash__upgrade *all = (smash__upgrade *)smash__scratch(ctx, plan->count, (SMASH__CHOICES - 1) * sizeof *all);
     uint32_t *order = (uint32_t *)smash__scratch(ctx, plan->count, 2 * (SMASH__CHOICES - 1) * sizeof *order), hull[SMASH__CHOICES], k, some;
-    unsigned char *tried = (unsigned char *)smash__scratch(ctx, plan->count, SMASH__CHOICES);
+    smash__fill_state fill;
     size_t i, n = 0, lo = 0, hi;
-    if (!all || !order || !tried) return SMASH_ERR_NOMEM;
-    smash__fill(tried, 0, plan->count * SMASH__CHOICES);
+    fill.tried = (unsigned char *)smash__scratch(ctx, plan->count, SMASH__CHOICES);
+    fill.row = (uint32_t *)smash__scratch(ctx, plan->count, 2 * sizeof *fill.row);
+    if (!all || !order || !fill.tried || !fill.row) return SMASH_ERR_NOMEM;
+    fill.from = fill.row + plan->count;
+    fill.taken = 0;
+    fill.tries = SMASH__TRIES;
+    smash__fill(fill.tried, 0, plan->count * SMASH__CHOICES);
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         if (!row->choices) continue;
@@ -17953,7 +17995,7 @@ SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
         if (left <= budget->most) lo = at; else hi = at;
     }
     SMASH__TRY(smash__try_upgrades(ctx, run, all, order, lo, &budget->left));
-    SMASH__TRY(smash__fill_budget(ctx, run, tried));
+    SMASH__TRY(smash__fill_budget(ctx, run, &fill));
     for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) SMASH__TRY(smash__note_choice(ctx, plan, &plan->rows[i]));
     return smash__write_dtypes(ctx, plan, &plan->dtypes_text);
 }
