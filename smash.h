@@ -370,8 +370,8 @@ typedef enum smash_dtype {
     SMASH_I8 = 5, SMASH_U8 = 6, SMASH_I16 = 7, SMASH_U16 = 8, SMASH_I32 = 9, SMASH_U32 = 10, SMASH_I64 = 11, SMASH_U64 = 12,
     SMASH_BOOL = 13,                                                     /* one byte, 0 or 1 */
     SMASH_I4 = 14, SMASH_U4 = 15, SMASH_I2 = 16, SMASH_U2 = 17,          /* packed, low bits first, over the flat tensor */
-    SMASH_F8_E4M3 = 18, SMASH_F8_E5M2 = 19, SMASH_F8_E8M0 = 20,          /* from here on: carried, not computed with */
-    SMASH_F8_E4M3FNUZ = 21, SMASH_F8_E5M2FNUZ = 22,
+    SMASH_F8_E4M3 = 18, SMASH_F8_E5M2 = 19,                              /* E4M3 is e4m3fn: no Inf, one NaN, up to 448; E5M2 as IEEE 754, up to 57344 */
+    SMASH_F8_E8M0 = 20, SMASH_F8_E4M3FNUZ = 21, SMASH_F8_E5M2FNUZ = 22,  /* from here on: carried, not computed with */
     SMASH_F6_E2M3 = 23, SMASH_F6_E3M2 = 24, SMASH_F4 = 25, SMASH_C64 = 26,
     SMASH_DTYPE_COUNT = 27
 } smash_dtype;
@@ -407,8 +407,8 @@ SMASH_API smash_tensor smash_tensor_view(smash_dtype dtype, const void *data, si
 SMASH_API smash_err smash_tensor_count(const smash_tensor *t, size_t *count);
 SMASH_API smash_err smash_tensor_bytes(const smash_tensor *t, size_t *bytes);
 
-/* Exact conversions of one number, round to nearest even, subnormals kept, overflow to Inf, NaN kept quiet.
- * smash_f64_to_f16 and _bf16 round once, not through f32.
+/* Exact conversions of one number, round to nearest even, subnormals kept, overflow to Inf, NaN kept quiet. F8_E4M3 has no Inf: what
+ * overflows becomes NaN. The _f64_ ones round once, not through f32.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API float    smash_f16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_f16(float x);
@@ -416,6 +416,12 @@ SMASH_API uint16_t smash_f64_to_f16(double x);
 SMASH_API float    smash_bf16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_bf16(float x);
 SMASH_API uint16_t smash_f64_to_bf16(double x);
+SMASH_API float    smash_f8_e4m3_to_f32(uint8_t q);
+SMASH_API uint8_t  smash_f32_to_f8_e4m3(float x);
+SMASH_API uint8_t  smash_f64_to_f8_e4m3(double x);
+SMASH_API float    smash_f8_e5m2_to_f32(uint8_t q);
+SMASH_API uint8_t  smash_f32_to_f8_e5m2(float x);
+SMASH_API uint8_t  smash_f64_to_f8_e5m2(double x);
 
 /* Reorder the axes: axis i of dst is axis order[i] of src. OIHW to OHWI is 0, 2, 3, 1; a depthwise weight [out, 1, kh, kw] to [1, kh, kw, out] is 1, 2, 3, 0.
  *   src    in   any dtype whose elements have 2, 4, 8, 16, 32 or 64 bits     order  in  ndim axes of src, each once
@@ -427,7 +433,7 @@ SMASH_API smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src
 /* Convert every element: floats among each other (nearest even), integers and packed integers and bool
  * among each other (exact or an error), integers to floats (nearest even), floats to integers (only whole
  * numbers in range).
- *   src    in   any computable dtype                dst   out  same shape, other memory
+ *   src    in   any computable dtype, 8-bit floats too    dst   out  same shape, other memory
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(index) of the first element dst cannot hold,
  *   dst then unspecified */
 SMASH_API smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst);
@@ -828,7 +834,7 @@ SMASH_API smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *g
 #if !SMASH_NO_QUANT
 /*==================================================================================================
  * MARK: - Quantization                                                                     >>quant
- * Floats onto integer grids and back: real = scale * (q - zero). The one idea: divide, then round with the
+ * Floats onto integer grids and back: real = scale * (q - zero), and onto 8-bit floats. The one idea: divide, then round with the
  * one hand-written routine, so that the integers are the same on every machine.
  *================================================================================================*/
 
@@ -843,25 +849,27 @@ typedef struct smash_quant_desc {
     smash_rounding rounding;      /* of zero + x/scale and of zero points: halves to the even neighbour, or away from zero */
     smash_scheme scheme;          /* SYMMETRIC: the grid is centred on 0; AFFINE: it spans min..max and 0 */
     smash_grain  grain;           /* DEFAULT: the whole tensor */
+    smash_dtype  format;          /* NONE: integers. F8_E4M3, F8_E5M2: those floats instead, with a scale, SYMMETRIC, HALF_EVEN; bits, is_unsigned and full_range
+                                     are not looked at then. F16 and BF16 have no scale: smash_tensor_convert makes them, and no call here takes them */
     uint32_t     zero_end;
 } smash_quant_desc;
 
 /* What a grid did to a tensor. saturated: numbers whose zero + x/scale lies half a step or more outside qmin..qmax, which
  * were clipped; zeros: numbers that read back as 0; dead: levels of qmin..qmax that no number of the tensor takes, all
- * blocks together, of a grid of up to 8 bits. SIZE_MAX for wider ones, which have more levels than most tensors numbers. */
+ * blocks together, of a grid of up to 8 bits. SIZE_MAX for wider ones, which have more levels than most tensors numbers, and for floats. */
 typedef struct smash_quant_stats { double mse, max_abs_error, snr_db, cosine; size_t saturated, zeros, dead; } smash_quant_stats;
 
-/* qmin, qmax of the grid.
+/* qmin, qmax of the grid; of an 8-bit float its ends: 448, or 57344.
  *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
 SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
 
-/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4, uint1 in U2), I8/U8, I16/U16; NONE where
+/* desc->format, or the integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4, uint1 in U2), I8/U8, I16/U16; NONE where
  * smash_quant_limits refuses the bits.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
 
 /* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
- *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8
+ *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8, 0 for floats of 8 bits
  *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - round(lo/s))
  *   scale, zero  out     needs nothing
  *   exact      float32 divisions; s is at least FLT_EPSILON and always finite: where hi-lo is beyond float32, the affine
@@ -878,13 +886,14 @@ SMASH_API smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *d
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
 SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
 
-/* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for.
+/* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for. 8-bit floats are
+ * clamped to their largest number, so that none becomes Inf or NaN; their zero is not looked at, and may be NULL.
  *   w      in   f32 f64 f16 bf16, finite; f64 is divided, added and clamped in double
  *   scale  in   f32, grid shape, finite and > 0
  *   zero   in   grid shape, i32 within qmin..qmax, or f32, finite and not always whole; NULL: 0 for int and for affine, the middle 2^(bits-1)
  *               for symmetric uint
  *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
- *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
+ *               shape of w; may not alias the others. Spare bits of the last packed byte are 0. With a format: of that dtype
  *   needs nothing, O(n)
  *   exact  same integers on every target, SIMD path and thread count; never a reciprocal in place of the division
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), q then unspecified
@@ -893,7 +902,7 @@ SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc,
                                    const smash_tensor *zero, const smash_tensor *q);
 
 /* x = ((float)q - zero) * scale, one float product, rounded once more to f16 and bf16; with zero points of i32 the difference is exact.
- *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2    scale, zero  in  as for smash_quantize
+ *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2, or the format    scale, zero  in  as for smash_quantize
  *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE (as smash_quantize) OVERFLOW; x untouched */
 SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
@@ -1693,7 +1702,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
     SMASH_KEY_NUMBER = 3,       /* number in low..high */
     SMASH_KEY_CHOICE = 4,       /* one of the words in legal */
-    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16 */
+    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16, float16, bfloat16, float8_e4m3fn, float8_e5m2 */
     SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
     SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
     SMASH_KEY_SETTINGS = 8,     /* target_settings */
@@ -1778,7 +1787,9 @@ typedef struct smash_targets {
     smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
     smash_err        (*resolve)(smash_ctx *ctx, const smash_job *job, struct smash_row *row);   /* opt, quantizers: choose row->quant, which holds
                                             what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail */
-    const char *const *refused;          /* opt: keys of entries that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL */
+    const char *const *refused;          /* opt, quantizers: keys that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL */
+    uint32_t           every;            /* 1: the shorthands apply to all modules, whatever default_types, and where no target is named all float
+                                            parameters are */
 } smash_targets;
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
@@ -1808,7 +1819,7 @@ typedef struct smash_algo {
 } smash_algo;
 
 /* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
- * target_parameters, target_bytes and target_macs, and the shorthands, then include and exclude. Static, or the algorithm's.
+ * target_parameters, target_bytes and target_macs, and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -2050,7 +2061,7 @@ enum { SMASH_SCALE_BLOCK = 256 };
 typedef struct smash_form {
     smash_dtype dtype;               /* of the numbers, or of the indexes into the codebook; NONE: smash_quant_dtype. Less than 8 bits are packed */
     smash_dtype zero;                /* F32: zero points need not be whole, and are always stored; NONE: integers */
-    uint32_t    no_scale;            /* 1: there is no scale */
+    uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
     uint32_t    codes;               /* numbers in a codebook; 0: there is none */
     uint32_t    code_blocks;         /* 1: each block has a codebook of its own */
     uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
@@ -2116,6 +2127,15 @@ typedef struct smash_row {
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
 } smash_row;
 
+/* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
+ *   row  in  a pruner's gives what its desc says, int8     text  out  room for 16 characters, which the answer may be
+ *   needs nothing; exact everywhere; fails never */
+SMASH_API const char *smash_row_word(const smash_row *row, char text[16]);
+
+/* 1 if they become integers of a grid, which has a scheme, qmin and qmax.
+ *   row  in     needs nothing; exact everywhere; fails never */
+SMASH_API int smash_row_is_grid(const smash_row *row);
+
 typedef struct smash_plan {
     const smash_model *model;
     smash_arena       *arena;
@@ -2156,7 +2176,7 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
  * every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
  *================================================================================================*/
 
-/* level, l1_norm, l2_norm, fpgm, ptq. Static.
+/* The pruners level, l1_norm, l2_norm, fpgm; the quantizers ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer. Static.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_registry *smash_builtins(void);
 
@@ -2291,8 +2311,8 @@ typedef struct smash_run_desc {
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
  *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
  *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, VERSION for one of a newer
- *           format;
- *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
+ *           format; RANGE(index) for a number that float16 or bfloat16 cannot hold;
+ *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
@@ -3160,7 +3180,7 @@ SMASH__FN const smash__dtype_info *smash__dtype(smash_dtype dtype)
         { "BOOL", 8, 1, SMASH__INT },
         { "I4", 4, 1, SMASH__INT | SMASH__SIGNED | SMASH__PACKED }, { "U4", 4, 1, SMASH__INT | SMASH__PACKED },
         { "I2", 2, 1, SMASH__INT | SMASH__SIGNED | SMASH__PACKED }, { "U2", 2, 1, SMASH__INT | SMASH__PACKED },
-        { "F8_E4M3", 8, 1, 0 }, { "F8_E5M2", 8, 1, 0 }, { "F8_E8M0", 8, 1, 0 }, { "F8_E4M3FNUZ", 8, 1, 0 }, { "F8_E5M2FNUZ", 8, 1, 0 },
+        { "F8_E4M3", 8, 1, SMASH__FLOAT }, { "F8_E5M2", 8, 1, SMASH__FLOAT }, { "F8_E8M0", 8, 1, 0 }, { "F8_E4M3FNUZ", 8, 1, 0 }, { "F8_E5M2FNUZ", 8, 1, 0 },
         { "F6_E2M3", 6, 1, 0 }, { "F6_E3M2", 6, 1, 0 }, { "F4", 4, 1, 0 }, { "C64", 64, 4, 0 }
     };
     return &info[(unsigned)dtype < SMASH_DTYPE_COUNT ? dtype : SMASH_DTYPE_NONE];
@@ -3179,10 +3199,21 @@ SMASH__DEF smash_dtype smash_dtype_from_name(const char *name, size_t bytes)
     return SMASH_DTYPE_NONE;
 }
 
-/* "int8" -> 8 bits, signed; 0 if it is no grid we make */
-SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned)
+/* "int8" -> 8 bits, signed; "float16" -> that format, its bits; 0 if it is nothing that we quantize to */
+SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned, smash_dtype *format)
 {
+    static const struct { const char *word; smash_dtype format; } floats[] = {
+        { "float16", SMASH_F16 }, { "bfloat16", SMASH_BF16 }, { "float8_e4m3fn", SMASH_F8_E4M3 }, { "float8_e5m2", SMASH_F8_E5M2 }, { "f16", SMASH_F16 }, { "bf16", SMASH_BF16 },
+        { "fp8_e4m3fn", SMASH_F8_E4M3 }, { "fp8_e4m3", SMASH_F8_E4M3 }, { "fp8_e5m2", SMASH_F8_E5M2 } };
     uint32_t n = 0;
+    for (*format = SMASH_DTYPE_NONE; n < sizeof floats / sizeof *floats; n++) {
+        if (!smash__equal(word, floats[n].word)) continue;
+        *format = floats[n].format;
+        *is_unsigned = 0;
+        *bits = smash_dtype_bits(*format);
+        return 1;
+    }
+    n = 0;
     *is_unsigned = *word == 'u';
     word += *is_unsigned;
     if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
@@ -3258,7 +3289,8 @@ SMASH__FN const char *smash__shape_text(uint32_t ndim, const size_t *shape, char
 #define SMASH__PACKED_INTS (SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2))
 #define SMASH__INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | \
                      SMASH__BIT(SMASH_U32) | SMASH__BIT(SMASH_I64) | SMASH__BIT(SMASH_U64) | SMASH__BIT(SMASH_BOOL) | SMASH__PACKED_INTS)
-#define SMASH__CODED (SMASH__INTS | SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2))      /* what a scale or a codebook reads */
+#define SMASH__F8 (SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2))
+#define SMASH__CODED (SMASH__INTS | SMASH__F8)       /* what a scale or a codebook reads */
 enum { SMASH__READ = 0, SMASH__WRITE = 1, SMASH__SHAPE_ONLY = 2 };
 
 /* Every tensor that enters a public call passes here: pointer, rank, dtype, product, capacity, alignment, access. */
@@ -3383,18 +3415,19 @@ SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
 {
     uint64_t m = bits & 0xFFFFFFFFFFFFFu;
     int exponent = (int)(bits >> 52 & 0x7FF), shift = 52 - mantissa, e;
-    uint32_t sign = (uint32_t)(bits >> 63), top = (uint32_t)(2 * bias + 1);
+    const int no_inf = mantissa == 3;                               /* E4M3: the exponent of Inf is one more for numbers, but for the last, which is NaN */
+    uint32_t sign = (uint32_t)(bits >> 63), inf = no_inf ? 0x7Fu : (uint32_t)(2 * bias + 1) << mantissa;
     uint32_t out;
-    if (exponent == 0x7FF) out = top << mantissa | (m ? 1u << (mantissa - 1) | (uint32_t)(m >> shift) : 0u);     /* Inf, quiet NaN */
+    if (exponent == 0x7FF) out = inf | (m && !no_inf ? 1u << (mantissa - 1) | (uint32_t)(m >> shift) : 0u);      /* Inf, quiet NaN */
     else {
         e = exponent - 1023 + bias;
         if (exponent) m |= (uint64_t)1 << 52;
         if (e >= 1) out = ((uint32_t)(e - 1) << mantissa) + (uint32_t)smash__shift_round(m, shift, 0);           /* a carry moves the exponent up */
         else if (shift + 1 - e <= 63) out = (uint32_t)smash__shift_round(m, shift + 1 - e, 0);                  /* subnormal */
         else out = 0;
-        if (out > top << mantissa || e > 2 * bias) out = top << mantissa;
+        if (out > inf || e > 2 * bias + no_inf) out = inf;
     }
-    return out | sign << (mantissa == 23 ? 31 : 15);
+    return out | sign << (mantissa == 23 ? 31 : mantissa > 3 ? 15 : 7);
 }
 
 SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(smash__bits64(x), 10, 15); }
@@ -3406,6 +3439,19 @@ SMASH__DEF float smash_bf16_to_f32(uint16_t h)
     uint32_t bits = (uint32_t)h << 16;
     return smash__float32((bits & 0x7FFFFFFFu) > 0x7F800000u ? bits | 0x400000u : bits);
 }
+
+SMASH__DEF uint8_t smash_f64_to_f8_e4m3(double x) { return (uint8_t)smash__narrow(smash__bits64(x), 3, 7); }
+SMASH__DEF uint8_t smash_f32_to_f8_e4m3(float x)  { return (uint8_t)smash__narrow(smash__widen_bits(x), 3, 7); }
+SMASH__DEF uint8_t smash_f64_to_f8_e5m2(double x) { return (uint8_t)smash__narrow(smash__bits64(x), 2, 15); }
+SMASH__DEF uint8_t smash_f32_to_f8_e5m2(float x)  { return (uint8_t)smash__narrow(smash__widen_bits(x), 2, 15); }
+SMASH__DEF float smash_f8_e4m3_to_f32(uint8_t q)
+{
+    uint32_t sign = (uint32_t)(q & 0x80u) << 24, rest = q & 0x7Fu;
+    if (rest == 0x7Fu) return smash__float32(sign | 0x7FC00000u);
+    if (rest >= 0x08u) return smash__float32(sign | ((rest << 20) + 0x3C000000u));
+    return smash__float32(sign | smash__bits32((float)(int32_t)rest * 0.001953125f));               /* subnormal: rest * 2^-9, exact */
+}
+SMASH__DEF float smash_f8_e5m2_to_f32(uint8_t q) { return smash_f16_to_f32((uint16_t)((uint32_t)q << 8)); }      /* the upper half of an f16 */
 
 /* An integer as sign and magnitude, so that one type holds I64 and U64. */
 SMASH__FN uint64_t smash__get_int(const smash_tensor *t, size_t i, int *negative)
@@ -3466,6 +3512,8 @@ SMASH__FN double smash__int_to_f64(uint64_t magnitude, int negative)
     return negative ? -x : x;
 }
 
+SMASH__INLINE float smash__f8_to_f32(smash_dtype dtype, uint8_t q) { return dtype == SMASH_F8_E4M3 ? smash_f8_e4m3_to_f32(q) : smash_f8_e5m2_to_f32(q); }
+
 /* n numbers from `first` on, as doubles: exact for every dtype but 64-bit integers, which round to odd. */
 SMASH__FN SMASH__NOINLINE void smash__load_f64(const smash_tensor *t, size_t first, size_t n, double *out)
 {
@@ -3476,6 +3524,7 @@ SMASH__FN SMASH__NOINLINE void smash__load_f64(const smash_tensor *t, size_t fir
     case SMASH_F64:  { const double *p = (const double *)t->data + first;     for (i = 0; i < n; i++) out[i] = p[i]; break; }
     case SMASH_F16:  { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash_f16_to_f32(p[i])); break; }
     case SMASH_BF16: { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash_bf16_to_f32(p[i])); break; }
+    case SMASH_F8_E4M3: case SMASH_F8_E5M2: { const uint8_t *p = (const uint8_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash__f8_to_f32(t->dtype, p[i])); break; }
     default:
         for (i = 0; i < n; i++) {
             uint64_t magnitude = smash__get_int(t, first + i, &negative);
@@ -3513,6 +3562,8 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
     case SMASH_F32: ((float *)t->data)[i] = smash__to_f32(x); break;
     case SMASH_F64: ((double *)t->data)[i] = x; break;
     case SMASH_F16: ((uint16_t *)t->data)[i] = smash_f64_to_f16(x); break;
+    case SMASH_F8_E4M3: ((uint8_t *)t->data)[i] = smash_f64_to_f8_e4m3(x); break;
+    case SMASH_F8_E5M2: ((uint8_t *)t->data)[i] = smash_f64_to_f8_e5m2(x); break;
     default:        ((uint16_t *)t->data)[i] = smash_f64_to_bf16(x); break;
     }
 }
@@ -3521,7 +3572,7 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
 
 SMASH__DEF smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src, const uint32_t *order, const smash_tensor *dst)
 {
-    const uint32_t dtypes = SMASH__FLOATS | SMASH__INTS | SMASH__BIT(SMASH_F64) | SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2) | SMASH__BIT(SMASH_F8_E8M0) |
+    const uint32_t dtypes = SMASH__FLOATS | SMASH__INTS | SMASH__BIT(SMASH_F64) | SMASH__F8 | SMASH__BIT(SMASH_F8_E8M0) |
                             SMASH__BIT(SMASH_F8_E4M3FNUZ) | SMASH__BIT(SMASH_F8_E5M2FNUZ) | SMASH__BIT(SMASH_F4) | SMASH__BIT(SMASH_C64);
     size_t shape[SMASH_MAX_DIMS], step[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], n, i, from = 0, stride = 1;
     uint32_t d, seen = 0, bits, per;
@@ -3570,8 +3621,8 @@ SMASH__DEF smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *sr
 {
     size_t n, i, j;
     int from_float, to_float;
-    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &n));
-    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__FLOATS | SMASH__INTS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__WRITE, NULL));
     SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, src->shape));
     SMASH__TRY(smash__check_apart(ctx, src, dst));
     from_float = smash__dtype(src->dtype)->kind & SMASH__FLOAT;
@@ -3730,8 +3781,8 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t chunks, i;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
-    SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &job.count));
-    SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, &job.count));
+    SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, b, "second tensor", a->ndim, a->shape));
     job.a = a;
     job.b = b;
@@ -6408,10 +6459,18 @@ enum { SMASH__QUANT_PARTS = 32,         /* pieces a tensor is cut into for threa
 typedef struct smash__levels {
     int32_t qmin, qmax, zero;           /* zero: the zero point where none is given */
     int affine, away;                   /* away: halves are rounded away from zero */
+    smash_dtype format;                 /* 8-bit floats, of which qmin and qmax are the ends; NONE: integers */
     const smash_grain *grain;
 } smash__levels;
 
-SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels)
+/* What is rounded to an end from further out lies half of a step there, and less: 0.5 for integers. */
+SMASH__INLINE float smash__half_step(const smash__levels *levels)
+{
+    return levels->format == SMASH_F8_E4M3 ? 16.0f : levels->format == SMASH_F8_E5M2 ? 4096.0f : 0.5f;
+}
+
+/* The grid of integers, or of 8-bit floats, too */
+SMASH__FN smash_err smash__quant_levels_of(smash_ctx *ctx, const smash_quant_desc *desc, int floats, smash__levels *levels)
 {
     static const smash_quant_desc standard = SMASH_ZERO;
     uint32_t bits;
@@ -6422,6 +6481,18 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
     if ((unsigned)desc->rounding > SMASH_HALF_AWAY)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->rounding, "there is no rounding %u", (uint32_t)desc->rounding);
+    if (desc->format != SMASH_DTYPE_NONE) {
+        if (desc->format != SMASH_F8_E4M3 && desc->format != SMASH_F8_E5M2)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->format, "%s is no format to quantize to with scales", smash_dtype_name(desc->format));
+        if (!floats) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->format, "this call is for integers, not for %s", smash_dtype_name(desc->format));
+        if (desc->scheme == SMASH_AFFINE || desc->rounding == SMASH_HALF_AWAY)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->format, "%s has no zero point, and rounds halves to even: SYMMETRIC and HALF_EVEN are all it takes", smash_dtype_name(desc->format));
+        levels->format = desc->format;
+        levels->qmax = desc->format == SMASH_F8_E4M3 ? 448 : 57344;
+        levels->qmin = -levels->qmax;
+        levels->grain = &desc->grain;
+        return SMASH_OK;
+    }
     bits = desc->bits ? desc->bits : 8;
     if (bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 1 to 16, and 0 stands for 8", bits);
     if (bits == 1 && !desc->is_unsigned)
@@ -6434,6 +6505,8 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
     levels->grain = &desc->grain;
     return SMASH_OK;
 }
+
+SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels) { return smash__quant_levels_of(ctx, desc, 0, levels); }
 
 /* lo <= 0 <= hi; zero may be NULL */
 SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, float hi, float *scale, int32_t *zero)
@@ -6663,7 +6736,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
-    int simd;
+    int simd, tiles_only;               /* tiles_only: of a dtype that no kernel reads back */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -6770,7 +6843,7 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, scale, "scale", job->grid.ndim, job->grid.count));
     job->scale = (const float *)scale->data;
-    if (zero) {
+    if (zero && !job->levels.format) {
         SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
         SMASH__TRY(smash__check_shape(ctx, zero, "zero point", job->grid.ndim, job->grid.count));
         if (zero->dtype == SMASH_F32) job->fraction = (const float *)zero->data;
@@ -6778,7 +6851,7 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
     }
     if (written) {
         SMASH__TRY(smash__check_apart(ctx, scale, written));
-        if (zero) SMASH__TRY(smash__check_apart(ctx, zero, written));
+        if (zero && !job->levels.format) SMASH__TRY(smash__check_apart(ctx, zero, written));
     }
     for (i = 0; i < job->grid.blocks; i++) {
         uint32_t bits = smash__bits32(job->scale[i]);
@@ -6801,11 +6874,12 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
 {
     const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
     smash__fill(job, 0, sizeof *job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job->levels));
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
-    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
+    if (job->levels.format) SMASH__TRY(smash__check(ctx, q, "quantized tensor", SMASH__BIT(job->levels.format), q_access, NULL));
+    else                    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
     SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
-    if (q_access == SMASH__WRITE) {
+    if (q_access == SMASH__WRITE && !job->levels.format) {
         uint32_t bits = smash_dtype_bits(q->dtype);
         int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
         if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
@@ -6815,6 +6889,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
     job->q = q;
+    job->tiles_only = q->dtype == SMASH_I32 || job->levels.format;
     if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
 }
@@ -6851,7 +6926,7 @@ SMASH__DEF smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *
 {
     smash__levels levels;
     if (!qmin || !qmax) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the limits");
-    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &levels));
     *qmin = levels.qmin;
     *qmax = levels.qmax;
     return SMASH_OK;
@@ -6861,6 +6936,7 @@ SMASH__DEF smash_dtype smash_quant_dtype(const smash_quant_desc *desc)
 {
     uint32_t bits = desc && desc->bits ? desc->bits : 8;
     uint32_t is_unsigned = desc ? desc->is_unsigned : 0;
+    if (desc && desc->format != SMASH_DTYPE_NONE) return desc->format;
     return bits > 16 || (bits == 1 && !is_unsigned) ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
 }
 
@@ -6868,7 +6944,7 @@ SMASH__DEF smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *
 {
     smash__levels levels;
     if (!scale || !zero) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for scale or zero point");
-    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &levels));
     if (!smash_is_finite(lo) || !smash_is_finite(hi)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the range to quantize is NaN or Inf");
     if (lo > hi) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the range to quantize has its minimum above its maximum");
     smash__quant_params_of(&levels, lo < 0 ? lo : 0, hi > 0 ? hi : 0, scale, zero);
@@ -6998,7 +7074,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
     smash_grid grid;
     smash__range all;
     smash__fill(&job, 0, sizeof job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job.levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job.levels));
     SMASH__TRY(smash__check(ctx, w, "float tensor", SMASH__FLOATS, SMASH__READ, &job.count));
     SMASH__TRY(smash_grid_make(ctx, job.levels.grain, w, &grid));
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL));
@@ -7088,6 +7164,42 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
     smash__store_ints(job->q, first, n, q);
 }
 
+/* u, held at the ends of an 8-bit float, to that float; NaN stays. The second one for F64, rounded once */
+SMASH__INLINE uint8_t smash__hold_f8(float u, const smash__levels *levels)
+{
+    u = u < (float)levels->qmin ? (float)levels->qmin : u;
+    u = u > (float)levels->qmax ? (float)levels->qmax : u;
+    return levels->format == SMASH_F8_E4M3 ? smash_f32_to_f8_e4m3(u) : smash_f32_to_f8_e5m2(u);
+}
+SMASH__INLINE uint8_t smash__hold_f8_wide(double u, const smash__levels *levels)
+{
+    u = u < (double)levels->qmin ? (double)levels->qmin : u;
+    u = u > (double)levels->qmax ? (double)levels->qmax : u;
+    return levels->format == SMASH_F8_E4M3 ? smash_f64_to_f8_e4m3(u) : smash_f64_to_f8_e5m2(u);
+}
+
+SMASH__FN SMASH__NOINLINE void smash__quantize_f8(smash__cursor *c, size_t first, size_t n, uint32_t *seen)
+{
+    const smash__quant_job *job = c->job;
+    uint8_t *q = (uint8_t *)job->q->data + first;
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
+    size_t i;
+    smash__cursor_take(c, n, scale, zero);
+    if (SMASH__IS_F64(job->x->dtype)) {
+        const double *wide = (const double *)job->x->data + first;
+        for (i = 0; i < n; i++) {
+            q[i] = smash__hold_f8_wide(wide[i] / (double)scale[i], &job->levels);
+            *seen |= (uint32_t)!smash_is_finite_f64(wide[i]) << 31;
+        }
+        return;
+    }
+    smash__load_f32(job->x, first, n, x);
+    for (i = 0; i < n; i++) {
+        q[i] = smash__hold_f8(x[i] / scale[i], &job->levels);
+        *seen |= (uint32_t)!smash_is_finite(x[i]) << 31;
+    }
+}
+
 SMASH__FN void smash__quantize_part(void *arg, size_t part)
 {
     smash__quant_job *job = (smash__quant_job *)arg;
@@ -7096,7 +7208,10 @@ SMASH__FN void smash__quantize_part(void *arg, size_t part)
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
-        if (n && job->x->dtype != SMASH_F64) {
+        if (job->levels.format) {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__quantize_f8(&c, i, n, &seen);
+        } else if (n && job->x->dtype != SMASH_F64) {
             smash__affine a = smash__cursor_affine(&c);
             if (job->x->dtype == SMASH_F32) smash__quantize_block(job, (const float *)job->x->data + i, i, n, &a, &seen);
             else                            smash__quantize_halves(job, i, n, &a, &seen);
@@ -7161,6 +7276,10 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t f
     int32_t q[SMASH__TILE];
     size_t i;
     smash__cursor_take(c, n, scale, zero);
+    if (c->job->levels.format) {
+        for (i = 0; i < n; i++) x[i] = smash__f8_to_f32(c->job->levels.format, ((const uint8_t *)c->job->q->data)[first + i]) * scale[i];
+        return;
+    }
     smash__load_ints(c->job->q, first, n, q);
     if (c->job->q->dtype == SMASH_I32)
         for (i = 0; i < n; i++) x[i] = (c->job->fraction ? (float)q[i] - zero[i] : (float)((int64_t)q[i] - (int64_t)zero[i])) * scale[i];
@@ -7184,7 +7303,7 @@ SMASH__FN void smash__dequantize_part(void *arg, size_t part)
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
-        if (n && job->x->dtype == SMASH_F32 && job->q->dtype != SMASH_I32) {
+        if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
             smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
             smash__cursor_skip(&c, n);
         } else {
@@ -7230,6 +7349,7 @@ SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size
 SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
 {
     const smash__levels *levels = &c->job->levels;
+    const double half = (double)smash__half_step(levels);
     float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE], u;
     size_t i;
     smash__dequantize_next(c, first, n, scale, zero, x);
@@ -7244,7 +7364,7 @@ SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first
             u = zero[i] + u;
             t = (double)u;
         }
-        *clipped += t <= (double)levels->qmin - 0.5 || t >= (double)levels->qmax + 0.5;
+        *clipped += t <= (double)levels->qmin - half || t >= (double)levels->qmax + half;
         smash__distance_few(&a, &b, (first + i) % SMASH__DISTANCE_LANES, 1, lanes);
     }
 }
@@ -7256,7 +7376,7 @@ SMASH__FN SMASH__NOINLINE uint32_t smash__measure_lanes(const smash__quant_job *
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
-        if (n && job->x->dtype == SMASH_F32 && job->q->dtype != SMASH_I32) {
+        if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
             smash__measure_block(&c, i, n, lanes, &clipped);
             smash__cursor_skip(&c, n);
         } else {
@@ -7532,7 +7652,8 @@ SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash
             } else if (smash_is_finite_f64(wide)) {
                 t = t > low ? t : low;
                 t = t < high ? t : high;
-                r = (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
+                r = job->quant.levels.format ? smash__f8_to_f32(job->quant.levels.format, smash__hold_f8_wide(t, &job->quant.levels))
+                                             : (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
                 if (t < 0) r = smash__float32(smash__bits32(r) | 0x80000000u);
                 to[i] = (double)((r - zero[i]) * scale[i]);
             } else to[i] = wide;
@@ -7542,7 +7663,10 @@ SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash
     smash__load_f32(job->quant.x, first, n, x);
     for (i = 0; i < n; i++) {
         if (job->from) x[i] = smash__fake_passes(x[i], scale[i], zero[i], job->low, job->high, &all) ? 1.0f : 0.0f;
-        else           x[i] = smash__fake_one(x[i], scale[i], zero[i], job->low, job->high, job->quant.levels.away, &all);
+        else if (job->quant.levels.format) {
+            all |= (smash__bits32(x[i]) & 0x7FFFFFFFu) + 0x00800000u;
+            if (smash_is_finite(x[i])) x[i] = smash__f8_to_f32(job->quant.levels.format, smash__hold_f8(x[i] / scale[i], &job->quant.levels)) * scale[i];
+        } else         x[i] = smash__fake_one(x[i], scale[i], zero[i], job->low, job->high, job->quant.levels.away, &all);
     }
     *seen |= all & 0x80000000u;
     if (job->from) {
@@ -7563,7 +7687,7 @@ SMASH__FN void smash__fake_part(void *arg, size_t part)
     smash__cursor c;
     for (smash__cursor_start(&c, &job->quant, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / SMASH__TILE * SMASH__TILE;
-        if (n && job->to->dtype == SMASH_F32) {
+        if (n && job->to->dtype == SMASH_F32 && !job->quant.levels.format) {
             const smash__fake f = smash__fake_of(job, smash__cursor_scale(&c), smash__cursor_zero(&c));
             smash__fake_block(job, i, n, &f, &seen);
             smash__cursor_skip(&c, n);
@@ -7601,7 +7725,7 @@ SMASH__DEF smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc 
 {
     smash__fake_job job;
     smash__fill(&job, 0, sizeof job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job.quant.levels));
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
     job.low = (float)job.quant.levels.qmin;
     job.high = (float)job.quant.levels.qmax;
@@ -7615,7 +7739,7 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     smash__fake_job job;
     smash__fill(&job, 0, sizeof job);
     if ((unsigned)kind > SMASH_GRADIENT_PASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)kind, "there is no gradient %u", (uint32_t)kind);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job.quant.levels));
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
     SMASH__TRY(smash__check(ctx, gy, "gradient", SMASH__BIT(x->dtype), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, gy, "gradient", x->ndim, x->shape));
@@ -11549,6 +11673,12 @@ SMASH__FN const char *smash__join(smash_ctx *ctx, smash_arena *arena, const char
     return text;
 }
 
+SMASH__FN int smash__ends_with(const char *text, const char *end)
+{
+    const size_t n = smash__length(text), m = smash__length(end);
+    return n >= m && smash__same(text + n - m, end, m);
+}
+
 enum { SMASH__SUFFIX_BYTES = 16 };                      /* of the longest suffix, with its 0 */
 
 SMASH__DEF const char *smash_part_suffix(smash_part part)
@@ -11581,20 +11711,62 @@ SMASH__FN smash_part smash__main_part(const ptrdiff_t at[SMASH_PART_COUNT])
     return at[SMASH_PART_MAIN] >= 0 ? SMASH_PART_MAIN : at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_COUNT;
 }
 
+/* 1 if the numbers of X are integers or 8-bit floats with what reads them */
+SMASH__FN int smash__is_coded(const smash_model *model, const ptrdiff_t at[SMASH_PART_COUNT])
+{
+    const smash_part main = smash__main_part(at);
+    return main != SMASH_PART_COUNT && (SMASH__CODED >> model->params[at[main]].tensor.dtype & 1) && (at[SMASH_PART_SCALE] >= 0 || at[SMASH_PART_CODEBOOK] >= 0);
+}
+
+/* The parts that belong together; COUNT for main: there are no numbers */
+SMASH__FN smash_err smash__find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT], smash_part *main)
+{
+    int i, coded;
+    SMASH__TRY(smash__name_parts(ctx, model, name, at));
+    *main = smash__main_part(at);
+    coded = smash__is_coded(model, at);
+    if ((*main == SMASH_PART_PACKED && !coded) || ((*main == SMASH_PART_PACKED || *main == SMASH_PART_COMPRESSED) && at[SMASH_PART_SHAPE] < 0) ||
+        (*main == SMASH_PART_COMPRESSED && at[SMASH_PART_BITMASK] < 0)) *main = SMASH_PART_COUNT;
+    for (i = 0; i < SMASH_PART_COUNT; i++) {
+        const int own = i == (int)*main || (i == SMASH_PART_SHAPE && *main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && *main == SMASH_PART_COMPRESSED);
+        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET)) at[i] = -1;
+    }
+    return SMASH_OK;
+}
+
 SMASH__DEF smash_err smash_model_find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT])
 {
     ptrdiff_t found[SMASH_PART_COUNT];
     smash_part main;
-    int i, coded;
+    int i;
     if (!smash__ctx(ctx) || !model || !name || !at) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name or at is missing");
-    SMASH__TRY(smash__name_parts(ctx, model, name, found));
-    main = smash__main_part(found);
-    if (main == SMASH_PART_COUNT || (main != SMASH_PART_MAIN && found[SMASH_PART_SHAPE] < 0) || (main == SMASH_PART_COMPRESSED && found[SMASH_PART_BITMASK] < 0)) return SMASH_ERR_NOTFOUND;
-    coded = (SMASH__CODED >> model->params[found[main]].tensor.dtype & 1) && (found[SMASH_PART_SCALE] >= 0 || found[SMASH_PART_CODEBOOK] >= 0);
-    if (main == SMASH_PART_PACKED && !coded) return SMASH_ERR_NOTFOUND;
-    for (i = 0; i < SMASH_PART_COUNT; i++) {
-        const int own = i == (int)main || (i == SMASH_PART_SHAPE && main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && main == SMASH_PART_COMPRESSED);
-        at[i] = own || (coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET) ? found[i] : -1;
+    SMASH__TRY(smash__find_parts(ctx, model, name, found, &main));
+    if (main == SMASH_PART_COUNT) return SMASH_ERR_NOTFOUND;
+    for (i = 0; i < SMASH_PART_COUNT; i++) at[i] = found[i];
+    return SMASH_OK;
+}
+
+/* 1 if a parameter is a scale, zero point or the like of numbers that are stored beside it */
+SMASH__FN smash_err smash__helps(smash_ctx *ctx, const smash_model *model, size_t param, int *helps)
+{
+    const char *name = model->params[param].name;
+    const size_t length = smash__length(name);
+    ptrdiff_t at[SMASH_PART_COUNT];
+    int i;
+    *helps = 0;
+    for (i = SMASH_PART_SCALE; i < SMASH_PART_COUNT && !*helps; i++) {
+        const size_t n = smash__length(smash_part_suffix((smash_part)i));
+        const smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_part main;
+        smash_err err;
+        char *base;
+        if (length <= n || !smash__ends_with(name, smash_part_suffix((smash_part)i))) continue;
+        base = smash__text_copy(ctx, &ctx->scratch, name, length - n);
+        if (!base) return SMASH_ERR_NOMEM;
+        err = smash__find_parts(ctx, model, base, at, &main);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+        *helps = main != SMASH_PART_COUNT && at[i] == (ptrdiff_t)param;
     }
     return SMASH_OK;
 }
@@ -11614,12 +11786,6 @@ SMASH__FN int smash__order_param_modules(const void *user, uint32_t a, uint32_t 
     size_t m = smash__module_bytes(p), n = smash__module_bytes(q), i;
     for (i = 0; i < m && i < n; i++) if (p->name[i] != q->name[i]) return (int)(unsigned char)p->name[i] - (int)(unsigned char)q->name[i];
     return m < n ? -1 : m > n;
-}
-
-SMASH__FN int smash__ends_with(const char *text, const char *end)
-{
-    const size_t n = smash__length(text), m = smash__length(end);
-    return n >= m && smash__same(text + n - m, end, m);
 }
 
 SMASH__FN int smash__starts_with(const char *text, const char *start)
@@ -12332,6 +12498,7 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
             if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
         } else {
             ptrdiff_t at[SMASH_PART_COUNT];
+            smash_dtype format;
             smash_part main;
             SMASH__TRY(smash__name_parts(st->ctx, model, key->text, at));
             main = at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_MAIN;
@@ -12339,7 +12506,7 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
                 smash_param *p = &model->params[at[main]];
                 p->word = smash__text_copy(st->ctx, model->arena, key[1].text, key[1].count);
                 if (!p->word) return SMASH_ERR_NOMEM;
-                p->meant = smash__dtype_word(p->word, &bits, &is_unsigned) ? smash__grid_dtype(bits, is_unsigned) : p->tensor.dtype;
+                p->meant = smash__dtype_word(p->word, &bits, &is_unsigned, &format) && !format ? smash__grid_dtype(bits, is_unsigned) : p->tensor.dtype;
             }
         }
     }
@@ -12755,7 +12922,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint1 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", "int8", "the integers or floats to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_range", SMASH_KEY_CHOICE, "narrow full", "narrow", "int8 is -127..127, or -128..127; uint is the same either way", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
@@ -13044,6 +13211,14 @@ SMASH__FN smash_err smash__default(smash_ctx *ctx, smash_arena *arena, const sma
 
 #define SMASH__AMOUNT "a whole number from 1 on, or a share of what there is, above 0 and below 1"
 
+/* Why an algorithm does not take a key of entries; NULL: it does */
+SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
+{
+    const char *const *r = algo->targets ? algo->targets->refused : NULL;
+    for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
+    return NULL;
+}
+
 SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
 {
     static const smash_key list = { "config_list", SMASH_KEY_LIST, "a list of objects", "null", "which modules, and what for each; without it the keys below apply to all of the default types", 0, 0, 0, 0, 0 };
@@ -13057,7 +13232,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
         { "include", SMASH_KEY_GLOBS, "a list of globs", "[\"*\"]", "only modules whose name matches one of these", 0, 0, 0, 0, 0 },
         { "exclude", SMASH_KEY_GLOBS, "a list of globs", "[]", "not modules whose name matches one of these", 0, 0, 0, 0, 0 } };
     static const smash_key budget = { "target_bytes", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
-        "how large the file may be; each target without a quant_dtype of its own gets 2, 4, 8 or 16 bits, or stays float: what leaves the least sum of their squared errors, each over the squares of its tensor, "
+        "how large the file may be; each target without a quant_dtype of its own becomes int2, int4, int8, int16, float16 or stays as it is: what leaves the least sum of their squared errors, each over the squares of its tensor, "
         "for the bytes there are", 0, 0, 0, 0, 0 };
     size_t count, k;
     const smash_key *keys = smash_config_keys(&count);
@@ -13070,12 +13245,12 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
             if (i < 3) return &goals[i];
             i -= 3;
         }
-        if (algo->group == SMASH_QUANTIZER) {
+        if (algo->group == SMASH_QUANTIZER && !smash__refused(algo, "quant_dtype")) {
             if (i == 0) return &budget;
             i--;
         }
         for (k = 0; k < count; k++) {
-            if (keys[k].selects || !(keys[k].groups >> algo->group & 1)) continue;
+            if (keys[k].selects || !(keys[k].groups >> algo->group & 1) || smash__refused(algo, keys[k].name)) continue;
             if (i == 0) return &keys[k];
             i--;
         }
@@ -13165,9 +13340,8 @@ SMASH__DEF const char *smash_algo_instead(const char *name)
         { "activation_apoz", "l1_norm" }, { "activation_apoz_rank_filter", "l1_norm" }, { "activation_mean_rank", "l1_norm" }, { "activation_mean_rank_filter", "l1_norm" },
         { "linear", "level" }, { "agp", "level" }, { "movement", "level" }, { "admm", "level" }, { "lottery_ticket", "level" }, { "auto_compress", "level" },
         { "net_adapt", "l1_norm" }, { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" },
-        { "naive", "ptq" }, { "qat", "ptq" }, { "dorefa", "ptq" }, { "bnn", "ptq" }, { "lsq", "ptq" }, { "lsqplus", "ptq" },
-        { "half", "" }, { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "ptq" }, { "hqq", "ptq" }, { "hqq_diffusers", "ptq" }, { "gptq", "ptq" },
-        { "awq", "ptq" }, { "llm_int8", "ptq" }, { "diffusers_int8", "ptq" }, { "lsq_plus", "ptq" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
+        { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "ptq" }, { "hqq", "ptq" }, { "hqq_diffusers", "ptq" }, { "gptq", "ptq" },
+        { "awq", "ptq" }, { "llm_int8", "ptq" }, { "diffusers_int8", "ptq" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
         { "activation_apoz_rank", "l1_norm" }, { "distillation", "" }, { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" },
         { "dynamic_layerwise", "" }, { "adaptive_1d_layerwise", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
         { "c_generate", "" }, { "c_translate", "" }, { "c_whisper", "" }, { "stable_fast", "" }, { "torch_compile", "" }, { "superfast", "" },
@@ -13577,6 +13751,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     char text[SMASH__VALUE_TEXT], near[SMASH__SHAPE_TEXT * 2], range[SMASH__RANGE_TEXT];
     const char *legal = key->legal, *code = "wrong_type", *by_default;
     uint32_t bits, is_unsigned;
+    smash_dtype format;
     smash_grain grain;
     smash_value word;
     const smash_value *e;
@@ -13617,8 +13792,9 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (!good) smash__did_you_mean_word(config, v, legal, near);
         break;
     case SMASH_KEY_DTYPE:
-        good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned);
+        good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned, &format);
         if (v->type == SMASH_VALUE_STRING) code = "illegal_value";
+        if (smash_value_is(v, "int1")) smash__format(near, sizeof near, "; int1 has no number above 0, uint1 has 0 and 1");
         break;
     case SMASH_KEY_ID:
         good = v->type == SMASH_VALUE_STRING || (v->type == SMASH_VALUE_NUMBER && smash__is_whole(v->number));
@@ -15513,62 +15689,128 @@ SMASH__FN smash_err smash__name_taken(const smash__resolve *r, const smash__entr
     return SMASH_OK;
 }
 
-/* Grid and form, which the algorithm may choose; what it refuses is in probe. */
+SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[16])
+{
+    switch (quant->format) {
+    case SMASH_F16:     return "float16";
+    case SMASH_BF16:    return "bfloat16";
+    case SMASH_F8_E4M3: return "float8_e4m3fn";
+    case SMASH_F8_E5M2: return "float8_e5m2";
+    default:            smash__format(out, 16, quant->is_unsigned ? "uint%u" : "int%u", quant->bits ? quant->bits : 8u); return out;
+    }
+}
+
+SMASH__DEF const char *smash_row_word(const smash_row *row, char text[16]) { return row->form.word ? row->form.word : smash__dtype_name(&row->quant, text); }
+SMASH__DEF int smash_row_is_grid(const smash_row *row) { return row->quant.format == SMASH_DTYPE_NONE && !row->form.codes; }
+
+/* The value of a wish if somebody has said it, and NULL if it is the default of a shorthand */
+SMASH__FN const smash_value *smash__wished(const smash__wish *wish, const smash_value *v)
+{
+    const smash__entry *entry = wish->entry;
+    size_t i;
+    if (!v || entry->value || smash__is_inside(wish->base, v)) return v;
+    for (i = 0; i < entry->config->count; i++) if (smash__is_inside(entry->config->settings[i].value, v)) return entry->config->settings[i].is_default ? NULL : v;
+    return v;
+}
+
+/* What an algorithm, or a float format, does not take. 1: it was a finding. */
+SMASH__FN int smash__refuse(const smash__wish *wish, const smash_value *v, const char *key, const char *who, const char *why)
+{
+    if (!why || !smash__wished(wish, v)) return 0;
+    smash__say(wish->entry->config, SMASH_ERROR, "not_taken", smash__wish_doc(wish, v), v, "%s takes no %s: %s", who, key, why);
+    return 1;
+}
+
+/* What the algorithm makes of a row's grid and form. What it refuses is in probe. */
 SMASH__FN smash_err smash__make_form(smash__resolve *r, const smash_algo *algo, smash_row *row, smash_ctx *probe)
 {
     smash_quant_desc *quant = &row->quant;
-    const smash_form none = SMASH_ZERO;
+    smash_form *form = &row->form;
     smash_job job = SMASH_ZERO;
     smash_err err = SMASH_OK;
     job.algo = algo;
     job.config = r->config;
     job.model = r->model;
-    row->form = none;
     smash__probe(r->ctx, probe);
     if (algo->targets->resolve) err = algo->targets->resolve(probe, &job, row);
     smash__probe_end(r->ctx, probe, err == SMASH_ERR_NOMEM);
-    if (row->form.dtype == SMASH_DTYPE_NONE) row->form.dtype = smash_quant_dtype(quant);
-    if (row->form.zero == SMASH_DTYPE_NONE) row->form.zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
-    smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    if (quant->format != SMASH_DTYPE_NONE) {
+        form->no_zero = 1;
+        form->no_scale = quant->format == SMASH_F16 || quant->format == SMASH_BF16;
+    }
+    if (form->dtype == SMASH_DTYPE_NONE) form->dtype = smash_quant_dtype(quant);
+    if (form->zero == SMASH_DTYPE_NONE) form->zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
+    if (!err && smash_row_is_grid(row)) smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     return err;
 }
 
-enum { SMASH__CHOICES = 5 };
+/* What the keys and the algorithm make of grid and form, and what of the keys does not fit them; 0: that is a finding. */
+SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish, int *good)
+{
+    const struct { const char *key; const smash_value *v; } given[5] = {
+        { "quant_dtype", wish->dtype }, { "quant_scheme", wish->scheme }, { "quant_range", wish->range }, { "quant_rounding", wish->rounding }, { "granularity", wish->granularity } };
+    smash_quant_desc *quant = &row->quant;
+    const smash_form *form = &row->form;
+    char text[16];
+    smash_ctx probe;
+    smash_err err;
+    int i, refused = 0;
+    *good = 0;
+    for (i = 0; i < 5; i++) refused |= smash__refuse(wish, given[i].v, given[i].key, entry->algo->name, smash__refused(entry->algo, given[i].key));
+    if (refused) return SMASH_OK;
+    quant->bits = 8;
+    if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned, &quant->format);
+    if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
+    quant->full_range = wish->range && smash_value_is(wish->range, "full");
+    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
+    err = smash__make_form(r, entry->algo, row, &probe);
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err) {
+        smash__say(r->config, SMASH_ERROR, "not_taken", entry->doc, entry->value, "%s", probe.message);
+        return SMASH_OK;
+    }
+    if (quant->format != SMASH_DTYPE_NONE) {
+        const char *name = smash__dtype_name(quant, text);
+        if (quant->scheme == SMASH_AFFINE) refused |= smash__refuse(wish, wish->scheme, "quant_scheme \"affine\"", name, "a float has no zero point; leave the key out, or write \"symmetric\"");
+        if (quant->full_range) refused |= smash__refuse(wish, wish->range, "quant_range \"full\"", name, "its ends are those of the format");
+        if (quant->rounding == SMASH_HALF_AWAY) refused |= smash__refuse(wish, wish->rounding, "quant_rounding \"half_away\"", name, "floats round halves to even");
+        if (form->no_scale) refused |= smash__refuse(wish, wish->granularity, "granularity", name, "it has no scale that blocks of numbers could share");
+        if (refused) return SMASH_OK;
+    }
+    *good = 1;
+    return SMASH_OK;
+}
 
-/* What a target of which no width is asked may become. An algorithm that knows only one width gives that one. */
+enum { SMASH__CHOICES = 6 };
+
+/* What a target of which no width is asked may become: what the algorithm takes of these, or it stays as it is. */
 SMASH__FN smash_err smash__resolve_choices(smash__resolve *r, const smash_algo *algo, smash_row *row)
 {
-    static const uint32_t widths[SMASH__CHOICES - 1] = { 2, 4, 8, 16 };
-    const smash_row asked = *row;
+    static const uint32_t widths[SMASH__CHOICES - 1] = { 2, 4, 8, 16, 0 };                             /* 0: float16 */
+    const smash_form none = SMASH_ZERO;
     smash_choice *all = (smash_choice *)smash_arena_array(r->ctx, r->plan->arena, SMASH__CHOICES, sizeof *all);
     smash_ctx probe;
     uint32_t i, n = 0;
     if (!all) return SMASH_ERR_NOMEM;
     smash__fill(all, 0, SMASH__CHOICES * sizeof *all);
     for (i = 0; i < SMASH__CHOICES - 1; i++) {
+        smash_row one = *row;
         smash_err err;
-        *row = asked;
-        row->quant.bits = widths[i];
-        err = smash__make_form(r, algo, row, &probe);
+        one.form = none;
+        one.quant.bits = widths[i];
+        if (!widths[i]) { one.quant.format = SMASH_F16; one.quant.scheme = SMASH_SYMMETRIC; one.quant.full_range = 0; one.quant.rounding = SMASH_HALF_EVEN; one.quant.grain = smash_grain_tensor(); }
+        err = smash__make_form(r, algo, &one, &probe);
         if (err == SMASH_ERR_NOMEM) return err;
-        if (err || row->skip || (n && all[n - 1].quant.bits == row->quant.bits && all[n - 1].form.dtype == row->form.dtype)) continue;
-        all[n].quant = row->quant;
-        all[n].form = row->form;
-        all[n].qmin = row->qmin;
-        all[n++].qmax = row->qmax;
+        if (err || one.skip) continue;
+        all[n].quant = one.quant;
+        all[n].form = one.form;
+        all[n].qmin = one.qmin;
+        all[n++].qmax = one.qmax;
     }
-    *row = asked;
     all[n++].keep = 1;
     row->choices = all;
     row->choice_count = n;
     return SMASH_OK;
-}
-
-/* 1 if somebody says the width of this target, so that it is not chosen */
-SMASH__FN int smash__is_width_asked(const smash__entry *entry, const smash__wish *wish)
-{
-    const smash_setting *s = entry->value ? NULL : smash__hyper(entry->config, entry->algo, "quant_dtype");
-    return wish->dtype && !(s && s->is_default && s->value == wish->dtype);
 }
 
 SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
@@ -15576,31 +15818,28 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
-    smash_err err;
-    int taken;
-    quant->bits = 8;
-    if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
-    if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
-    quant->full_range = wish->range && smash_value_is(wish->range, "full");
-    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
-    row->form.dtype = smash_quant_dtype(quant);
-    row->form.zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
-    smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    int taken, good;
+    SMASH__TRY(smash__resolve_form(r, entry, row, wish, &good));
+    if (!good) { row->skip = 1; return SMASH_OK; }
+    if (row->skip) return SMASH_OK;
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
-    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
-    if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
+    if (smash__equal(row->target, "bias") && !row->form.no_scale) {
+        row->skip = 1;
+        row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known";
+        return SMASH_OK;
+    }
+    if (quant->grain.kind == SMASH_GRAIN_DEFAULT) {
+        if (row->form.no_scale && !row->form.codes) quant->grain = smash_grain_tensor();
+        else if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
+    }
     SMASH__TRY(smash__name_taken(r, entry, row->param, "quantized", &taken));
     if (taken) { row->skip = 1; return SMASH_OK; }
-    err = smash__make_form(r, entry->algo, row, &probe);                 /* what it refuses is a finding at the entry */
-    if (err == SMASH_ERR_NOMEM) return err;
-    if (err) smash__say(r->config, SMASH_ERROR, "refused", entry->doc, entry->value, "%s", probe.message);
-    if (err) row->skip = 1;
     smash__probe(r->ctx, &probe);
-    if (!row->skip && smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
+    if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
     }
-    return row->skip || !r->plan->budget.kind || smash__is_width_asked(entry, wish) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
+    return row->skip || !r->plan->budget.kind || smash__wished(wish, wish->dtype) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
 /* The parameter that holds the numbers of a target that an earlier run has packed; or NULL */
@@ -15684,6 +15923,20 @@ SMASH__FN smash_err smash__resolve_named(smash__resolve *r, const smash__entry *
     return target ? smash__resolve_target(r, entry, module, target, settings, asked_by_name) : SMASH_ERR_NOMEM;
 }
 
+/* All float parameters of a module, but those that belong to numbers that an earlier run has stored */
+SMASH__FN smash_err smash__resolve_every(smash__resolve *r, const smash__entry *entry, uint32_t module, const smash_value *settings)
+{
+    const smash_model *model = r->model;
+    uint32_t p;
+    for (p = model->modules[module].first; p != SMASH__NO_INDEX; p = model->params[p].next) {
+        int helps;
+        if (!(SMASH__FLOATS >> model->params[p].tensor.dtype & 1)) continue;
+        SMASH__TRY(smash__helps(r->ctx, model, p, &helps));
+        if (!helps) SMASH__TRY(smash__resolve_target(r, entry, module, model->params[p].target, settings, 0));
+    }
+    return SMASH_OK;
+}
+
 /* The targets an entry names; or else those of the type, then others that it has settings for. */
 SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry *entry, uint32_t module, smash_names targets, const smash_value *settings)
 {
@@ -15693,6 +15946,7 @@ SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry 
     uint32_t i, t;
     for (i = 0; i < targets.count; i++) SMASH__TRY(smash__resolve_named(r, entry, module, targets.items[i], entry->value, settings, 1));
     if (targets.count) return SMASH_OK;
+    if (entry->algo->targets->every) return smash__resolve_every(r, entry, module, settings);
     for (i = 0; i < 4; i++) if (has >> i & 1) SMASH__TRY(smash__resolve_target(r, entry, module, table_targets[i], settings, 0));
     for (i = 0, k = part ? part + 1 : NULL; k && i < part->count; i++, k = k + 1 + k[1].span) SMASH__TRY(smash__resolve_named(r, entry, module, k->text, entry->value, settings, 0));
     for (i = 0, k = settings ? settings + 1 : NULL; k && i < settings->count; i++, k = k + 1 + k[1].span) {
@@ -15788,17 +16042,18 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         for (i = 0; own && i < r->templates->count; i++, own = own + 1 + own[1].span)                     /* and the types of the user's own */
             if (!smash__template_of(own->text) && smash__has_targets(r->templates, entry->algo->group, own->text)) types[n++] = own->text;
         select.op_types.items = types;
-        select.op_types.count = n;
+        select.op_types.count = entry->algo->targets->every ? 0 : n;
     }
     if (err) return err;
     r->known = (unsigned char *)smash_arena_alloc(r->ctx, arena, select.op_names.count + 1);
     if (!r->known) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_select(r->ctx, &select, r->names, r->types, r->model->module_count, r->selected, r->known));
+    for (i = 0; i < r->model->module_count && !entry->value && entry->algo->targets->every; i++) r->selected[i] = 1;
     smash__resolve_warnings(r, entry, &select, targets, settings);
     for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
         if (!r->selected[i] || !smash__takes(r->config, entry->algo, r->names[i])) continue;
         hits++;
-        if (!targets.count && !smash__has_targets(r->templates, entry->algo->group, r->types[i])) {
+        if (!targets.count && !entry->algo->targets->every && !smash__has_targets(r->templates, entry->algo->group, r->types[i])) {
             if (r->selected[i] == 2 || select.op_types.count)
                 smash__say(r->config, SMASH_ERROR, "no_targets", entry->doc, entry->value, "module %q is a %s, of which %s knows no targets; name them in target_names, or say its type in module_types, or what it has in module_templates",
                            r->names[i], r->types[i], entry->algo->name);
@@ -16164,14 +16419,6 @@ SMASH__FN void smash__write_grain(smash_writer *w, const smash_grain *grain, uin
     smash_write_end(w);
 }
 
-SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[16])
-{
-    smash__format(out, 16, quant->is_unsigned ? "uint%u" : "int%u", quant->bits ? quant->bits : 8u);
-    return out;
-}
-
-SMASH__FN const char *smash__form_name(const smash_row *row, char out[16]) { return row->form.word ? row->form.word : smash__dtype_name(&row->quant, out); }
-
 SMASH__FN const char *smash__apply_name(smash_apply_method method)
 {
     static const char *const names[] = { "mul", "mul", "add", "bypass" };
@@ -16187,12 +16434,12 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
     uint32_t i;
     smash_write_begin_object(w);
     if (row->algo->group == SMASH_QUANTIZER) {
-        if (!row->choices) { smash_write_key(w, "quant_dtype"); smash_write_text(w, smash__dtype_name(&row->quant, text)); }
-        smash_write_key(w, "quant_scheme");
-        smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
-        if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
-        if (row->quant.rounding == SMASH_HALF_AWAY) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
-        if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
+        const smash_algo *algo = row->algo;
+        if (!row->choices && !smash__refused(algo, "quant_dtype")) { smash_write_key(w, "quant_dtype"); smash_write_text(w, smash__dtype_name(&row->quant, text)); }
+        if (!smash__refused(algo, "quant_scheme")) { smash_write_key(w, "quant_scheme"); smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"); }
+        if (row->quant.full_range && !smash__refused(algo, "quant_range")) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
+        if (row->quant.rounding == SMASH_HALF_AWAY && !smash__refused(algo, "quant_rounding")) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
+        if (!row->skip && !row->form.no_scale && !smash__refused(algo, "granularity")) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
         smash_write_key(w, "align");
@@ -16280,7 +16527,7 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
         const smash_row *row = &plan->rows[i];
         if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
         smash_write_key(&w, plan->model->params[row->param].name);
-        smash_write_text(&w, smash__form_name(row, word));
+        smash_write_text(&w, smash_row_word(row, word));
     }
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_param *p = &plan->model->params[i];
@@ -16655,16 +16902,20 @@ SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index
 
 /* ---- one tensor through one algorithm ---- */
 
+/* Room in scratch for the data of a tensor */
+SMASH__FN smash_err smash__room_for(smash_ctx *ctx, smash_tensor *t)
+{
+    SMASH__TRY(smash_tensor_bytes(t, &t->bytes));
+    t->data = smash__scratch(ctx, t->bytes, 1);
+    return t->data ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
 /* A tensor of grid shape in scratch */
 SMASH__FN smash_err smash__grid_tensor(smash_ctx *ctx, const smash_grid *grid, smash_dtype dtype, const char *name, smash_tensor *out)
 {
-    size_t bytes;
     *out = smash_tensor_view(dtype, NULL, 0, grid->ndim, grid->count);
     out->name = name;
-    SMASH__TRY(smash_tensor_bytes(out, &bytes));
-    out->data = smash__scratch(ctx, bytes, 1);
-    out->bytes = bytes;
-    return out->data ? SMASH_OK : SMASH_ERR_NOMEM;
+    return smash__room_for(ctx, out);
 }
 
 /* The rows that follow a row, and where these are inputs or outputs those that follow them, one after the other: begins and ends with the
@@ -17115,28 +17366,166 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     return row->apply_method == SMASH_APPLY_BYPASS ? SMASH_OK : smash__apply_own(ctx, &apply, &grid, &mask, &work->tensor);
 }
 
-/* ptq: exact ranges of the weights as they are, after pruning. */
-SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
+/* ---- quantizers: a formula each, on one way to the file ---- */
+
+/* A tensor of the shape of the numbers, in scratch */
+SMASH__FN smash_err smash__like(smash_ctx *ctx, const smash_tensor *t, smash_dtype dtype, smash_tensor *out)
+{
+    *out = smash_tensor_view(dtype, NULL, 0, t->ndim, t->shape);
+    out->name = t->name;
+    return smash__room_for(ctx, out);
+}
+
+/* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
+SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
+{
+    const smash_tensor *t = &work->tensor;
+    smash_row *row = work->row;
+    smash_distance d;
+    const uint16_t *q;
+    size_t n, i;
+    const uint16_t infinity = row->form.dtype == SMASH_F16 ? 0x7C00 : 0x7F80;
+    SMASH__TRY(smash_tensor_count(t, &n));
+    SMASH__TRY(smash__like(ctx, t, row->form.dtype, &work->quantized));
+    SMASH__TRY(smash_tensor_convert(ctx, t, &work->quantized));
+    q = (const uint16_t *)work->quantized.data;
+    for (i = 0; i < n; i++) {
+        double x;
+        if ((q[i] & 0x7FFFu) < infinity) continue;
+        smash__load_f64(t, i, 1, &x);
+        if (!smash_is_finite_f64(x)) return smash__quant_nonfinite(ctx, t, n, 0);
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "element %z of %q lies beyond %s", i, smash__name(t),
+                           row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
+    }
+    SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
+    row->quant_stats.mse = d.mse;
+    row->quant_stats.max_abs_error = d.max_abs_error;
+    row->quant_stats.snr_db = d.snr_db;
+    row->quant_stats.cosine = d.cosine;
+    row->quant_stats.saturated = 0;
+    row->quant_stats.zeros = d.zeros_b;
+    row->quant_stats.dead = SIZE_MAX;
+    row->has_zero = 0;
+    return SMASH_OK;
+}
+
+/* Room for scales, zero points and integers */
+SMASH__FN smash_err smash__quant_room(smash_ctx *ctx, smash_work *work)
+{
+    const smash_form *form = &work->row->form;
+    smash_grid grid;
+    SMASH__TRY(smash_grid_make(ctx, &work->row->quant.grain, &work->tensor, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, form->zero == SMASH_F32 ? SMASH_F32 : SMASH_I32, work->tensor.name, &work->zero));
+    smash__fill(work->zero.data, 0, work->zero.bytes);
+    return smash__like(ctx, &work->tensor, form->dtype, &work->quantized);
+}
+
+/* The numbers, or what a formula has made of them, onto the grid; the error is that of the numbers. */
+SMASH__FN smash_err smash__quant_commit(smash_ctx *ctx, smash_work *work, const smash_tensor *made)
 {
     smash_row *row = work->row;
-    smash_grid grid;
-    size_t i, bytes;
-    const int32_t *zero;
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &work->tensor, &grid));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, work->tensor.name, &work->zero));
-    SMASH__TRY(smash_quant_fit(ctx, &row->quant, &work->tensor, &work->scale, &work->zero));
-    work->quantized = smash_tensor_view(smash_quant_dtype(&row->quant), NULL, 0, work->tensor.ndim, work->tensor.shape);
-    work->quantized.name = work->tensor.name;
-    SMASH__TRY(smash_tensor_bytes(&work->quantized, &bytes));
-    work->quantized.data = smash__scratch(ctx, bytes, 1);
-    work->quantized.bytes = bytes;
-    if (!work->quantized.data) return SMASH_ERR_NOMEM;
-    SMASH__TRY(smash_quantize(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized));
+    size_t n, i;
+    SMASH__TRY(smash_quantize(ctx, &row->quant, made, &work->scale, &work->zero, &work->quantized));
     SMASH__TRY(smash_quant_measure(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized, &row->quant_stats));
-    zero = (const int32_t *)work->zero.data;
-    row->has_zero = 0;
-    for (i = 0; i < grid.blocks; i++) row->has_zero |= zero[i] != 0;
+    if (made != &work->tensor) row->quant_stats.saturated = 0;           /* no number was clipped: they were made to fit */
+    SMASH__TRY(smash_tensor_count(&work->zero, &n));
+    row->has_zero = row->form.zero == SMASH_F32 && !row->form.no_zero;
+    for (i = 0; i < n && row->form.zero != SMASH_F32; i++) row->has_zero |= ((const int32_t *)work->zero.data)[i] != 0;
+    return SMASH_OK;
+}
+
+/* ptq, qat, naive, observer: exact ranges of the weights as they are, after pruning. A moving average of one tensor's is the same. */
+SMASH__FN smash_err smash__apply_range(smash_ctx *ctx, smash_work *work)
+{
+    if (work->row->form.no_scale) return smash__apply_half(ctx, work);
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash_quant_fit(ctx, &work->row->quant, &work->tensor, &work->scale, &work->zero));
+    return smash__quant_commit(ctx, work, &work->tensor);
+}
+
+/* F64 as F32, which is what is trained; what F32 cannot hold is not finite then. */
+SMASH__FN smash_err smash__trained(smash_ctx *ctx, const smash_tensor *t, smash_tensor *out)
+{
+    *out = *t;
+    if (t->dtype != SMASH_F64) return SMASH_OK;
+    SMASH__TRY(smash__like(ctx, t, SMASH_F32, out));
+    return smash_tensor_convert(ctx, t, out);
+}
+
+/* lsq, lsqplus: the step that training starts with */
+SMASH__FN smash_err smash__apply_lsq(smash_ctx *ctx, smash_work *work)
+{
+    smash_tensor x;
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
+    SMASH__TRY(smash_quant_lsq_start(ctx, &work->row->quant, &x, &work->scale, work->row->form.zero == SMASH_F32 ? &work->zero : NULL));
+    return smash__quant_commit(ctx, work, &work->tensor);
+}
+
+/* dorefa, bnn: numbers in -1..1 that lie on the grid, by way of their formula */
+SMASH__FN smash_err smash__apply_onto(smash_ctx *ctx, smash_work *work, int bnn)
+{
+    const smash_row *row = work->row;
+    smash_tensor x, y;
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
+    SMASH__TRY(smash__like(ctx, &x, SMASH_F32, &y));
+    SMASH__TRY(smash_tensor_convert(ctx, &x, &y));
+    if (bnn) SMASH__TRY(smash_quant_bnn(ctx, &y, &y));
+    else     SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, &y, &y));
+    ((float *)work->scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
+    if (row->form.zero == SMASH_F32) ((float *)work->zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
+    return smash__quant_commit(ctx, work, &y);
+}
+SMASH__FN smash_err smash__apply_dorefa(smash_ctx *ctx, smash_work *work) { return smash__apply_onto(ctx, work, 0); }
+SMASH__FN smash_err smash__apply_bnn(smash_ctx *ctx, smash_work *work) { return smash__apply_onto(ctx, work, 1); }
+
+SMASH__FN smash_err smash__resolve_half(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    row->quant.format = smash_value_is(smash_job_value(job, "weight_dtype"), "bfloat16") ? SMASH_BF16 : SMASH_F16;
+    return SMASH_OK;
+}
+
+/* Grids of integers, which floats are not */
+SMASH__FN smash_err smash__only_integers(smash_ctx *ctx, const smash_job *job, const smash_row *row)
+{
+    char text[16];
+    if (row->quant.format == SMASH_DTYPE_NONE) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s takes no quant_dtype %q: its steps are those of integers", job->algo->name, smash__dtype_name(&row->quant, text));
+}
+
+SMASH__FN smash_err smash__resolve_lsq(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    SMASH__TRY(smash__only_integers(ctx, job, row));
+    if (row->quant.scheme == SMASH_AFFINE) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "lsq takes no quant_scheme \"affine\": it has no zero point; lsqplus trains one");
+    row->form.no_zero = 1;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    row->quant.scheme = SMASH_AFFINE;
+    row->form.zero = SMASH_F32;
+    return smash__only_integers(ctx, job, row);
+}
+
+/* The middle of -1..1 lies on the grid of int, narrow, and between two steps of the others. */
+SMASH__FN smash_err smash__resolve_dorefa(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    const smash_quant_desc *quant = &row->quant;
+    row->form.no_zero = !quant->is_unsigned && !quant->full_range;
+    if (!row->form.no_zero) row->form.zero = SMASH_F32;
+    return smash__only_integers(ctx, job, row);
+}
+
+SMASH__FN smash_err smash__resolve_bnn(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    (void)job;
+    row->quant.bits = row->quant.is_unsigned = 1;
+    row->form.zero = SMASH_F32;
     return SMASH_OK;
 }
 
@@ -17146,14 +17535,34 @@ SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
-    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, NULL }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL };
-    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL };
-    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer, NULL, NULL };
+    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, NULL, 0 }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0 };
+    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0 };
+    static const char *const one_grid[] = { "quant_dtype", "it makes int8", "quant_scheme", "its grid is symmetric", "quant_range", "its grid is -127..127",
+        "granularity", "it has one scale for the whole tensor", NULL };
+    static const char *const whole[] = { "granularity", "its grid is -1..1, whatever the weights are, so there is one for the whole tensor", NULL };
+    static const char *const signs[] = { "quant_dtype", "it makes uint1, for -1 and 1", "quant_scheme", "there is nothing but -1 and 1", "quant_range", "there is nothing but -1 and 1",
+        "quant_rounding", "it takes the sign", "granularity", "its numbers are -1 and 1, so there is one scale for the whole tensor", NULL };
+    static const char *const no_keys[] = { "quant_dtype", "half_weight_dtype says float16 or bfloat16", "quant_scheme", "a float has no zero point", "quant_range", "floats have one range",
+        "quant_rounding", "floats round halves to even", "granularity", "there are no scales", NULL };
+    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, NULL, 0 };
+    static const smash_targets half = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_half, no_keys, 1 };
+    static const smash_targets naive = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, one_grid, 0 };
+    static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0 };
+    static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0 };
+    static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0 };
+    static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0 };
+    static const smash_key half_keys[] = { SMASH_HYPER_CHOICE("weight_dtype", "float16 bfloat16", "float16", "floats of 16 bits: more digits, up to 65504; or the range of float32") };
     static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
     static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
     static const char *const level_names[] = { "torch_unstructured", "level_pruner", NULL }, *const l1_names[] = { "l1_filter", "l1_norm_pruner", NULL };
-    static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "observer", "ptq_quantizer", NULL };
-    static const char *const quantizers[] = { "ptq", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
+    static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "ptq_quantizer", NULL };
+    static const char *const esser[] = { "Esser et al. 2020, arXiv:1902.08153", NULL }, *const bhalgat[] = { "Bhalgat et al. 2020, arXiv:2004.09576", NULL };
+    static const char *const zhou[] = { "Zhou et al. 2016, arXiv:1606.06160", NULL }, *const courbariaux[] = { "Courbariaux et al. 2016, arXiv:1602.02830", NULL };
+    static const char *const ieee[] = { "IEEE 754 binary16", NULL }, *const nni[] = { "NNI v2.10 quantizers", NULL };
+    static const char *const half_names[] = { "half_quantizer", "fp16", NULL }, *const qat_names[] = { "qat_quantizer", NULL }, *const lsq_names[] = { "lsq_quantizer", NULL };
+    static const char *const lsqplus_names[] = { "lsq_plus", "lsqplus_quantizer", "lsq_plus_quantizer", NULL }, *const dorefa_names[] = { "dorefa_quantizer", "do_re_fa", NULL };
+    static const char *const bnn_names[] = { "bnn_quantizer", NULL }, *const naive_names[] = { "naive_quantizer", NULL }, *const observer_names[] = { "observer_quantizer", NULL };
+    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
     static const smash_algo algos[] = {
         { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
           "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
@@ -17170,9 +17579,33 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           he, fpgm_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &fpgm, NULL, NULL, NULL, NULL, NULL },
         { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum",
           "Stores weights as integers of 2 to 16 bits with a scale for each block, found from the exact range of the weights as they are after pruning. Inputs, outputs and biases stay float.",
-          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL }
+          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+        { "half", SMASH_QUANTIZER, "store all floats in 16 bits",
+          "Stores every float parameter, weights, biases and statistics alike, as float16 or bfloat16, rounded to the nearest. A number that float16 cannot hold is refused.",
+          ieee, half_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
+        { "qat", SMASH_QUANTIZER, "quantize weights that were trained for it",
+          "Stores weights as integers on the grid that quantization-aware training sees at its last step: from their exact minimum and maximum. The gradients and moving averages of training are in the library.",
+          jacob, qat_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+        { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
+          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block. Few bits clip the largest weights.",
+          esser, lsq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsq, NULL, NULL, NULL, NULL, NULL },
+        { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
+          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it.",
+          bhalgat, lsqplus_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsqplus, NULL, NULL, NULL, NULL, NULL },
+        { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
+          "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
+          zhou, dorefa_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &dorefa, NULL, NULL, NULL, NULL, NULL },
+        { "bnn", SMASH_QUANTIZER, "keep the sign of weights and nothing else",
+          "Stores weights as uint1: 1 where a weight is 0 or more, else -1, the scale of a layer is lost by design. For networks that were trained so.",
+          courbariaux, bnn_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &bnn, NULL, NULL, NULL, NULL, NULL },
+        { "naive", SMASH_QUANTIZER, "quantize weights to int8 by their largest magnitude",
+          "Stores weights as int8, -127..127, with one scale for each tensor, max|w| / 127. What NNI v2 cuts off is rounded here.",
+          nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+        { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
+          "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
+          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL }
     };
-    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4] };
+    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
 }
@@ -17280,7 +17713,7 @@ SMASH__FN size_t smash__count_zeros(const smash_tensor *t, size_t n)
     size_t zeros = 0, i;
     int is_float = smash__dtype(t->dtype)->kind & SMASH__FLOAT;
     switch (smash_dtype_bits(t->dtype)) {
-    case 8:  { const uint8_t *p = (const uint8_t *)t->data;   for (i = 0; i < n; i++) zeros += p[i] == 0; break; }
+    case 8:  { const uint8_t *p = (const uint8_t *)t->data;   for (i = 0; i < n; i++) zeros += (uint8_t)(p[i] << is_float) == 0; break; }
     case 16: { const uint16_t *p = (const uint16_t *)t->data; for (i = 0; i < n; i++) zeros += (uint16_t)(p[i] << is_float) == 0; break; }
     case 32: { const uint32_t *p = (const uint32_t *)t->data; for (i = 0; i < n; i++) zeros += p[i] << is_float == 0; break; }
     case 64: if (t->dtype != SMASH_C64) { const uint64_t *p = (const uint64_t *)t->data; for (i = 0; i < n; i++) zeros += p[i] << is_float == 0; } break;
@@ -17313,22 +17746,14 @@ SMASH__FN smash_err smash__count_left(smash_ctx *ctx, const smash__run *run, siz
     return SMASH_OK;
 }
 
-/* Room in scratch for a part */
-SMASH__FN smash_err smash__part_room(smash_ctx *ctx, smash_tensor *t)
-{
-    SMASH__TRY(smash_tensor_bytes(t, &t->bytes));
-    t->data = smash__scratch(ctx, t->bytes, 1);
-    return t->data ? SMASH_OK : SMASH_ERR_NOMEM;
-}
-
 /* The numbers and the bitmask of a tensor without zeros into their places among those laid out */
 SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash__parts *parts)
 {
     smash_tensor *bits = &parts->tensor[0];
     uint32_t i;
     for (i = 1; i < parts->count; i++) if (parts->part[i] == SMASH_PART_BITMASK) bits = &parts->tensor[i];
-    SMASH__TRY(smash__part_room(ctx, &parts->tensor[0]));
-    SMASH__TRY(smash__part_room(ctx, bits));
+    SMASH__TRY(smash__room_for(ctx, &parts->tensor[0]));
+    SMASH__TRY(smash__room_for(ctx, bits));
     return smash_sparse_pack(ctx, t, bits, &parts->tensor[0]);
 }
 
@@ -17345,7 +17770,7 @@ SMASH__FN smash_err smash__take_part(smash_ctx *ctx, const smash_work *work, sma
     case SMASH_PART_SCALE_OFFSET:   from = &work->scale_offset; break;
     case SMASH_PART_ZERO:
         if (!work->zero.data) break;
-        SMASH__TRY(smash__part_room(ctx, t));
+        SMASH__TRY(smash__room_for(ctx, t));
         return smash_tensor_convert(ctx, &work->zero, t);
     default:                        from = quant ? &work->quantized : &work->tensor; break;
     }
@@ -17452,8 +17877,8 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     }
     for (i = 0; i < n; i++) {
         smash_row *row = smash__row_of(plan, plan->quantize, i);
-        needed[i] = row && row->quant.scheme == SMASH_AFFINE && row->form.zero != SMASH_F32;
-        if (row && !needed[i]) row->has_zero = row->form.zero == SMASH_F32 || row->quant.is_unsigned;
+        needed[i] = row && row->quant.scheme == SMASH_AFFINE && row->form.zero != SMASH_F32 && !row->form.no_zero;
+        if (row && !needed[i]) row->has_zero = !row->form.no_zero && (row->form.zero == SMASH_F32 || row->quant.is_unsigned);
         if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || ((plan->goal.kind || plan->budget.kind) && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
     }
@@ -17792,31 +18217,69 @@ SMASH__FN void smash__take_choice(smash__run *run, smash_row *row, uint32_t i)
     row->has_zero = c->has_zero;
 }
 
+SMASH__FN uint64_t smash__digits_of(uint64_t n)
+{
+    uint64_t digits = 1;
+    for (; n > 9; n /= 10) digits++;
+    return digits;
+}
+
+/* What these parts take in the file, header and all: as if each offset had as many digits as `file` has */
+SMASH__FN smash_err smash__cost_of(smash_ctx *ctx, const smash__run *run, const smash__parts *parts, uint64_t file, uint64_t *cost)
+{
+    const smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+    smash_layout layout;
+    uint32_t i;
+    SMASH__TRY(smash_safetensors_layout(ctx, parts->tensor, parts->count, NULL, 0, run->plan->arena, &layout));
+    *cost = layout.bytes + parts->count * 2 * smash__digits_of(file);
+    for (i = 0; i < parts->count; i++) {
+        const uint64_t at = layout.offsets[i] - layout.header_bytes;
+        *cost -= smash__digits_of(at) + smash__digits_of(at + layout.sizes[i]);
+    }
+    for (; layout.header_bytes && layout.header[layout.header_bytes - 1] == ' '; layout.header_bytes--) --*cost;         /* padding */
+    smash_arena_rewind(run->plan->arena, mark);
+    return SMASH_OK;
+}
+
+SMASH__FN const char *smash__choice_name(const smash_choice *c, char out[16]) { return c->keep ? "float" : c->form.word ? c->form.word : smash__dtype_name(&c->quant, out); }
+
 /* Exact error and size of everything that a row may become: its tensor goes through once for each. */
 SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smash_row *row)
 {
     const char *name = run->plan->model->params[row->param].name;
-    smash_layout layout;
     smash__parts parts;
+    smash_ctx probe;
+    smash_err err;
+    char word[16];
     uint32_t i, k;
     size_t bytes;
-    for (i = 0; i < row->choice_count; i++) {
+    for (i = 0; i < row->choice_count; ) {
         smash_choice *c = &row->choices[i];
         const smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
         smash__take_choice(run, row, i);
-        SMASH__TRY(smash__process(ctx, run, row->param, 0));
+        smash__probe(ctx, &probe);
+        err = smash__process(&probe, run, row->param, 0);
+        if (err == SMASH_ERR_RANGE && c->quant.format != SMASH_DTYPE_NONE) {                           /* more than a float of 16 bits can hold */
+            for (k = i; k + 1 < row->choice_count; k++) row->choices[k] = row->choices[k + 1];
+            row->choice_count--;
+            smash__probe_end(ctx, &probe, 0);
+            continue;
+        }
+        smash__probe_end(ctx, &probe, err != SMASH_OK);
+        if (err) return err;
         c->has_zero = row->has_zero;
         c->nonzero = run->nonzero ? run->nonzero[row->param] : 0;
         c->snr_db = c->keep ? smash__float64((uint64_t)0x7FF << 52) : row->quant_stats.snr_db;
         c->noise = c->keep ? 0 : smash_exp(smash__product(c->snr_db, -0.23025850929940458));          /* ln 10 / 10 */
         SMASH__TRY(smash__outputs(ctx, run, row->param, &parts));
-        SMASH__TRY(smash_safetensors_layout(ctx, parts.tensor, parts.count, NULL, 0, run->plan->arena, &layout));
-        c->cost = layout.bytes + (c->keep ? 0 : smash__length(name) + 16);                            /* in smash.quant_dtypes */
+        SMASH__TRY(smash__cost_of(ctx, run, &parts, run->plan->budget.most, &c->cost));
+        if (!c->keep) c->cost += smash__length(name) + smash__length(smash__choice_name(c, word)) + 10;         /* \"name\":\"int8\", in the metadata */
         for (c->bytes = 0, k = 0; k < parts.count; k++) {
             SMASH__TRY(smash_tensor_bytes(&parts.tensor[k], &bytes));
             c->bytes += bytes;
         }
         smash_arena_rewind(run->plan->arena, mark);
+        i++;
     }
     return SMASH_OK;
 }
@@ -17925,8 +18388,6 @@ SMASH__FN const char *smash__db_text(double db, char out[24])
     return out;
 }
 
-SMASH__FN const char *smash__choice_name(const smash_choice *c, char out[16]) { return c->keep ? "float" : c->form.word ? c->form.word : smash__dtype_name(&c->quant, out); }
-
 /* Why it is this one, and what came next */
 SMASH__FN smash_err smash__note_choice(smash_ctx *ctx, const smash_plan *plan, smash_row *row)
 {
@@ -17969,6 +18430,8 @@ SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
     fill.taken = 0;
     fill.tries = SMASH__TRIES;
     smash__fill(fill.tried, 0, plan->count * SMASH__CHOICES);
+    budget->before = run->total;
+    budget->most = smash__most_of(budget);
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         if (!row->choices) continue;
@@ -17982,8 +18445,6 @@ SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
         }
     }
     smash__sort(order, order + n, n, smash__order_upgrades, all);        /* keeps the order of equals: that of the model */
-    budget->before = run->total;
-    budget->most = smash__most_of(budget);
     SMASH__TRY(smash__try_upgrades(ctx, run, all, order, 0, &budget->left));
     if (budget->left > budget->most)
         return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is with each target as narrow as it gets; raise it, or let it choose from more", budget->key->name, budget->most,
@@ -18754,14 +19215,14 @@ SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
     size_t n, i;
     SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_SCALE, &codes));
     x->scale = codes;
-    if (codes.dtype != SMASH_U8) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(&codes, &n));
+    if (codes.dtype != SMASH_U8) return SMASH_OK;
     SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_CODEBOOK, 0, &codebook));
     SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_SCALE, n / SMASH_SCALE_BLOCK + (n % SMASH_SCALE_BLOCK != 0), &scales));
     SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_OFFSET, 1, &offset));
     made = smash_tensor_view(SMASH_F32, NULL, 0, codes.ndim, codes.shape);
     made.name = codes.name;
-    SMASH__TRY(smash__part_room(ctx, &made));
+    SMASH__TRY(smash__room_for(ctx, &made));
     for (i = 0; i < n; i++) {
         const size_t code = ((const uint8_t *)codes.data)[i];
         if (codebook.ndim != 1 || code >= codebook.shape[0]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_scale_codebook\" has no number %z, which scale %z is", x->name, code, i);
@@ -18796,12 +19257,14 @@ SMASH__FN smash_err smash__restore_grid(smash_ctx *ctx, const smash__stored *x, 
     if (smash_dtype_bits(x->q.dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", x->name, smash_dtype_name(x->q.dtype));
     desc.bits = smash_dtype_bits(x->q.dtype);
     desc.is_unsigned = !(smash__dtype(x->q.dtype)->kind & SMASH__SIGNED);
+    if (SMASH__F8 >> x->q.dtype & 1) desc.format = x->q.dtype;
     desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
     zero.flags = 0;
     SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, x->scale.ndim, x->scale.shape, &desc.grain));
+    if (desc.format) return smash_dequantize(ctx, &desc, &x->q, &x->scale, NULL, out);
     if (x->zero.data && x->zero.dtype == SMASH_F32) return smash_dequantize(ctx, &desc, &x->q, &x->scale, &x->zero, out);
-    SMASH__TRY(smash__part_room(ctx, &zero));
+    SMASH__TRY(smash__room_for(ctx, &zero));
     smash__fill(zero.data, 0, zero.bytes);
     if (x->zero.data) SMASH__TRY(smash_tensor_convert(ctx, &x->zero, &zero));
     return smash_dequantize(ctx, &desc, &x->q, &x->scale, &zero, out);
@@ -18842,10 +19305,11 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena
 {
     smash_err err;
     smash_tensor f;
+    size_t n;
     int coded;
     SMASH__TRY(smash__name_parts(ctx, x->model, x->name, x->at));
     x->main = smash__main_part(x->at);
-    coded = x->main != SMASH_PART_COUNT && (SMASH__CODED >> x->model->params[x->at[x->main]].tensor.dtype & 1) && (x->at[SMASH_PART_SCALE] >= 0 || x->at[SMASH_PART_CODEBOOK] >= 0);
+    coded = smash__is_coded(x->model, x->at);
     if (x->main == SMASH_PART_COUNT || (x->main == SMASH_PART_PACKED && !coded)) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", x->name);
     if (!coded) {                                                        /* plain, or floats without their zeros */
         if (x->main == SMASH_PART_MAIN) SMASH__TRY(smash_model_load(ctx, x->model, (size_t)x->at[SMASH_PART_MAIN], arena, out));
@@ -18861,6 +19325,10 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena
     else if (x->main == SMASH_PART_PACKED) err = smash__load_packed(ctx, x);
     else                                   err = smash__load_sparse(ctx, x, &ctx->scratch, &x->q);
     if (err) return err;
+    if (x->scale.data && !smash_tensor_count(&x->scale, &n) && n == 1) {                /* one for all, however it is written */
+        for (n = 0; n < x->q.ndim && n < SMASH_MAX_DIMS; n++) x->scale.shape[n] = 1;
+        x->scale.ndim = x->q.ndim;
+    }
     f = smash_tensor_view(SMASH_F32, NULL, 0, x->q.ndim, x->q.shape);
     f.name = x->name;
     SMASH__TRY(smash_tensor_bytes(&f, &f.bytes));
@@ -18928,15 +19396,16 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
-        smash_write_key(w, "dtype");     smash_write_text(w, row->choices && row->skip ? "float" : smash__form_name(row, text));
-        smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        smash_write_key(w, "dtype");     smash_write_text(w, row->choices && row->skip ? "float" : smash_row_word(row, text));
+        smash_write_key(w, "scheme");    smash_write_text(w, !smash_row_is_grid(row) || (row->choices && row->skip) ? NULL : row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
-    if (row->skip || !t) smash_write_null(w);
+    if (row->skip || !t || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
     else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
     if (row->algo->group == SMASH_QUANTIZER) {
-        smash_write_key(w, "qmin");      smash_write_i64(w, row->qmin);
-        smash_write_key(w, "qmax");      smash_write_i64(w, row->qmax);
+        const int grid = smash_row_is_grid(row);
+        smash_write_key(w, "qmin");          if (!grid) smash_write_null(w); else smash_write_i64(w, row->qmin);
+        smash_write_key(w, "qmax");          if (!grid) smash_write_null(w); else smash_write_i64(w, row->qmax);
         smash_write_key(w, "mse");           if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.mse);
         smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
         smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);

@@ -3,8 +3,8 @@
 #include "../smash.h"
 #include "test.h"
 
-enum { MOST = 5, WAYS = 5, ALL = 3125 };
-static const uint32_t widths[WAYS] = { 2, 4, 8, 16, 0 };              /* 0: float */
+enum { MOST = 5, WAYS = 6, ALL = 7776, HALF = 4, FLOAT = 5 };
+static const uint32_t widths[WAYS] = { 2, 4, 8, 16, 16, 0 };          /* integers, float16, and what it is */
 
 static smash_ctx ctx;
 static smash_arena arena;
@@ -25,7 +25,7 @@ static const net nets[] = {
     { "easy ones", "", 0, 4, { { "bell", 33, 33, 0 }, { "one", 1, 1, 0 }, { "whole", 30, 31, 3 }, { "zeros", 30, 30, 2 } } },
     { "ties", "", 0, 4, { { "t0", 12, 12, 3 }, { "t1", 12, 12, 3 }, { "t2", 12, 12, 3 }, { "t3", 12, 12, 3 } } },
     { "tiny", "", 0, 5, { { "a", 1, 2, 0 }, { "b", 2, 2, 0 }, { "c", 1, 9, 0 }, { "d", 5, 5, 1 }, { "e", 3, 70, 0 } } },
-    { "one", "", 0, 1, { { "alone", 9, 9, 0 } } },
+    { "one", "", 0, 1, { { "alone", 40, 9, 0 } } },
 };
 
 static float *numbers_of(const layer *l, uint64_t seed)
@@ -119,8 +119,9 @@ static smash_err run(const char *text, smash_result *result)
 static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
 
 /* Squared error over squares, of the grid that the documents describe */
-static double noise_of(const layer *l, const float *x, uint32_t bits, int channels)
+static double noise_of(const layer *l, const float *x, uint32_t way, int channels)
 {
+    const uint32_t bits = widths[way];
     const size_t rows = channels ? l->rows : 1, n = l->rows * l->columns / rows;
     const int qmax = bits ? (1 << (bits - 1)) - 1 : 0;
     double error = 0, all = 0;
@@ -132,7 +133,7 @@ static double noise_of(const layer *l, const float *x, uint32_t bits, int channe
         if (scale < 1.1920928955078125e-07f) scale = 1.1920928955078125e-07f;
         for (i = 0; i < n; i++) {
             float t = x[i] / scale, e;
-            t = (float)smash_round_half_even(t) * scale;
+            t = way == HALF ? smash_f16_to_f32(smash_f32_to_f16(x[i])) : (float)smash_round_half_even(t) * scale;
             e = x[i] - t;
             error += (double)e * (double)e;
             all += (double)x[i] * (double)x[i];
@@ -144,7 +145,7 @@ static double noise_of(const layer *l, const float *x, uint32_t bits, int channe
 /* Bytes of the file with these widths: its tensors laid out as the README says, the metadata of the file that was written */
 static uint64_t bytes_of(const net *net, const uint32_t *way, const smash_model *file)
 {
-    static const smash_dtype dtypes[3] = { SMASH_I8, SMASH_I16, SMASH_F32 };
+    static const smash_dtype dtypes[4] = { SMASH_I8, SMASH_I16, SMASH_F16, SMASH_F32 };
     smash_arena_mark mark = smash_arena_get_mark(&arena);
     static const size_t ids = IDS;
     smash_tensor tensors[3 * MOST + 1];
@@ -160,8 +161,9 @@ static uint64_t bytes_of(const net *net, const uint32_t *way, const smash_model 
         sprintf(names[n], way[i] < 2 ? "%s.weight_packed" : "%s.weight", l->name);
         tensors[n] = way[i] < 2 ? smash_tensor_view(SMASH_U8, NULL, 0, 1, &packed) : smash_tensor_view(dtypes[way[i] - 2], NULL, 0, 2, shape);
         tensors[n].name = names[n]; n++;
-        if (way[i] == 4) continue;
-        sprintf(text + strlen(text), "%s\"%s.weight\":\"int%u\"", text[1] ? "," : "", l->name, (unsigned)widths[way[i]]);
+        if (way[i] == FLOAT) continue;
+        sprintf(text + strlen(text), "%s\"%s.weight\":\"%s%u\"", text[1] ? "," : "", l->name, way[i] == HALF ? "float" : "int", (unsigned)widths[way[i]]);
+        if (way[i] == HALF) continue;
         sprintf(names[n], "%s.weight_scale", l->name);
         tensors[n] = smash_tensor_view(SMASH_F32, NULL, 0, 2, grid);
         tensors[n].name = names[n]; n++;
@@ -206,7 +208,7 @@ static void test_net(const net *net)
         const float *x = numbers_of(&net->layers[i], i + 1);
         place[i] = combinations;
         combinations *= WAYS;
-        for (w = 0; w < WAYS; w++) of[i][w] = noise_of(&net->layers[i], x, widths[w], net->channels);
+        for (w = 0; w < WAYS; w++) of[i][w] = noise_of(&net->layers[i], x, w, net->channels);
     }
     for (c = 0; c < combinations; c++) {
         uint32_t way[MOST];
@@ -506,7 +508,7 @@ static void test_report(void)
     for (i = 0, r = rows + 1; i < rows->count; i++, r += r->span) {
         const smash_value *choices = smash_value_get(r, "choices"), *dtype = smash_value_get(r, "dtype");
         int found = 0;
-        CHECK(smash_value_is(smash_value_get(r, "chosen_by"), "target_bytes") && choices && choices->count == 5, "%s", report.data);
+        CHECK(smash_value_is(smash_value_get(r, "chosen_by"), "target_bytes") && choices && choices->count == 6, "%s", report.data);
         for (k = 0, c = choices + 1; k < choices->count; k++, c += c->span)
             if (smash_value_is(smash_value_get(c, "dtype"), dtype->text)) {
                 found = 1;

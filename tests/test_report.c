@@ -170,6 +170,10 @@ int main(void)
         "--quantizer ptq --set ptq_quant_dtype=uint1 --set ptq_quant_scheme=affine", "--quantizer ptq --set ptq_quant_dtype=int2 --set ptq_granularity=in_channel", "--quantizer ptq --set ptq_quant_dtype=int12 --set ptq_quant_rounding=half_away",
         "--quantizer ptq --set ptq_quant_dtype=int16 --set ptq_quant_range=full", "--quantizer ptq --threads 1"
     };
+    static const char *const floats[] = {
+        "--quantizer ptq --set ptq_quant_dtype=float16", "--quantizer ptq --set ptq_quant_dtype=bfloat16", "--quantizer ptq --set ptq_quant_dtype=float8_e4m3fn", "--quantizer ptq --set ptq_quant_dtype=float8_e5m2 --set ptq_granularity=out_channel",
+        "--quantizer lsq --set lsq_quant_dtype=int4", "--quantizer lsqplus --set lsqplus_quant_dtype=uint3", "--quantizer dorefa --set dorefa_quant_dtype=int4", "--quantizer bnn", "--quantizer ptq --target-bytes 20000", "--target-bytes 0.2"
+    };
     size_t i;
     test_ctx(&ctx);
     smash_arena_init(&arena, NULL, 0, &test_allocator);
@@ -177,6 +181,7 @@ int main(void)
     make_model();
     for (i = 0; i < COUNT_OF(how); i++) test_agree("$D/m.safetensors", how[i], 12);
     for (i = 0; i < COUNT_OF(how); i++) test_agree("examples/models/digits.safetensors", how[i], 3);
+    for (i = 0; i < COUNT_OF(floats); i++) test_agree("examples/models/digits.safetensors", floats[i], 2);
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);
     return test_done();

@@ -515,9 +515,10 @@ static void compress_table(app *a, job *j)
         table_cell(&t, tensor ? shape_text(a, tensor) : "-");
         table_cell(&t, p ? format(a, "%s%s", given, pruned_text(a, j, p)) : "");
         if (q && !q->skip && tensor) {
-            table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
-                                  q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
-            table_cell(&t, grain_text(a, &q->quant.grain, tensor->ndim));
+            char word[16];
+            const char *scheme = !smash_row_is_grid(q) ? "" : q->quant.scheme == SMASH_AFFINE ? " affine" : " symmetric";
+            table_cell(&t, format(a, "%s %s%s", q->algo->name, smash_row_word(q, word), scheme));
+            table_cell(&t, q->form.no_scale ? "" : grain_text(a, &q->quant.grain, tensor->ndim));
             error_cells(a, &t, q->quant_stats.mse, q->quant_stats.max_abs_error, q->quant_stats.snr_db, q->quant_stats.cosine);
             table_cell(&t, number(a, q->quant_stats.saturated));
             table_cell(&t, q->quant_stats.dead == SIZE_MAX ? "" : number(a, q->quant_stats.dead));
@@ -1009,7 +1010,7 @@ static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t co
 /* By smash_key_kind: what it is called, and what is legal if the key itself does not say. */
 static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
-    { "dtype", "int2 to int16 or uint1 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
+    { "dtype", "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
     { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
 };
