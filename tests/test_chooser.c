@@ -449,6 +449,39 @@ static void test_after_pruning(void)
     CHECK(plan.budget.before == source.used - 8 - (source.data[0] | (size_t)source.data[1] << 8) && plan.budget.most == (uint64_t)((double)plan.budget.before * 0.9), "a share is one of the tensors' bytes");
 }
 
+/* What float16 cannot hold is no choice; a tensor that is float16 already is best left alone. Fixed widths are no key of theirs. */
+static void test_half(void)
+{
+    static const size_t shape[2] = { 20, 20 };
+    smash_tensor tensors[2];
+    smash_result result;
+    layer l;
+    uint32_t k;
+    start();
+    memset(&l, 0, sizeof l);
+    l.rows = l.columns = 20;
+    tensors[0] = test_view(SMASH_F32, numbers_of(&l, 1), 2, shape);
+    ((float *)tensors[0].data)[7] = 1e6f;
+    tensors[0].name = "far.weight";
+    tensors[1] = test_view(SMASH_F16, NULL, 2, shape);
+    tensors[1].data = test_exact(tensors[1].bytes);
+    tensors[1].name = "half.weight";
+    for (k = 0; k < 400; k++) ((uint16_t *)tensors[1].data)[k] = (uint16_t)(0x3000 + k * 7);
+    make_source(tensors, 2);
+    free(tensors[1].data);
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_target_bytes\": 9000, \"ptq_config_list\": [{\"op_names\": [\"far\", \"half\"], \"target_names\": [\"weight\"]}]}", &result), SMASH_OK, "%s", said());
+    CHECK(row_of("far.weight")->choice_count == 5 && row_of("half.weight")->choice_count == 6, "%u", (unsigned)row_of("far.weight")->choice_count);
+    for (k = 0; k < 5; k++) CHECK(row_of("far.weight")->choices[k].quant.format != SMASH_F16, "choice %u", (unsigned)k);
+    CHECK(row_of("half.weight")->choices[4].quant.format == SMASH_F16 && row_of("half.weight")->choices[4].noise == 0 && row_of("half.weight")->skip, "half");
+    CHECK_ERR(&ctx, write_out(&result), SMASH_OK, "again: %s", said());
+    start_mixed();
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"half\", \"half_target_bytes\": 3000}", &result), SMASH_ERR_CONFIG, "half");
+    CHECK(diags.first && strcmp(diags.first->code, "unknown_key") == 0, "%s", said());
+    start_mixed();
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"lsq\", \"lsq_target_bytes\": 5000}", &result), SMASH_OK, "%s", said());
+    CHECK(result.bytes <= 5000 && out.used == result.bytes, "%d", (int)out.used);
+}
+
 /* One byte less of scratch or arena than it takes is an error, and the next run is as good as any. */
 static void test_memory(void)
 {
@@ -532,6 +565,7 @@ int main(void)
     test_refused();
     test_mixed();
     test_after_pruning();
+    test_half();
     test_memory();
     test_report();
     smash_arena_release(&arena);

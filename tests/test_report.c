@@ -145,7 +145,7 @@ static void test_agree(const char *model, const char *how, size_t least)
         }
         rows++;
         {                                                               /* four cells, side by side in both tables, the widths apart */
-            char cells[4][64], want[256];
+            char cells[4][64], want[512];
             const char *line = line_of(other, name);
             const char *in = line_of(table, name);
             char squeezed[1024];
