@@ -2160,7 +2160,7 @@ typedef struct smash_plan {
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
  *   config in     model  io  finished; types and shapes that the config says are set, if all is well; untouched else     plan  out  in arena
  *          of the config
- *   needs  arena: 1.5 to 2.5 KB a row (32 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
+ *   needs  arena: 1.5 to 2.5 KB a row, 1 more where its width is to be chosen (32 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
  *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
@@ -2305,11 +2305,12 @@ typedef struct smash_run_desc {
  *           With "pack_sparse" pruned tensors are gone through twice, and what makes one smaller without its zeros takes scratch, too.
  *           The targets of a group are scored before the first of them is pruned: 8 bytes a block of scratch, all of them together, and 1 of
  *           arena. For a goal its targets go through once more for each guess how many blocks must go: a few times, at worst as often as
- *           that number has binary digits. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
+ *           that number has binary digits. For target_bytes of a quantizer each of its targets goes through once for each width, and the layout is
+ *           made a few times; scratch: about 150 bytes a row. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
  *           the mask file; plan->arena: about 200 bytes a mask and a smash_row, and the mask itself of an input or output
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
- *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
+ *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal or target_bytes out of reach, with the least that is left; FORMAT(byte or
  *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, VERSION for one of a newer
  *           format; RANGE(index) for a number that float16 or bfloat16 cannot hold;
  *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
@@ -2332,7 +2333,8 @@ SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
 
-/* The groups of targets that were pruned together, as the "groups" list of a report: what was asked of each, what all members got.
+/* The groups of targets that were pruned together, and those whose widths were chosen, as the "groups" list of a report: what was asked of
+ * each, what all members got.
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_groups(smash_writer *w, const smash_plan *plan);
 #endif
@@ -19480,8 +19482,7 @@ SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, cons
 SMASH__FN void smash__report_budget(smash_writer *w, const smash_plan *plan)
 {
     const smash_goal *budget = &plan->budget;
-    uint64_t numbers = 0;
-    size_t i, n;
+    size_t i;
     smash_write_begin_object(w);
     smash_write_key(w, "rule");      smash_write_text(w, budget->key->name);
     smash_write_key(w, "id");        smash_write_null(w);
@@ -19491,8 +19492,6 @@ SMASH__FN void smash__report_budget(smash_writer *w, const smash_plan *plan)
     smash_write_key(w, "before");    smash_write_u64(w, budget->before);
     smash_write_key(w, "most");      smash_write_u64(w, budget->most);
     smash_write_key(w, "left");      smash_write_u64(w, budget->left);
-    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices && !smash_tensor_count(&plan->model->params[plan->rows[i].param].tensor, &n)) numbers += n;
-    smash_write_key(w, "numbers");   smash_write_u64(w, numbers);
     smash_write_key(w, "members");
     smash_write_begin_array(w);
     for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) smash_write_text(w, plan->model->params[plan->rows[i].param].name);
