@@ -20512,6 +20512,40 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_smash(smash__test *t, smash_aren
     return SMASH_OK;
 }
 
+/* Widths that are chosen, where there are bytes for little, for most and for nearly all */
+SMASH__FN smash_err smash__test_budget(smash__test *t, smash_arena *arena, smash_config *config, smash_model *model, smash__buffer *file)
+{
+    static const char *const sizes[3] = { "ptq_target_bytes=0.25", "ptq_target_bytes=0.4", "ptq_target_bytes=0.8" };
+    const smash_arena_mark mark = smash_arena_get_mark(arena);
+    smash_plan plan;
+    smash_result result;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out = SMASH_ZERO;
+    smash_writer w = SMASH_ZERO;
+    int i;
+    out.write = smash__buffer_write;
+    out.user = file;
+    desc.out = &out;
+    w.put = smash__put_digest;
+    w.user = t;
+    for (i = 0; i < 3; i++) {
+        smash_diags diags = SMASH_ZERO;
+        diags.arena = arena;
+        smash_config_init(config, smash_builtins(), arena, &diags);
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, "quantizer=ptq"));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, i == 1 ? "ptq_quant_scheme=affine" : "ptq_granularity=out_channel"));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, sizes[i]));
+        SMASH__TRY(smash_config_resolve(&t->ctx, config, model, &plan));
+        file->used = 0;
+        SMASH__TRY(smash_run(&t->ctx, &plan, &desc, &result));
+        smash_digest_add(&t->digest, file->data, file->used);
+        smash_report_rows(&w, &plan);
+        smash_report_groups(&w, &plan);
+        smash_arena_rewind(arena, mark);
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_config *config, void *numbers, smash__buffer *file, smash__buffer *masks)
 {
     static const char text[] =
@@ -20566,7 +20600,8 @@ SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_co
         SMASH__TRY(smash_model_restore(&t->ctx, &read, names[i], arena, &x, NULL));
         smash__note_tensor(t, &x);
     }
-    return smash__test_smash(t, arena, config, &model, file);
+    SMASH__TRY(smash__test_smash(t, arena, config, &model, file));
+    return smash__test_budget(t, arena, config, &model, file);
 }
 
 SMASH__FN smash_err smash__test_whole(smash__test *t)
