@@ -439,7 +439,7 @@ SMASH_API smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src
 SMASH_API smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst);
 
 /* How far b is from a.  mse = mean (a-b)^2;  snr_db = 10 log10(sum a^2 / sum (a-b)^2), Inf if equal, -Inf if
- * a is all zero and b is not;  cosine = 1 if both are zero. Non-finite elements make the sums non-finite. */
+ * a is all zero and b is not;  cosine = 1 if both are all zero, 0 if one of them is. Non-finite elements make the sums non-finite. */
 typedef struct smash_distance {
     double mse, max_abs_error, snr_db, cosine;
     size_t count, zeros_a, zeros_b;
@@ -855,8 +855,9 @@ typedef struct smash_quant_desc {
 } smash_quant_desc;
 
 /* What a grid did to a tensor. saturated: numbers whose zero + x/scale lies half a step or more outside qmin..qmax, which
- * were clipped; zeros: numbers that read back as 0. */
-typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t saturated, zeros; } smash_quant_stats;
+ * were clipped; zeros: numbers that read back as 0; dead: levels of qmin..qmax that no number of the tensor takes, all
+ * blocks together, of a grid of up to 8 bits. SIZE_MAX for wider ones, which have more levels than most tensors numbers, and for floats. */
+typedef struct smash_quant_stats { double mse, max_abs_error, snr_db, cosine; size_t saturated, zeros, dead; } smash_quant_stats;
 
 /* qmin, qmax of the grid; of an 8-bit float its ends: 448, or 57344.
  *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
@@ -910,8 +911,8 @@ SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *des
 #if !SMASH_NO_DOUBLE
 /* Distance of w from what q stands for, without materialising it.
  *   w, scale, zero, q  in  as for smash_quantize and smash_dequantize
- *   stats  out  mse, max_abs_error and snr_db as smash_tensor_distance gives them for w and dequantized q in f32
- *   needs  scratch: 64 bytes per 65,536 elements; O(n)        exact  as smash_tensor_distance
+ *   stats  out  mse, max_abs_error, snr_db and cosine as smash_tensor_distance gives them for w and dequantized q in f32
+ *   needs  scratch: 64 bytes per 65,536 elements, 96 for grids of up to 8 bits; O(n)        exact  as smash_tensor_distance
  *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need); stats untouched */
 SMASH_API smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats);
@@ -2039,7 +2040,7 @@ typedef struct smash_target_group {
     const char      *note;           /* idem: why it is not what was asked; NULL if it is */
 } smash_target_group;
 
-/* What may be left of the whole model: target_parameters, target_bytes or target_macs of a pruner. */
+/* What may be left of the whole model: target_parameters, target_bytes or target_macs of a pruner, target_bytes of a quantizer. */
 typedef enum smash_goal_kind {
     SMASH_GOAL_NONE = 0,
     SMASH_GOAL_PARAMETERS = 1,       /* numbers that are not zero when they are read back */
@@ -2082,6 +2083,20 @@ typedef struct smash_form {
     const char *word;                /* what smash.quant_dtypes and the report call it; NULL: as quant_dtype says it */
 } smash_form;
 
+/* One way to store a target of which target_bytes chooses the width. */
+typedef struct smash_choice {
+    smash_quant_desc quant;
+    smash_form   form;
+    int32_t      qmin, qmax;
+    uint32_t     keep;               /* 1: it stays as it is */
+    /* filled by smash_run */
+    uint32_t     has_zero;
+    size_t       nonzero;            /* with pack_sparse, of a pruned tensor: numbers left */
+    uint64_t     bytes;              /* of the parameter in the file, with all that belongs to it */
+    uint64_t     cost;               /* the same and what the header says of it, about */
+    double       snr_db, noise;      /* noise: sum of squared errors / sum of squares, 10^(-snr_db / 10) */
+} smash_choice;
+
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
     const smash_algo *algo;
@@ -2116,6 +2131,8 @@ typedef struct smash_row {
     /* quantizers */
     smash_quant_desc quant;          /* of a bias: bits 32 */
     smash_form   form;               /* dtype and zero resolved: never NONE */
+    smash_choice *choices;           /* what target_bytes chooses from, narrow to wide, keep last; NULL: nothing is to be chosen */
+    uint32_t     choice_count, choice;   /* choice: filled by smash_run, which makes it quant, form and skip */
     int32_t      qmin, qmax;
     smash_observer_desc observer;    /* how the range is found; its grain is that of quant */
     uint32_t     bias_correction;    /* of a weight: 1: the module's bias takes back what the grid moves the outputs by */
@@ -2153,6 +2170,7 @@ typedef struct smash_plan {
     smash_target_group *groups;            /* targets that are pruned together */
     size_t             group_count;
     smash_goal         goal;
+    smash_goal         budget;             /* target_bytes of a quantizer; `group` and `uses` mean nothing */
     uint32_t          *order;              /* parameters, sources of aligned masks before those that follow them */
     const char        *config_text;        /* the resolved config as one line of JSON: stored in the file that is written */
     const char        *types_text;         /* {"module": "type", ...} */
@@ -2173,7 +2191,7 @@ typedef struct smash_plan {
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
  *   config in     model  io  finished; if all is well it gets the types and shapes that the config says, and a bias of zeros for each layer
  *          without one that fuse_names folds a normalization into; untouched else     plan  out  in arena of the config
- *   needs  arena: 3 to 4 KB a row (64 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
+ *   needs  arena: 3 to 4 KB a row, 1 more where its width is to be chosen (64 KB at least), 25 bytes a module, 12 a parameter, findings, the resolved config as text;
  *          scratch: about 300 bytes a row, or as smash_select
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
@@ -2327,11 +2345,12 @@ typedef struct smash_run_desc {
  *           arena. A calibration takes one recorded tensor at a time, its bytes and those it is quantized to, and 16 KB a scale where an observer has bins;
  *           weights whose bias is quantized are gone through twice, and bias_correction takes 4 bytes a number more. For a goal its targets go through
  *           once more for each guess how many blocks must go: a few times, at worst as often as
- *           that number has binary digits. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
+ *           that number has binary digits. For target_bytes of a quantizer each of its targets goes through once for each width, and the layout is
+ *           made a few times; scratch: about 150 bytes a row. A given mask takes a copy of its tensor, its own bytes unless it is mapped, and 1 a number more for
  *           the mask file; plan->arena: about 200 bytes a mask and a smash_row, and the mask itself of an input or output
  *   exact   same file on every target and thread count: no date, no path, no version of anything but the format inside
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
- *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
+ *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal or target_bytes out of reach, with the least that is left; FORMAT(byte or
  *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, and for such a calibration, or one
  *           that holds NaN or Inf, VERSION for one of a newer format; RANGE(index) for a number that float16 or bfloat16 cannot hold;
  *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
@@ -2354,7 +2373,8 @@ SMASH_API smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_rows(smash_writer *w, const smash_plan *plan);
 
-/* The groups of targets that were pruned together, as the "groups" list of a report: what was asked of each, what all members got.
+/* The groups of targets that were pruned together, and those whose widths were chosen, as the "groups" list of a report: what was asked of
+ * each, what all members got.
  *   w  io     plan  in  as smash_run left it     needs nothing, O(rows); exact everywhere; fails in w->err: ARG, or what its put returned */
 SMASH_API void smash_report_groups(smash_writer *w, const smash_plan *plan);
 #endif
@@ -3765,6 +3785,15 @@ SMASH__FN double smash__snr_db(double signal, double noise)
     return smash__one_nan(smash__product(4.3429448190325182765, smash_log(signal / noise)));      /* 10 / ln 10 */
 }
 
+/* Two tensors of zeros point the same way, and one of zeros nowhere near another. */
+SMASH__FN double smash__cosine(const smash__sums *s)
+{
+    double cosine = s->a2 == 0 && s->b2 == 0 ? 1 : s->a2 == 0 || s->b2 == 0 ? 0 : s->ab / (smash_sqrt(s->a2) * smash_sqrt(s->b2));
+    if (cosine > 1) cosine = 1;                                     /* an ulp of rounding */
+    if (cosine < -1) cosine = -1;
+    return smash__one_nan(cosine);
+}
+
 typedef struct smash__distance_job { const smash_tensor *a, *b; size_t count; int simd; smash__sums *sums; } smash__distance_job;
 
 SMASH__FN void smash__distance_chunk(void *arg, size_t chunk)
@@ -3793,7 +3822,6 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     smash__sums total = SMASH_ZERO;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t chunks, i;
-    double cosine;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, &job.count));
     SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, NULL));
@@ -3811,11 +3839,7 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     out->mse = job.count ? smash__one_nan(total.error2 / (double)job.count) : 0;
     out->max_abs_error = smash__one_nan(total.max);
     out->snr_db = smash__snr_db(total.a2, total.error2);
-    cosine = total.a2 == 0 && total.b2 == 0 ? 1 : total.a2 == 0 || total.b2 == 0 ? 0
-           : total.ab / (smash_sqrt(total.a2) * smash_sqrt(total.b2));
-    if (cosine > 1) cosine = 1;                                     /* an ulp of rounding */
-    if (cosine < -1) cosine = -1;
-    out->cosine = smash__one_nan(cosine);
+    out->cosine = smash__cosine(&total);
     out->zeros_a = (size_t)total.zeros_a;
     out->zeros_b = (size_t)total.zeros_b;
     return SMASH_OK;
@@ -6757,6 +6781,7 @@ typedef struct smash__quant_job {
     int simd, tiles_only;               /* tiles_only: of a dtype that no kernel reads back */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
+    uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
 } smash__quant_job;
 
 typedef struct smash__cursor {
@@ -7350,6 +7375,8 @@ SMASH__DEF smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *de
 /* ---- measure ---- */
 
 #if !SMASH_NO_DOUBLE
+enum { SMASH__LEVEL_WORDS = 8 };         /* 256 bits: a level each, of at most 8 bits */
+
 /* n numbers of one block, f32, into the lanes of smash_tensor_distance */
 SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
 {
@@ -7410,6 +7437,75 @@ SMASH__FN SMASH__NOINLINE uint32_t smash__measure_lanes(const smash__quant_job *
     return clipped;
 }
 
+SMASH__INLINE void smash__take_level(const smash__levels *levels, int32_t q, uint32_t *taken)
+{
+    const uint32_t u = (uint32_t)q - (uint32_t)levels->qmin;
+    if (u <= (uint32_t)(levels->qmax - levels->qmin)) taken[u / 32] |= (uint32_t)1 << u % 32;
+}
+
+/* The largest distance of 32 bytes, or their halves, above `low`; it wraps. */
+SMASH__INLINE unsigned smash__reach_of(const uint8_t *p, unsigned low, unsigned mask)
+{
+    uint8_t most = 0;
+    size_t i;
+    for (i = 0; i < 32; i++) {
+        const uint8_t d = (uint8_t)((p[i] - low) & mask), e = (uint8_t)(((unsigned)(p[i] >> 4) - low) & mask);
+        most = d > most ? d : most;
+        if (mask == 15) most = e > most ? e : most;
+    }
+    return most;
+}
+
+/* Which bytes there are (mask 255), or halves of bytes (mask 15). Most lie among low .. low + reach, all of which have been seen. */
+SMASH__INLINE void smash__see(const uint8_t *p, size_t n, const unsigned mask, uint8_t seen[256])
+{
+    unsigned low = n ? p[0] & mask : 0, reach = 0;
+    size_t i, some, k;
+    for (i = 0; i < n && reach < mask; i += some) {
+        some = smash__min(n - i, 32);
+        if (some == 32 && i && smash__reach_of(p + i, low, mask) <= reach) continue;
+        for (k = i; k < i + some; k++) { seen[p[k] & mask] = 1; if (mask == 15) seen[p[k] >> 4] = 1; }
+        while (reach < mask && seen[(low + reach + 1) & mask]) reach++;
+        while (reach < mask && seen[(low - 1) & mask]) { low = (low - 1) & mask; reach++; }
+    }
+}
+
+/* Which levels the numbers of a chunk take */
+SMASH__FN SMASH__NOINLINE void smash__take_levels(const smash__quant_job *job, size_t first, size_t n, uint32_t *taken)
+{
+    const unsigned bits = smash_dtype_bits(job->q->dtype), per = bits < 8 ? 8 / bits : 1, some = per > 2 ? 2 : 1;
+    const int half = smash__dtype(job->q->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) % 8 : 0, mask = (1 << bits % 32) - 1;
+    const uint8_t *p = (const uint8_t *)job->q->data + first / per;
+    const size_t bytes = bits > 8 ? 0 : n / per;
+    uint8_t seen[256];
+    int32_t q;
+    unsigned u, k;
+    size_t i;
+    smash__fill(seen, 0, sizeof seen);
+    if (per > 1) smash__see(p, bytes, 15, seen);
+    else smash__see(p, bytes, 255, seen);
+    for (u = 0; u < 256; u++)
+        for (k = 0; k < some && seen[u]; k++) smash__take_level(&job->levels, (((int)(u >> k * bits) & mask) ^ half) - half, taken);
+    for (i = bytes * per; i < n; i++) {
+        smash__load_ints(job->q, first + i, 1, &q);
+        smash__take_level(&job->levels, q, taken);
+    }
+}
+
+/* Levels that no chunk takes */
+SMASH__FN size_t smash__dead_levels(const smash__quant_job *job, size_t chunks)
+{
+    const uint32_t levels = (uint32_t)(job->levels.qmax - job->levels.qmin) + 1;
+    uint32_t u, word;
+    size_t dead = levels, i;
+    if (!job->taken) return SIZE_MAX;
+    for (u = 0; u < levels; u++) {
+        for (word = 0, i = 0; i < chunks; i++) word |= job->taken[i * SMASH__LEVEL_WORDS + u / 32];
+        dead -= word >> u % 32 & 1;
+    }
+    return dead;
+}
+
 SMASH__FN void smash__measure_chunk(void *arg, size_t chunk)
 {
     smash__quant_job *job = (smash__quant_job *)arg;
@@ -7419,6 +7515,7 @@ SMASH__FN void smash__measure_chunk(void *arg, size_t chunk)
     clipped = smash__measure_lanes(job, chunk * SMASH__CHUNK, &lanes);
     job->sums[chunk] = smash__sum_lanes(&lanes);
     job->sums[chunk].clipped = clipped;
+    if (job->taken) smash__take_levels(job, chunk * SMASH__CHUNK, smash__min(job->count - chunk * SMASH__CHUNK, SMASH__CHUNK), job->taken + chunk * SMASH__LEVEL_WORDS);
 }
 
 SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
@@ -7433,14 +7530,21 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     chunks = job.count / SMASH__CHUNK + (job.count % SMASH__CHUNK != 0);
     job.sums = (smash__sums *)smash__scratch(ctx, chunks, sizeof *job.sums);
     if (!job.sums) return SMASH_ERR_NOMEM;
+    if (job.levels.qmax - job.levels.qmin < 32 * SMASH__LEVEL_WORDS) {
+        job.taken = (uint32_t *)smash__scratch(ctx, chunks, SMASH__LEVEL_WORDS * sizeof *job.taken);
+        if (!job.taken) { smash__scratch_rewind(ctx, mark); return SMASH_ERR_NOMEM; }
+        smash__fill(job.taken, 0, chunks * SMASH__LEVEL_WORDS * sizeof *job.taken);
+    }
     smash__parallel(ctx, chunks, smash__measure_chunk, &job);
     for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
     smash__scratch_rewind(ctx, mark);
     stats->mse = smash__one_nan(total.error2 / (double)job.count);
     stats->max_abs_error = smash__one_nan(total.max);
     stats->snr_db = smash__snr_db(total.a2, total.error2);
+    stats->cosine = smash__cosine(&total);
     stats->saturated = (size_t)total.clipped;
     stats->zeros = (size_t)total.zeros_b;
+    stats->dead = smash__dead_levels(&job, chunks);
     return SMASH_OK;
 }
 #endif
@@ -13190,6 +13294,9 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     static const smash_key globs[2] = {
         { "include", SMASH_KEY_GLOBS, "a list of globs", "[\"*\"]", "only modules whose name matches one of these", 0, 0, 0, 0, 0 },
         { "exclude", SMASH_KEY_GLOBS, "a list of globs", "[]", "not modules whose name matches one of these", 0, 0, 0, 0, 0 } };
+    static const smash_key budget = { "target_bytes", SMASH_KEY_AMOUNT, SMASH__AMOUNT, "null",
+        "how large the file may be; each target without a quant_dtype of its own becomes int2, int4, int8, int16, float16 or stays as it is: what leaves the least sum of their squared errors, each over the squares of its tensor, "
+        "for the bytes there are", 0, 0, 0, 0, 0 };
     size_t count, k;
     const smash_key *keys = smash_config_keys(&count);
     if (i < algo->key_count) return &algo->keys[i];
@@ -13200,6 +13307,10 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
         if (algo->group == SMASH_PRUNER) {
             if (i < 3) return &goals[i];
             i -= 3;
+        }
+        if (algo->group == SMASH_QUANTIZER && !smash__refused(algo, "quant_dtype")) {
+            if (i == 0) return &budget;
+            i--;
         }
         for (k = 0; k < count; k++) {
             if (keys[k].selects || !(keys[k].groups >> algo->group & 1) || smash__refused(algo, keys[k].name)) continue;
@@ -14655,17 +14766,17 @@ SMASH__FN smash_err smash__ask(smash_ctx *ctx, smash_err (*callback)(smash_ctx *
     return SMASH_OK;
 }
 
-/* A pruner has one target for the whole model, and a file gets smaller only where zeros are not stored. */
-SMASH__FN void smash__check_goal(const smash_config *config, const smash_algo *algo)
+/* There is one target for the whole model, and pruning makes a file smaller only where zeros are not stored. */
+SMASH__FN void smash__check_goal(const smash_config *config)
 {
     const smash_setting *first = NULL, *sparse = smash__setting(config, "pack_sparse");
     size_t i;
     for (i = 0; i < config->count; i++) {
         const smash_setting *s = &config->settings[i];
-        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        if (!s->algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default || smash__is_own(s->algo, s->key)) continue;
         if (first) smash__say(config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q and %q are two targets for one model; remove one of them", first->name, s->name);
         if (!first) first = s;
-        if (smash__equal(s->key->name, "target_bytes") && (!sparse || sparse->value->number == 0))
+        if (s->algo->group == SMASH_PRUNER && smash__equal(s->key->name, "target_bytes") && (!sparse || sparse->value->number == 0))
             smash__say(config, SMASH_ERROR, "needs_pack_sparse", s->doc, s->value, "%q needs \"pack_sparse\": true; without it zeros take as many bytes as other numbers", s->name);
     }
 }
@@ -14681,11 +14792,11 @@ SMASH__FN smash_err smash__check_rules(smash_ctx *ctx, const smash_config *confi
             smash__say(config, SMASH_ERROR, "list_and_shorthand", s->doc, s->value, "%q stands for a list of one entry, and there is %s as well; put %s into its entries", s->name,
                        list->name, s->key->name);
     }
+    smash__check_goal(config);
     for (g = 1; g < SMASH_GROUP_COUNT; g++) {
         const smash_algo *algo = smash_config_active(config, (smash_group)g);
         smash_job job;
         if (!algo) continue;
-        smash__check_goal(config, algo);
         job = smash__job(config, algo, NULL, NULL);
         SMASH__TRY(smash__ask(ctx, algo->check_config, &job, "incompatible_config", "config"));
     }
@@ -15931,6 +16042,29 @@ SMASH__FN int smash__refuse(const smash__wish *wish, const smash_value *v, const
     return 1;
 }
 
+/* What the algorithm makes of a row's grid and form. What it refuses is in probe. */
+SMASH__FN smash_err smash__make_form(smash__resolve *r, const smash_algo *algo, smash_row *row, smash_ctx *probe)
+{
+    smash_quant_desc *quant = &row->quant;
+    smash_form *form = &row->form;
+    smash_job job = SMASH_ZERO;
+    smash_err err = SMASH_OK;
+    job.algo = algo;
+    job.config = r->config;
+    job.model = r->model;
+    smash__probe(r->ctx, probe);
+    if (algo->targets->resolve) err = algo->targets->resolve(probe, &job, row);
+    smash__probe_end(r->ctx, probe, err == SMASH_ERR_NOMEM);
+    if (quant->format != SMASH_DTYPE_NONE) {
+        form->no_zero = 1;
+        form->no_scale = quant->format == SMASH_F16 || quant->format == SMASH_BF16;
+    }
+    if (form->dtype == SMASH_DTYPE_NONE) form->dtype = smash_quant_dtype(quant);
+    if (form->zero == SMASH_DTYPE_NONE) form->zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
+    if (!err && smash_row_is_grid(row)) smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    return err;
+}
+
 /* What the keys and the algorithm make of grid and form, and what of the keys does not fit them; 0: that is a finding. */
 SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish, int *good)
 {
@@ -15938,8 +16072,7 @@ SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *e
         { "quant_dtype", wish->dtype }, { "quant_scheme", wish->scheme }, { "quant_range", wish->range }, { "quant_rounding", wish->rounding }, { "granularity", wish->granularity },
         { "observer", wish->observer }, { "observer_rate", wish->rate }, { "observer_percentile", wish->percentile }, { "observer_bins", wish->bins }, { "bias_correction", wish->correction } };
     smash_quant_desc *quant = &row->quant;
-    smash_form *form = &row->form;
-    smash_job job = SMASH_ZERO;
+    const smash_form *form = &row->form;
     char text[16];
     smash_ctx probe;
     smash_err err;
@@ -15952,23 +16085,14 @@ SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *e
     if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
     quant->full_range = wish->range && smash_value_is(wish->range, "full");
     if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
-    if (entry->algo->targets->resolve) {
-        job.algo = entry->algo;
-        job.config = r->config;
-        job.model = r->model;
-        smash__probe(r->ctx, &probe);
-        err = entry->algo->targets->resolve(&probe, &job, row);
-        smash__probe_end(r->ctx, &probe, err == SMASH_ERR_NOMEM);
-        if (err == SMASH_ERR_NOMEM) return err;
-        if (err) {
-            smash__say(r->config, SMASH_ERROR, "not_taken", entry->doc, entry->value, "%s", probe.message);
-            return SMASH_OK;
-        }
+    err = smash__make_form(r, entry->algo, row, &probe);
+    if (err == SMASH_ERR_NOMEM) return err;
+    if (err) {
+        smash__say(r->config, SMASH_ERROR, "not_taken", entry->doc, entry->value, "%s", probe.message);
+        return SMASH_OK;
     }
     if (quant->format != SMASH_DTYPE_NONE) {
         const char *name = smash__dtype_name(quant, text);
-        form->no_zero = 1;
-        form->no_scale = quant->format == SMASH_F16 || quant->format == SMASH_BF16;
         if (quant->scheme == SMASH_AFFINE) refused |= smash__refuse(wish, wish->scheme, "quant_scheme \"affine\"", name, "a float has no zero point; leave the key out, or write \"symmetric\"");
         if (quant->full_range) refused |= smash__refuse(wish, wish->range, "quant_range \"full\"", name, "its ends are those of the format");
         if (quant->rounding == SMASH_HALF_AWAY) refused |= smash__refuse(wish, wish->rounding, "quant_rounding \"half_away\"", name, "floats round halves to even");
@@ -15977,10 +16101,39 @@ SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *e
         if (form->no_scale) refused |= smash__refuse(wish, wish->granularity, "granularity", name, "it has no scale that blocks of numbers could share");
         if (refused) return SMASH_OK;
     }
-    if (form->dtype == SMASH_DTYPE_NONE) form->dtype = smash_quant_dtype(quant);
-    if (form->zero == SMASH_DTYPE_NONE) form->zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
-    if (smash_row_is_grid(row)) smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
     *good = 1;
+    return SMASH_OK;
+}
+
+enum { SMASH__CHOICES = 6 };
+
+/* What a target of which no width is asked may become: what the algorithm takes of these, or it stays as it is. */
+SMASH__FN smash_err smash__resolve_choices(smash__resolve *r, const smash_algo *algo, smash_row *row)
+{
+    static const uint32_t widths[SMASH__CHOICES - 1] = { 2, 4, 8, 16, 0 };                             /* 0: float16 */
+    const smash_form none = SMASH_ZERO;
+    smash_choice *all = (smash_choice *)smash_arena_array(r->ctx, r->plan->arena, SMASH__CHOICES, sizeof *all);
+    smash_ctx probe;
+    uint32_t i, n = 0;
+    if (!all) return SMASH_ERR_NOMEM;
+    smash__fill(all, 0, SMASH__CHOICES * sizeof *all);
+    for (i = 0; i < SMASH__CHOICES - 1; i++) {
+        smash_row one = *row;
+        smash_err err;
+        one.form = none;
+        one.quant.bits = widths[i];
+        if (!widths[i]) { one.quant.format = SMASH_F16; one.quant.scheme = SMASH_SYMMETRIC; one.quant.full_range = 0; one.quant.rounding = SMASH_HALF_EVEN; one.quant.grain = smash_grain_tensor(); }
+        err = smash__make_form(r, algo, &one, &probe);
+        if (err == SMASH_ERR_NOMEM) return err;
+        if (err || one.skip) continue;
+        all[n].quant = one.quant;
+        all[n].form = one.form;
+        all[n].qmin = one.qmin;
+        all[n++].qmax = one.qmax;
+    }
+    all[n++].keep = 1;
+    row->choices = all;
+    row->choice_count = n;
     return SMASH_OK;
 }
 
@@ -16125,7 +16278,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
         smash__say_grain(wish, &probe);
         row->skip = 1;
     }
-    return SMASH_OK;
+    return row->skip || !r->plan->budget.kind || smash__wished(wish, wish->dtype) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
 /* The parameter that holds the numbers of a target that an earlier run has packed; or NULL */
@@ -16497,15 +16650,14 @@ SMASH__FN smash_err smash__resolve_groups(smash__resolve *r)
     return SMASH_OK;
 }
 
-/* The target that a pruner has for the whole model, if it has one. */
-SMASH__FN smash_err smash__find_goal(smash__resolve *r, const smash_algo *algo)
+/* The target that an algorithm has for the whole model, if it has one. */
+SMASH__FN smash_err smash__find_goal(smash__resolve *r, const smash_algo *algo, smash_goal *goal)
 {
-    smash_goal *goal = &r->plan->goal;
     uint64_t *uses;
     size_t i;
     for (i = 0; i < r->config->count; i++) {
         const smash_setting *s = &r->config->settings[i];
-        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default) continue;
+        if (s->algo != algo || s->key->kind != SMASH_KEY_AMOUNT || s->is_default || smash__is_own(algo, s->key)) continue;
         goal->key = s->key;
         goal->asked = s->value->number;
         goal->kind = smash__equal(s->key->name, "target_parameters") ? SMASH_GOAL_PARAMETERS : smash__equal(s->key->name, "target_bytes") ? SMASH_GOAL_BYTES : SMASH_GOAL_MACS;
@@ -16547,22 +16699,33 @@ SMASH__FN void smash__check_uses(smash__resolve *r, const smash_setting *s)
     }
 }
 
+/* Nothing may come after what is counted in bytes. */
+SMASH__FN void smash__check_last(smash__resolve *r, const smash_setting *s, uint32_t groups)
+{
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(r->config, (smash_group)g) : NULL;
+        if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
+        smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the %s", s->name, algo->name, smash_group_name(s->algo->group));
+    }
+}
+
 /* There is something to choose from, and what is to be counted can be. */
 SMASH__FN void smash__resolve_goal(smash__resolve *r, uint32_t groups)
 {
-    const smash_goal *goal = &r->plan->goal;
-    const smash_algo *pruner = smash_config_active(r->config, SMASH_PRUNER);
-    const smash_setting *s = goal->kind ? smash__hyper(r->config, pruner, goal->key->name) : NULL;
-    int g;
-    if (!s) return;
-    if (goal->group == SMASH__NO_INDEX)
+    const smash_goal *goal = &r->plan->goal, *budget = &r->plan->budget;
+    const smash_setting *s = goal->kind ? smash__hyper(r->config, smash_config_active(r->config, SMASH_PRUNER), goal->key->name) : NULL;
+    const smash_setting *t = budget->kind ? smash__hyper(r->config, smash_config_active(r->config, SMASH_QUANTIZER), budget->key->name) : NULL;
+    size_t i;
+    if (s && goal->group == SMASH__NO_INDEX)
         smash__say(r->config, SMASH_ERROR, "target_without_choice", s->doc, s->value, "%q has nothing to choose from: every target has a sparse_ratio, threshold, align or N:M of its own, or there is none", s->name);
-    for (g = 1; g < SMASH_GROUP_COUNT && goal->kind == SMASH_GOAL_BYTES; g++) {
-        const smash_algo *algo = groups >> g & 1 ? smash_config_active(r->config, (smash_group)g) : NULL;
-        if (!algo || (algo->targets && smash_algo_save(algo) == SMASH_SAVE_NONE)) continue;
-        smash__say(r->config, SMASH_ERROR, "unsupported", s->doc, s->value, "%q cannot be kept together with %s, which changes the model or its file after the pruner", s->name, algo->name);
-    }
-    if (goal->uses) smash__check_uses(r, s);
+    if (s && goal->kind == SMASH_GOAL_BYTES) smash__check_last(r, s, groups);
+    if (s && goal->uses) smash__check_uses(r, s);
+    if (!t) return;
+    for (i = 0; i < r->plan->count && !r->plan->rows[i].choices; i++) { }
+    if (i == r->plan->count)
+        smash__say(r->config, SMASH_ERROR, "target_without_choice", t->doc, t->value, "%q has nothing to choose from: every target has a quant_dtype of its own, or there is none", t->name);
+    smash__check_last(r, t, groups);
 }
 
 /* The pruner's row of a target, or NULL. Rows are in order of group, then module. */
@@ -16743,7 +16906,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
     if (row->algo->group == SMASH_QUANTIZER) {
         const smash_algo *algo = row->algo;
         const int is_bias = row->quant.bits > 16 && row->needs_data;
-        if (!is_bias && !smash__refused(algo, "quant_dtype")) { smash_write_key(w, "quant_dtype"); smash_write_text(w, smash__dtype_name(&row->quant, text)); }
+        if (!is_bias && !row->choices && !smash__refused(algo, "quant_dtype")) { smash_write_key(w, "quant_dtype"); smash_write_text(w, smash__dtype_name(&row->quant, text)); }
         if (!is_bias && !smash__refused(algo, "quant_scheme")) { smash_write_key(w, "quant_scheme"); smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"); }
         if (row->quant.full_range && !smash__refused(algo, "quant_range")) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
         if (row->quant.rounding == SMASH_HALF_AWAY && !smash__refused(algo, "quant_rounding")) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
@@ -17220,7 +17383,7 @@ SMASH__FN smash_err smash__resolve_plan(smash_ctx *ctx, const smash_config *conf
         const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
         if (!algo) continue;
         smash__check_selection(&r, algo);
-        if (g == SMASH_PRUNER) SMASH__TRY(smash__find_goal(&r, algo));
+        if (g == SMASH_PRUNER || g == SMASH_QUANTIZER) SMASH__TRY(smash__find_goal(&r, algo, g == SMASH_PRUNER ? &made.goal : &made.budget));
         if (algo->targets) SMASH__TRY(smash__resolve_algo(&r, algo));
         else if (!made.whole) made.whole = algo;
     }
@@ -17780,7 +17943,9 @@ SMASH__FN void smash__stats_of(const smash_distance *d, smash_quant_stats *stats
     stats->mse = d->mse;
     stats->max_abs_error = d->max_abs_error;
     stats->snr_db = d->snr_db;
+    stats->cosine = d->cosine;
     stats->zeros = d->zeros_b;
+    stats->dead = SIZE_MAX;
 }
 
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
@@ -19035,7 +19200,7 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
         smash_row *row = smash__row_of(plan, plan->quantize, i);
         needed[i] = row && ((row->quant.scheme == SMASH_AFFINE && row->form.zero != SMASH_F32 && !row->form.no_zero) || row->needs_data);
         if (row && !needed[i]) row->has_zero = !row->form.no_zero && (row->form.zero == SMASH_F32 || row->quant.is_unsigned);
-        if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || (plan->goal.kind && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
+        if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || ((plan->goal.kind || plan->budget.kind) && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
     }
     for (i = n; i > 0; i--) {                                            /* backwards: sources stand before those that follow them */
@@ -19182,19 +19347,25 @@ SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_
     return plan->goal.kind == SMASH_GOAL_MACS ? numbers * plan->goal.uses[param] : numbers;
 }
 
+/* Bytes of the file as everything is now */
+SMASH__FN smash_err smash__file_bytes(smash_ctx *ctx, smash__run *run, uint64_t *bytes)
+{
+    smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+    smash_err err = smash__make_layouts(ctx, run);
+    smash_arena_rewind(run->plan->arena, mark);
+    *bytes = run->layout.bytes;
+    return err;
+}
+
+SMASH__FN uint64_t smash__most_of(const smash_goal *goal) { return goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked; }
+
 /* What is left with the masks as they are */
 SMASH__FN smash_err smash__goal_left(smash_ctx *ctx, smash__run *run, uint64_t *left)
 {
     const smash_plan *plan = run->plan;
-    smash_arena_mark mark = smash_arena_get_mark(plan->arena);
     size_t i, n;
     *left = 0;
-    if (plan->goal.kind == SMASH_GOAL_BYTES) {
-        smash_err err = smash__make_layouts(ctx, run);
-        smash_arena_rewind(plan->arena, mark);
-        *left = run->layout.bytes;
-        return err;
-    }
+    if (plan->goal.kind == SMASH_GOAL_BYTES) return smash__file_bytes(ctx, run, left);
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_row *row = smash__row_of(plan, plan->prune, i);
         SMASH__TRY(smash_tensor_count(&plan->model->params[i].tensor, &n));
@@ -19319,7 +19490,7 @@ SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
     s.run = run;
     s.group = &plan->groups[goal->group];
     SMASH__TRY(smash__goal_before(ctx, run, &goal->before));
-    goal->most = goal->asked < 1 ? (uint64_t)((double)goal->before * goal->asked) : (uint64_t)goal->asked;
+    goal->most = smash__most_of(goal);
     if (goal->kind == SMASH_GOAL_PARAMETERS || (goal->kind == SMASH_GOAL_MACS && run->given)) {
         run->left = (size_t *)smash__scratch(ctx, plan->model->param_count, sizeof *run->left);
         if (!run->left) return SMASH_ERR_NOMEM;
@@ -19335,6 +19506,290 @@ SMASH__FN smash_err smash__find_goal_masks(smash_ctx *ctx, smash__run *run)
     return smash__search_blocks(ctx, &s, least, all, goal->left);
 }
 
+/* ---- a width for each target ---- */
+
+/* What may still be chosen: from the choice in front of it on the hull to this one. Error per byte. */
+typedef struct smash__upgrade { uint32_t row, to; double rate; } smash__upgrade;
+
+SMASH__FN double smash__rate(const smash_choice *from, const smash_choice *to) { return (from->noise - to->noise) / ((double)to->cost - (double)from->cost); }
+
+/* The choices of a row that are worth their bytes: from one to the next each costs more, has less error, and saves less of it per byte.
+ * Those between them are never best, except where bytes are left over. */
+SMASH__FN uint32_t smash__hull_of(const smash_row *row, uint32_t hull[SMASH__CHOICES])
+{
+    const smash_choice *c = row->choices;
+    uint32_t order[SMASH__CHOICES], i, k, n = 0;
+    for (i = 0; i < row->choice_count; i++) {
+        for (k = i; k && (c[order[k - 1]].cost > c[i].cost || (c[order[k - 1]].cost == c[i].cost && c[order[k - 1]].noise > c[i].noise)); k--) order[k] = order[k - 1];
+        order[k] = i;
+    }
+    for (i = 0; i < row->choice_count; i++) {
+        const smash_choice *next = &c[order[i]];
+        if (n && next->noise >= c[hull[n - 1]].noise) continue;
+        while (n > 1 && smash__rate(&c[hull[n - 2]], &c[hull[n - 1]]) <= smash__rate(&c[hull[n - 1]], next)) n--;
+        hull[n++] = order[i];
+    }
+    return n;
+}
+
+SMASH__FN void smash__take_choice(smash__run *run, smash_row *row, uint32_t i)
+{
+    const smash_choice *c = &row->choices[i];
+    row->choice = i;
+    row->skip = c->keep;
+    if (run->nonzero) run->nonzero[row->param] = c->nonzero;
+    if (c->keep) return;
+    row->quant = c->quant;
+    row->form = c->form;
+    row->qmin = c->qmin;
+    row->qmax = c->qmax;
+    row->has_zero = c->has_zero;
+}
+
+SMASH__FN uint64_t smash__digits_of(uint64_t n)
+{
+    uint64_t digits = 1;
+    for (; n > 9; n /= 10) digits++;
+    return digits;
+}
+
+/* What these parts take in the file, header and all: as if each offset had as many digits as `file` has */
+SMASH__FN smash_err smash__cost_of(smash_ctx *ctx, const smash__run *run, const smash__parts *parts, uint64_t file, uint64_t *cost)
+{
+    const smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+    smash_layout layout;
+    uint32_t i;
+    SMASH__TRY(smash_safetensors_layout(ctx, parts->tensor, parts->count, NULL, 0, run->plan->arena, &layout));
+    *cost = layout.bytes + parts->count * 2 * smash__digits_of(file);
+    for (i = 0; i < parts->count; i++) {
+        const uint64_t at = layout.offsets[i] - layout.header_bytes;
+        *cost -= smash__digits_of(at) + smash__digits_of(at + layout.sizes[i]);
+    }
+    for (; layout.header_bytes && layout.header[layout.header_bytes - 1] == ' '; layout.header_bytes--) --*cost;         /* padding */
+    smash_arena_rewind(run->plan->arena, mark);
+    return SMASH_OK;
+}
+
+SMASH__FN const char *smash__choice_name(const smash_choice *c, char out[16]) { return c->keep ? "float" : c->form.word ? c->form.word : smash__dtype_name(&c->quant, out); }
+
+/* Exact error and size of everything that a row may become: its tensor goes through once for each. */
+SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smash_row *row)
+{
+    const char *name = run->plan->model->params[row->param].name;
+    smash__parts parts;
+    smash_ctx probe;
+    smash_err err;
+    char word[16];
+    uint32_t i, k;
+    size_t bytes;
+    for (i = 0; i < row->choice_count; ) {
+        smash_choice *c = &row->choices[i];
+        const smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+        smash__take_choice(run, row, i);
+        smash__probe(ctx, &probe);
+        err = smash__process(&probe, run, row->param, 0);
+        if (err == SMASH_ERR_RANGE && c->quant.format != SMASH_DTYPE_NONE) {                           /* more than a float of 16 bits can hold */
+            for (k = i; k + 1 < row->choice_count; k++) row->choices[k] = row->choices[k + 1];
+            row->choice_count--;
+            smash__probe_end(ctx, &probe, 0);
+            continue;
+        }
+        smash__probe_end(ctx, &probe, err != SMASH_OK);
+        if (err) return err;
+        c->has_zero = row->has_zero;
+        c->nonzero = run->nonzero ? run->nonzero[row->param] : 0;
+        c->snr_db = c->keep ? smash__float64((uint64_t)0x7FF << 52) : row->quant_stats.snr_db;
+        c->noise = c->keep ? 0 : smash_exp(smash__product(c->snr_db, -0.23025850929940458));          /* ln 10 / 10 */
+        SMASH__TRY(smash__outputs(ctx, run, row->param, &parts));
+        SMASH__TRY(smash__cost_of(ctx, run, &parts, run->plan->budget.most, &c->cost));
+        if (!c->keep) c->cost += smash__length(name) + smash__length(smash__choice_name(c, word)) + 10;         /* \"name\":\"int8\", in the metadata */
+        for (c->bytes = 0, k = 0; k < parts.count; k++) {
+            SMASH__TRY(smash_tensor_bytes(&parts.tensor[k], &bytes));
+            c->bytes += bytes;
+        }
+        smash_arena_rewind(run->plan->arena, mark);
+        i++;
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN int smash__order_upgrades(const void *user, uint32_t a, uint32_t b)
+{
+    const smash__upgrade *all = (const smash__upgrade *)user;
+    return all[a].rate > all[b].rate ? -1 : all[a].rate < all[b].rate;
+}
+
+/* Every target as narrow as it gets, but for the first n upgrades; the bytes of that file. */
+SMASH__FN smash_err smash__try_upgrades(smash_ctx *ctx, smash__run *run, const smash__upgrade *all, const uint32_t *order, size_t n, uint64_t *bytes)
+{
+    smash_plan *plan = run->plan;
+    const smash_arena_mark mark = smash_arena_get_mark(plan->arena);
+    const char *text = plan->dtypes_text;
+    uint32_t hull[SMASH__CHOICES];
+    size_t i;
+    smash_err err;
+    for (i = 0; i < plan->count && all; i++)
+        if (plan->rows[i].choices) { smash__hull_of(&plan->rows[i], hull); smash__take_choice(run, &plan->rows[i], hull[0]); }
+    for (i = 0; i < n; i++) smash__take_choice(run, &plan->rows[all[order[i]].row], all[order[i]].to);
+    err = smash__write_dtypes(ctx, plan, &plan->dtypes_text);
+    if (!err) err = smash__file_bytes(ctx, run, bytes);
+    plan->dtypes_text = text;
+    smash_arena_rewind(plan->arena, mark);
+    return err;
+}
+
+/* Bytes that are left over go to the best upgrade that fits, on the hull or not, until none does. The header is counted where it could
+ * decide, which it may SMASH__TRIES times; where an upgrade leaves more than SMASH__SURE bytes, later, for many at a time. */
+enum { SMASH__TRIES = 64, SMASH__SURE = 64, SMASH__UNSURE = 128 };       /* UNSURE: more than offsets of lost parts and two paddings can make up for */
+
+typedef struct smash__fill_state {
+    unsigned char *tried;             /* SMASH__CHOICES a row */
+    uint32_t      *row, *from;        /* upgrades that were taken and not counted yet */
+    uint32_t       taken, tries;
+} smash__fill_state;
+
+SMASH__FN smash_err smash__count_fill(smash_ctx *ctx, smash__run *run, smash__fill_state *f)
+{
+    smash_goal *budget = &run->plan->budget;
+    for (;;) {
+        SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &budget->left));
+        if (budget->left <= budget->most || !f->taken) break;
+        f->taken--;                                                      /* one too many */
+        f->tried[f->row[f->taken] * SMASH__CHOICES + run->plan->rows[f->row[f->taken]].choice] = 1;
+        smash__take_choice(run, &run->plan->rows[f->row[f->taken]], f->from[f->taken]);
+    }
+    f->taken = 0;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__fill_budget(smash_ctx *ctx, smash__run *run, smash__fill_state *f)
+{
+    smash_plan *plan = run->plan;
+    smash_goal *budget = &plan->budget;
+    for (;;) {
+        const uint64_t room = budget->left < budget->most ? budget->most - budget->left : 0;
+        double best = 0;
+        uint32_t at = (uint32_t)SMASH_NONE, to = 0, k;
+        uint64_t extra = 0;
+        size_t i;
+        for (i = 0; i < plan->count; i++) {
+            const smash_row *row = &plan->rows[i];
+            const smash_choice *now = row->choices ? &row->choices[row->choice] : NULL;
+            for (k = 0; now && k < row->choice_count; k++) {
+                const smash_choice *c = &row->choices[k];
+                const uint64_t more = c->cost > now->cost ? c->cost - now->cost : 0;
+                const double rate = more ? smash__rate(now, c) : smash__float64((uint64_t)0x7FF << 52);
+                if (c->noise >= now->noise || rate <= best || more > room + SMASH__UNSURE || f->tried[i * SMASH__CHOICES + k]) continue;
+                best = rate;
+                at = (uint32_t)i;
+                to = k;
+                extra = more;
+            }
+        }
+        if (at == (uint32_t)SMASH_NONE && !f->taken) return SMASH_OK;
+        if (at != (uint32_t)SMASH_NONE && extra + SMASH__SURE <= room && f->taken < plan->count) {
+            f->row[f->taken] = at;
+            f->from[f->taken++] = plan->rows[at].choice;
+            smash__take_choice(run, &plan->rows[at], to);
+            budget->left += extra;
+        } else if (f->taken) SMASH__TRY(smash__count_fill(ctx, run, f));
+        else {
+            const uint64_t left = budget->left;
+            const uint32_t from = plan->rows[at].choice;
+            f->tried[at * SMASH__CHOICES + to] = 1;
+            if (!f->tries) continue;
+            f->tries--;
+            smash__take_choice(run, &plan->rows[at], to);
+            SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &budget->left));
+            if (budget->left <= budget->most) continue;
+            smash__take_choice(run, &plan->rows[at], from);
+            budget->left = left;
+        }
+    }
+}
+
+/* 21.3, for an SNR in a note */
+SMASH__FN const char *smash__db_text(double db, char out[24])
+{
+    const double tenths = smash__product(db < 0 ? -db : db, 10) + 0.5;
+    if (!(tenths < 1e9)) return "infinite";
+    smash__format(out, 24, db < 0 ? "-%u.%u" : "%u.%u", (uint32_t)tenths / 10, (uint32_t)tenths % 10);
+    return out;
+}
+
+/* Why it is this one, and what came next */
+SMASH__FN smash_err smash__note_choice(smash_ctx *ctx, const smash_plan *plan, smash_row *row)
+{
+    const smash_choice *now = &row->choices[row->choice], *keep = &row->choices[row->choice_count - 1], *other = NULL;
+    char text[192], word[16], next[16], db[24], next_db[24];
+    uint32_t i;
+    size_t n;
+    text[0] = '\0';
+    for (i = 0; i < row->choice_count; i++) {
+        const smash_choice *c = &row->choices[i];
+        if (now->keep ? !c->keep && c->cost < keep->cost && (!other || c->noise < other->noise) : c->noise < now->noise && (!other || c->cost < other->cost)) other = c;
+    }
+    if (now->keep && !other) smash__format(text, sizeof text, "stays float: no width takes fewer bytes");
+    else if (now->keep) smash__format(text, sizeof text, "stays float: %s would save %v bytes for an SNR of %s dB", smash__choice_name(other, next), keep->bytes - other->bytes, smash__db_text(other->snr_db, next_db));
+    else {
+        n = smash__format(text, sizeof text, "%s saves %v bytes for an SNR of %s dB", smash__choice_name(now, word), keep->bytes - now->bytes, smash__db_text(now->snr_db, db));
+        if (other && other->keep && n < sizeof text) smash__format(text + n, sizeof text - n, "; float would take %v more", other->bytes - now->bytes);
+        else if (other && n < sizeof text) smash__format(text + n, sizeof text - n, "; %s would take %v more, for %s dB", smash__choice_name(other, next), other->bytes - now->bytes, smash__db_text(other->snr_db, next_db));
+    }
+    row->note = smash__text_copy(ctx, plan->arena, text, smash__length(text));
+    return row->note ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* The width of each target of which none is asked, so that the file keeps within its bytes: the fewest for all, then upgrades in order of
+ * the error they save per byte (Shoham, Gersho 1988), as many as fit; the rest of the bytes as smash__fill_budget says. The error of a
+ * tensor is that of all its numbers over their squares: what it adds to the noise of the output, whatever its size (Lin et al. 2016,
+ * arXiv:1511.06393). */
+SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
+{
+    smash_plan *plan = run->plan;
+    smash_goal *budget = &plan->budget;
+    smash__upgrade *all = (smash__upgrade *)smash__scratch(ctx, plan->count, (SMASH__CHOICES - 1) * sizeof *all);
+    uint32_t *order = (uint32_t *)smash__scratch(ctx, plan->count, 2 * (SMASH__CHOICES - 1) * sizeof *order), hull[SMASH__CHOICES], k, some;
+    smash__fill_state fill;
+    size_t i, n = 0, lo = 0, hi;
+    fill.tried = (unsigned char *)smash__scratch(ctx, plan->count, SMASH__CHOICES);
+    fill.row = (uint32_t *)smash__scratch(ctx, plan->count, 2 * sizeof *fill.row);
+    if (!all || !order || !fill.tried || !fill.row) return SMASH_ERR_NOMEM;
+    fill.from = fill.row + plan->count;
+    fill.taken = 0;
+    fill.tries = SMASH__TRIES;
+    smash__fill(fill.tried, 0, plan->count * SMASH__CHOICES);
+    budget->before = run->total;
+    budget->most = smash__most_of(budget);
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        if (!row->choices) continue;
+        SMASH__TRY(smash__measure_choices(ctx, run, row));
+        some = smash__hull_of(row, hull);
+        for (k = 1; k < some; k++, n++) {
+            all[n].row = (uint32_t)i;
+            all[n].to = hull[k];
+            all[n].rate = smash__rate(&row->choices[hull[k - 1]], &row->choices[hull[k]]);
+            order[n] = (uint32_t)n;
+        }
+    }
+    smash__sort(order, order + n, n, smash__order_upgrades, all);        /* keeps the order of equals: that of the model */
+    SMASH__TRY(smash__try_upgrades(ctx, run, all, order, 0, &budget->left));
+    if (budget->left > budget->most)
+        return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is with each target as narrow as it gets; raise it, or let it choose from more", budget->key->name, budget->most,
+                           budget->left);
+    for (hi = n + 1; hi - lo > 1; ) {
+        const size_t at = lo + (hi - lo) / 2;
+        uint64_t left;
+        SMASH__TRY(smash__try_upgrades(ctx, run, all, order, at, &left));
+        if (left <= budget->most) lo = at; else hi = at;
+    }
+    SMASH__TRY(smash__try_upgrades(ctx, run, all, order, lo, &budget->left));
+    SMASH__TRY(smash__fill_budget(ctx, run, &fill));
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) SMASH__TRY(smash__note_choice(ctx, plan, &plan->rows[i]));
+    return smash__write_dtypes(ctx, plan, &plan->dtypes_text);
+}
+
 /* Everything before the first byte is written */
 SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash__run *run)
 {
@@ -19342,6 +19797,7 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
     run->plan = plan;
     run->desc = desc;
     for (i = 0; i < plan->group_count; i++) plan->groups[i].made = 0;
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) plan->rows[i].skip = 0;                 /* of an earlier run */
     for (i = 0; i < plan->model->param_count; i++) {
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;
@@ -19355,6 +19811,12 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
         run->left = NULL;
         if (err) return err;
     } else SMASH__TRY(smash__measure_zeros(ctx, run));
+    if (plan->budget.kind) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_err err = smash__choose_widths(ctx, run);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
     return smash__make_layouts(ctx, run);
 }
 
@@ -20297,8 +20759,8 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
-        smash_write_key(w, "dtype");     smash_write_text(w, smash_row_word(row, text));
-        smash_write_key(w, "scheme");    smash_write_text(w, !smash_row_is_grid(row) ? NULL : row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        smash_write_key(w, "dtype");     smash_write_text(w, row->choices && row->skip ? "float" : smash_row_word(row, text));
+        smash_write_key(w, "scheme");    smash_write_text(w, !smash_row_is_grid(row) || (row->choices && row->skip) ? NULL : row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
     if (row->skip || !t || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
@@ -20318,7 +20780,22 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "mse");           if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.mse);
         smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
         smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);
+        smash_write_key(w, "cosine");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.cosine);
         smash_write_key(w, "saturated");     if (row->skip) smash_write_null(w); else smash_write_u64(w, row->quant_stats.saturated);
+        smash_write_key(w, "dead_levels");   if (row->skip || row->quant_stats.dead == SIZE_MAX) smash_write_null(w); else smash_write_u64(w, row->quant_stats.dead);
+    }
+    if (row->choices) {
+        smash_write_key(w, "chosen_by"); smash_write_text(w, plan->budget.key->name);
+        smash_write_key(w, "choices");
+        smash_write_begin_array(w);
+        for (i = 0; i < row->choice_count; i++) {
+            smash_write_begin_object(w);
+            smash_write_key(w, "dtype");  smash_write_text(w, smash__choice_name(&row->choices[i], text));
+            smash_write_key(w, "bytes");  smash_write_u64(w, row->choices[i].bytes);
+            smash_write_key(w, "snr_db"); smash_write_number(w, row->choices[i].snr_db);
+            smash_write_end(w);
+        }
+        smash_write_end(w);
     }
     if (row->param != (uint32_t)SMASH_NONE) {
         smash_write_key(w, "bytes_before"); smash_write_u64(w, row->bytes_before);
@@ -20370,11 +20847,34 @@ SMASH__FN void smash__report_group(smash_writer *w, const smash_plan *plan, cons
     smash_write_end(w);
 }
 
+/* The targets whose widths were chosen for the file to keep within its bytes */
+SMASH__FN void smash__report_budget(smash_writer *w, const smash_plan *plan)
+{
+    const smash_goal *budget = &plan->budget;
+    size_t i;
+    smash_write_begin_object(w);
+    smash_write_key(w, "rule");      smash_write_text(w, budget->key->name);
+    smash_write_key(w, "id");        smash_write_null(w);
+    for (i = 0; !plan->rows[i].choices; i++) { }
+    smash_write_key(w, "algorithm"); smash_write_text(w, plan->rows[i].algo->name);
+    smash_write_key(w, "asked");     smash_write_number(w, budget->asked);
+    smash_write_key(w, "before");    smash_write_u64(w, budget->before);
+    smash_write_key(w, "most");      smash_write_u64(w, budget->most);
+    smash_write_key(w, "left");      smash_write_u64(w, budget->left);
+    smash_write_key(w, "members");
+    smash_write_begin_array(w);
+    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) smash_write_text(w, plan->model->params[plan->rows[i].param].name);
+    smash_write_end(w);
+    smash_write_key(w, "note");      smash_write_null(w);
+    smash_write_end(w);
+}
+
 SMASH__DEF void smash_report_groups(smash_writer *w, const smash_plan *plan)
 {
     size_t i;
     smash_write_begin_array(w);
     for (i = 0; i < plan->group_count; i++) smash__report_group(w, plan, &plan->groups[i]);
+    if (plan->budget.kind) smash__report_budget(w, plan);
     smash_write_end(w);
 }
 #endif
@@ -21099,8 +21599,10 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
                 smash__note(t, smash__bits64(stats.mse));
                 smash__note(t, smash__bits64(stats.max_abs_error));
                 smash__note(t, smash__bits64(stats.snr_db));
+                smash__note(t, smash__bits64(stats.cosine));
                 smash__note(t, stats.saturated);
                 smash__note(t, stats.zeros);
+                smash__note(t, stats.dead < 256 ? stats.dead : 256);
             }
         }
     SMASH__TRY(smash__test_grids(t, 1, &trip, data, back));
@@ -21471,6 +21973,40 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_recorded(smash__test *t, smash_a
     return SMASH_OK;
 }
 
+/* Widths that are chosen, where there are bytes for little, for most and for nearly all */
+SMASH__FN smash_err smash__test_budget(smash__test *t, smash_arena *arena, smash_config *config, smash_model *model, smash__buffer *file)
+{
+    static const char *const sizes[3] = { "ptq_target_bytes=0.25", "ptq_target_bytes=0.4", "ptq_target_bytes=0.8" };
+    const smash_arena_mark mark = smash_arena_get_mark(arena);
+    smash_plan plan;
+    smash_result result;
+    smash_run_desc desc = SMASH_ZERO;
+    smash_io out = SMASH_ZERO;
+    smash_writer w = SMASH_ZERO;
+    int i;
+    out.write = smash__buffer_write;
+    out.user = file;
+    desc.out = &out;
+    w.put = smash__put_digest;
+    w.user = t;
+    for (i = 0; i < 3; i++) {
+        smash_diags diags = SMASH_ZERO;
+        diags.arena = arena;
+        smash_config_init(config, smash_builtins(), arena, &diags);
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, "quantizer=ptq"));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, i == 1 ? "ptq_quant_scheme=affine" : "ptq_granularity=out_channel"));
+        SMASH__TRY(smash_config_set_text(&t->ctx, config, sizes[i]));
+        SMASH__TRY(smash_config_resolve(&t->ctx, config, model, &plan));
+        file->used = 0;
+        SMASH__TRY(smash_run(&t->ctx, &plan, &desc, &result));
+        smash_digest_add(&t->digest, file->data, file->used);
+        smash_report_rows(&w, &plan);
+        smash_report_groups(&w, &plan);
+        smash_arena_rewind(arena, mark);
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_config *config, void *numbers, smash__buffer *file, smash__buffer *masks)
 {
     static const char text[] =
@@ -21527,6 +22063,7 @@ SMASH__FN smash_err smash__test_run(smash__test *t, smash_arena *arena, smash_co
         smash__note_tensor(t, &x);
     }
     SMASH__TRY(smash__test_smash(t, arena, config, &model, file));
+    SMASH__TRY(smash__test_budget(t, arena, config, &model, file));
     smash_arena_rewind(arena, start);
     return smash__test_recorded(t, arena, config, numbers, file, masks);
 }

@@ -200,7 +200,7 @@ static smash_err call_measure(int count)
     float step = 0.01f;
     smash_tensor w = test_view(SMASH_F32, numbers, 1, &n), q = test_view(SMASH_I8, ints, 1, &n), scale = test_view(SMASH_F32, &step, 1, &one);
     smash_err err = smash_quant_measure(use, NULL, &w, &scale, NULL, &q, &out.quant_stats);
-    said_scratch = (n + 65535) / 65536 * 64;
+    said_scratch = (n + 65535) / 65536 * 96;
     if (!err) { note_number(out.quant_stats.mse); note_number(out.quant_stats.snr_db); note_number((double)out.quant_stats.zeros); }
     return err;
 }

@@ -193,7 +193,9 @@ static void check_case(smash_ctx *ctx, const layout *l, smash_quant_desc d, smas
     size_t count[3];
     float lo[MOST], hi[MOST], want_scale[MOST], steps, half, y;
     int32_t want_zero[MOST], want[MOST], qmin, qmax, run;
-    double error2 = 0, worst = 0;
+    double error2 = 0, worst = 0, a2, b2, ab, cosine;
+    static unsigned char taken[65536];
+    size_t dead;
     void *data = test_exact(n * 8), *ints, *back;
     float *s;
     int32_t *z;
@@ -246,7 +248,8 @@ static void check_case(smash_ctx *ctx, const layout *l, smash_quant_desc d, smas
         CHECK_ERR(ctx, smash_quantize(ctx, &d, &w, &scale, &zero, &q), SMASH_OK, "%s", l->name);
         CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, &zero, &x), SMASH_OK, "%s", l->name);
         CHECK_ERR(ctx, smash_quant_measure(ctx, &d, &w, &scale, &zero, &q, &stats), SMASH_OK, "%s", l->name);
-        error2 = worst = 0;
+        error2 = worst = a2 = b2 = ab = 0;
+        memset(taken, 0, (size_t)(qmax - qmin + 1));
         for (bad = clipped = zeros = i = 0; i < n; i++) {
             size_t b = block_of(l, i);
             double v = number_at(from, data, i), t, got, should;
@@ -260,6 +263,10 @@ static void check_case(smash_ctx *ctx, const layout *l, smash_quant_desc d, smas
             want[i] = rounded(&d, t < qmin ? qmin : t > qmax ? qmax : t);
             y = (float)(want[i] - want_zero[b]) * want_scale[b];
             zeros += y == 0;
+            taken[want[i] - qmin] = 1;
+            a2 += (double)(float)v * (double)(float)v;
+            b2 += (double)y * (double)y;
+            ab += (double)(float)v * (double)y;
             got = number_at(from, back, i);
             switch (from) {                                         /* y as the destination holds it */
             case SMASH_F16:  should = (double)smash_f16_to_f32(smash_f32_to_f16(y)); break;
@@ -280,6 +287,11 @@ static void check_case(smash_ctx *ctx, const layout *l, smash_quant_desc d, smas
               stats.mse * (double)n >= error2 * (1 - 1e-12) && stats.mse * (double)n <= error2 * (1 + 1e-12),
               "%s, %u bits, %s, kind %d: mse %.17g for %.17g, max %.9g for %.9g, %d clipped for %d, %d zeros for %d", l->name, bits, smash_dtype_name(from), kind, stats.mse,
               error2 / (double)n, stats.max_abs_error, worst, (int)stats.saturated, (int)clipped, (int)stats.zeros, (int)zeros);
+        for (dead = (size_t)(qmax - qmin + 1), i = 0; i <= (size_t)(qmax - qmin); i++) dead -= taken[i];
+        if (bits > 8) dead = SIZE_MAX;                              /* too many to ask for */
+        cosine = a2 == 0 && b2 == 0 ? 1 : a2 == 0 || b2 == 0 ? 0 : ab / (smash_sqrt(a2) * smash_sqrt(b2));
+        CHECK(stats.dead == dead && stats.cosine >= cosine - 1e-12 && stats.cosine <= cosine + 1e-12 && stats.cosine <= 1, "%s, %u bits, %s, kind %d: %d dead levels for %d, cosine %.17g for %.17g",
+              l->name, bits, smash_dtype_name(from), kind, (int)stats.dead, (int)dead, stats.cosine, cosine);
         free(s);
         free(z);
         free(ints);
@@ -379,9 +391,11 @@ static void test_chunks(smash_ctx *ctx)
         smash_grid grid;
         smash_quant_stats stats;
         smash_distance distance;
+        static unsigned char taken[65536];
+        size_t dead;
         int run;
         float *s;
-        int32_t *z;
+        int32_t *z, qmin, qmax;
         d.grain = smash_grain_block(rows[r].block, 2);
         d.rounding = rounding;
         d.full_range = rounding;
@@ -400,8 +414,13 @@ static void test_chunks(smash_ctx *ctx)
             CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, &zero, &x), SMASH_OK, "row %d", (int)r);
             CHECK_ERR(ctx, smash_quant_measure(ctx, &d, &w, &scale, &zero, &q, &stats), SMASH_OK, "row %d", (int)r);
             CHECK_ERR(ctx, smash_tensor_distance(ctx, &w, &x, &distance), SMASH_OK, "row %d", (int)r);
-            CHECK(stats.mse == distance.mse && stats.max_abs_error == distance.max_abs_error && stats.snr_db == distance.snr_db && stats.zeros == distance.zeros_b,
+            CHECK(stats.mse == distance.mse && stats.max_abs_error == distance.max_abs_error && stats.snr_db == distance.snr_db && stats.cosine == distance.cosine && stats.zeros == distance.zeros_b,
                   "row %d: %g %g %g against %g %g %g", (int)r, stats.mse, stats.max_abs_error, stats.snr_db, distance.mse, distance.max_abs_error, distance.snr_db);
+            smash_quant_limits(ctx, &d, &qmin, &qmax);
+            memset(taken, 0, sizeof taken);
+            for (i = 0; i < n; i++) taken[int_at(q.dtype, ints, i) - qmin] = 1;
+            for (dead = (size_t)(qmax - qmin + 1), i = 0; i <= (size_t)(qmax - qmin); i++) dead -= taken[i];
+            CHECK(stats.dead == (d.bits > 8 ? SIZE_MAX : dead), "row %d: %d dead levels for %d", (int)r, (int)stats.dead, (int)dead);
             smash_digest_init(&digest);
             smash_digest_add(&digest, s, scale.bytes);
             smash_digest_add(&digest, z, zero.bytes);
@@ -574,7 +593,7 @@ static void test_errors(smash_ctx *ctx)
             size_t i;
             int8_t *ints = (int8_t *)space + 256;
             smash_quant_desc d = SMASH_ZERO;
-            smash_quant_stats stats = { 1, 2, 3, 4, 5 };
+            smash_quant_stats stats = { 1, 2, 3, 4, 5, 6, 7 };
             smash_tensor w, q, scale, zero;
             smash_err want = call == 0 ? rows[row].fit : call == 1 ? rows[row].quantize : rows[row].dequantize;
             memset(space, 0, sizeof space);
@@ -631,7 +650,7 @@ static void test_errors(smash_ctx *ctx)
                 if (want == SMASH_ERR_RANGE && row != BITS) CHECK(ctx->index == 3, "%s: index %d", rows[row].name, (int)ctx->index);
                 for (i = 0; i < 24; i++) if (row != ALIAS_SCALE) CHECK(x[i] == (float)i && (row == ALIAS || ints[i] == 0), "%s, call %d: output %d was touched", rows[row].name, call, (int)i);
                 if (call == 0) for (i = 0; i < 3; i++) CHECK(s[i] == 0.25f && z[i] == 0, "%s: scale %d was touched", rows[row].name, (int)i);
-                CHECK(stats.mse == 1 && stats.saturated == 4, "%s: stats were touched", rows[row].name);
+                CHECK(stats.mse == 1 && stats.saturated == 5 && stats.dead == 7, "%s: stats were touched", rows[row].name);
             }
         }
     {
@@ -642,6 +661,44 @@ static void test_errors(smash_ctx *ctx)
         d.scheme = SMASH_AFFINE;
         CHECK_ERR(ctx, smash_quant_fit(ctx, &d, &w, &scale, NULL), SMASH_ERR_ARG, "affine needs zero points");
         CHECK_ERR(ctx, smash_quant_measure(ctx, NULL, &w, &scale, NULL, &w, NULL), SMASH_ERR_ARG, "no place for stats");
+    }
+}
+
+/* Dead levels and cosine where they can be told by hand; integers as they may stand in a file, outside the grid, too. */
+static void test_dead(smash_ctx *ctx)
+{
+    static const struct { const char *name; uint32_t bits, is_unsigned; smash_dtype to; size_t n; float w[5]; int32_t q[5]; size_t dead; double cosine; } rows[] = {
+        { "all zero", 8, 0, SMASH_I8, 5, { 0, 0, 0, 0, 0 }, { 0, 0, 0, 0, 0 }, 254, 1 },
+        { "one number", 8, 0, SMASH_I8, 1, { 3, 0, 0, 0, 0 }, { 3, 0, 0, 0, 0 }, 254, 1 },
+        { "zeros from what is not", 8, 0, SMASH_I8, 2, { 0.25f, 0.25f, 0, 0, 0 }, { 0, 0, 0, 0, 0 }, 254, 0 },
+        { "turned round", 8, 0, SMASH_I8, 2, { 1, -2, 0, 0, 0 }, { -1, 2, 0, 0, 0 }, 253, -1 },
+        { "at right angles", 8, 0, SMASH_I8, 2, { 1, 1, 0, 0, 0 }, { 1, -1, 0, 0, 0 }, 253, 0 },
+        { "outside the grid", 8, 0, SMASH_I8, 2, { -128, 127, 0, 0, 0 }, { -128, 127, 0, 0, 0 }, 254, 1 },
+        { "all of them", 2, 0, SMASH_I2, 5, { -1, 0, 1, 1, 1 }, { -1, 0, 1, 1, 1 }, 0, 1 },
+        { "last number of an odd byte", 2, 0, SMASH_I2, 5, { 1, 1, 1, 1, -1 }, { 1, 1, 1, 1, -1 }, 1, 1 },
+        { "spare bits", 4, 1, SMASH_U4, 3, { 1, 1, 15, 0, 0 }, { 1, 1, 15, 0, 0 }, 14, 1 },
+        { "3 bits in 4", 3, 0, SMASH_I4, 3, { -3, 3, 2, 0, 0 }, { -3, 3, 2, 0, 0 }, 4, 1 },
+        { "uint1", 1, 1, SMASH_U2, 3, { 1, 1, 1, 0, 0 }, { 1, 1, 1, 0, 0 }, 1, 1 },
+        { "4 bits in I16", 4, 0, SMASH_I16, 3, { -7, 7, 300, 0, 0 }, { -7, 7, 300, 0, 0 }, 13, 1 },
+        { "8 bits in I32", 8, 1, SMASH_I32, 3, { 0, 255, 65536, 0, 0 }, { 0, 255, 65536, 0, 0 }, 254, 1 },
+        { "9 bits", 9, 0, SMASH_I16, 3, { 1, 2, 3, 0, 0 }, { 1, 2, 3, 0, 0 }, SIZE_MAX, 1 },
+    };
+    static const size_t one[1] = { 1 };
+    size_t r;
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        smash_quant_desc d = desc_of(rows[r].bits, rows[r].is_unsigned, SMASH_SYMMETRIC);
+        float step = 1, w[5];
+        int32_t none = 0, wide[5];
+        unsigned char ints[32];
+        smash_quant_stats stats;
+        smash_tensor x = test_view(SMASH_F32, w, 1, &rows[r].n), from = test_view(SMASH_I32, wide, 1, &rows[r].n), q = test_view(rows[r].to, ints, 1, &rows[r].n),
+                     scale = test_view(SMASH_F32, &step, 1, one), zero = test_view(SMASH_I32, &none, 1, one);
+        memcpy(w, rows[r].w, sizeof w);
+        memcpy(wide, rows[r].q, sizeof wide);
+        CHECK_ERR(ctx, smash_tensor_convert(ctx, &from, &q), SMASH_OK, "%s", rows[r].name);
+        CHECK_ERR(ctx, smash_quant_measure(ctx, &d, &x, &scale, &zero, &q, &stats), SMASH_OK, "%s", rows[r].name);
+        CHECK(stats.dead == rows[r].dead, "%s: %d dead levels for %d", rows[r].name, (int)stats.dead, (int)rows[r].dead);
+        CHECK(stats.cosine >= rows[r].cosine - 1e-15 && stats.cosine <= rows[r].cosine + 1e-15, "%s: cosine %.17g for %g", rows[r].name, stats.cosine, rows[r].cosine);
     }
 }
 
@@ -768,6 +825,7 @@ int main(void)
     test_brute(&ctx);
     test_ties(&ctx);
     test_chunks(&ctx);
+    test_dead(&ctx);
     test_errors(&ctx);
     test_no_zero(&ctx);
     test_nonfinite(&ctx);

@@ -26,7 +26,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  * Messages and reports. No name from a file reaches a terminal before `clean`.
  *================================================================================================*/
 
-enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_CALIBRATION, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_THREADS,
+enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_CALIBRATION, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_TARGET, FLAG_THREADS,
        FLAG_FORMAT, FLAG_EXPORT_OUT, FLAG_LAYOUT, FLAG_DEPTHWISE, FLAG_PREFIX, FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
@@ -137,6 +137,15 @@ static const char *number(app *a, uint64_t value)
     return format(a, "%s", out);
 }
 
+/* How far numbers are from what they were: four cells, the same in every table */
+static void error_cells(app *a, table *t, double mse, double max, double snr_db, double cosine)
+{
+    table_cell(t, format(a, "%.3g", mse));
+    table_cell(t, format(a, "%.3g", max));
+    table_cell(t, mse == 0.0 ? "equal" : format(a, "%.1f", snr_db));
+    table_cell(t, smash_is_finite_f64(cosine) ? format(a, "%.6f", cosine) : "-");
+}
+
 static const char *percent(app *a, double part, double whole) { return whole > 0 ? format(a, "%.1f %%", 100.0 * part / whole) : "-"; }
 
 /* 8x3x3x3 */
@@ -225,6 +234,23 @@ static int load_model(app *a, const char *path, input *in, smash_io *io, smash_m
     return read_model(a, in, io, model);
 }
 
+/* 1 if nothing names a pruner or quantizer: --target-bytes alone is for ptq. */
+static int needs_ptq(const app *a, const smash_config *config)
+{
+    int i;
+    if (!is_set(a, FLAG_TARGET) || smash_config_active(config, SMASH_PRUNER) || smash_config_active(config, SMASH_QUANTIZER)) return 0;
+    for (i = 0; i < a->set_count; i++) if (strncmp(a->sets[i], "pruner", 6) == 0 || strncmp(a->sets[i], "quantizer", 9) == 0) return 0;
+    return !is_set(a, FLAG_PRUNER);
+}
+
+/* How large the file may be is up to the quantizer, else to the pruner. */
+static const char *wished_bytes(app *a, const smash_config *config)
+{
+    const smash_algo *algo = smash_config_active(config, SMASH_QUANTIZER);
+    if (!algo) algo = smash_config_active(config, SMASH_PRUNER);
+    return format(a, "%s_target_bytes=%s", algo ? algo->name : "ptq", a->value[FLAG_TARGET]);
+}
+
 /* What a config file, --pruner, --quantizer and --set say together; `in` holds the text of the file, if there is one. */
 static int read_config(app *a, const input *in, smash_config *config)
 {
@@ -234,9 +260,13 @@ static int read_config(app *a, const input *in, smash_config *config)
 
     smash_config_init(config, smash_builtins(), &a->arena, &a->diags);
     if (in->data) err = smash_config_load(&a->ctx, config, (const char *)in->data, (size_t)in->bytes, in->name, pruner && quantizer ? NULL : pruner ? pruner : quantizer);
-    for (i = -2; i < a->set_count && (i < 0 || err != SMASH_ERR_NOMEM); i++) {
-        const char *text = i >= 0 ? a->sets[i] : i == -2 ? (pruner ? format(a, "pruner=%s", pruner) : NULL)
-                                                         : (quantizer ? format(a, "quantizer=%s", quantizer) : NULL);
+    for (i = -2; i <= a->set_count && (i < 0 || err != SMASH_ERR_NOMEM); i++) {
+        const char *text;
+        if (i == -1 && !quantizer && needs_ptq(a, config)) quantizer = "ptq";
+        if (i == -2) text = pruner ? format(a, "pruner=%s", pruner) : NULL;
+        else if (i == -1) text = quantizer ? format(a, "quantizer=%s", quantizer) : NULL;
+        else if (i < a->set_count) text = a->sets[i];
+        else text = is_set(a, FLAG_TARGET) && !err ? wished_bytes(a, config) : NULL;
         if (text && (e = smash_config_set_text(&a->ctx, config, text)) != SMASH_OK && !err) err = e;
     }
     if (!err) return DONE;
@@ -414,10 +444,11 @@ static void group_table(app *a, job *j)
     static const char *const heads[] = { "<group", "<rule", "<asked", "<got", ">targets", "<note", NULL };
     const smash_plan *plan = &j->plan;
     const smash_goal *goal = &plan->goal;
+    uint64_t chosen = 0, kept = 0;
     table t;
     size_t i;
 
-    if (!plan->group_count) return;
+    if (!plan->group_count && !plan->budget.kind) return;
     table_begin(&t, &a->ctx, &a->arena, a->results, heads);
     for (i = 0; i < plan->group_count; i++) {
         const smash_target_group *g = &plan->groups[i];
@@ -432,12 +463,26 @@ static void group_table(app *a, job *j)
         table_cell(&t, number(a, g->count));
         table_cell(&t, g->note ? g->note : "");
     }
+    if (plan->budget.kind) {
+        goal = &plan->budget;
+        for (i = 0; i < plan->count; i++) {
+            if (!plan->rows[i].choices) continue;
+            chosen++;
+            kept += plan->rows[i].choices[plan->rows[i].choice].keep;
+        }
+        table_cell(&t, "the model");
+        table_cell(&t, goal->key->name);
+        table_cell(&t, format(a, goal->asked < 1 ? "%s at most (%g %% of %s)" : "%s at most", number(a, goal->most), 100.0 * goal->asked, number(a, goal->before)));
+        table_cell(&t, format(a, "%s; %s", number(a, goal->left), kept ? format(a, "%s stay%s float", number(a, kept), kept == 1 ? "s" : "") : "none stays float"));
+        table_cell(&t, number(a, chosen));
+        table_cell(&t, "");
+    }
     table_print(&t);
 }
 
 static void compress_table(app *a, job *j)
 {
-    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">quant SNR dB", ">saturated", ">bytes", "<note", NULL };
+    static const char *const heads[] = { "<target", "<type", "<shape", "<pruned", "<quantized", "<granularity", ">mse", ">max error", ">SNR dB", ">cosine", ">saturated", ">dead levels", ">bytes", "<note", NULL };
     const smash_plan *plan = &j->plan;
     const size_t count = plan->given_count + plan->count;
     report_line *lines = (report_line *)smash_arena_array(&a->ctx, &a->arena, count ? count : 1, sizeof(report_line));
@@ -474,16 +519,18 @@ static void compress_table(app *a, job *j)
             const char *scheme = !smash_row_is_grid(q) ? "" : q->quant.scheme == SMASH_AFFINE ? " affine" : " symmetric";
             table_cell(&t, format(a, "%s %s%s", q->algo->name, smash_row_word(q, word), scheme));
             table_cell(&t, q->form.no_scale ? "" : grain_text(a, &q->quant.grain, tensor ? tensor->ndim : 0));
-            table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
+            error_cells(a, &t, q->quant_stats.mse, q->quant_stats.max_abs_error, q->quant_stats.snr_db, q->quant_stats.cosine);
             table_cell(&t, number(a, q->quant_stats.saturated));
+            table_cell(&t, q->quant_stats.dead == SIZE_MAX ? "" : number(a, q->quant_stats.dead));
         } else {
+            int k;
             table_cell(&t, q ? "float" : "");
             table_cell(&t, p && !p->skip && tensor ? grain_text(a, &p->mask.grain, tensor->ndim) : "");
-            table_cell(&t, "");
-            table_cell(&t, "");
+            for (k = 0; k < 6; k++) table_cell(&t, "");
         }
         table_cell(&t, row->bytes_before != row->bytes_after ? format(a, "%s -> %s", number(a, row->bytes_before), number(a, row->bytes_after)) : "");
         if (p && q && p->note && q->note) table_cell(&t, format(a, "%s %s", note_text(a, &said, p->note), note_text(a, &said, q->note)));
+        else if (q && q->choices && !(p && p->note)) table_cell(&t, q->note);              /* each is of its own */
         else table_cell(&t, note_text(a, &said, p && p->note ? p->note : q ? q->note : NULL));
     }
     table_print(&t);
@@ -506,8 +553,8 @@ static int compress_usage(app *a)
     static const int files[] = { FLAG_OUT, FLAG_MASKS, FLAG_REPORT, FLAG_CONFIG, FLAG_MASKS_IN, FLAG_CALIBRATION };
     int i, k, stdouts = is_set(a, FLAG_JSON), stdins = strcmp(a->args[0], "-") == 0;
 
-    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && !is_set(a, FLAG_MASKS_IN) && a->set_count == 0)
-        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME, --quantizer NAME or --masks-in FILE");
+    if (!is_set(a, FLAG_CONFIG) && !is_set(a, FLAG_PRUNER) && !is_set(a, FLAG_QUANTIZER) && !is_set(a, FLAG_MASKS_IN) && !is_set(a, FLAG_TARGET) && a->set_count == 0)
+        return fail(a, BAD_USAGE, "compress has nothing to do: say -c CONFIG, --pruner NAME, --quantizer NAME, --target-bytes N or --masks-in FILE");
     if (!is_set(a, FLAG_OUT) && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "compress needs -o OUT, the file to write, or --dry-run");
     for (i = 3; i < 6; i++) stdins += a->value[files[i]] && strcmp(a->value[files[i]], "-") == 0;
     if (stdins > 1) return fail(a, BAD_USAGE, "only one of MODEL, CONFIG, --masks-in and --calibration can come from standard input");
@@ -807,10 +854,8 @@ static int run_diff(app *a)
         table_cell(&t, l[0].name);
         table_cell(&t, shape_text(a, &x[0]));
         table_cell(&t, strcmp(dtype[0], dtype[1]) ? format(a, "%s, %s", dtype[0], dtype[1]) : dtype[0]);
-        table_cell(&t, note ? "" : format(a, "%.3g", d.mse));
-        table_cell(&t, note ? "" : format(a, "%.3g", d.max_abs_error));
-        table_cell(&t, note ? "" : d.mse == 0.0 ? "equal" : format(a, "%.1f", d.snr_db));
-        table_cell(&t, note ? "" : smash_is_finite_f64(d.cosine) ? format(a, "%.6f", d.cosine) : "-");
+        if (!note) error_cells(a, &t, d.mse, d.max_abs_error, d.snr_db, d.cosine);
+        for (side = 0; note && side < 4; side++) table_cell(&t, "");
         table_cell(&t, note ? "" : number(a, d.zeros_a));
         table_cell(&t, note ? "" : number(a, d.zeros_b));
         table_cell(&t, note ? note : "");
@@ -1745,6 +1790,7 @@ static const command commands[] = {
     { "compress", "MODEL -c CONFIG -o OUT", "make a model smaller, as a config says", COMPRESS, 1, 1, run_compress,
       "  smash compress model.safetensors -c config.json -o small.safetensors\n"
       "  smash compress model.safetensors --quantizer ptq -o int8.safetensors\n"
+      "  smash compress model.safetensors --target-bytes 20000 -o fits.safetensors\n"
       "  smash compress model.safetensors --pruner l1_norm --set l1_norm_sparse_ratio=0.5 --dry-run\n"
       "  smash compress model.safetensors --masks-in masks.safetensors -o pruned.safetensors\n"
       "  smash compress model.safetensors --quantizer ptq --calibration recorded.safetensors -o int8.safetensors\n"
@@ -1786,6 +1832,7 @@ static const flag flags[FLAG_COUNT] = {
     { "--set",       NULL, "KEY=VALUE", "set a key of the config; may be repeated",                    COMPRESS | CHECK },
     { "--pruner",    NULL, "NAME",      "prune with this algorithm",                                   COMPRESS | CHECK },
     { "--quantizer", NULL, "NAME",      "quantize with this algorithm",                                COMPRESS | CHECK },
+    { "--target-bytes", NULL, "N",      "how large the file may be; below 1: this share of its tensors", COMPRESS },
     { "--threads",   NULL, "N",         "threads to use; the result is the same with any number",      COMPRESS | INSPECT | DIFF | SELFTEST },
     { "--format",    NULL, "FORMAT",    "c, npy or raw; by the end of OUT, .h .npz .bin",              EXPORT },
     { "--output",    "-o", "OUT",       "the file to write; - for C on the standard output",           EXPORT },

@@ -25,7 +25,7 @@ static const char *clean_text(smash_ctx *ctx, smash_arena *arena, const char *te
 }
 
 /* A table in memory, so that its columns can be aligned. Heads start with < or >: the side that cells keep to. */
-enum { COLUMNS = 10 };
+enum { COLUMNS = 14 };
 typedef struct table_row { struct table_row *next; const char *cells[COLUMNS]; } table_row;
 typedef struct table { smash_ctx *ctx; smash_arena *arena; FILE *to; const char *const *heads; table_row *first, *last; size_t columns, filled; size_t width[COLUMNS]; } table;
 
