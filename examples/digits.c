@@ -2,39 +2,10 @@
  * cc -std=c99 -O2 -I. examples/digits.c -o digits && ./digits examples/data/digits.bin examples/models/digits.safetensors */
 #define SMASH_IMPLEMENTATION
 #include "smash.h"
-#include "digits_net.h"
 #include <stdio.h>
 #include <string.h>
-
-/* The held-out rows of digits.bin; data/README.md has the format. */
-typedef struct digits { const unsigned char *rows; size_t count; float top; } digits;
-
-static int digits_open(smash_ctx *ctx, smash_arena *arena, const char *path, digits *out)
-{
-    FILE *file = fopen(path, "rb");
-    unsigned char head[16], *rows;
-    size_t all, train, bytes, got;
-
-    if (!file) { fprintf(stderr, "%s: cannot be opened\n", path); return 1; }
-    if (fread(head, 1, sizeof(head), file) != sizeof(head) || memcmp(head, "digits1\n", 8) != 0 || head[12] != DIGITS_SIDE ||
-        head[13] != DIGITS_SIDE || head[14] == 0 || head[15] != DIGITS_CLASSES) {
-        fprintf(stderr, "%s: is not a digits file of 8x8 images\n", path);
-        fclose(file);
-        return 1;
-    }
-    all = head[8] + 256u * head[9];
-    train = head[10] + 256u * head[11];
-    bytes = all * (DIGITS_PIXELS + 1);
-    rows = (unsigned char *)smash_arena_alloc(ctx, arena, bytes);
-    got = rows ? fread(rows, 1, bytes, file) : 0;
-    fclose(file);
-    if (!rows) { fprintf(stderr, "%s: %s\n", path, ctx->message); return 1; }
-    if (got != bytes || train >= all) { fprintf(stderr, "%s: is cut short\n", path); return 1; }
-    out->rows = rows + train * (DIGITS_PIXELS + 1);
-    out->count = all - train;
-    out->top = (float)head[14];
-    return 0;
-}
+#include "digits_net.h"
+#include "digits_data.h"
 
 /* One line of the table. Everything that belongs to the model goes into arena. */
 static int digits_score(smash_ctx *ctx, smash_arena *arena, const char *path, int width, FILE *file, const digits *data)
@@ -68,8 +39,8 @@ static int digits_score(smash_ctx *ctx, smash_arena *arena, const char *path, in
     memory = (float *)smash_arena_array(ctx, arena, digits_floats(net), sizeof(float));
     if (!memory) { fprintf(stderr, "%s: %s\n", path, ctx->message); return 1; }
     for (i = 0; i < data->count; i++) {
-        const unsigned char *row = data->rows + i * (DIGITS_PIXELS + 1);
-        for (k = 0; k < DIGITS_PIXELS; k++) image[k] = (float)row[k] / data->top;
+        const unsigned char *row = data->rows + i * DIGITS_ROW;
+        digits_image(data, row, image);
         right += digits_run(net, image, memory, logits) == row[DIGITS_PIXELS];
     }
     printf("%-*s %9lu %15lu  %5.1f %%   %6.2f %%\n", width, path, (unsigned long)io.bytes, nonzero,

@@ -4,7 +4,7 @@
 #
 #   sh tools/check.sh [--strict] [SECTION...]     no section named: all
 #
-# Run it from the root of the repository, after `make smash build/digits` (`make check` does both). A step whose tool is
+# Run it from the root of the repository, after `make smash build/digits build/examples/07_firmware` (`make check` does all). A step whose tool is
 # missing is skipped, and that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
 # a step that failed is shown; logs and programs stay in build/check.
 set -u
@@ -86,6 +86,15 @@ target() {
     if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
     case $1 in *-float) part=float ;; m0 | m3 | m4f | m7 | m33 | m55) part=layer0 ;; *) part=all ;; esac
     same $part "$(grep -v '^#' "$tmp/said")"
+}
+
+# firmware TARGET: examples/07_firmware.c says on a board what it says here, and what it took there
+firmware() {
+    OUT=$tmp sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
+    status=$?
+    if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
+    grep -q '^# flash [0-9]* bytes, RAM [0-9]* bytes' "$tmp/said" && [ "$(build/examples/07_firmware)" = "$(grep -v '^#' "$tmp/said")" ] ||
+        { echo "here:"; build/examples/07_firmware; echo "there:"; cat "$tmp/said"; return 1; }
 }
 
 # suite COMPILER FLAGS...: every test program, every example and the command under these flags
@@ -215,6 +224,7 @@ section_digests() {
         step "Cortex-$board SMASH_NO_DOUBLE" target $board-float -Os
         [ $board = m0 ] || step "Cortex-$board all sections" target $board-full -O2
     done
+    step "the digits network on a Cortex-M4" firmware m4-digits
     for cpu in aarch64 riscv64 ppc64; do
         for o in -O0 "-O3 -ffp-contract=fast"; do step "$cpu $o" target $cpu "$o"; done
     done
