@@ -63,6 +63,7 @@ def load(path):
         return {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}
 
 
+PARTS = ("data", "scale", "zero_point", "multiplier", "shift", "kernel_sum", "effective_bias")
 BITS = {"I4": np.int8, "U4": np.uint8, "I2": np.int8, "U2": np.uint8}
 NUMPY = {"F32": "<f4", "I8": "|i1", "U8": "|u1", "I16": "<i2", "I32": "<i4"}
 
@@ -76,7 +77,7 @@ def raw_parts(path):
     parts = {}
     assert sidecar["bytes"] == len(data)
     for tensor in sidecar["tensors"]:
-        for kind in ("data", "scale", "zero_point", "kernel_sum"):
+        for kind in PARTS:
             part = tensor[kind]
             if part is None:
                 continue
@@ -108,7 +109,7 @@ def npz_parts(path):
             f.seek(start)
             assert start % 64 == 0 and f.read(8) == b"\x93NUMPY\1\0" and (struct.unpack("<H", f.read(2))[0] + 10) % 64 == 0
         for tensor in sidecar["tensors"]:
-            for kind in ("data", "scale", "zero_point"):
+            for kind in PARTS:
                 part = tensor[kind]
                 if part is None:
                     continue
@@ -139,7 +140,7 @@ def exported(smash, model, tensors, dtypes, names, folder):
                     sums, q = parts.get((name, "kernel_sum")), got.astype(np.float64)
                     if sums is not None and not np.array_equal(sums, got.astype(np.int64).sum(axis=1)):
                         wrong.append("kernel sums of " + name)
-                    if (sums is not None) != (end == ".bin" and name == "fc.weight" and got.dtype == np.int8 and sidecar_dtype(sidecar, name) == "I8"):
+                    if (sums is not None) != (name == "fc.weight" and got.dtype == np.int8 and sidecar_dtype(sidecar, name) == "I8"):
                         wrong.append("kernel sums of " + name + " or none")
                     for axis in range(q.ndim):
                         scale, zero = (np.repeat(t, q.shape[axis] // t.shape[axis], axis) for t in (scale, zero))

@@ -126,12 +126,16 @@ linear() { cc -std=c99 -O2 tests/fuzz/linear.c -o "$tmp/linear" && "$tmp/linear"
 # other COMPILER FLAGS...: one that names its output in its own way
 other() { need "$1"; "$@"; }
 
-# exported COMPILER FLAGS...: a header of int4 and float tensors compiles without a warning
+# exported COMPILER FLAGS...: headers of int4, int8 and float tensors, with and without multipliers, compile without a warning
 exported() {
     need "$1"
-    ./smash compress examples/models/digits.safetensors -q --quantizer ptq --set ptq_quant_dtype=int4 -o "$tmp/int4.safetensors" &&
-        ./smash export "$tmp/int4.safetensors" -q --layout ohwi --depthwise none -o "$tmp/weights.h" || return 1
-    "$@" -I"$tmp" -DHEADER='"weights.h"' -c tests/compile/exported.c -o "$tmp/out.o"
+    for model in examples/models/digits build/firmware/calibrated; do
+        for dtype in int4 int8; do
+            ./smash compress $model.safetensors -q --quantizer ptq --set ptq_quant_dtype=$dtype -o "$tmp/small.safetensors" &&
+                ./smash export "$tmp/small.safetensors" -q --layout ohwi --depthwise none -o "$tmp/weights.h" &&
+                "$@" -I"$tmp" -DHEADER='"weights.h"' -c tests/compile/exported.c -o "$tmp/out.o" || return 1
+        done
+    done
 }
 
 # ---- the steps of each section: step LABEL FUNCTION ARGUMENTS... ----

@@ -1564,8 +1564,8 @@ static int load_activation(app *a, export_job *j, const char *name, export_activ
     if (!err && zero_at >= 0) err = smash_model_load(&a->ctx, &j->model, (size_t)zero_at, &a->data, &zero);
     if (err) return fail_tensor(a, j, err);
     if (scale.dtype != SMASH_F32 || count_of(&scale) != 1 || (zero_at >= 0 && (!is_integer(&j->model, zero_at) || count_of(&zero) != 1)))
-        return fail(a, BAD_MODEL, "%s: an input or output has one F32 scale and one integer as zero point, but %s_scale is %s %s%s%s%s%s; nothing was written", j->model_file.name, name,
-                    smash_dtype_name(scale.dtype), shape_text(a, &scale), zero_at >= 0 ? ", the zero point " : "", zero_at >= 0 ? smash_dtype_name(zero.dtype) : "",
+        return fail(a, BAD_MODEL, "%s: %s: an input or output has one F32 scale and one integer as zero point, but its scale is %s %s%s%s%s%s; nothing was written", j->model_file.name, name,
+                    smash_dtype_name(scale.dtype), shape_text(a, &scale), zero_at >= 0 ? ", its zero point " : "", zero_at >= 0 ? smash_dtype_name(zero.dtype) : "",
                     zero_at >= 0 ? " " : "", zero_at >= 0 ? shape_text(a, &zero) : "");
     if (zero_at >= 0) {
         if (smash_dtype_bits(zero.dtype) <= 16) dtype = zero.dtype;
@@ -1636,7 +1636,7 @@ static int find_layer(app *a, export_job *j, const smash_module *module, size_t 
         if (weight_scale->dtype == SMASH_F32 && rows_only && (count_of(weight_scale) == 1 || count_of(weight_scale) == channels)) return DONE;
         *why = "no multipliers: the weights have neither one scale nor one for each output channel";
     }
-    layer->input.is_known = layer->output.is_known = 0;
+    memset(layer, 0, sizeof(*layer));
     return DONE;
 }
 
@@ -1710,7 +1710,7 @@ static int weight_parts(app *a, export_job *j, const logical *l, const smash_mod
     export_layer *layer = &e->layer;
     smash_tensor scale, bias, bias_scale, all;
     smash_err err = SMASH_OK;
-    size_t n;
+    size_t n, i;
     int status;
 
     memset(&bias, 0, sizeof(bias));
@@ -1719,14 +1719,14 @@ static int weight_parts(app *a, export_job *j, const logical *l, const smash_mod
         if ((status = load_bias(a, j, module, layer, &scale, &bias, &bias_scale)) != DONE) return status;
         err = smash_quant_accumulator_bound(&a->ctx, w, 0, bias.dtype ? &bias : NULL, layer->input.low - layer->input.zero, layer->input.high - layer->input.zero, NULL, &layer->worst);
         if (!err && (!e->note || layer->worst.bound >> 31))
-            e->note = format(a, "sums reach %s at most, in channel %s%s", number(a, (uint64_t)layer->worst.bound), number(a, layer->worst.channel), layer->worst.bound >> 31 ? ": MORE THAN 32 BITS" : "");
+            e->note = format(a, "sums reach %s at most, in channel %s%s", number(a, (uint64_t)layer->worst.bound), number(a, layer->worst.channel),
+                             layer->worst.bound >> 31 == 0 ? "" : layer->worst.fits ? ": in 64 bits" : ": MORE THAN 32 BITS");
     }
     if (!err && layer->input.is_known && layer->output.is_known) {
         err = smash_quant_activation_range(&a->ctx, fused_into(j, module->name), layer->output.scale, layer->output.zero, layer->output.low, layer->output.high, &layer->low, &layer->high);
         n = is_linear ? (size_t)count_of(&scale) : channels;             /* convolutions take one for each channel in any case */
         all = scale;
         if (!err && count_of(&scale) < n) {
-            size_t i;
             all = smash_tensor_view(SMASH_F32, smash_arena_array(&a->ctx, &a->data, n, sizeof(float)), n * sizeof(float), 1, &n);
             if (!all.data) return fail_tensor(a, j, SMASH_ERR_NOMEM);
             for (i = 0; i < n; i++) ((float *)all.data)[i] = *(const float *)scale.data;
@@ -1735,6 +1735,10 @@ static int weight_parts(app *a, export_job *j, const logical *l, const smash_mod
         part[PART_SHIFT] = smash_tensor_view(SMASH_I32, smash_arena_array(&a->ctx, &a->data, n, sizeof(int32_t)), n * sizeof(int32_t), 1, &n);
         if (!part[PART_MULTIPLIER].data || !part[PART_SHIFT].data) return fail_tensor(a, j, SMASH_ERR_NOMEM);
         if (!err) err = smash_requant_multipliers(&a->ctx, j->form, layer->input.scale, &all, layer->output.scale, &part[PART_MULTIPLIER], &part[PART_SHIFT]);
+        for (i = 0; !err && i < n; i++) {
+            const int32_t shift = ((const int32_t *)part[PART_SHIFT].data)[i];
+            if (shift > 30) e->note = format(a, "channel %s has a shift of %ld, and no runtime takes more than 30", number(a, i), (long)shift);
+        }
     }
     if (!err && sums) {
         if (w->shape[1] > (size_t)1 << 24 || layer->worst.bound >> 31 || bias.dtype == SMASH_I64) e->note = e->note ? e->note : "no kernel sums: they could overflow";
