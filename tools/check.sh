@@ -255,11 +255,17 @@ section_sizes() { step "code, stack and symbols" sh tools/size.sh --check; }
 section_docs() {
     step "documents against the code" python3 tools/docs.py
     step "official safetensors reader" official_reader
+    step "the digits network in numpy" digits_integers
 }
 
 official_reader() {
     python3 -c 'import numpy, safetensors' 2>/dev/null || { echo "Python has no safetensors and numpy"; return 77; }
     python3 tests/official_reader.py ./smash examples/models/digits.safetensors "$tmp"
+}
+
+digits_integers() {
+    python3 -c 'import numpy' 2>/dev/null || { echo "Python has no numpy"; return 77; }
+    python3 tests/digits_integers.py ./smash build/firmware build/examples/07_firmware "$tmp"
 }
 
 # ---- one step, in its own process ----
