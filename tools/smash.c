@@ -470,9 +470,10 @@ static void compress_table(app *a, job *j)
         table_cell(&t, tensor ? shape_text(a, tensor) : "-");
         table_cell(&t, p ? format(a, "%s%s", given, pruned_text(a, j, p)) : "");
         if (q && !q->skip && tensor) {
-            table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
-                                  q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
-            table_cell(&t, grain_text(a, &q->quant.grain, tensor->ndim));
+            char word[16];
+            const char *scheme = !smash_row_is_grid(q) ? "" : q->quant.scheme == SMASH_AFFINE ? " affine" : " symmetric";
+            table_cell(&t, format(a, "%s %s%s", q->algo->name, smash_row_word(q, word), scheme));
+            table_cell(&t, q->form.no_scale ? "" : grain_text(a, &q->quant.grain, tensor->ndim));
             table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
             table_cell(&t, number(a, q->quant_stats.saturated));
         } else {
@@ -763,7 +764,7 @@ static int run_diff(app *a)
         logical l[2];
         const char *dtype[2] = { "-", "-" }, *note = NULL;
         smash_err err = SMASH_OK;
-        if (!logical_at(&a->ctx, &a->arena, &model[0], i, &l[0]) || !find_logical(&a->ctx, &a->arena, &model[1], l[0].name, &l[1])) continue;
+        if (!logical_at(&a->ctx, &a->arena, &model[0], i, &l[0]) || !find_logical(&a->ctx, &model[1], l[0].name, &l[1])) continue;
         memset(&d, 0, sizeof(d));
         x[0] = x[1] = model[0].params[l[0].data].tensor;
         smash_ctx_reset(&a->ctx);
@@ -818,7 +819,7 @@ static int run_diff(app *a)
             smash_write_begin_array(&w);
         }
         for (i = 0, any = 0; i < model[side].param_count; i++) {
-            if (!logical_at(&a->ctx, &a->arena, &model[side], i, &l) || find_logical(&a->ctx, &a->arena, &model[!side], l.name, &other)) continue;
+            if (!logical_at(&a->ctx, &a->arena, &model[side], i, &l) || find_logical(&a->ctx, &model[!side], l.name, &other)) continue;
             if (json) smash_write_text(&w, l.name);
             else fprintf(a->results, "%s%s\n", any ? "           " : side ? "only in B: " : "only in A: ", clean(a, l.name));
             any = 1;
@@ -964,7 +965,7 @@ static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t co
 /* By smash_key_kind: what it is called, and what is legal if the key itself does not say. */
 static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
-    { "dtype", "int2 to int16 or uint1 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
+    { "dtype", "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
     { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
 };
@@ -1395,6 +1396,13 @@ static int fail_tensor(app *a, export_job *j, smash_err err)
     return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
 }
 
+/* 1: integers with a scale, and zero points that are integers: what runtimes take. The rest goes out as the floats it stands for. */
+static int is_grid(const export_job *j, const logical *l)
+{
+    const ptrdiff_t scale = l->at[SMASH_PART_SCALE], zero = l->at[SMASH_PART_ZERO];
+    return scale >= 0 && l->at[SMASH_PART_CODEBOOK] < 0 && j->model.params[scale].tensor.dtype == SMASH_F32 && (zero < 0 || j->model.params[zero].tensor.dtype != SMASH_F32);
+}
+
 /* The numbers as stored: integers stay integers, what was packed without its zeros gets them back. restored: the same in floats, checked. */
 static smash_err load_stored(app *a, export_job *j, const logical *l, smash_dtype dtype, const smash_tensor *restored, smash_tensor *out)
 {
@@ -1402,13 +1410,13 @@ static smash_err load_stored(app *a, export_job *j, const logical *l, smash_dtyp
     size_t bytes;
     smash_err err;
 
-    if (l->scale < 0) { *out = *restored; return SMASH_OK; }
+    if (!is_grid(j, l)) { *out = *restored; return SMASH_OK; }
     err = smash_model_load(&a->ctx, &j->model, (size_t)l->data, &a->data, &t);
     if (err) return err;
     *out = smash_tensor_view(dtype, t.data, t.bytes, restored->ndim, restored->shape);
     out->name = l->name;
-    if (l->bitmask < 0) return SMASH_OK;
-    err = smash_model_load(&a->ctx, &j->model, (size_t)l->bitmask, &a->data, &bits);
+    if (l->at[SMASH_PART_BITMASK] < 0) return SMASH_OK;
+    err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_BITMASK], &a->data, &bits);
     if (!err) err = smash_tensor_bytes(out, &bytes);
     if (err) return err;
     out->bytes = bytes;
@@ -1493,7 +1501,7 @@ static int choose_columns(app *a, export_job *j, const smash_module *module, con
         j->matched[first + i] = 1;
         if (t->shape[1] % j->channels[i] != 0)
             return fail(a, BAD_USAGE, "--flatten %s=%lu: the %s columns of %s are not so many channels of one size", j->flatten[i], (unsigned long)j->channels[i], number(a, t->shape[1]), e->name);
-        if (l->scale >= 0 && j->model.params[l->scale].tensor.shape[1] != 1) return fail(a, BAD_USAGE, "--flatten %s: %s has several scales in a row", j->flatten[i], e->name);
+        if (is_grid(j, l) && j->model.params[l->at[SMASH_PART_SCALE]].tensor.shape[1] != 1) return fail(a, BAD_USAGE, "--flatten %s: %s has several scales in a row", j->flatten[i], e->name);
         *channels = j->channels[i];
         e->layout = "O(HWI)";
         return DONE;
@@ -1546,12 +1554,17 @@ static const smash_value *metadata_object(app *a, const export_job *j, const cha
     return NULL;
 }
 
+static int is_integer(const export_job *j, ptrdiff_t param)
+{
+    return j->model.params[param].tensor.dtype >= SMASH_I8 && j->model.params[param].tensor.dtype <= SMASH_U64;
+}
+
 static const char *value_text(const smash_value *v) { return v && v->type == SMASH_VALUE_STRING ? v->text : NULL; }
 
 /* X_scale and X_zero_point of an input or output X, if the file has them. Its integers are those that the metadata names, else those of the zero point, else int8. */
 static int load_activation(app *a, export_job *j, const char *name, export_activation *out)
 {
-    const ptrdiff_t scale_at = find_part(&a->ctx, &a->arena, &j->model, name, "_scale"), zero_at = find_part(&a->ctx, &a->arena, &j->model, name, "_zero_point");
+    const ptrdiff_t scale_at = smash_model_find_param(&j->model, format(a, "%s_scale", name)), zero_at = smash_model_find_param(&j->model, format(a, "%s_zero_point", name));
     const char *said = value_text(smash_value_get(j->dtypes, name));
     smash_tensor scale, zero;
     smash_dtype dtype = SMASH_I8;
@@ -1563,7 +1576,7 @@ static int load_activation(app *a, export_job *j, const char *name, export_activ
     err = smash_model_load(&a->ctx, &j->model, (size_t)scale_at, &a->data, &scale);
     if (!err && zero_at >= 0) err = smash_model_load(&a->ctx, &j->model, (size_t)zero_at, &a->data, &zero);
     if (err) return fail_tensor(a, j, err);
-    if (scale.dtype != SMASH_F32 || count_of(&scale) != 1 || (zero_at >= 0 && (!is_integer(&j->model, zero_at) || count_of(&zero) != 1)))
+    if (scale.dtype != SMASH_F32 || count_of(&scale) != 1 || (zero_at >= 0 && (!is_integer(j, zero_at) || count_of(&zero) != 1)))
         return fail(a, BAD_MODEL, "%s: %s: an input or output has one F32 scale and one integer as zero point, but its scale is %s %s%s%s%s%s; nothing was written", j->model_file.name, name,
                     smash_dtype_name(scale.dtype), shape_text(a, &scale), zero_at >= 0 ? ", its zero point " : "", zero_at >= 0 ? smash_dtype_name(zero.dtype) : "",
                     zero_at >= 0 ? " " : "", zero_at >= 0 ? shape_text(a, &zero) : "");
@@ -1627,10 +1640,10 @@ static int find_layer(app *a, export_job *j, const smash_module *module, size_t 
     if (!layer->output.is_known) *why = format(a, "no multipliers: %s%s_output_0_scale is missing", module->name, dot);
     for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) known |= strcmp(module->type, types[i]) == 0;
     if (!known) *why = "no multipliers: they are for Linear and Conv";
-    else if (!find_logical(&a->ctx, &a->arena, &j->model, format(a, "%s%sweight", module->name, dot), &w) || w.scale < 0) *why = "no multipliers: the weights are no integers with scales";
-    else if (w.zero >= 0) *why = "no multipliers: the weights have zero points";
+    else if (!find_logical(&a->ctx, &j->model, format(a, "%s%sweight", module->name, dot), &w) || !is_grid(j, &w) || !is_integer(j, w.data)) *why = "no multipliers: the weights are no integers with scales";
+    else if (w.at[SMASH_PART_ZERO] >= 0) *why = "no multipliers: the weights have zero points";
     else {
-        err = smash_model_load(&a->ctx, &j->model, (size_t)w.scale, &a->data, weight_scale);
+        err = smash_model_load(&a->ctx, &j->model, (size_t)w.at[SMASH_PART_SCALE], &a->data, weight_scale);
         if (err) return fail_tensor(a, j, err);
         for (i = 1; i < weight_scale->ndim; i++) rows_only &= weight_scale->shape[i] == 1;
         if (weight_scale->dtype == SMASH_F32 && rows_only && (count_of(weight_scale) == 1 || count_of(weight_scale) == channels)) return DONE;
@@ -1652,13 +1665,13 @@ static int load_bias(app *a, export_job *j, const smash_module *module, const ex
     size_t i, n, own;
     memset(q, 0, sizeof(*q));
     memset(scale, 0, sizeof(*scale));
-    if (!find_logical(&a->ctx, &a->arena, &j->model, name, &l)) return DONE;
-    if (is_integer(&j->model, l.data)) err = smash_model_load(&a->ctx, &j->model, (size_t)l.data, &a->data, &t);
+    if (!find_logical(&a->ctx, &j->model, name, &l)) return DONE;
+    if (is_integer(j, l.data)) err = smash_model_load(&a->ctx, &j->model, (size_t)l.data, &a->data, &t);
     else err = smash_model_restore(&a->ctx, &j->model, name, &a->data, &t, NULL);
     if (err) return fail_tensor(a, j, err);
     t.name = name;
     n = (size_t)count_of(&t);
-    if (!is_integer(&j->model, l.data)) {
+    if (!is_integer(j, l.data)) {
         const size_t width = layer->input.bits > 8 ? sizeof(int64_t) : sizeof(int32_t);
         void *numbers = smash_arena_array(&a->ctx, &a->data, n + 1, width), *products = smash_arena_array(&a->ctx, &a->data, scales, sizeof(float));
         if (!numbers || !products) return fail_tensor(a, j, SMASH_ERR_NOMEM);
@@ -1668,11 +1681,11 @@ static int load_bias(app *a, export_job *j, const smash_module *module, const ex
         err = smash_quant_bias(&a->ctx, SMASH_HALF_AWAY, layer->input.scale, weight_scale, &t, q, scale);
         return err ? fail_tensor(a, j, err) : DONE;
     }
-    if ((t.dtype != SMASH_I32 && t.dtype != SMASH_I64) || l.scale < 0 || l.zero >= 0)
+    if ((t.dtype != SMASH_I32 && t.dtype != SMASH_I64) || l.at[SMASH_PART_SCALE] < 0 || l.at[SMASH_PART_ZERO] >= 0)
         return fail(a, BAD_MODEL, "%s: %s is %s; beside weights with scales it must be floats, or I32 or I64 with a scale and without a zero point; nothing was written",
                     j->model_file.name, name, smash_dtype_name(t.dtype));
     *q = t;
-    if ((err = smash_model_load(&a->ctx, &j->model, (size_t)l.scale, &a->data, scale)) != SMASH_OK) return fail_tensor(a, j, err);
+    if ((err = smash_model_load(&a->ctx, &j->model, (size_t)l.at[SMASH_PART_SCALE], &a->data, scale)) != SMASH_OK) return fail_tensor(a, j, err);
     own = (size_t)count_of(scale);
     if (scale->dtype != SMASH_F32 || (own != 1 && own != n)) return fail(a, BAD_MODEL, "%s: %s_scale is %s %s for %s numbers; nothing was written", j->model_file.name, name,
                                                                          smash_dtype_name(scale->dtype), shape_text(a, scale), number(a, n));
@@ -1705,7 +1718,7 @@ static smash_err kernel_sums(app *a, const smash_tensor *w, const export_layer *
 /* All that is known of the layer of a weight: w as stored, the parts behind it. */
 static int weight_parts(app *a, export_job *j, const logical *l, const smash_module *module, const smash_tensor *w, export_tensor *e, smash_tensor part[PARTS])
 {
-    const int is_linear = strcmp(module->type, "Linear") == 0 && w->ndim == 2, sums = is_linear && w->dtype == SMASH_I8 && l->scale >= 0;
+    const int is_linear = strcmp(module->type, "Linear") == 0 && w->ndim == 2, sums = is_linear && w->dtype == SMASH_I8 && is_grid(j, l);
     const size_t channels = w->ndim ? w->shape[0] : 0;
     export_layer *layer = &e->layer;
     smash_tensor scale, bias, bias_scale, all;
@@ -1772,6 +1785,7 @@ static int export_one(app *a, export_job *j, const logical *l)
     smash_err err = SMASH_OK;
     size_t k, channels = 0, bad = (size_t)SMASH_NONE;
     int status, which = 0, packed, done = 0;
+    const int grid = is_grid(j, l);
 
     memset(e, 0, sizeof(*e));
     memset(part, 0, sizeof(part));
@@ -1782,7 +1796,7 @@ static int export_one(app *a, export_job *j, const logical *l)
     if (!done) {
         err = smash_model_restore(&a->ctx, &j->model, l->name, &a->data, &t, &stored);      /* checks how the parts fit each other */
         if (!err) err = load_stored(a, j, l, stored, &t, &part[PART_DATA]);
-        if (!err && l->scale >= 0) err = smash_model_load(&a->ctx, &j->model, (size_t)l->scale, &a->data, &part[PART_SCALE]);
+        if (!err && grid) err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_SCALE], &a->data, &part[PART_SCALE]);
     }
     if (err) return fail_tensor(a, j, err);
     e->dtype = part[PART_DATA].dtype;
@@ -1795,8 +1809,8 @@ static int export_one(app *a, export_job *j, const logical *l)
         return fail(a, FAILED, "%s has %s numbers, too many for an array in C; nothing was written", l->name, number(a, count_of(&part[PART_DATA])));
     if (strcmp(l->name + module_bytes, "weight") == 0 && (status = weight_parts(a, j, l, module, &part[PART_DATA], e, part)) != DONE) return status;
 
-    if (!done && l->zero >= 0) {
-        err = smash_model_load(&a->ctx, &j->model, (size_t)l->zero, &a->data, &part[PART_ZERO_POINT]);
+    if (!done && grid && l->at[SMASH_PART_ZERO] >= 0) {
+        err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_ZERO], &a->data, &part[PART_ZERO_POINT]);
         if (!err) err = convert(a, SMASH_I32, &part[PART_ZERO_POINT]);
     }
     if (!err && packed && (order || channels || j->format == EXPORT_NPY)) err = convert(a, e->dtype == SMASH_I4 || e->dtype == SMASH_I2 ? SMASH_I8 : SMASH_U8, &part[PART_DATA]);
