@@ -355,7 +355,7 @@ static const row rows[] = {
     { "$S export $M -o $D/x.h --layout ohwi --flatten fc=3", 2, NULL, "smash: --flatten fc=3: the 8 columns of fc.weight are not so many channels of one size\n" },
     { "$S export $M -o $D/x.h --layout ohwi --flatten fc=2,head=2", 2, NULL, "smash: --flatten head: the model has no Linear of such a name; nothing was written\n" },
     { "$S export $D/l_blocks -o $D/x.h --layout ohwi --flatten fc=2", 2, NULL, "smash: --flatten fc: fc.weight has several scales in a row\n" },
-    { "$S export $M --format raw -o $D/f.bin --layout ohwi --flatten 'f?=2' -q && od -An -tf4 -w32 -N32 $D/f.bin | tr -s ' ' && rm $D/f.bin*", 0, " 1 5 -2 -6 3 7 -4 -8\n", NULL },
+    { "$S export $M --format raw -o $D/f.bin --layout ohwi --flatten 'f?=2' -q && od -An -tf4 -N32 $D/f.bin | tr -s ' \\n' ' ' && rm $D/f.bin*", 0, " 1 5 -2 -6 3 7 -4 -8 ", NULL },
     { "$S export $M --format npz --dry-run", 0, "bytes of NumPy arrays, digest ", NULL },
     { "$S export $D/l_good --format c --dry-run", 0, "sums reach 19,584 at most, in channel 0\n", NULL },
     { "$S export $D/l_good --format c -o - 2>/dev/null", 0, "/* Input int8, (q - 0) * 0.015625f; output int8, (q - 3) * 0.03125f, clamped to 3..127.\n"

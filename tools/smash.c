@@ -1299,6 +1299,9 @@ static int run_selftest(app *a)
  * MARK: - Export                                                                          >>export
  *================================================================================================*/
 
+/* The members of a JSON object by name, for many questions. */
+typedef struct members { const smash_value **slots; size_t room; } members;
+
 typedef struct export_job {
     input         model_file;
     smash_io      io;
@@ -1312,7 +1315,7 @@ typedef struct export_job {
     int          *matched;            /* by each of depthwise, then by each of flatten */
     size_t       *channels;           /* of each of flatten */
     smash_requant_form form;
-    const smash_value *types, *dtypes, *fused;   /* metadata that says more of the tensors; NULL: none */
+    members       types, dtypes, fused;   /* metadata that says more of the tensors */
     claims        names;
     export_tensor *tensors;
     size_t        count;
@@ -1541,17 +1544,40 @@ static int choose_layout(app *a, export_job *j, const smash_module *module, cons
 
 /* ---- layers: what a runtime needs beside the weights, where the file has scales of inputs and outputs ---- */
 
-/* The object that an entry of the metadata is; NULL: there is none. */
-static const smash_value *metadata_object(app *a, const export_job *j, const char *key)
+static const smash_value **member_slot(const members *m, const char *name)
 {
+    size_t at = (size_t)smash_digest_of(name, strlen(name)) & (m->room - 1);
+    while (m->slots[at] && !smash_value_is(m->slots[at], name)) at = (at + 1) & (m->room - 1);
+    return &m->slots[at];
+}
+
+static const smash_value *member(const members *m, const char *name)
+{
+    const smash_value *key = m->room ? *member_slot(m, name) : NULL;
+    return key ? key + 1 : NULL;
+}
+
+/* The members of the object that an entry of the metadata is; none if there is no such entry, or it is something else. 0: no memory. */
+static int read_members(app *a, const export_job *j, const char *entry, members *out)
+{
+    const smash_value *key;
     smash_json doc;
-    size_t i;
-    for (i = 0; i < j->model.metadata_count; i++) {
-        if (strcmp(j->model.metadata[i].key, key) != 0) continue;
-        if (smash_json_parse(&a->ctx, NULL, j->model.metadata[i].value, strlen(j->model.metadata[i].value), &a->arena, NULL, &doc)) { smash_ctx_reset(&a->ctx); return NULL; }
-        return doc.root;
+    size_t i, n;
+    for (i = 0; i < j->model.metadata_count && strcmp(j->model.metadata[i].key, entry) != 0; i++) { }
+    if (i == j->model.metadata_count) return 1;
+    if (smash_json_parse(&a->ctx, NULL, j->model.metadata[i].value, strlen(j->model.metadata[i].value), &a->arena, NULL, &doc) || doc.root->type != SMASH_VALUE_OBJECT) {
+        smash_ctx_reset(&a->ctx);
+        return 1;
     }
-    return NULL;
+    for (n = 16; n / 2 <= doc.root->count; n *= 2) { }
+    if ((out->slots = (const smash_value **)smash_arena_array(&a->ctx, &a->arena, n, sizeof(*out->slots))) == NULL) return 0;
+    for (i = 0; i < n; i++) out->slots[i] = NULL;
+    out->room = n;
+    for (i = 0, key = doc.root + 1; i < doc.root->count; i++, key += 1 + key[1].span) {
+        const smash_value **slot = member_slot(out, key->text);
+        if (!*slot) *slot = key;
+    }
+    return 1;
 }
 
 static int is_integer(const export_job *j, ptrdiff_t param)
@@ -1565,7 +1591,7 @@ static const char *value_text(const smash_value *v) { return v && v->type == SMA
 static int load_activation(app *a, export_job *j, const char *name, export_activation *out)
 {
     const ptrdiff_t scale_at = smash_model_find_param(&j->model, format(a, "%s_scale", name)), zero_at = smash_model_find_param(&j->model, format(a, "%s_zero_point", name));
-    const char *said = value_text(smash_value_get(j->dtypes, name));
+    const char *said = value_text(member(&j->dtypes, name));
     smash_tensor scale, zero;
     smash_dtype dtype = SMASH_I8;
     smash_err err;
@@ -1608,12 +1634,12 @@ static smash_fused fused_into(const export_job *j, const char *module)
 {
     static const struct { const char *name; smash_fused is; } activations[] = {
         { "relu6", SMASH_FUSED_RELU6 }, { "relu", SMASH_FUSED_RELU }, { "hardtanh", SMASH_FUSED_RELU_N1_TO_1 } };
-    const smash_value *list = smash_value_get(j->fused, module), *v = list;
+    const smash_value *list = member(&j->fused, module), *v = list;
     smash_fused found = SMASH_FUSED_NONE;
     uint32_t i, k, n;
     if (!list || list->type != SMASH_VALUE_ARRAY) return found;
     for (i = 0, v++; i < list->count; i++, v += v->span) {
-        const char *name = value_text(v), *type = name ? value_text(smash_value_get(j->types, name)) : NULL, *dot = name ? strrchr(name, '.') : NULL;
+        const char *name = value_text(v), *type = name ? value_text(member(&j->types, name)) : NULL, *dot = name ? strrchr(name, '.') : NULL;
         if (!name) continue;
         if (!type) type = dot ? dot + 1 : name;
         for (k = 0; k < sizeof(activations) / sizeof(activations[0]); k++) {
@@ -1968,9 +1994,8 @@ static int export_tensors(app *a, export_job *j)
     if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
     j->tensors = (export_tensor *)smash_arena_array(&a->ctx, &a->arena, j->model.param_count + 1, sizeof(export_tensor));
     if (!j->tensors || !claims_begin(&a->ctx, &a->arena, &j->names, j->model.param_count)) return fail(a, FAILED, "out of memory");
-    j->types = metadata_object(a, j, "smash.module_types");
-    j->dtypes = metadata_object(a, j, "smash.quant_dtypes");
-    j->fused = metadata_object(a, j, "smash.fused");
+    if (!read_members(a, j, "smash.module_types", &j->types) || !read_members(a, j, "smash.quant_dtypes", &j->dtypes) || !read_members(a, j, "smash.fused", &j->fused))
+        return fail(a, FAILED, "out of memory");
     if (!is_set(a, FLAG_DRY_RUN)) {
         for (k = OUT_FILE; k <= OUT_SIDECAR; k++) {
             const char *path = k == OUT_FILE ? a->value[FLAG_EXPORT_OUT] : j->sidecar;
