@@ -1,5 +1,6 @@
 # make            the command, ./smash
 # make demo       compress a small real model and count what it still gets right
+# make firmware   the same model in integers, here and on a Cortex-M4 in QEMU: needs arm-none-eabi-gcc and qemu-system-arm
 # make test       everything that needs only a C compiler and make
 # make check      the wide ring: the same bytes everywhere, warnings, memory, fuzzing, sizes, documents
 # make fuzz T=json [SECONDS=60]     look for inputs that break a promise; T is json, regex, safetensors, config or paths
@@ -35,6 +36,31 @@ demo: smash build/digits
 build/digits: examples/digits.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build
 	$(COMPILE) examples/digits.c -o $@ $(LDFLAGS)
+
+# The digits network as C: watched on its training images, quantized, exported.
+NET = build/firmware/digits_model.h build/firmware/digits_images.h
+
+build/digits_calibrate: examples/digits_calibrate.c $(wildcard examples/*.h) smash.h
+	@mkdir -p build
+	$(COMPILE) examples/digits_calibrate.c -o $@ $(LDFLAGS)
+
+build/firmware/calibrated.safetensors: build/digits_calibrate examples/data/digits.bin examples/models/digits.safetensors
+	@mkdir -p build/firmware
+	build/digits_calibrate examples/data/digits.bin examples/models/digits.safetensors $@ build/firmware/images.safetensors
+
+build/firmware/digits_model.h: build/firmware/calibrated.safetensors smash
+	./smash compress build/firmware/calibrated.safetensors -q --quantizer ptq --set ptq_granularity=out_channel -o build/firmware/int8.safetensors
+	./smash export build/firmware/int8.safetensors -q -o $@ --prefix digits --layout ohwi --depthwise none --flatten fc=48
+
+build/firmware/digits_images.h: build/firmware/calibrated.safetensors smash
+	./smash export build/firmware/images.safetensors -q -o $@ --prefix test
+
+build/examples/07_firmware: $(NET)
+
+firmware: build/examples/07_firmware
+	build/examples/07_firmware
+	@echo
+	sh tests/firmware/run.sh m4-digits
 
 test: smash build/digits $(TESTS) $(FUZZ) $(EXAMPLES)
 	@sh tests/run.sh $(TESTS) $(FUZZ) $(EXAMPLES)
@@ -76,7 +102,7 @@ build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build/examples
 	$(COMPILE) $< -o $@ $(LDFLAGS)
 
-check: smash build/digits
+check: smash build/digits build/examples/07_firmware
 	@sh tools/check.sh
 
 docs: smash
@@ -97,4 +123,4 @@ install: smash
 clean:
 	rm -rf build smash
 
-.PHONY: all demo test check fuzz docs bench install clean
+.PHONY: all demo firmware test check fuzz docs bench install clean

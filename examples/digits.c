@@ -3,40 +3,10 @@
  * With --record OUT it writes what the layers take and give on the first digits of the training: for smash compress --calibration. */
 #define SMASH_IMPLEMENTATION
 #include "smash.h"
-#include "digits_net.h"
 #include <stdio.h>
 #include <string.h>
-
-/* The held-out rows of digits.bin; data/README.md has the format. */
-typedef struct digits { const unsigned char *training, *rows; size_t count; float top; } digits;
-
-static int digits_open(smash_ctx *ctx, smash_arena *arena, const char *path, digits *out)
-{
-    FILE *file = fopen(path, "rb");
-    unsigned char head[16], *rows;
-    size_t all, train, bytes, got;
-
-    if (!file) { fprintf(stderr, "%s: cannot be opened\n", path); return 1; }
-    if (fread(head, 1, sizeof(head), file) != sizeof(head) || memcmp(head, "digits1\n", 8) != 0 || head[12] != DIGITS_SIDE ||
-        head[13] != DIGITS_SIDE || head[14] == 0 || head[15] != DIGITS_CLASSES) {
-        fprintf(stderr, "%s: is not a digits file of 8x8 images\n", path);
-        fclose(file);
-        return 1;
-    }
-    all = head[8] + 256u * head[9];
-    train = head[10] + 256u * head[11];
-    bytes = all * (DIGITS_PIXELS + 1);
-    rows = (unsigned char *)smash_arena_alloc(ctx, arena, bytes);
-    got = rows ? fread(rows, 1, bytes, file) : 0;
-    fclose(file);
-    if (!rows) { fprintf(stderr, "%s: %s\n", path, ctx->message); return 1; }
-    if (got != bytes || train >= all) { fprintf(stderr, "%s: is cut short\n", path); return 1; }
-    out->training = rows;
-    out->rows = rows + train * (DIGITS_PIXELS + 1);
-    out->count = all - train;
-    out->top = (float)head[14];
-    return 0;
-}
+#include "digits_net.h"
+#include "digits_data.h"
 
 /* The tensors of a model, which go into arena, and room for a run. NULL: it has been told why not. */
 static float *digits_net(smash_ctx *ctx, smash_arena *arena, const char *path, const smash_io *io, smash_tensor net[DIGITS_TENSORS])
@@ -76,12 +46,6 @@ static float *digits_net(smash_ctx *ctx, smash_arena *arena, const char *path, c
     return memory;
 }
 
-static void digits_image(const digits *data, const unsigned char *row, float image[DIGITS_PIXELS])
-{
-    int k;
-    for (k = 0; k < DIGITS_PIXELS; k++) image[k] = (float)row[k] / data->top;
-}
-
 /* What the layers take and give on RECORDED digits, as a safetensors file */
 enum { RECORDED = 100, ENDS = 6 };
 static int digits_record(smash_ctx *ctx, smash_arena *arena, const char *path, FILE *file, const digits *data, const char *to)
@@ -108,7 +72,7 @@ static int digits_record(smash_ctx *ctx, smash_arena *arena, const char *path, F
     }
     for (k = 0; k < RECORDED; k++) {
         for (i = 0; i < ENDS; i++) at[i] = (float *)(void *)((char *)ends[i].data + (size_t)k * each[i]);
-        digits_image(data, data->training + (size_t)k * (DIGITS_PIXELS + 1), image);
+        digits_image(data, data->train + (size_t)k * DIGITS_ROW, image);
         memcpy(at[0], image, each[0]);
         digits_conv(&net[CONV1_WEIGHT], &net[CONV1_BIAS], image, memory);
         memcpy(at[1], memory, each[1]);
@@ -144,7 +108,7 @@ static int digits_score(smash_ctx *ctx, smash_arena *arena, const char *path, in
         weights += (unsigned long)count;
     }
     for (i = 0; i < data->count; i++) {
-        const unsigned char *row = data->rows + i * (DIGITS_PIXELS + 1);
+        const unsigned char *row = data->rows + i * DIGITS_ROW;
         digits_image(data, row, image);
         right += digits_run(net, image, memory, logits) == row[DIGITS_PIXELS];
     }

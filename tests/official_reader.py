@@ -63,6 +63,7 @@ def load(path):
         return {k: f.get_tensor(k) for k in f.keys()}, f.metadata() or {}
 
 
+PARTS = ("data", "scale", "zero_point", "multiplier", "shift", "kernel_sum", "effective_bias")
 BITS = {"I4": np.int8, "U4": np.uint8, "I2": np.int8, "U2": np.uint8}
 NUMPY = {"F32": "<f4", "I8": "|i1", "U8": "|u1", "I16": "<i2", "I32": "<i4"}
 
@@ -76,7 +77,7 @@ def raw_parts(path):
     parts = {}
     assert sidecar["bytes"] == len(data)
     for tensor in sidecar["tensors"]:
-        for kind in ("data", "scale", "zero_point", "kernel_sum"):
+        for kind in PARTS:
             part = tensor[kind]
             if part is None:
                 continue
@@ -108,7 +109,7 @@ def npz_parts(path):
             f.seek(start)
             assert start % 64 == 0 and f.read(8) == b"\x93NUMPY\1\0" and (struct.unpack("<H", f.read(2))[0] + 10) % 64 == 0
         for tensor in sidecar["tensors"]:
-            for kind in ("data", "scale", "zero_point"):
+            for kind in PARTS:
                 part = tensor[kind]
                 if part is None:
                     continue
@@ -127,7 +128,7 @@ def exported(smash, model, tensors, dtypes, names, folder):
     for end, read in ((".npz", npz_parts), (".bin", raw_parts)):
         for layout in ("oihw", "ohwi"):
             path = os.path.join(folder, "export" + end)
-            subprocess.run([smash, "export", model, "-o", path, "--quiet", "--layout", layout] + (["--depthwise", "none"] if layout == "ohwi" else []), check=True)
+            subprocess.run([smash, "export", model, "-o", path, "--quiet", "--layout", layout] + (["--depthwise", "none", "--flatten", "fc=48"] if layout == "ohwi" else []), check=True)
             parts, sidecar = read(path)
             if sorted(t["name"] for t in sidecar["tensors"]) != sorted(names):
                 wrong.append("names in " + end)
@@ -139,7 +140,7 @@ def exported(smash, model, tensors, dtypes, names, folder):
                     sums, q = parts.get((name, "kernel_sum")), got.astype(np.float64)
                     if sums is not None and not np.array_equal(sums, got.astype(np.int64).sum(axis=1)):
                         wrong.append("kernel sums of " + name)
-                    if (sums is not None) != (end == ".bin" and name == "fc.weight" and got.dtype == np.int8 and sidecar_dtype(sidecar, name) == "I8"):
+                    if (sums is not None) != (name == "fc.weight" and got.dtype == np.int8 and sidecar_dtype(sidecar, name) == "I8"):
                         wrong.append("kernel sums of " + name + " or none")
                     for axis in range(q.ndim):
                         scale, zero = (np.repeat(t, q.shape[axis] // t.shape[axis], axis) for t in (scale, zero))
@@ -149,6 +150,8 @@ def exported(smash, model, tensors, dtypes, names, folder):
                     want = tensors[name]
                 if want.ndim == 4 and layout == "ohwi":
                     want = want.transpose(0, 2, 3, 1)
+                if name == "fc.weight" and layout == "ohwi":
+                    want = want.reshape(10, 48, 16).transpose(0, 2, 1).reshape(10, 768)
                 if want.shape != got.shape or not np.array_equal(want, got):
                     wrong.append(name + " in " + end + ", " + layout)
     return wrong

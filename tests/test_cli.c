@@ -2,6 +2,7 @@
  * $S = the command and $D = a folder with the files that make_files() writes. */
 #include "../smash.h"
 #include "test.h"
+#include "golden/export.h"
 
 #if defined(_WIN32)
 int main(void) { CHECK(1, "the rows need sh"); return test_done(); }
@@ -51,6 +52,31 @@ static void put_model(const char *name, const char *header, size_t count, size_t
     put_file(name, file, 8 + n + 4 * count);
 }
 
+/* The model of a Linear between an input and an output, spoiled. number: what stands in place `at` of weight_scale[2], bias[2], input and output scale. */
+static void put_layer(const char *name, size_t at, uint32_t number, const char *from, const char *to)
+{
+    static const char whole[] = "{\"__metadata__\":{\"smash.quant_dtypes\":\"{\\\"fc._output_0\\\":\\\"int8\\\"}\",\"smash.fused\":\"{\\\"fc\\\":[\\\"relu6\\\"]}\"},"
+        "\"fc.weight\":{\"dtype\":\"I8\",\"shape\":[2,2],\"data_offsets\":[0,4]},\"fc.weight_scale\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[4,12]},"
+        "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]},\"fc._input_0_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[20,24]},"
+        "\"fc._output_0_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[24,28]},\"fc._output_0_zero_point\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[28,32]}}";
+    uint32_t numbers[8] = { 0xFE0281F6u, 0x3D000000u, 0x3C000000u, 0x3F800000u, 0xBF000000u, 0x3C800000u, 0x3D000000u, 3 };   /* -10 -127 2 -2; 2^-5 2^-7; 1 -0.5; 2^-6; 2^-5; 3 */
+    unsigned char file[2048];
+    char header[1024];
+    const char *found = from ? strstr(whole, from) : NULL;
+    size_t n, i;
+    CHECK((found != NULL) == (from != NULL), "%s: no %s", name, from);
+    if (found) sprintf(header, "%.*s%s%s", (int)(found - whole), whole, to, found + strlen(from)); else strcpy(header, whole);
+    if (at) numbers[at] = number;
+    n = (strlen(header) + 7) / 8 * 8;
+    memset(file, 0, 8);
+    memset(file + 8, ' ', n);
+    memcpy(file + 8, header, strlen(header));
+    file[0] = (unsigned char)n;
+    file[1] = (unsigned char)(n >> 8);
+    for (i = 0; i < 32; i++) file[8 + n + i] = (unsigned char)(numbers[i / 4] >> 8 * (i % 4));
+    put_file(name, file, 8 + n + 32);
+}
+
 static void put_text(const char *name, const char *text) { put_file(name, text, strlen(text)); }
 
 static void make_files(void)
@@ -94,6 +120,29 @@ static void make_files(void)
     put_model("seen_typo", "{\"fx._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 99);
     put_text("ends.json", "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\", \"bias\", \"_input_\"], \"bias_correction\": true}]}");
     put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
+    put_layer("l_good", 0, 0, NULL, NULL);
+    put_layer("l_zero", 5, 0, NULL, NULL);
+    put_layer("l_nan", 6, 0x7FC00000u, NULL, NULL);
+    put_layer("l_negative", 6, 0xBF800000u, NULL, NULL);
+    put_layer("l_weight", 2, 0, NULL, NULL);
+    put_layer("l_bias", 3, 0x4B800000u, NULL, NULL);                     /* 2^24 / 2^-11 */
+    put_layer("l_zp", 7, 128, NULL, NULL);
+    put_layer("l_tiny", 6, 0x2F800000u, NULL, NULL);                     /* 6 / 2^-32 */
+    put_layer("l_scales", 0, 0, "\"F32\",\"shape\":[1],\"data_offsets\":[20,24]", "\"F16\",\"shape\":[2],\"data_offsets\":[20,24]");
+    put_layer("l_zps", 0, 0, "\"I32\",\"shape\":[1]", "\"F32\",\"shape\":[1]");
+    put_layer("l_count", 0, 0, "\"fc.weight\":{\"dtype\":\"I8\",\"shape\":[2,2]", "\"fc.weight\":{\"dtype\":\"I8\",\"shape\":[4,1]");
+    put_layer("l_biases", 0, 0, "\"F32\",\"shape\":[2],", "\"F16\",\"shape\":[4],");
+    put_layer("l_i8", 0, 0, "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}", "\"fc.bias\":{\"dtype\":\"I8\",\"shape\":[8],\"data_offsets\":[12,20]}");
+    put_layer("l_product", 0, 0, "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}",
+              "\"fc.bias\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[12,16]},\"fc.bias_scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[16,20]}");
+    put_layer("l_fp8", 0, 0, "int8", "f8_e4m3");
+    put_layer("l_dtypes", 0, 0, "{\\\"fc._output_0\\\":\\\"int8\\\"}", "{\\\"fc._output_0");
+    put_layer("l_missing", 0, 0, "fc._output_0_scale", "fc._output_9_scale");
+    put_layer("l_floats", 0, 0, "\"fc.weight\":{\"dtype\":\"I8\",\"shape\":[2,2]", "\"fc.weight\":{\"dtype\":\"F16\",\"shape\":[2,1]");
+    put_layer("l_zeros", 2, 5, "\"fc.weight_scale\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[4,12]}",
+              "\"fc.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[4,8]},\"fc.weight_zero_point\":{\"dtype\":\"I32\",\"shape\":[1,1],\"data_offsets\":[8,12]}");
+    put_layer("l_blocks", 0, 0, "\"fc.weight_scale\":{\"dtype\":\"F32\",\"shape\":[2,1]", "\"fc.weight_scale\":{\"dtype\":\"F32\",\"shape\":[1,2]");
+    put_layer("l_embedding", 0, 0, "\"smash.fused\":", "\"smash.module_types\":\"{\\\"fc\\\":\\\"Embedding\\\"}\",\"smash.fused\":");
     put_text("good.json", "{\n  \"pruner\": \"l1_norm\",\n  \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5}],\n"
                           "  \"quantizer\": \"ptq\",\n  \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]\n}\n");
     put_text("list.json", "[{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.25}]");
@@ -343,6 +392,39 @@ static const row rows[] = {
     { "mkdir $D/z.bin.json; echo old > $D/z.bin; $S export $M -o $D/z.bin; s=$?; cat $D/z.bin; rm -r $D/z.bin*; exit $s", 5, "old\n", "z.bin.json cannot be written: Is a directory" },
     { "test -c /dev/full || { echo No space left >&2; exit 5; }; $S export $M --format c -o /dev/full", 5, NULL, "/dev/full cannot be written: No space left" },
     { "(ulimit -f 0; exec $S export $M -o $D/x.h) 2>&1 | cat", 0, "x.h cannot be written: File too large; nothing was left there", NULL },
+    /* export of layers: what cannot be, what is missing */
+    { "$S export $M -o $D/x.h --requant half", 2, NULL, "smash: --requant takes double, which rounds twice, or single, not half\n" },
+    { "$S export $M -o $D/x.h --flatten fc=2", 2, NULL, "smash: --flatten goes with --layout ohwi\n" },
+    { "for f in fc fc= fc=0 fc=x fc=2x =2 fc=99999999999999999999; do $S export $M -o $D/x.h --layout ohwi --flatten $f; [ $? = 2 ] || exit 9; done; exit 2", 2, NULL,
+      "smash: --flatten takes GLOB=CHANNELS, as in fc=48, not fc\nsmash: --flatten takes GLOB=CHANNELS, as in fc=48, not fc=\n" },
+    { "$S export $M -o $D/x.h --layout ohwi --flatten fc=3", 2, NULL, "smash: --flatten fc=3: the 8 columns of fc.weight are not so many channels of one size\n" },
+    { "$S export $M -o $D/x.h --layout ohwi --flatten fc=2,head=2", 2, NULL, "smash: --flatten head: the model has no Linear of such a name; nothing was written\n" },
+    { "$S export $D/l_blocks -o $D/x.h --layout ohwi --flatten fc=2", 2, NULL, "smash: --flatten fc: fc.weight has several scales in a row\n" },
+    { "$S export $M --format raw -o $D/f.bin --layout ohwi --flatten 'f?=2' -q && od -An -tf4 -N32 $D/f.bin | tr -s ' \\n' ' ' && rm $D/f.bin*", 0, " 1 5 -2 -6 3 7 -4 -8 ", NULL },
+    { "$S export $M --format npz --dry-run", 0, "bytes of NumPy arrays, digest ", NULL },
+    { "$S export $D/l_good --format c --dry-run", 0, "sums reach 19,584 at most, in channel 0\n", NULL },
+    { "$S export $D/l_good --format c -o - 2>/dev/null", 0, "/* Input int8, (q - 0) * 0.015625f; output int8, (q - 3) * 0.03125f, clamped to 3..127.\n"
+      " * No sum can get beyond 19584, in channel 0: an accumulator of 32 bits never overflows. */\n", NULL },
+    { "$S export $D/l_zero -o $D/x.h", 4, NULL, "l_zero: fc._input_0_scale is 0; it must be above 0 and finite; nothing was written\n" },
+    { "$S export $D/l_nan -o $D/x.h", 4, NULL, "l_nan: fc._output_0_scale is nan; it must be above 0 and finite; nothing was written\n" },
+    { "$S export $D/l_negative -o $D/x.npz", 4, NULL, "l_negative: fc._output_0_scale is -1; it must be above 0 and finite; nothing was written\n" },
+    { "$S export $D/l_weight -o $D/x.h", 4, NULL, "l_weight: scale 1 of \"fc.weight_scale\" is not a finite number above 0; nothing was written\n" },
+    { "$S export $D/l_bias -o $D/x.h", 4, NULL, "l_bias: bias \"fc.bias\": number 0 does not fit I32 at input scale * weight scale; a larger scale of channel 0 would do; nothing was written\n" },
+    { "$S export $D/l_zp -o $D/x.bin", 4, NULL, "l_zp: fc._output_0_zero_point is 128, outside -128..127 of its int8; nothing was written\n" },
+    { "$S export $D/l_tiny -o $D/x.h", 4, NULL, "l_tiny: the scale is so small that the activation ends 2^31 steps away or more; nothing was written\n" },
+    { "$S export $D/l_scales -o $D/x.h", 4, NULL, "l_scales: fc._input_0: an input or output has one F32 scale and one integer as zero point, but its scale is F16 2; nothing was written\n" },
+    { "$S export $D/l_zps -o $D/x.h", 4, NULL, "l_zps: fc._output_0: an input or output has one F32 scale and one integer as zero point, but its scale is F32 1, its zero point F32 1; nothing was written\n" },
+    { "$S export $D/l_biases -o $D/x.h", 4, NULL, "l_biases: weight scale \"fc.weight_scale\" has 2 numbers, it must have 1 or 4; nothing was written\n" },
+    { "$S export $D/l_i8 -o $D/x.h", 4, NULL, "l_i8: fc.bias is I8; beside weights with scales it must be floats, or I32 or I64 with a scale and without a zero point; nothing was written\n" },
+    { "$S export $D/l_product -o $D/x.h", 4, NULL, "l_product: fc.bias_scale is -0.5 for number 0, but the scales of input and weight make 0.00048828125; nothing was written\n" },
+    { "$S export $D/l_fp8 -o $D/x.h", 4, NULL, "l_fp8: fc._output_0 is f8_e4m3, which are no integers of 2 to 16 bits; nothing was written\n" },
+    { "for m in l_missing l_floats l_zeros l_blocks l_embedding l_dtypes l_count; do $S export $D/$m --format c --dry-run | grep 'fc.weight ' | sed 's/.*model_fc_weight *//'; done", 0,
+      "no multipliers: fc._output_0_scale is missing\nno multipliers: the weights are no integers with scales\nno multipliers: the weights have zero points\nno multipliers: the weights have neither one scale nor one for each output channel\n"
+      "no multipliers: they are for Linear and Conv\nsums reach 19,584 at most, in channel 0\n"
+      "no multipliers: the weights have neither one scale nor one for each output channel\n", "" },
+    { "build/examples/07_firmware", 0, "397 images in integers: 393 right; in floats: 390 right, 394 answers are the same\ndigest of all scores 9469ab584cb56a37\n", NULL },
+    { "N=build/firmware; $S compress $N/calibrated.safetensors -q --quantizer ptq --set ptq_granularity=out_channel -o $D/n && "
+      "$S export $D/n -q -o $D/n.h --prefix digits --layout ohwi --depthwise none --flatten fc=48 && cmp $D/n.h $N/digits_model.h", 0, NULL, NULL },
     { "ls $D/x.* $D/*.tmp*", 2, NULL, "" },
     { "$S export $M --format c --dry-run -o $D/x.h; ls $D/x.h", 2, "fc.weight  Linear  F32      4x8    128  model_fc_weight\n", "" },
     { "$S export $M --format raw --dry-run", 0, "fc.bias    Linear  F32        4     16     128\n\n2 tensors, 144 bytes with scales -> 144 bytes of raw numbers, digest ", NULL },
@@ -593,6 +675,10 @@ static uint32_t crc32_bit_by_bit(const unsigned char *p, size_t n)
     return ~crc;
 }
 
+/* What tests/compile/exported.c writes of a tensor: numbers of 32 bits, the name, the arrays. */
+enum { EXPORT_HEAD = 36 };
+static size_t exported_bytes(const uint32_t *head) { return head[2] + 4 * ((size_t)head[5] + head[6] + 2 * (size_t)head[24] + head[7] + head[25]); }
+
 /* What a compiled header says against the model it was made from. order: 0 as stored, 1 OHWI, 2 1HWI, of all rank-4 tensors. */
 static void compare_exported(const char *label, const char *model_path, const char *dump_path, int order)
 {
@@ -600,7 +686,7 @@ static void compare_exported(const char *label, const char *model_path, const ch
     size_t bytes, model_bytes, i, k, n, tensors = 0, source;
     char *dump = read_all(dump_path, &bytes), *file = read_all(model_path, &model_bytes), name[512];
     const unsigned char *at = (const unsigned char *)dump, *end = at + bytes, *data, *zero;
-    uint32_t head[24];
+    uint32_t head[EXPORT_HEAD];
     smash_digest digest;
     smash_model model;
     smash_arena arena;
@@ -623,7 +709,7 @@ static void compare_exported(const char *label, const char *model_path, const ch
         memcpy(name, at, head[0]);
         name[head[0]] = 0;
         data = at + head[0];
-        at = data + head[2] + 4 * (head[5] + head[6] + head[7]);
+        at = data + exported_bytes(head);
         if (at > end) { CHECK(0, "%s: %s is cut off", label, name); break; }
         scale = (float *)malloc(4 * head[5] + 1);
         memcpy(scale, data + head[2], 4 * head[5]);
@@ -655,7 +741,7 @@ static void compare_exported(const char *label, const char *model_path, const ch
         }
         for (i = 0; i < head[7]; i++) {
             int32_t sum = 0, got;
-            memcpy(&got, at - 4 * (head[7] - i), 4);
+            memcpy(&got, at - 4 * (head[25] + head[7] - i), 4);
             for (k = 0; k < shape[1]; k++) sum += integer_at(data, head[1], i * shape[1] + k);
             CHECK(got == sum && head[1] == SMASH_I8 && head[4] == 2, "%s: %s, row %d", label, name, (int)i);
         }
@@ -669,6 +755,74 @@ static void compare_exported(const char *label, const char *model_path, const ch
     smash_arena_release(&ctx.scratch);
     free(dump);
     free(file);
+}
+
+static int32_t int32_at(const unsigned char *p) { int32_t x; memcpy(&x, p, 4); return x; }
+
+static void compare_ints(const char *label, const char *name, const char *what, const unsigned char *at, size_t n, const int *want)
+{
+    size_t i;
+    for (i = 0; i < n; i++) CHECK(int32_at(at + 4 * i) == want[i], "%s: %s, %s %d: %ld, not %d", label, name, what, (int)i, (long)int32_at(at + 4 * i), want[i]);
+}
+
+/* The layers of golden/export.h in a compiled header, number by number. */
+static void compare_layers(const char *label, const char *dump_path, int form)
+{
+    size_t bytes, found = 0, i, k, n;
+    char *dump = read_all(dump_path, &bytes), name[256];
+    const unsigned char *at = (const unsigned char *)dump, *end = at + bytes, *data;
+    uint32_t head[EXPORT_HEAD];
+    int64_t bound, wide;
+
+    for (; (size_t)(end - at) > sizeof head; at = data + exported_bytes(head)) {
+        memcpy(head, at, sizeof head);
+        n = head[0] < sizeof name ? head[0] : 0;
+        memcpy(name, at + sizeof head, n);
+        name[n] = 0;
+        data = at + sizeof head + head[0];
+        memcpy(&bound, head + 32, 8);
+        for (i = 0; i < COUNT_OF(export_cases); i++) {
+            const export_case *c = &export_cases[i];
+            const int32_t layer[4] = { c->input_zero, c->output_zero, c->low, c->high };
+            const unsigned char *part = data + head[2] + 4 * (head[5] + head[6]);
+            const size_t module = strlen(c->name) - strlen("weight");
+            if (strncmp(name, c->name, module) != 0) continue;
+            if (strcmp(name + module, "bias") == 0) {
+                CHECK(c->has_bias && head[1] == (c->wide_bias ? (uint32_t)SMASH_I64 : (uint32_t)SMASH_I32) && !head[24], "%s: %s", label, name);
+                for (k = 0; k < (size_t)c->out && !c->wide_bias; k++) CHECK(int32_at(data + 4 * k) == c->bias[k], "%s: %s, number %d: %ld", label, name, (int)k, (long)int32_at(data + 4 * k));
+                for (k = 0; k < (size_t)c->out && c->wide_bias; k++) { memcpy(&wide, data + 8 * k, 8); CHECK(wide == c->bias[k], "%s: %s, number %d", label, name, (int)k); }
+            }
+            if (strcmp(name, c->name) != 0) continue;
+            found++;
+            CHECK(memcmp(head + 26, layer, sizeof layer) == 0 && head[30] == c->input_scale && head[31] == c->output_scale && bound == c->bound, "%s: %s: zero points, clamps, scales or bound", label, name);
+            CHECK(head[24] == (uint32_t)c->multipliers && (head[7] != 0) == c->is_linear_i8 && (head[25] != 0) == c->is_linear_i8, "%s: %s: which parts there are", label, name);
+            compare_ints(label, name, "multiplier", part, head[24], c->multiplier[form]);
+            compare_ints(label, name, "shift", part + 4 * head[24], head[24], c->shift[form]);
+            compare_ints(label, name, "kernel sum", part + 8 * head[24], head[7], c->kernel_sum);
+            compare_ints(label, name, "effective bias", part + 8 * head[24] + 4 * head[7], head[25], c->effective_bias);
+        }
+        if (strcmp(name, "up.weight") == 0) CHECK(head[24] == 0 && bound == 0 && head[30] == 0, "%s: %s", label, name);
+    }
+    CHECK(found == COUNT_OF(export_cases), "%s: %d layers", label, (int)found);
+    free(dump);
+}
+
+static void test_layers(void)
+{
+    static const struct { const char *label, *flags; int form; } cases[] = {
+        { "layers", "", 0 }, { "layers, single", "--requant single", 1 }, { "layers, ohwi", "--layout ohwi --depthwise block.dw --requant double", 0 } };
+    static const char *const compilers[] = { "cc -std=c99", "c++ -x c++ -std=c++17" };
+    char command[1024];
+    size_t i, k, bytes;
+    int cxx = run("command -v c++") == 0;
+    put_file("layers.safetensors", export_model, sizeof export_model);
+    for (i = 0; i < COUNT_OF(cases); i++)
+        for (k = 0; k < (cxx ? 2u : 1u); k++) {
+            sprintf(command, "$S export $D/layers.safetensors -q -o $D/x.h %s && %s -Wall -Wextra -Wpedantic -Wconversion -Wundef -Werror -I$D -DHEADER='\"x.h\"' tests/compile/exported.c -o $D/dump && $D/dump > $D/x.dump",
+                    cases[i].flags, compilers[k]);
+            CHECK(run(command) == 0, "%s: %s", cases[i].label, read_file(DIR "/stderr", &bytes));
+            compare_layers(cases[i].label, DIR "/x.dump", cases[i].form);
+        }
 }
 
 /* Headers compiled as C and, where there is a compiler, as C++, with all warnings as errors. */
@@ -734,6 +888,7 @@ int main(void)
 
     test_pages();
     test_export();
+    test_layers();
     return test_done();
 }
 #endif

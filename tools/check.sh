@@ -4,7 +4,7 @@
 #
 #   sh tools/check.sh [--strict] [SECTION...]     no section named: all
 #
-# Run it from the root of the repository, after `make smash build/digits` (`make check` does both). A step whose tool is
+# Run it from the root of the repository, after `make smash build/digits build/examples/07_firmware` (`make check` does all). A step whose tool is
 # missing is skipped, and that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
 # a step that failed is shown; logs and programs stay in build/check.
 set -u
@@ -88,6 +88,15 @@ target() {
     same $part "$(grep -v '^#' "$tmp/said")"
 }
 
+# firmware TARGET: examples/07_firmware.c says on a board what it says here, and what it took there
+firmware() {
+    OUT=$tmp sh tests/firmware/run.sh "$1" >"$tmp/said" 2>&1
+    status=$?
+    if [ $status -ne 0 ]; then cat "$tmp/said"; return $status; fi
+    grep -q '^# flash [0-9]* bytes, RAM [0-9]* bytes' "$tmp/said" && [ "$(build/examples/07_firmware)" = "$(grep -v '^#' "$tmp/said")" ] ||
+        { echo "here:"; build/examples/07_firmware; echo "there:"; cat "$tmp/said"; return 1; }
+}
+
 # suite COMPILER FLAGS...: every test program, every example and the command under these flags
 suite() {
     need "$1"; links "$@"
@@ -117,12 +126,16 @@ linear() { cc -std=c99 -O2 tests/fuzz/linear.c -o "$tmp/linear" && "$tmp/linear"
 # other COMPILER FLAGS...: one that names its output in its own way
 other() { need "$1"; "$@"; }
 
-# exported COMPILER FLAGS...: a header of int4 and float tensors compiles without a warning
+# exported COMPILER FLAGS...: headers of int4, int8 and float tensors, with and without multipliers, compile without a warning
 exported() {
     need "$1"
-    ./smash compress examples/models/digits.safetensors -q --quantizer ptq --set ptq_quant_dtype=int4 -o "$tmp/int4.safetensors" &&
-        ./smash export "$tmp/int4.safetensors" -q --layout ohwi --depthwise none -o "$tmp/weights.h" || return 1
-    "$@" -I"$tmp" -DHEADER='"weights.h"' -c tests/compile/exported.c -o "$tmp/out.o"
+    for model in examples/models/digits build/firmware/calibrated; do
+        for dtype in int4 int8; do
+            ./smash compress $model.safetensors -q --quantizer ptq --set ptq_quant_dtype=$dtype -o "$tmp/small.safetensors" &&
+                ./smash export "$tmp/small.safetensors" -q --layout ohwi --depthwise none -o "$tmp/weights.h" &&
+                "$@" -I"$tmp" -DHEADER='"weights.h"' -c tests/compile/exported.c -o "$tmp/out.o" || return 1
+        done
+    done
 }
 
 # ---- the steps of each section: step LABEL FUNCTION ARGUMENTS... ----
@@ -215,6 +228,7 @@ section_digests() {
         step "Cortex-$board SMASH_NO_DOUBLE" target $board-float -Os
         [ $board = m0 ] || step "Cortex-$board all sections" target $board-full -O2
     done
+    step "the digits network on a Cortex-M4" firmware m4-digits
     for cpu in aarch64 riscv64 ppc64; do
         for o in -O0 "-O3 -ffp-contract=fast"; do step "$cpu $o" target $cpu "$o"; done
     done
@@ -241,11 +255,17 @@ section_sizes() { step "code, stack and symbols" sh tools/size.sh --check; }
 section_docs() {
     step "documents against the code" python3 tools/docs.py
     step "official safetensors reader" official_reader
+    step "the digits network in numpy" digits_integers
 }
 
 official_reader() {
     python3 -c 'import numpy, safetensors' 2>/dev/null || { echo "Python has no safetensors and numpy"; return 77; }
     python3 tests/official_reader.py ./smash examples/models/digits.safetensors "$tmp"
+}
+
+digits_integers() {
+    python3 -c 'import numpy' 2>/dev/null || { echo "Python has no numpy"; return 77; }
+    python3 tests/digits_integers.py ./smash build/firmware build/examples/07_firmware "$tmp"
 }
 
 # ---- one step, in its own process ----

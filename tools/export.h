@@ -6,16 +6,16 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef enum export_format { EXPORT_NONE, EXPORT_C, EXPORT_NPY, EXPORT_RAW } export_format;
 static const char *const export_formats[] = { "", "c", "npy", "raw", NULL };
 
-/* Arrays of one tensor. What requantizing needs, multipliers and shifts, comes in behind them when the scales of inputs and
- * outputs are known; each writer goes through this list. */
-enum { PART_DATA, PART_SCALE, PART_ZERO_POINT, PART_KERNEL_SUM, PARTS };
-static const char *const part_names[PARTS] = { "data", "scale", "zero_point", "kernel_sum" };
-static const char *const part_suffixes[PARTS] = { "", "_scale", "_zero_point", "_kernel_sum" };
+/* Arrays of one tensor; each writer goes through this list. */
+enum { PART_DATA, PART_SCALE, PART_ZERO_POINT, PART_MULTIPLIER, PART_SHIFT, PART_KERNEL_SUM, PART_EFFECTIVE_BIAS, PARTS };
+static const char *const part_names[PARTS] = { "data", "scale", "zero_point", "multiplier", "shift", "kernel_sum", "effective_bias" };
+static const char *const part_suffixes[PARTS] = { "", "_scale", "_zero_point", "_multiplier", "_shift", "_kernel_sum", "_effective_bias" };
 
 typedef struct export_part {
     smash_dtype          dtype;          /* NONE: the tensor has no such part */
@@ -28,9 +28,24 @@ typedef struct export_part {
     uint32_t             crc, member_crc;
 } export_part;
 
+/* An input or output: x = (q - zero) * scale, q from low to high. */
+typedef struct export_activation {
+    uint32_t is_known, bits, is_unsigned;
+    float    scale;
+    int32_t  zero, low, high;
+} export_activation;
+
+/* What an integer runtime needs of the layer that a weight belongs to. */
+typedef struct export_layer {
+    export_activation        input, output;
+    int32_t                  low, high;  /* clamp of the output, its activation included */
+    smash_accumulator_bound  worst;
+} export_layer;
+
 typedef struct export_tensor {
     const char *name, *type, *id;        /* as in the model; of its module; in C */
-    const char *layout, *note;           /* "OHWI", "1HWI" where it was permuted, else NULL */
+    const char *layout, *note;           /* "OHWI", "1HWI", "O(HWI)" where it was permuted, else NULL */
+    export_layer layer;                  /* of a weight */
     smash_dtype dtype;                   /* of the numbers: I4, say, where the part is I8 because NumPy has none */
     export_part part[PARTS];
 } export_tensor;
@@ -143,7 +158,8 @@ static void claim(claims *c, const char *name, const char *suffix)
 }
 
 /* All that is declared for a tensor of this identifier. */
-static const char *const id_suffixes[] = { "", "_scale", "_zero_point", "_kernel_sum", "_crc32", "_rank", "_count", "_scale_count",
+static const char *const id_suffixes[] = { "", "_scale", "_zero_point", "_multiplier", "_shift", "_kernel_sum", "_effective_bias", "_multiplier_count",
+                                           "_input_zero", "_output_zero", "_low", "_high", "_accumulator_bound", "_crc32", "_rank", "_count", "_scale_count",
                                            "_dim0", "_dim1", "_dim2", "_dim3", "_dim4", "_dim5", "_dim6", "_dim7" };
 enum { ID_SUFFIXES = sizeof(id_suffixes) / sizeof(id_suffixes[0]), ID_BYTES = 200, PREFIX_BYTES = 60 };
 
@@ -372,11 +388,11 @@ static void c_shape(sink *s, uint32_t ndim, const size_t *shape, const char *ope
 /* Names that the header declares whatever the tensors are; %s is the prefix, and once more in capitals. */
 static void c_claim_own(claims *c, const char *prefix, const char *macro)
 {
-    static const char *const own[] = { "_tensor", "_tensors", "_tensor_count", "_digest" };
+    static const char *const own[] = { "_tensor", "_tensors", "_tensor_count", "_digest", "_single_rounding" };
     static const char *const macros[] = { "_ALIGN", "_SECTION", "_CONST", "_TABLE", "_H_INCLUDED" };
     char name[PREFIX_BYTES + 40];
     int i;
-    for (i = 0; i < 4; i++) { sprintf(name, "%.60s%s", prefix, own[i]); claim(c, name, ""); }
+    for (i = 0; i < 5; i++) { sprintf(name, "%.60s%s", prefix, own[i]); claim(c, name, ""); }
     for (i = 0; i < 5; i++) { sprintf(name, "%.60s%s", macro, macros[i]); claim(c, name, ""); }
     for (i = 1; i < SMASH_DTYPE_COUNT; i++) { sprintf(name, "%.60s_%s", macro, smash_dtype_name((smash_dtype)i)); claim(c, name, ""); }
 }
@@ -389,6 +405,9 @@ static void c_begin(sink *s, const char *prefix, const char *macro)
         " * Define %s_ALIGN, %s_SECTION or %s_CONST before, where these do not fit; %s_TABLE for a table of all tensors.\n"
         " * A number x of a tensor with scales stands for (x - zero_point) * scale, zero_point 0 if there is none; tensor and scales have\n"
         " * the same number of dimensions, and what one scale is for is the quotient of their sizes. I4, U4, I2, U2: low bits first.\n"
+        " * Beside weights whose inputs and outputs have scales: output = clamp(output_zero + sum * multiplier * 2^(shift - 31), low, high), rounded,\n"
+        " * with sum = bias + weight * (input - input_zero); CMSIS-NN's input_offset is -input_zero. What its arm_vector_sum_s8 computes for\n"
+        " * MVE is effective_bias = bias - input_zero * kernel_sum; older ones take kernel_sum.\n"
         " * F16, BF16 and less: bit patterns. crc32: as zlib's, over the array as little-endian bytes. Names: " "%s" "_ and the tensor's, where all\n"
         " * that is no letter or digit becomes one _, and what would be there twice ends in _2, _3 and so on, in the order of the file. */\n"
         "#ifndef %s_H_INCLUDED\n#define %s_H_INCLUDED\n#include <stdint.h>\n\n", macro, macro, macro, macro, prefix, macro, macro);
@@ -402,6 +421,36 @@ static void c_begin(sink *s, const char *prefix, const char *macro)
         "#else\n#define %s_ALIGN\n#endif\n#endif\n"
         "#ifndef %s_SECTION\n#define %s_SECTION   /* __attribute__((section(\".weights\"))), PROGMEM ... */\n#endif\n"
         "#ifndef %s_CONST\n#define %s_CONST static const\n#endif\n", macro, macro, macro, macro, macro, macro, macro, macro, macro, macro);
+    sink_text(s, line);
+}
+
+static size_t c_float(float x, char *out)
+{
+    static const c_type f32 = { "float", 4, 'f' };
+    unsigned char b[4];
+    uint32_t bits;
+    int i;
+    memcpy(&bits, &x, sizeof(bits));
+    for (i = 0; i < 4; i++) b[i] = (unsigned char)(bits >> (8 * i));
+    return c_number(f32, b, out);
+}
+
+/* The layer of a weight, in words. */
+static void c_layer(sink *s, const export_layer *l)
+{
+    const export_activation *const ends[2] = { &l->input, &l->output };
+    char line[160], number[48];
+    int i;
+    for (i = 0; i < 2 && ends[i]->is_known; i++) {
+        number[c_float(ends[i]->scale, number)] = 0;
+        sprintf(line, "%s %sint%u, (q %c %d) * %s", i ? "; output" : "/* Input", ends[i]->is_unsigned ? "u" : "", (unsigned)ends[i]->bits, ends[i]->zero < 0 ? '+' : '-',
+                abs((int)ends[i]->zero), number);
+        sink_text(s, line);
+    }
+    if (i == 0) return;
+    if (i == 2) { sprintf(line, ", clamped to %d..%d", (int)l->low, (int)l->high); sink_text(s, line); }
+    sprintf(line, ".\n * No sum can get beyond %" PRId64 ", in channel %" PRIu64 ": an accumulator of %s. */\n", l->worst.bound, (uint64_t)l->worst.channel,
+            l->worst.bound >> 31 == 0 ? "32 bits never overflows" : l->worst.fits ? "48 bits never overflows, one of 32 may" : "32 bits MAY OVERFLOW");
     sink_text(s, line);
 }
 
@@ -426,8 +475,9 @@ static size_t c_tensor(sink *s, export_tensor *t, const char *macro, int *bad_pa
         for (i = 0; i < scale->ndim; i++) block[i] = scale->shape[i] ? t->part[PART_DATA].shape[i] / scale->shape[i] : 0;
         c_shape(s, scale->ndim, block, ", a scale for each [", "]");
     }
-    sprintf(line, ", %" PRIu64 " bytes */\n", (uint64_t)t->part[PART_DATA].bytes);
+    sprintf(line, ", %" PRIu64 " byte%s */\n", (uint64_t)t->part[PART_DATA].bytes, t->part[PART_DATA].bytes == 1 ? "" : "s");
     sink_text(s, line);
+    c_layer(s, &t->layer);
     for (k = 0; k < PARTS; k++) {
         if (!t->part[k].dtype || t->part[k].bytes == 0) continue;
         bad = c_array(s, &t->part[k], t->id, part_suffixes[k], macro);
@@ -449,17 +499,30 @@ static void c_pointer(sink *s, const export_tensor *t, int part)
     sink_text(s, ", ");
 }
 
+static void c_table_layer(sink *s, const export_tensor *t)
+{
+    const export_layer *l = &t->layer;
+    char line[120], in[48], out[48];
+    in[c_float(l->input.scale, in)] = out[c_float(l->output.scale, out)] = 0;
+    sprintf(line, "%" PRIu64 ", %d, %d, %d, %d, ", (uint64_t)t->part[PART_MULTIPLIER].count, (int)l->input.zero, (int)l->output.zero, (int)l->low, (int)l->high);
+    sink_text(s, line);
+    sprintf(line, "%s, %s, INT64_C(%" PRId64 ")", in, out, l->worst.bound);
+    sink_text(s, line);
+}
+
 /* Sizes as constants, the table, and the end. */
-static void c_end(sink *s, const export_tensor *tensors, size_t count, const char *prefix, const char *macro, uint64_t digest)
+static void c_end(sink *s, const export_tensor *tensors, size_t count, const char *prefix, const char *macro, int form, uint64_t digest)
 {
     unsigned char used[SMASH_DTYPE_COUNT];
-    char line[1024];
+    char line[1536];
+    int layers = 0;
     size_t i;
     uint32_t k;
 
     memset(used, 0, sizeof(used));
-    for (i = 0; i < count; i++) used[tensors[i].dtype] = 1;
-    sink_text(s, "\n/* Sizes; dtypes, numbered as in smash.h. */\nenum {\n");
+    for (i = 0; i < count; i++) { used[tensors[i].dtype] = 1; layers |= tensors[i].part[PART_MULTIPLIER].dtype != SMASH_DTYPE_NONE; }
+    sink_text(s, "\n/* Sizes, zero points, clamps and bounds; dtypes, numbered as in smash.h. */\nenum {\n");
+    if (layers) { sprintf(line, "    %s_single_rounding = %d,               /* how multipliers are meant: 0 rounds twice, the default of TFLite Micro and CMSIS-NN */\n", prefix, form); sink_text(s, line); }
     for (i = 1; i < SMASH_DTYPE_COUNT; i++) {
         if (!used[i]) continue;
         sprintf(line, "    %s_%s = %d,\n", macro, smash_dtype_name((smash_dtype)i), (int)i);
@@ -473,6 +536,17 @@ static void c_end(sink *s, const export_tensor *tensors, size_t count, const cha
         for (k = 0; k < data->ndim; k++) { sprintf(line, ", %s_dim%u = %" PRIu64, id, (unsigned)k, (uint64_t)data->shape[k]); sink_text(s, line); }
         if (scale->dtype) { sprintf(line, ", %s_scale_count = %" PRIu64, id, (uint64_t)scale->count); sink_text(s, line); }
         sink_text(s, ",\n");
+        if (tensors[i].layer.input.is_known) {
+            const export_layer *l = &tensors[i].layer;
+            sprintf(line, "    %s_input_zero = %d,\n", id, (int)l->input.zero);
+            sink_text(s, line);
+            if (l->worst.bound >> 31 == 0) { sprintf(line, "    %s_accumulator_bound = %" PRId64 ",\n", id, l->worst.bound); sink_text(s, line); }
+            if (l->output.is_known) {
+                sprintf(line, "    %s_output_zero = %d, %s_low = %d, %s_high = %d, %s_multiplier_count = %" PRIu64 ",\n", id, (int)l->output.zero, id, (int)l->low,
+                        id, (int)l->high, id, (uint64_t)tensors[i].part[PART_MULTIPLIER].count);
+                sink_text(s, line);
+            }
+        }
     }
     sprintf(line, "    %s_tensor_count = %" PRIu64 "\n};\n\n", prefix, (uint64_t)count);
     sink_text(s, line);
@@ -487,8 +561,13 @@ static void c_end(sink *s, const export_tensor *tensors, size_t count, const cha
                       "    const float *scale;                  /* 0: it is not quantized */\n"
                       "    const int32_t *zero_point;           /* one for each scale; 0: all are zero */\n", macro, prefix);
         sink_text(s, line);
-        sprintf(line, "    const int32_t *kernel_sum;           /* int8 weights of Linear: the sum of each row; 0: others */\n"
-                      "    uint32_t dtype, bytes, crc32, rank, shape[8], scale_shape[8];\n"
+        sprintf(line, "    const int32_t *multiplier, *shift;   /* weights between an input and an output of known scales, else 0 */\n"
+                      "    const int32_t *kernel_sum;           /* int8 weights of Linear: the sum of each row; 0: others */\n"
+                      "    const int32_t *effective_bias;       /* bias - input_zero * kernel_sum */\n"
+                      "    uint32_t dtype, bytes, crc32, rank, shape[8], scale_shape[8], multiplier_count;\n"
+                      "    int32_t input_zero, output_zero, low, high;\n"
+                      "    float input_scale, output_scale;     /* 0: not known */\n"
+                      "    int64_t accumulator_bound;           /* no sum can get beyond it; 0: not known */\n"
                       "} %s_tensor;\n\n"
                       "%s_CONST %s_tensor %s_tensors[%s_tensor_count] = {\n", prefix, macro, prefix, prefix, prefix);
         sink_text(s, line);
@@ -503,7 +582,8 @@ static void c_end(sink *s, const export_tensor *tensors, size_t count, const cha
                     (unsigned)t->part[PART_DATA].ndim);
             sink_text(s, line);
             if (t->part[PART_DATA].ndim) c_shape(s, t->part[PART_DATA].ndim, t->part[PART_DATA].shape, "{ ", " }, "); else c_shape(s, 1, &none, "{ ", " }, ");
-            if (t->part[PART_SCALE].ndim) c_shape(s, t->part[PART_SCALE].ndim, t->part[PART_SCALE].shape, "{ ", " }"); else c_shape(s, 1, &none, "{ ", " }");
+            if (t->part[PART_SCALE].ndim) c_shape(s, t->part[PART_SCALE].ndim, t->part[PART_SCALE].shape, "{ ", " }, "); else c_shape(s, 1, &none, "{ ", " }, ");
+            c_table_layer(s, t);
             sink_text(s, i + 1 < count ? " },\n" : " }\n};\n");
         }
         sink_text(s, "#endif\n");

@@ -27,7 +27,7 @@ enum { DONE = 0, FAILED = 1, BAD_USAGE = 2, BAD_CONFIG = 3, BAD_MODEL = 4, BAD_I
  *================================================================================================*/
 
 enum { FLAG_CONFIG, FLAG_OUT, FLAG_MASKS, FLAG_MASKS_IN, FLAG_CALIBRATION, FLAG_REPORT, FLAG_SET, FLAG_PRUNER, FLAG_QUANTIZER, FLAG_TARGET, FLAG_THREADS,
-       FLAG_FORMAT, FLAG_EXPORT_OUT, FLAG_LAYOUT, FLAG_DEPTHWISE, FLAG_PREFIX, FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
+       FLAG_FORMAT, FLAG_EXPORT_OUT, FLAG_LAYOUT, FLAG_DEPTHWISE, FLAG_FLATTEN, FLAG_REQUANT, FLAG_PREFIX, FLAG_DRY_RUN, FLAG_QUIET, FLAG_JSON, FLAG_MARKDOWN, FLAG_HELP, FLAG_COUNT };
 
 typedef struct app {
     smash_ctx         ctx;
@@ -1357,6 +1357,9 @@ static int run_selftest(app *a)
  * MARK: - Export                                                                          >>export
  *================================================================================================*/
 
+/* The members of a JSON object by name, for many questions. */
+typedef struct members { const smash_value **slots; size_t room; } members;
+
 typedef struct export_job {
     input         model_file;
     smash_io      io;
@@ -1366,8 +1369,11 @@ typedef struct export_job {
     export_format format;
     int           ohwi;
     const char   *prefix, *macro, *sidecar;
-    const char  **depthwise;          /* globs, NULL-terminated */
-    int          *matched;            /* by each of them */
+    const char  **depthwise, **flatten;   /* globs, NULL-terminated */
+    int          *matched;            /* by each of depthwise, then by each of flatten */
+    size_t       *channels;           /* of each of flatten */
+    smash_requant_form form;
+    members       types, dtypes, fused;   /* metadata that says more of the tensors */
     claims        names;
     export_tensor *tensors;
     size_t        count;
@@ -1375,9 +1381,23 @@ typedef struct export_job {
 } export_job;
 enum { OUT_FILE = 0, OUT_SIDECAR = 1 };
 
+/* What stands between commas, NULL-terminated. */
+static const char **comma_list(app *a, const char *text, size_t *count)
+{
+    const char **list;
+    size_t n = 1, i;
+    for (i = 0; text[i]; i++) n += text[i] == ',';
+    if ((list = empty_list(a, n)) == NULL) return NULL;
+    for (*count = 0; *text; text += n + (text[n] == ',')) {
+        n = strcspn(text, ",");
+        list[(*count)++] = format(a, "%.*s", (int)n, text);
+    }
+    return list;
+}
+
 static int export_usage(app *a, export_job *j)
 {
-    const char *out = a->value[FLAG_EXPORT_OUT], *format_name = a->value[FLAG_FORMAT], *layout = a->value[FLAG_LAYOUT], *dot, *bad, *from;
+    const char *out = a->value[FLAG_EXPORT_OUT], *format_name = a->value[FLAG_FORMAT], *layout = a->value[FLAG_LAYOUT], *requant = a->value[FLAG_REQUANT], *dot, *bad;
     static const char *const ends[] = { "", ".h", ".npz", ".bin" };
     char *macro;
     size_t i, n;
@@ -1385,6 +1405,7 @@ static int export_usage(app *a, export_job *j)
 
     if (!out && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "export needs -o OUT, the file to write, or --dry-run");
     dot = out ? strrchr(out, '.') : NULL;
+    if (format_name && strcmp(format_name, "npz") == 0) format_name = "npy";
     for (k = 1; export_formats[k]; k++) {
         if (format_name ? strcmp(format_name, export_formats[k]) == 0 : dot && strcmp(dot, ends[k]) == 0) j->format = (export_format)k;
     }
@@ -1399,15 +1420,21 @@ static int export_usage(app *a, export_job *j)
     if ((macro = (char *)(uintptr_t)format(a, "%s", j->prefix)) == NULL) return fail(a, FAILED, "out of memory");
     for (j->macro = macro; *macro; macro++) if (*macro >= 'a' && *macro <= 'z') *macro = (char)(*macro - 'a' + 'A');
 
-    for (from = is_set(a, FLAG_DEPTHWISE) ? a->value[FLAG_DEPTHWISE] : "", n = 1; *from; from++) n += *from == ',';
-    j->depthwise = empty_list(a, n);
-    j->matched = (int *)smash_arena_array(&a->ctx, &a->arena, n, sizeof(int));
-    if (!j->depthwise || !j->matched) return fail(a, FAILED, "out of memory");
-    memset(j->matched, 0, n * sizeof(int));
-    from = is_set(a, FLAG_DEPTHWISE) && strcmp(a->value[FLAG_DEPTHWISE], "none") != 0 ? a->value[FLAG_DEPTHWISE] : "";
-    for (i = 0; *from; from += n + (from[n] == ',')) {
-        n = strcspn(from, ",");
-        j->depthwise[i++] = format(a, "%.*s", (int)n, from);
+    if (is_set(a, FLAG_FLATTEN) && !j->ohwi) return fail(a, BAD_USAGE, "--flatten goes with --layout ohwi");
+    if (requant && strcmp(requant, "single") != 0 && strcmp(requant, "double") != 0) return fail(a, BAD_USAGE, "--requant takes double, which rounds twice, or single, not %s", requant);
+    j->form = requant && *requant == 's' ? SMASH_REQUANT_SINGLE_ROUNDING : SMASH_REQUANT_DOUBLE_ROUNDING;
+    if ((j->depthwise = comma_list(a, is_set(a, FLAG_DEPTHWISE) && strcmp(a->value[FLAG_DEPTHWISE], "none") != 0 ? a->value[FLAG_DEPTHWISE] : "", &n)) == NULL ||
+        (j->flatten = comma_list(a, is_set(a, FLAG_FLATTEN) ? a->value[FLAG_FLATTEN] : "", &i)) == NULL ||
+        (j->matched = (int *)smash_arena_array(&a->ctx, &a->arena, n + i + 1, sizeof(int))) == NULL ||
+        (j->channels = (size_t *)smash_arena_array(&a->ctx, &a->arena, i + 1, sizeof(size_t))) == NULL) return fail(a, FAILED, "out of memory");
+    memset(j->matched, 0, (n + i + 1) * sizeof(int));
+    for (i = 0; j->flatten[i]; i++) {
+        const char *equals = strrchr(j->flatten[i], '=');
+        char *end = NULL;
+        const unsigned long channels = equals && equals[1] >= '1' && equals[1] <= '9' ? strtoul(equals + 1, &end, 10) : 0;
+        if (!channels || *end || channels > 1ul << 24 || equals == j->flatten[i]) return fail(a, BAD_USAGE, "--flatten takes GLOB=CHANNELS, as in fc=48, not %s", j->flatten[i]);
+        j->channels[i] = (size_t)channels;
+        j->flatten[i] = format(a, "%.*s", (int)(equals - j->flatten[i]), j->flatten[i]);
     }
 
     if (!out) return DONE;
@@ -1474,12 +1501,22 @@ static smash_err convert(app *a, smash_dtype dtype, smash_tensor *t)
     return SMASH_OK;
 }
 
-/* Dims of t in this order; NULL: as they are. */
-static smash_err reorder(app *a, const uint32_t *order, smash_tensor *t)
+/* Dims of t in this order; NULL: as they are. channels: columns [channels, places] become [places, channels]. */
+static smash_err reorder(app *a, const uint32_t *order, size_t channels, smash_tensor *t)
 {
+    static const uint32_t last[] = { 0, 2, 1 };
     smash_tensor out = *t;
     smash_err err;
     uint32_t i;
+    if (channels && t->shape[1] != 1) {
+        t->ndim = 3;
+        t->shape[2] = t->shape[1] / channels;
+        t->shape[1] = channels;
+        err = reorder(a, last, 0, t);
+        t->ndim = 2;
+        t->shape[1] *= t->shape[2];
+        return err;
+    }
     if (!order) return SMASH_OK;
     for (i = 0; i < t->ndim; i++) out.shape[i] = t->shape[order[i]];
     err = smash_tensor_bytes(&out, &out.bytes);
@@ -1515,8 +1552,26 @@ static smash_err set_part(app *a, export_part *part, const smash_tensor *t)
     return SMASH_OK;
 }
 
-/* In which order the dims of a tensor are to be written: *order NULL if as they are. */
-static int choose_layout(app *a, export_job *j, const smash_module *module, const smash_tensor *t, export_tensor *e, const uint32_t **order)
+/* Linear behind a flattened image: which of --flatten knows how many channels that has. */
+static int choose_columns(app *a, export_job *j, const smash_module *module, const logical *l, const smash_tensor *t, export_tensor *e, size_t *channels)
+{
+    size_t i, first;
+    for (first = 0; j->depthwise[first]; first++) { }
+    for (i = 0; j->flatten[i]; i++) {
+        if (!smash_glob_match(j->flatten[i], module->name)) continue;
+        j->matched[first + i] = 1;
+        if (t->shape[1] % j->channels[i] != 0)
+            return fail(a, BAD_USAGE, "--flatten %s=%lu: the %s columns of %s are not so many channels of one size", j->flatten[i], (unsigned long)j->channels[i], number(a, t->shape[1]), e->name);
+        if (is_grid(j, l) && j->model.params[l->at[SMASH_PART_SCALE]].tensor.shape[1] != 1) return fail(a, BAD_USAGE, "--flatten %s: %s has several scales in a row", j->flatten[i], e->name);
+        *channels = j->channels[i];
+        e->layout = "O(HWI)";
+        return DONE;
+    }
+    return DONE;
+}
+
+/* In which order the dims of a tensor are to be written: *order NULL if as they are; *channels 0 but for columns that are reordered. */
+static int choose_layout(app *a, export_job *j, const smash_module *module, const logical *l, const smash_tensor *t, export_tensor *e, const uint32_t **order, size_t *channels)
 {
     static const uint32_t ohwi[] = { 0, 2, 3, 1 }, hwi[] = { 1, 2, 3, 0 };
     const size_t length = strlen(module->name);
@@ -1524,7 +1579,10 @@ static int choose_layout(app *a, export_job *j, const smash_module *module, cons
     int depthwise = 0, i;
 
     *order = NULL;
-    if (!j->ohwi || t->ndim != 4 || strcmp(target, "weight") != 0) return DONE;
+    *channels = 0;
+    if (!j->ohwi || strcmp(target, "weight") != 0) return DONE;
+    if (t->ndim == 2 && strcmp(module->type, "Linear") == 0) return choose_columns(a, j, module, l, t, e, channels);
+    if (t->ndim != 4) return DONE;
     if (module->inferred)
         return fail(a, BAD_USAGE, "--layout ohwi: that %s is a %s is only guessed from its tensors; say it in \"module_types\" of a config for `smash compress`, which writes it to the file",
                     *module->name ? module->name : e->name, module->type);
@@ -1542,17 +1600,275 @@ static int choose_layout(app *a, export_job *j, const smash_module *module, cons
     return DONE;
 }
 
+/* ---- layers: what a runtime needs beside the weights, where the file has scales of inputs and outputs ---- */
+
+static const smash_value **member_slot(const members *m, const char *name)
+{
+    size_t at = (size_t)smash_digest_of(name, strlen(name)) & (m->room - 1);
+    while (m->slots[at] && !smash_value_is(m->slots[at], name)) at = (at + 1) & (m->room - 1);
+    return &m->slots[at];
+}
+
+static const smash_value *member(const members *m, const char *name)
+{
+    const smash_value *key = m->room ? *member_slot(m, name) : NULL;
+    return key ? key + 1 : NULL;
+}
+
+/* The members of the object that an entry of the metadata is; none if there is no such entry, or it is something else. 0: no memory. */
+static int read_members(app *a, const export_job *j, const char *entry, members *out)
+{
+    const smash_value *key;
+    smash_json doc;
+    size_t i, n;
+    for (i = 0; i < j->model.metadata_count && strcmp(j->model.metadata[i].key, entry) != 0; i++) { }
+    if (i == j->model.metadata_count) return 1;
+    if (smash_json_parse(&a->ctx, NULL, j->model.metadata[i].value, strlen(j->model.metadata[i].value), &a->arena, NULL, &doc) || doc.root->type != SMASH_VALUE_OBJECT) {
+        smash_ctx_reset(&a->ctx);
+        return 1;
+    }
+    for (n = 16; n / 2 <= doc.root->count; n *= 2) { }
+    if ((out->slots = (const smash_value **)smash_arena_array(&a->ctx, &a->arena, n, sizeof(*out->slots))) == NULL) return 0;
+    for (i = 0; i < n; i++) out->slots[i] = NULL;
+    out->room = n;
+    for (i = 0, key = doc.root + 1; i < doc.root->count; i++, key += 1 + key[1].span) {
+        const smash_value **slot = member_slot(out, key->text);
+        if (!*slot) *slot = key;
+    }
+    return 1;
+}
+
+static int is_integer(const export_job *j, ptrdiff_t param)
+{
+    return j->model.params[param].tensor.dtype >= SMASH_I8 && j->model.params[param].tensor.dtype <= SMASH_U64;
+}
+
+static const char *value_text(const smash_value *v) { return v && v->type == SMASH_VALUE_STRING ? v->text : NULL; }
+
+/* X_scale and X_zero_point of an input or output X, if the file has them. Its integers are those that the metadata names, else those of the zero point, else int8. */
+static int load_activation(app *a, export_job *j, const char *name, export_activation *out)
+{
+    const ptrdiff_t scale_at = smash_model_find_param(&j->model, format(a, "%s_scale", name)), zero_at = smash_model_find_param(&j->model, format(a, "%s_zero_point", name));
+    const char *said = value_text(member(&j->dtypes, name));
+    smash_tensor scale, zero;
+    smash_dtype dtype = SMASH_I8;
+    smash_err err;
+
+    memset(out, 0, sizeof(*out));
+    memset(&zero, 0, sizeof(zero));
+    if (scale_at < 0) return DONE;
+    err = smash_model_load(&a->ctx, &j->model, (size_t)scale_at, &a->data, &scale);
+    if (!err && zero_at >= 0) err = smash_model_load(&a->ctx, &j->model, (size_t)zero_at, &a->data, &zero);
+    if (err) return fail_tensor(a, j, err);
+    if (scale.dtype != SMASH_F32 || count_of(&scale) != 1 || (zero_at >= 0 && (!is_integer(j, zero_at) || count_of(&zero) != 1)))
+        return fail(a, BAD_MODEL, "%s: %s: an input or output has one F32 scale and one integer as zero point, but its scale is %s %s%s%s%s%s; nothing was written", j->model_file.name, name,
+                    smash_dtype_name(scale.dtype), shape_text(a, &scale), zero_at >= 0 ? ", its zero point " : "", zero_at >= 0 ? smash_dtype_name(zero.dtype) : "",
+                    zero_at >= 0 ? " " : "", zero_at >= 0 ? shape_text(a, &zero) : "");
+    if (zero_at >= 0) {
+        if (smash_dtype_bits(zero.dtype) <= 16) dtype = zero.dtype;
+        if ((err = convert(a, SMASH_I32, &zero)) != SMASH_OK) return fail_tensor(a, j, err);
+        out->zero = *(const int32_t *)zero.data;
+    }
+    memcpy(&out->scale, scale.data, sizeof(float));
+    if (!(out->scale > 0.0f) || !smash_is_finite(out->scale))
+        return fail(a, BAD_MODEL, "%s: %s_scale is %g; it must be above 0 and finite; nothing was written", j->model_file.name, name, (double)out->scale);
+    out->is_unsigned = said ? *said == 'u' : dtype == SMASH_U8 || dtype == SMASH_U16;
+    out->bits = smash_dtype_bits(dtype);
+    if (said) {
+        out->bits = strncmp(said, "int", 3) == 0 || strncmp(said, "uint", 4) == 0 ? (uint32_t)strtoul(said + 3 + out->is_unsigned, NULL, 10) : 0;
+        if (out->bits < 2 || out->bits > 16) return fail(a, BAD_MODEL, "%s: %s is %s, which are no integers of 2 to 16 bits; nothing was written", j->model_file.name, name, said);
+    }
+    out->low = out->is_unsigned ? 0 : -((int32_t)1 << (out->bits - 1));
+    out->high = out->low + (int32_t)(((uint32_t)1 << out->bits) - 1);
+    if (out->zero < out->low || out->zero > out->high)
+        return fail(a, BAD_MODEL, "%s: %s_zero_point is %ld, outside %ld..%ld of its %sint%u; nothing was written", j->model_file.name, name, (long)out->zero, (long)out->low, (long)out->high,
+                    out->is_unsigned ? "u" : "", (unsigned)out->bits);
+    out->is_known = 1;
+    return DONE;
+}
+
+/* The activation that was fused into a module: by its type, or by its name where nobody says that. */
+static smash_fused fused_into(const export_job *j, const char *module)
+{
+    static const struct { const char *name; smash_fused is; } activations[] = {
+        { "relu6", SMASH_FUSED_RELU6 }, { "relu", SMASH_FUSED_RELU }, { "hardtanh", SMASH_FUSED_RELU_N1_TO_1 } };
+    const smash_value *list = member(&j->fused, module), *v = list;
+    smash_fused found = SMASH_FUSED_NONE;
+    uint32_t i, k, n;
+    if (!list || list->type != SMASH_VALUE_ARRAY) return found;
+    for (i = 0, v++; i < list->count; i++, v += v->span) {
+        const char *name = value_text(v), *type = name ? value_text(member(&j->types, name)) : NULL, *dot = name ? strrchr(name, '.') : NULL;
+        if (!name) continue;
+        if (!type) type = dot ? dot + 1 : name;
+        for (k = 0; k < sizeof(activations) / sizeof(activations[0]); k++) {
+            for (n = 0; activations[k].name[n] && (type[n] | 32) == activations[k].name[n]; n++) { }
+            if (!activations[k].name[n]) { found = activations[k].is; break; }
+        }
+    }
+    return found;
+}
+
+/* Input and output of a module, and the scales of its weight. What is missing leaves the input or the output unknown, and *why says so. */
+static int find_layer(app *a, export_job *j, const smash_module *module, size_t channels, export_layer *layer, smash_tensor *weight_scale, const char **why)
+{
+    static const char *const types[] = { "Linear", "Conv1d", "Conv2d", "Conv3d" };
+    const char *dot = *module->name ? "." : "";
+    logical w;
+    smash_err err;
+    uint32_t i, known = 0, rows_only = 1;
+    int status;
+
+    memset(layer, 0, sizeof(*layer));
+    if ((status = load_activation(a, j, format(a, "%s%s_input_0", module->name, dot), &layer->input)) != DONE || !layer->input.is_known) return status;
+    if ((status = load_activation(a, j, format(a, "%s%s_output_0", module->name, dot), &layer->output)) != DONE) return status;
+    if (!layer->output.is_known) *why = format(a, "no multipliers: %s%s_output_0_scale is missing", module->name, dot);
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) known |= strcmp(module->type, types[i]) == 0;
+    if (!known) *why = "no multipliers: they are for Linear and Conv";
+    else if (!find_logical(&a->ctx, &j->model, format(a, "%s%sweight", module->name, dot), &w) || !is_grid(j, &w) || !is_integer(j, w.data)) *why = "no multipliers: the weights are no integers with scales";
+    else if (w.at[SMASH_PART_ZERO] >= 0) *why = "no multipliers: the weights have zero points";
+    else {
+        err = smash_model_load(&a->ctx, &j->model, (size_t)w.at[SMASH_PART_SCALE], &a->data, weight_scale);
+        if (err) return fail_tensor(a, j, err);
+        for (i = 1; i < weight_scale->ndim; i++) rows_only &= weight_scale->shape[i] == 1;
+        if (weight_scale->dtype == SMASH_F32 && rows_only && (count_of(weight_scale) == 1 || count_of(weight_scale) == channels)) return DONE;
+        *why = "no multipliers: the weights have neither one scale nor one for each output channel";
+    }
+    memset(layer, 0, sizeof(*layer));
+    return DONE;
+}
+
+/* The bias of a layer whose input is known, as integers: those of the file, or made here. dtype NONE: it has none. */
+static int load_bias(app *a, export_job *j, const smash_module *module, const export_layer *layer, const smash_tensor *weight_scale, smash_tensor *q, smash_tensor *scale)
+{
+    const char *name = format(a, "%s%sbias", module->name, *module->name ? "." : "");
+    const float *ws = (const float *)weight_scale->data;
+    const size_t scales = (size_t)count_of(weight_scale);
+    smash_tensor t;
+    logical l;
+    smash_err err;
+    size_t i, n, own;
+    memset(q, 0, sizeof(*q));
+    memset(scale, 0, sizeof(*scale));
+    if (!find_logical(&a->ctx, &j->model, name, &l)) return DONE;
+    if (is_integer(j, l.data)) err = smash_model_load(&a->ctx, &j->model, (size_t)l.data, &a->data, &t);
+    else err = smash_model_restore(&a->ctx, &j->model, name, &a->data, &t, NULL);
+    if (err) return fail_tensor(a, j, err);
+    t.name = name;
+    n = (size_t)count_of(&t);
+    if (!is_integer(j, l.data)) {
+        const size_t width = layer->input.bits > 8 ? sizeof(int64_t) : sizeof(int32_t);
+        void *numbers = smash_arena_array(&a->ctx, &a->data, n + 1, width), *products = smash_arena_array(&a->ctx, &a->data, scales, sizeof(float));
+        if (!numbers || !products) return fail_tensor(a, j, SMASH_ERR_NOMEM);
+        *q = smash_tensor_view(width == 8 ? SMASH_I64 : SMASH_I32, numbers, n * width, t.ndim, t.shape);
+        *scale = smash_tensor_view(SMASH_F32, products, scales * sizeof(float), 1, &scales);
+        q->name = name;
+        err = smash_quant_bias(&a->ctx, SMASH_HALF_AWAY, layer->input.scale, weight_scale, &t, q, scale);
+        return err ? fail_tensor(a, j, err) : DONE;
+    }
+    if ((t.dtype != SMASH_I32 && t.dtype != SMASH_I64) || l.at[SMASH_PART_SCALE] < 0 || l.at[SMASH_PART_ZERO] >= 0)
+        return fail(a, BAD_MODEL, "%s: %s is %s; beside weights with scales it must be floats, or I32 or I64 with a scale and without a zero point; nothing was written",
+                    j->model_file.name, name, smash_dtype_name(t.dtype));
+    *q = t;
+    if ((err = smash_model_load(&a->ctx, &j->model, (size_t)l.at[SMASH_PART_SCALE], &a->data, scale)) != SMASH_OK) return fail_tensor(a, j, err);
+    own = (size_t)count_of(scale);
+    if (scale->dtype != SMASH_F32 || (own != 1 && own != n)) return fail(a, BAD_MODEL, "%s: %s_scale is %s %s for %s numbers; nothing was written", j->model_file.name, name,
+                                                                         smash_dtype_name(scale->dtype), shape_text(a, scale), number(a, n));
+    for (i = 0; i < own || (i < scales && i < n); i++) {
+        const float is = ((const float *)scale->data)[own > 1 ? i : 0], must = (float)((double)layer->input.scale * (double)ws[scales > 1 ? i : 0]);
+        if (memcmp(&is, &must, sizeof(is)) != 0)
+            return fail(a, BAD_MODEL, "%s: %s_scale is %.9g for number %lu, but the scales of input and weight make %.9g; nothing was written", j->model_file.name, name,
+                        (double)is, (unsigned long)i, (double)must);
+    }
+    return DONE;
+}
+
+/* Sums of the rows of int8 weights of Linear, and what they make of the bias. Both fit 32 bits. */
+static smash_err kernel_sums(app *a, const smash_tensor *w, const export_layer *layer, const smash_tensor *bias, smash_tensor *sum, smash_tensor *effective)
+{
+    const size_t rows = w->shape[0], columns = w->shape[1];
+    const int8_t *q = (const int8_t *)w->data;
+    int32_t *sums = (int32_t *)smash_arena_array(&a->ctx, &a->data, rows + 1, 2 * sizeof(int32_t)), *with_bias = sums + rows;
+    size_t i, k;
+    if (!sums) return SMASH_ERR_NOMEM;
+    for (i = 0; i < rows; i++) {
+        for (sums[i] = 0, k = 0; k < columns; k++) sums[i] += *q++;
+        if (layer->input.is_known) with_bias[i] = (int32_t)((bias->dtype ? ((const int32_t *)bias->data)[i] : 0) - (int64_t)layer->input.zero * sums[i]);
+    }
+    *sum = smash_tensor_view(SMASH_I32, sums, rows * sizeof(int32_t), 1, &rows);
+    if (layer->input.is_known) *effective = smash_tensor_view(SMASH_I32, with_bias, rows * sizeof(int32_t), 1, &rows);
+    return SMASH_OK;
+}
+
+/* All that is known of the layer of a weight: w as stored, the parts behind it. */
+static int weight_parts(app *a, export_job *j, const logical *l, const smash_module *module, const smash_tensor *w, export_tensor *e, smash_tensor part[PARTS])
+{
+    const int is_linear = strcmp(module->type, "Linear") == 0 && w->ndim == 2, sums = is_linear && w->dtype == SMASH_I8 && is_grid(j, l);
+    const size_t channels = w->ndim ? w->shape[0] : 0;
+    export_layer *layer = &e->layer;
+    smash_tensor scale, bias, bias_scale, all;
+    smash_err err = SMASH_OK;
+    size_t n, i;
+    int status;
+
+    memset(&bias, 0, sizeof(bias));
+    if ((status = find_layer(a, j, module, channels, layer, &scale, &e->note)) != DONE) return status;
+    if (layer->input.is_known) {
+        if ((status = load_bias(a, j, module, layer, &scale, &bias, &bias_scale)) != DONE) return status;
+        err = smash_quant_accumulator_bound(&a->ctx, w, 0, bias.dtype ? &bias : NULL, layer->input.low - layer->input.zero, layer->input.high - layer->input.zero, NULL, &layer->worst);
+        if (!err && (!e->note || layer->worst.bound >> 31))
+            e->note = format(a, "sums reach %s at most, in channel %s%s", number(a, (uint64_t)layer->worst.bound), number(a, layer->worst.channel),
+                             layer->worst.bound >> 31 == 0 ? "" : layer->worst.fits ? ": in 64 bits" : ": MORE THAN 32 BITS");
+    }
+    if (!err && layer->input.is_known && layer->output.is_known) {
+        err = smash_quant_activation_range(&a->ctx, fused_into(j, module->name), layer->output.scale, layer->output.zero, layer->output.low, layer->output.high, &layer->low, &layer->high);
+        n = is_linear ? (size_t)count_of(&scale) : channels;             /* convolutions take one for each channel in any case */
+        all = scale;
+        if (!err && count_of(&scale) < n) {
+            all = smash_tensor_view(SMASH_F32, smash_arena_array(&a->ctx, &a->data, n, sizeof(float)), n * sizeof(float), 1, &n);
+            if (!all.data) return fail_tensor(a, j, SMASH_ERR_NOMEM);
+            for (i = 0; i < n; i++) ((float *)all.data)[i] = *(const float *)scale.data;
+        }
+        part[PART_MULTIPLIER] = smash_tensor_view(SMASH_I32, smash_arena_array(&a->ctx, &a->data, n, sizeof(int32_t)), n * sizeof(int32_t), 1, &n);
+        part[PART_SHIFT] = smash_tensor_view(SMASH_I32, smash_arena_array(&a->ctx, &a->data, n, sizeof(int32_t)), n * sizeof(int32_t), 1, &n);
+        if (!part[PART_MULTIPLIER].data || !part[PART_SHIFT].data) return fail_tensor(a, j, SMASH_ERR_NOMEM);
+        if (!err) err = smash_requant_multipliers(&a->ctx, j->form, layer->input.scale, &all, layer->output.scale, &part[PART_MULTIPLIER], &part[PART_SHIFT]);
+        for (i = 0; !err && i < n; i++) {
+            const int32_t shift = ((const int32_t *)part[PART_SHIFT].data)[i];
+            if (shift > 30) e->note = format(a, "channel %s has a shift of %ld, and no runtime takes more than 30", number(a, i), (long)shift);
+        }
+    }
+    if (!err && sums) {
+        if (w->shape[1] > (size_t)1 << 24 || layer->worst.bound >> 31 || bias.dtype == SMASH_I64) e->note = e->note ? e->note : "no kernel sums: they could overflow";
+        else err = kernel_sums(a, w, layer, &bias, &part[PART_KERNEL_SUM], &part[PART_EFFECTIVE_BIAS]);
+    }
+    return err ? fail_tensor(a, j, err) : DONE;
+}
+
+/* A bias beside weights with scales, its input known, becomes the integers that accumulators begin with. *stored: it did. */
+static int bias_parts(app *a, export_job *j, const logical *l, const smash_module *module, smash_tensor part[PARTS], int *stored)
+{
+    const smash_tensor *bias = &j->model.params[l->data].tensor;
+    export_layer layer;
+    smash_tensor scale;
+    const char *why;
+    int status = find_layer(a, j, module, (size_t)count_of(bias), &layer, &scale, &why);
+    *stored = !status && layer.input.is_known;
+    if (*stored) status = load_bias(a, j, module, &layer, &scale, &part[PART_DATA], &part[PART_SCALE]);
+    return status;
+}
+
 /* One tensor from the model to the file. */
 static int export_one(app *a, export_job *j, const logical *l)
 {
     export_tensor *e = &j->tensors[j->count];
     const smash_module *module = &j->model.modules[j->model.params[l->data].module];
+    const size_t module_bytes = *module->name ? strlen(module->name) + 1 : 0;
     const uint32_t *order = NULL;
     smash_tensor t, part[PARTS];
     smash_dtype stored;
-    smash_err err;
-    size_t i, k, bad = (size_t)SMASH_NONE;
-    int status, which = 0, packed;
+    smash_err err = SMASH_OK;
+    size_t k, channels = 0, bad = (size_t)SMASH_NONE;
+    int status, which = 0, packed, done = 0;
     const int grid = is_grid(j, l);
 
     memset(e, 0, sizeof(*e));
@@ -1560,36 +1876,31 @@ static int export_one(app *a, export_job *j, const logical *l)
     e->name = l->name;
     e->type = module->type;
     smash_ctx_reset(&a->ctx);
-    err = smash_model_restore(&a->ctx, &j->model, l->name, &a->data, &t, &stored);          /* checks how the parts fit each other */
-    if (!err) err = load_stored(a, j, l, stored, &t, &part[PART_DATA]);
+    if (strcmp(l->name + module_bytes, "bias") == 0 && (status = bias_parts(a, j, l, module, part, &done)) != DONE) return status;
+    if (!done) {
+        err = smash_model_restore(&a->ctx, &j->model, l->name, &a->data, &t, &stored);      /* checks how the parts fit each other */
+        if (!err) err = load_stored(a, j, l, stored, &t, &part[PART_DATA]);
+        if (!err && grid) err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_SCALE], &a->data, &part[PART_SCALE]);
+    }
     if (err) return fail_tensor(a, j, err);
     e->dtype = part[PART_DATA].dtype;
     if (!grid && (l->at[SMASH_PART_SCALE] >= 0 || l->at[SMASH_PART_CODEBOOK] >= 0)) e->note = "as the floats that it stands for";
     packed = e->dtype >= SMASH_I4 && e->dtype <= SMASH_U2;
-    if ((status = choose_layout(a, j, module, &part[PART_DATA], e, &order)) != DONE) return status;
+    if ((status = choose_layout(a, j, module, l, &part[PART_DATA], e, &order, &channels)) != DONE) return status;
     if (j->format == EXPORT_NPY && !packed && !npy_descr(e->dtype))
         return fail(a, FAILED, "%s is %s, which no .npy file can hold; --format raw does; nothing was written", l->name, smash_dtype_name(e->dtype));
     if (j->format == EXPORT_NPY && bad_member(l->name)) return fail(a, BAD_MODEL, "%s cannot be the name of a file in an archive; --format raw takes it; nothing was written", l->name);
     if (j->format == EXPORT_C && count_of(&part[PART_DATA]) > 0x7FFFFFFF / 2)
         return fail(a, FAILED, "%s has %s numbers, too many for an array in C; nothing was written", l->name, number(a, count_of(&part[PART_DATA])));
+    if (strcmp(l->name + module_bytes, "weight") == 0 && (status = weight_parts(a, j, l, module, &part[PART_DATA], e, part)) != DONE) return status;
 
-    if (grid) err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_SCALE], &a->data, &part[PART_SCALE]);
-    if (!err && grid && l->at[SMASH_PART_ZERO] >= 0) {
+    if (!done && grid && l->at[SMASH_PART_ZERO] >= 0) {
         err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_ZERO], &a->data, &part[PART_ZERO_POINT]);
         if (!err) err = convert(a, SMASH_I32, &part[PART_ZERO_POINT]);
     }
-    if (!err && packed && (order || j->format == EXPORT_NPY)) err = convert(a, e->dtype == SMASH_I4 || e->dtype == SMASH_I2 ? SMASH_I8 : SMASH_U8, &part[PART_DATA]);
-    for (k = 0; k < PARTS && !err; k++) if (part[k].dtype) err = reorder(a, order, &part[k]);
-    if (!err && packed && order && j->format != EXPORT_NPY) err = convert(a, e->dtype, &part[PART_DATA]);
-    if (!err && grid && e->dtype == SMASH_I8 && part[PART_DATA].ndim == 2 && strcmp(module->type, "Linear") == 0 && j->format != EXPORT_NPY) {
-        const size_t rows = part[PART_DATA].shape[0], columns = part[PART_DATA].shape[1];
-        const int8_t *w = (const int8_t *)part[PART_DATA].data;
-        int32_t *sums = (int32_t *)smash_arena_array(&a->ctx, &a->data, rows ? rows : 1, sizeof(int32_t));
-        if (!sums) return fail_tensor(a, j, SMASH_ERR_NOMEM);
-        for (i = 0; i < rows && columns <= (size_t)1 << 24; i++) for (sums[i] = 0, k = 0; k < columns; k++) sums[i] += *w++;
-        if (columns <= (size_t)1 << 24) part[PART_KERNEL_SUM] = smash_tensor_view(SMASH_I32, sums, rows * sizeof(int32_t), 1, &rows);
-        else e->note = format(a, "no kernel sums: they could overflow");
-    }
+    if (!err && packed && (order || channels || j->format == EXPORT_NPY)) err = convert(a, e->dtype == SMASH_I4 || e->dtype == SMASH_I2 ? SMASH_I8 : SMASH_U8, &part[PART_DATA]);
+    for (k = 0; k <= PART_ZERO_POINT && !err; k++) if (part[k].dtype) err = reorder(a, order, channels, &part[k]);
+    if (!err && packed && (order || channels) && j->format != EXPORT_NPY) err = convert(a, e->dtype, &part[PART_DATA]);
     for (k = 0; k < PARTS && !err; k++) if (part[k].dtype) err = set_part(a, &e->part[k], &part[k]);
     if (err) return fail_tensor(a, j, err);
 
@@ -1627,6 +1938,32 @@ static const char *part_dtype_note(const export_tensor *e, int part)
     }
 }
 
+static void export_json_layer(smash_writer *w, const export_tensor *e)
+{
+    const export_activation *const ends[2] = { &e->layer.input, &e->layer.output };
+    char dtype[16];
+    int i;
+    smash_write_key(w, "layer");
+    if (!ends[0]->is_known) { smash_write_null(w); return; }
+    smash_write_begin_object(w);
+    for (i = 0; i < 2; i++) {
+        smash_write_key(w, i ? "output" : "input");
+        if (!ends[i]->is_known) { smash_write_null(w); continue; }
+        sprintf(dtype, "%sint%u", ends[i]->is_unsigned ? "u" : "", (unsigned)ends[i]->bits);
+        smash_write_begin_object(w);
+        json_text(w, "dtype", dtype);
+        json_number(w, "scale", (double)ends[i]->scale);
+        smash_write_key(w, "zero_point");
+        smash_write_i64(w, ends[i]->zero);
+        if (i) { smash_write_key(w, "low"); smash_write_i64(w, e->layer.low); smash_write_key(w, "high"); smash_write_i64(w, e->layer.high); }
+        smash_write_end(w);
+    }
+    smash_write_key(w, "accumulator_bound");
+    smash_write_i64(w, e->layer.worst.bound);
+    json_u64(w, "accumulator_channel", e->layer.worst.channel);
+    smash_write_end(w);
+}
+
 /* What --json prints and what a sidecar holds: of the result nothing but what it is. */
 static void export_json(app *a, export_job *j, smash_text *text, smash_writer *w)
 {
@@ -1637,6 +1974,7 @@ static void export_json(app *a, export_job *j, smash_text *text, smash_writer *w
     w->flat = 3;
     json_text(w, "format", export_formats[j->format]);
     json_text(w, "layout", j->ohwi ? "ohwi" : "oihw");
+    json_text(w, "requant", j->form == SMASH_REQUANT_SINGLE_ROUNDING ? "single" : "double");
     json_text(w, "byte_order", "little");
     json_u64(w, "bytes", j->to.bytes);
     json_text(w, "digest", format(a, "%016" PRIx64, smash_digest_end(&j->to.digest)));
@@ -1666,6 +2004,7 @@ static void export_json(app *a, export_job *j, smash_text *text, smash_writer *w
             json_text(w, "crc32", format(a, "%08lx", (unsigned long)part->crc));
             smash_write_end(w);
         }
+        export_json_layer(w, e);
         json_text(w, "note", e->note);
         smash_write_end(w);
     }
@@ -1714,6 +2053,8 @@ static int export_tensors(app *a, export_job *j)
     if ((status = load_model(a, a->args[0], &j->model_file, &j->io, &j->model)) != DONE) return status;
     j->tensors = (export_tensor *)smash_arena_array(&a->ctx, &a->arena, j->model.param_count + 1, sizeof(export_tensor));
     if (!j->tensors || !claims_begin(&a->ctx, &a->arena, &j->names, j->model.param_count)) return fail(a, FAILED, "out of memory");
+    if (!read_members(a, j, "smash.module_types", &j->types) || !read_members(a, j, "smash.quant_dtypes", &j->dtypes) || !read_members(a, j, "smash.fused", &j->fused))
+        return fail(a, FAILED, "out of memory");
     if (!is_set(a, FLAG_DRY_RUN)) {
         for (k = OUT_FILE; k <= OUT_SIDECAR; k++) {
             const char *path = k == OUT_FILE ? a->value[FLAG_EXPORT_OUT] : j->sidecar;
@@ -1738,7 +2079,10 @@ static int export_tensors(app *a, export_job *j)
     for (i = 0; j->depthwise[i]; i++) {
         if (!j->matched[i]) return fail(a, BAD_USAGE, "--depthwise %s: the model has no Conv2d of such a name whose weight is [N, 1, H, W]; nothing was written", j->depthwise[i]);
     }
-    if (j->format == EXPORT_C) c_end(&j->to, j->tensors, j->count, j->prefix, j->macro, smash_digest_end(&j->digest));
+    for (k = 0; j->flatten[k]; k++) {
+        if (!j->matched[i++]) return fail(a, BAD_USAGE, "--flatten %s: the model has no Linear of such a name; nothing was written", j->flatten[k]);
+    }
+    if (j->format == EXPORT_C) c_end(&j->to, j->tensors, j->count, j->prefix, j->macro, (int)j->form, smash_digest_end(&j->digest));
     if (j->format == EXPORT_NPY && !zip_end(&j->to, j->tensors, j->count)) return fail(a, FAILED, "more arrays or bytes than a .npz without extensions can hold; --format raw does; nothing was written");
     sink_flush(&j->to);
 
@@ -1798,6 +2142,7 @@ static const command commands[] = {
     { "export", "MODEL -o OUT", "write the tensors for firmware: as C, NumPy arrays or raw bytes", EXPORT, 1, 1, run_export,
       "  smash export small.safetensors -o weights.h\n"
       "  smash export small.safetensors -o weights.h --layout ohwi --depthwise 'dw*' --prefix net\n"
+      "  smash export int8.safetensors -o net.h --layout ohwi --depthwise none --flatten fc=48 --requant single\n"
       "  smash export small.safetensors -o weights.npz                  for numpy.load, with weights.npz.json beside it\n"
       "  smash export small.safetensors --format raw -o weights.bin     with weights.bin.json, which says what lies where\n"
       "  smash export small.safetensors --format c --dry-run\n" },
@@ -1834,10 +2179,12 @@ static const flag flags[FLAG_COUNT] = {
     { "--quantizer", NULL, "NAME",      "quantize with this algorithm",                                COMPRESS | CHECK },
     { "--target-bytes", NULL, "N",      "how large the file may be; below 1: this share of its tensors", COMPRESS },
     { "--threads",   NULL, "N",         "threads to use; the result is the same with any number",      COMPRESS | INSPECT | DIFF | SELFTEST },
-    { "--format",    NULL, "FORMAT",    "c, npy or raw; by the end of OUT, .h .npz .bin",              EXPORT },
+    { "--format",    NULL, "FORMAT",    "c, npy (or npz) or raw; by the end of OUT, .h .npz .bin",              EXPORT },
     { "--output",    "-o", "OUT",       "the file to write; - for C on the standard output",           EXPORT },
     { "--layout",    NULL, "LAYOUT",    "of Conv2d weights: oihw, as stored, or ohwi",                 EXPORT },
     { "--depthwise", NULL, "GLOBS",     "with ohwi: which [N,1,H,W] become [1,H,W,N]; or none",         EXPORT },
+    { "--flatten",   NULL, "GLOB=N",    "with ohwi: columns of Linear behind N channels become [H,W,N]", EXPORT },
+    { "--requant",   NULL, "FORM",      "what multipliers are for: double, which rounds twice, or single", EXPORT },
     { "--prefix",    NULL, "NAME",      "begins every name in C; model if not given",                  EXPORT },
     { "--dry-run",   NULL, NULL,        "do everything but write the result",                          COMPRESS | EXPORT },
     { "--quiet",     "-q", NULL,        "print nothing but errors",                                    COMPRESS | CHECK | EXPORT },

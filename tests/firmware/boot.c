@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include "port.h"
 
-extern uint32_t lk_data_load[], lk_data_begin[], lk_data_end[], lk_bss_begin[], lk_bss_end[], lk_stack_low[], lk_stack_top[];
+extern uint32_t lk_code_begin[], lk_data_load[], lk_data_begin[], lk_data_end[], lk_bss_begin[], lk_bss_end[], lk_stack_low[], lk_stack_top[];
 
 enum { PAINT = 0x5A5A5A5A, FAULT_STATUS = 99 };
 enum { SYS_WRITE0 = 0x04, SYS_EXIT_EXTENDED = 0x20 };
@@ -33,6 +33,12 @@ size_t port_stack_used(void)
     while (p < lk_stack_top && *p == PAINT) p++;
     return (size_t)((uintptr_t)lk_stack_top - (uintptr_t)p);
 }
+
+static size_t bytes_between(const uint32_t *from, const uint32_t *to) { return (size_t)((uintptr_t)to - (uintptr_t)from); }
+
+size_t port_flash_used(void) { return bytes_between(lk_code_begin, lk_data_load) + bytes_between(lk_data_begin, lk_data_end); }
+
+size_t port_ram_used(void) { return bytes_between(lk_data_begin, lk_data_end) + bytes_between(lk_bss_begin, lk_bss_end) + port_stack_used(); }
 
 static void fault(void)
 {

@@ -2,7 +2,7 @@
 # The self test on another machine: `sh tests/firmware/run.sh TARGET`, from the root of the repository. Prints what
 # `smash selftest` prints, then lines that start with # and say what it took. m0 .. m55 run layer 0 in 8 KiB of scratch and
 # 4 KiB of stack, m0-float .. m55-float what SMASH_NO_DOUBLE leaves of it; m3-full .. m55-full and all others run everything
-# in 4 MiB.
+# in 4 MiB. m4-digits runs examples/07_firmware.c, in a build that has nothing but integers; `make` writes its headers.
 # Exit status: 0 done, 1 failed, 2 no such target, 77 a tool is missing.
 #   OPT=-O3      how to optimise (boards: -Os, others: -O2)
 #   EXTRA=...    more flags for the compiler
@@ -19,7 +19,7 @@ mkdir -p "$dir"
 need() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed: apt-get install $2"; exit 77; }; }
 
 # board MACHINE RAM BIG FLAGS: a Cortex-M. Where its RAM begins, and the large one that -full takes
-code=0x00000000 code_bytes=256K ram_bytes=128K
+code=0x00000000 code_bytes=256K ram_bytes=128K program=$here/main.c
 board() {
     machine=$1 ram=$2 big=$3; shift 3
     need arm-none-eabi-gcc gcc-arm-none-eabi
@@ -28,10 +28,11 @@ board() {
     case $target in
     *-full)  size=$everything ram=$big ram_bytes=8M stack_bytes=64K code_bytes=1M ;;
     *-float) size="-DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0" ;;
+    *-digits) size="-DBOARD=1 -I." program=examples/07_firmware.c ;;
     esac
     # shellcheck disable=SC2086
     arm-none-eabi-gcc -mthumb "$@" $flags ${OPT:--Os} ${EXTRA:-} $size -ffunction-sections -fdata-sections -fno-tree-loop-distribute-patterns \
-        $here/main.c $here/boot.c $here/mem.c -nostartfiles -nostdlib -Wl,--gc-sections -Wl,--defsym=code_origin=$code,--defsym=code_bytes=$code_bytes \
+        $program $here/boot.c $here/mem.c -nostartfiles -nostdlib -Wl,--gc-sections -Wl,--defsym=code_origin=$code,--defsym=code_bytes=$code_bytes \
         -Wl,--defsym=ram_origin=$ram,--defsym=ram_bytes=$ram_bytes,--defsym=stack_bytes=$stack_bytes -T $here/board.ld -lgcc -o "$dir/$target.elf"
     timeout 300 qemu-system-arm -M "$machine" -nographic -monitor none -serial none -chardev stdio,id=out \
         -semihosting-config enable=on,target=native,chardev=out -kernel "$dir/$target.elf" </dev/null
@@ -64,6 +65,8 @@ case $target in
 m0 | m0-float)  ram_bytes=16K                                   # all that a micro:bit has
                 board microbit 0x20000000 none -mcpu=cortex-m0 ;;
 m3 | m3-full | m3-float) board mps2-an385 0x20000000 0x21000000 -mcpu=cortex-m3 ;;
+m4-digits)      board mps2-an386 0x20000000 none -mcpu=cortex-m4
+                if arm-none-eabi-nm "$dir/$target.elf" | grep -E ' __aeabi_(c?[fd]|u?[il]2[fd])'; then echo "floats are calculated with"; exit 1; fi ;;
 m4f | m4f-full | m4f-float) board mps2-an386 0x20000000 0x21000000 -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16 ;;
 m7 | m7-full | m7-float) board mps2-an500 0x20000000 0x60000000 -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16 ;;
 m33 | m33-full | m33-float) code=0x10000000                                 # the secure side of its memory
@@ -80,7 +83,7 @@ mips)           linux mips mips-linux-gnu -mips32r2 $here/wide.c ;;
 i386)           linux i386 i386-linux-gnu -msse2 -mfpmath=sse -DSMASH_NO_SIMD=1 $here/wide.c ;;
 wasm)           wasm ;;
 wasm-simd)      wasm -msimd128 ;;
-*)              echo "no target \"$target\": m0 m3 m4f m7 m33 m55 m3-full m4f-full m7-full m33-full m55-full, m0-float .. m55-float"
+*)              echo "no target \"$target\": m0 m3 m4f m7 m33 m55 m3-full m4f-full m7-full m33-full m55-full, m0-float .. m55-float, m4-digits"
                 echo "aarch64 armhf riscv64 ppc64 ppc mips i386 wasm wasm-simd"
                 exit 2 ;;
 esac
