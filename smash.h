@@ -9366,7 +9366,7 @@ SMASH__DEF smash_err smash_codebook_quantize(smash_ctx *ctx, const smash_codeboo
     return good < job.count ? smash__quant_nonfinite(ctx, w, good + 1, 1) : SMASH_OK;
 }
 
-/* A chunk's share of the distance */
+/* A tile's share of the distance */
 SMASH__FN SMASH__NOINLINE void smash__code_lanes(smash__code_cursor *c, size_t first, size_t n, smash__lanes *lanes)
 {
     const smash__code_job *job = c->job;
@@ -9383,31 +9383,31 @@ SMASH__FN SMASH__NOINLINE void smash__code_lanes(smash__code_cursor *c, size_t f
         }
 }
 
-SMASH__FN SMASH__NOINLINE void smash__code_sums(const smash__code_job *job, smash__sums *total)
+SMASH__FN SMASH__NOINLINE void smash__code_chunk(smash__code_cursor *c, size_t first, size_t end, smash__sums *total)
 {
-    smash__code_cursor c;
+    smash__lanes lanes;
     smash__sums s;
-    size_t chunk, i, end;
-    smash__code_start(&c, job);
-    for (chunk = 0; chunk < job->count; chunk = end) {
-        smash__lanes lanes;
-        smash__fill(&lanes, 0, sizeof lanes);
-        end = chunk + smash__min(job->count - chunk, SMASH__CHUNK);
-        for (i = chunk; i < end; i += SMASH__TILE) smash__code_lanes(&c, i, smash__min(end - i, SMASH__TILE), &lanes);
-        s = smash__sum_lanes(&lanes);
-        smash__add_sums(total, &s);
-    }
+    smash__fill(&lanes, 0, sizeof lanes);
+    for (; first < end; first += SMASH__TILE) smash__code_lanes(c, first, smash__min(end - first, SMASH__TILE), &lanes);
+    s = smash__sum_lanes(&lanes);
+    smash__add_sums(total, &s);
 }
 
 SMASH__DEF smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
                                             const smash_tensor *scale, const smash_tensor *q, smash_distance *out)
 {
     smash__code_job job;
+    smash__code_cursor c;
     smash__sums total = SMASH_ZERO;
+    size_t i, end;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__code_open(ctx, desc, w, SMASH__READ, q, SMASH__READ, codebook, scale, &job));
     SMASH__TRY(smash__code_check(ctx, &job));
-    smash__code_sums(&job, &total);
+    smash__code_start(&c, &job);
+    for (i = 0; i < job.count; i = end) {
+        end = i + smash__min(job.count - i, SMASH__CHUNK);
+        smash__code_chunk(&c, i, end, &total);
+    }
     smash__distance_of(&total, job.count, out);
     return SMASH_OK;
 }

@@ -82,7 +82,7 @@ static void test_tables(smash_ctx *ctx)
 {
     static const double nf4[16] = { -1, -.6961928, -.52507305, -.39491749, -.28444138, -.18477343, -.09105004, 0, .0795803, .1609302, .2461123, .33791524, .44070983, .562617, .72295684, 1 };
     static const double fp4[16] = { 0, .0625, 8, 12, 4, 6, 2, 3, 0, -.0625, -8, -12, -4, -6, -2, -3 };
-    float code[257];
+    static float code[257];
     smash_tensor t16 = row_of(code, SMASH_F32, 16), t256 = row_of(code, SMASH_F32, 256), t = t16;
     size_t i;
     CHECK_ERR(ctx, smash_codebook_table(ctx, SMASH_CODEBOOK_NF4, &t16), SMASH_OK, "nf4");
@@ -114,7 +114,7 @@ static void test_as_published(smash_ctx *ctx)
     enum { N = 45 + 4096 };
     const uint32_t ties = 0x2AC4u;
     static float x[N];
-    float code[16], one = 1;
+    static float code[16], one = 1;
     unsigned char q[N];
     const smash_tensor tx = row_of(x, SMASH_F32, N), tc = row_of(code, SMASH_F32, 16), ts = row_of(&one, SMASH_F32, 1), tq = row_of(q, SMASH_U8, N);
     size_t i, j, want;
@@ -246,7 +246,7 @@ static void test_nearest(smash_ctx *ctx)
 static void test_many_codes(smash_ctx *ctx)
 {
     enum { N = 3000 };
-    float code[256], x[N];
+    static float code[256], x[N];
     unsigned char q[N];
     const smash_tensor tx = row_of(x, SMASH_F32, N), tq = row_of(q, SMASH_U8, N);
     uint64_t rng = 9;
@@ -271,7 +271,7 @@ static void test_many_codes(smash_ctx *ctx)
 static void test_codebook_errors(smash_ctx *ctx)
 {
     static const size_t shape[2] = { 4, 6 }, empty[2] = { 0, 3 }, own[3] = { 4, 1, 16 }, rows[2] = { 4, 1 };
-    float x[24], y[24], code[64], s[4] = { 1, 1, 1, 1 };
+    static float x[24], y[24], code[64], s[4] = { 1, 1, 1, 1 };
     unsigned char q[24], buffer[1300];
     smash_tensor tx = test_view(SMASH_F32, x, 2, shape), ty = test_view(SMASH_F32, y, 2, shape), tc = row_of(code, SMASH_F32, 16), ts = test_view(SMASH_F32, s, 2, rows);
     smash_tensor tq = test_view(SMASH_U4, q, 2, shape), t;
@@ -375,7 +375,7 @@ static void test_scales(smash_ctx *ctx)
 {
     static const size_t counts[] = { 0, 1, 2, 255, 256, 257, 1000 };
     enum { MOST = 1000 };
-    float s[MOST], back[MOST], code[256], blocks[4], offset;
+    static float s[MOST], back[MOST], code[256], blocks[4], offset;
     unsigned char q[MOST];
     const smash_tensor tc = row_of(code, SMASH_F32, 256), to = row_of(&offset, SMASH_F32, 1);
     uint64_t rng = 3;
@@ -522,7 +522,7 @@ static void test_kmeans(smash_ctx *ctx)
 {
     enum { N = 1200 };
     static float x[N];
-    float code[256], want[256], start[256];
+    static float code[256], want[256], start[256];
     smash_codebook_desc d = SMASH_ZERO;
     uint64_t rng = 77;
     size_t n, i;
@@ -562,7 +562,7 @@ static void test_kmeans_blocks(smash_ctx *ctx)
     static const smash_dtype floats[4] = { SMASH_F32, SMASH_F16, SMASH_BF16, SMASH_F64 };
     smash_codebook_desc descs[4];
     double data[120];
-    float x[120], block[120], code[120 * 8], one[8], y[120];
+    static float x[120], block[120], code[120 * 8], one[8], y[120];
     unsigned char q[120];
     uint64_t rng = 12;
     size_t row, dtype, i, b, n, k;
@@ -610,7 +610,7 @@ static void test_kmeans_blocks(smash_ctx *ctx)
 
 static void test_kmeans_errors(smash_ctx *ctx)
 {
-    float x[40], code[64];
+    static float x[40], code[64];
     static unsigned char buffer[8000];
     smash_tensor tx = row_of(x, SMASH_F32, 40), tc = row_of(code, SMASH_F32, 16), t;
     smash_codebook_desc d = SMASH_ZERO, bad;
@@ -722,7 +722,7 @@ static void test_hqq_edges(smash_ctx *ctx)
 {
     static const size_t shape[2] = { 3, 20 }, rows[2] = { 3, 1 };
     static const float kinds[] = { 0, 1, -0.25f, 3e38f, -3e38f, 1e-42f, 1e-7f, 12345.678f };
-    float w[60], s[3], z[3];
+    static float w[60], s[3], z[3];
     double wide[60];
     uint16_t half[60];
     smash_tensor tw = test_view(SMASH_F32, w, 2, shape), ts = test_view(SMASH_F32, s, 2, rows), tz = test_view(SMASH_F32, z, 2, rows), t;
