@@ -697,7 +697,7 @@ static smash_err mine_apply(smash_ctx *c, smash_job *job)
 }
 static const smash_key mine_keys[] = { SMASH_HYPER_CHOICE("backend", "fast small", "fast", "which"), SMASH_HYPER_GLOBS("skip", "[\"a*\"]", "not these") };
 static smash_algo mine;
-static const smash_algo *room[8];
+static const smash_algo *room[32];
 static smash_registry registry;
 
 static void prepare_smash(int variant)
