@@ -1219,8 +1219,8 @@ SMASH_API smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook_
  *   offset       out; in of unpack: f32, one number. Nothing may alias
  *   needs   pack: scratch 1,280 bytes; O(n)
  *   exact   everywhere: the mean is a sum in double in the order of memory
- *   fails   ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(index) of codebook, q, block_scale or offset; NONFINITE(index) of a scale, or of one that lies
- *           so far from the mean that the difference, or what is read back, is not finite; outputs untouched on all but the last
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE(index) of codebook, q, block_scale or offset, or of a scale that is too large when it is read back. pack:
+ *           NOMEM(ctx->need); NONFINITE(index) of a scale, or of its difference from the mean. Outputs untouched, but scales that follow a good one
  *   from    Dettmers et al. 2023, arXiv:2305.14314 (double quantization); bitsandbytes */
 SMASH_API smash_err smash_codebook_pack_scales(smash_ctx *ctx, const smash_tensor *scale, const smash_tensor *codebook, const smash_tensor *q,
                                                const smash_tensor *block_scale, const smash_tensor *offset);
@@ -2177,7 +2177,8 @@ typedef struct smash_form {
     smash_dtype zero;                /* F32: zero points need not be whole, and are always stored; NONE: integers */
     uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
     uint32_t    codes;               /* numbers in a codebook; 0: there is none */
-    uint32_t    code_blocks;         /* 1: each block has a codebook of its own */
+    uint32_t    code_blocks;         /* 1: each block has a codebook of its own, if there are several */
+    smash_codebook_start start;      /* of codebooks that k-means makes */
     uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
                                         a scale in common; 0: they are F32 */
     const char *word;                /* what smash.quant_dtypes and the report call it; NULL: as quant_dtype says it */
@@ -9660,7 +9661,7 @@ SMASH__DEF smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_te
     add = (double)*(const float *)offset->data;
     for (i = 0; i < job.count; i++) {
         to[i] = smash__to_f32((double)job.codebook[from[i]] * (double)job.scale[i / SMASH__SCALE_RUN] + add);     /* the product is exact */
-        if (!smash_is_finite(to[i])) return smash__too_large(ctx, scale, i);
+        if (!smash_is_finite(to[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is larger than F32 can hold", i, smash__name(scale));
     }
     return SMASH_OK;
 }
@@ -16635,7 +16636,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
-    }
+    } else if (grid.blocks == 1) row->form.code_blocks = 0;
     return SMASH_OK;
 }
 
@@ -18163,6 +18164,17 @@ SMASH__FN smash_err smash__like(smash_ctx *ctx, const smash_tensor *t, smash_dty
     return smash__room_for(ctx, out);
 }
 
+/* What the report says of numbers that nothing clips */
+SMASH__FN void smash__stats_of(smash_row *row, const smash_distance *d)
+{
+    row->quant_stats.mse = d->mse;
+    row->quant_stats.max_abs_error = d->max_abs_error;
+    row->quant_stats.snr_db = d->snr_db;
+    row->quant_stats.saturated = 0;
+    row->quant_stats.zeros = d->zeros_b;
+    row->has_zero = 0;
+}
+
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
 SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
 {
@@ -18185,12 +18197,7 @@ SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
                            row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
     }
     SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
-    row->quant_stats.mse = d.mse;
-    row->quant_stats.max_abs_error = d.max_abs_error;
-    row->quant_stats.snr_db = d.snr_db;
-    row->quant_stats.saturated = 0;
-    row->quant_stats.zeros = d.zeros_b;
-    row->has_zero = 0;
+    smash__stats_of(row, &d);
     return SMASH_OK;
 }
 
@@ -18314,6 +18321,153 @@ SMASH__FN smash_err smash__resolve_bnn(smash_ctx *ctx, const smash_job *job, sma
     return SMASH_OK;
 }
 
+/* ---- groups of a row, and codebooks ---- */
+
+/* A group of a row, which is what lies behind the first axis. Where a group is not a block of the grid, or does not divide the row, it is the
+ * largest one below that is, or the whole row. */
+SMASH__FN smash_err smash__resolve_group(const smash_job *job, smash_row *row, size_t group)
+{
+    const smash_tensor *t;
+    int32_t block[SMASH_MAX_DIMS];
+    size_t inner = 1, some;
+    uint32_t i;
+    row->quant.grain = smash_grain_out_channel();
+    if (row->param == (uint32_t)SMASH_NONE || !group) return SMASH_OK;
+    t = &job->model->params[row->param].tensor;
+    if (t->ndim < 2) { row->quant.grain = smash_grain_tensor(); return SMASH_OK; }
+    for (i = 0; i < t->ndim; i++) block[i] = i ? -1 : 1;
+    for (i = t->ndim - 1; i > 1; i--) inner *= t->shape[i];
+    if (t->ndim == 2) some = smash_quant_group(t->shape[1], group);
+    else {
+        for (some = inner ? group / inner : 0; some > 1 && t->shape[1] % some; some--) {}
+        if (some * inner * 4 < group) some = t->shape[1];             /* scales that would outweigh the numbers */
+    }
+    if (some != t->shape[1] && some <= INT32_MAX) block[1] = (int32_t)some;
+    row->quant.grain = smash_grain_block(block, t->ndim);
+    if (some * inner == group) return SMASH_OK;
+    row->note = some < t->shape[1] ? "its rows do not divide into groups of that size, but into these"
+              : some * inner < group ? "its rows are shorter than a group: one for each" : "its rows do not divide into groups of that size: one for each";
+    return SMASH_OK;
+}
+
+/* "weight_bits" and its kin */
+SMASH__FN uint32_t smash__job_number(const smash_job *job, const char *name)
+{
+    const smash_value *v = smash_job_value(job, name);
+    return v ? (uint32_t)v->number : 0;
+}
+
+SMASH__FN smash_err smash__resolve_weight_only(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    row->quant.bits = smash__job_number(job, "weight_bits");
+    row->quant.is_unsigned = row->quant.scheme == SMASH_AFFINE;
+    return smash__resolve_group(job, row, smash__job_number(job, "group_size"));
+}
+
+SMASH__FN smash_err smash__resolve_hqq(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    row->quant.bits = smash__job_number(job, "weight_bits");
+    row->quant.is_unsigned = 1;
+    row->quant.scheme = SMASH_AFFINE;
+    row->form.zero = SMASH_F32;
+    return smash__resolve_group(job, row, smash__job_number(job, "group_size"));
+}
+
+SMASH__FN smash_err smash__apply_hqq(smash_ctx *ctx, smash_work *work)
+{
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash_quant_fit_hqq(ctx, &work->row->quant, &work->tensor, &work->scale, &work->zero));
+    return smash__quant_commit(ctx, work, &work->tensor);
+}
+
+/* 8 bits are those of rows; 4 bits a list, over blocks of 64 as bitsandbytes has them */
+SMASH__FN smash_err smash__resolve_llm_int8(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    const smash_value *twice = smash_job_value(job, "double_quant");
+    (void)ctx;
+    row->form.no_zero = 1;
+    row->quant.bits = smash__job_number(job, "weight_bits");
+    if (row->quant.bits == 8) {
+        if (twice && twice->number != 0) row->note = "double_quant is of 4 bits: these scales stay F32";
+        return SMASH_OK;
+    }
+    row->form.dtype = SMASH_U4;
+    row->form.codes = 16;
+    row->form.word = smash_value_is(smash_job_value(job, "quant_type"), "nf4") ? "nf4" : "fp4";
+    if (twice && twice->number != 0) row->form.scale_codes = SMASH__CODES;
+    return smash__resolve_group(job, row, 64);
+}
+
+SMASH__FN smash_err smash__resolve_kmeans(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    static const char *const words[9] = { NULL, "kmeans1", "kmeans2", "kmeans3", "kmeans4", "kmeans5", "kmeans6", "kmeans7", "kmeans8" };
+    const uint32_t bits = smash__job_number(job, "bits");
+    (void)ctx;
+    row->quant.bits = bits;
+    row->form.no_scale = row->form.no_zero = row->form.code_blocks = 1;
+    row->form.dtype = smash__grid_dtype(bits, 1);
+    row->form.codes = 1u << bits;
+    row->form.start = smash_value_is(smash_job_value(job, "init"), "quantile") ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
+    row->form.word = words[bits & 15];
+    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: a codebook would be larger than what it saves"; }
+    return SMASH_OK;
+}
+
+/* Scales of the blocks as one byte each; what is left in work->scale is what a reader makes of them. */
+SMASH__FN smash_err smash__pack_scales(smash_ctx *ctx, smash_work *work, const smash_grid *grid)
+{
+    const size_t codes = work->row->form.scale_codes, some = grid->blocks / SMASH_SCALE_BLOCK + (grid->blocks % SMASH_SCALE_BLOCK != 0), one = 1;
+    work->scale_codebook = smash_tensor_view(SMASH_F32, NULL, 0, 1, &codes);
+    work->scale_scale = smash_tensor_view(SMASH_F32, NULL, 0, 1, &some);
+    work->scale_offset = smash_tensor_view(SMASH_F32, NULL, 0, 1, &one);
+    SMASH__TRY(smash__grid_tensor(ctx, grid, SMASH_U8, work->tensor.name, &work->scale_codes));
+    SMASH__TRY(smash__room_for(ctx, &work->scale_codebook));
+    SMASH__TRY(smash__room_for(ctx, &work->scale_scale));
+    SMASH__TRY(smash__room_for(ctx, &work->scale_offset));
+    SMASH__TRY(smash_codebook_table(ctx, SMASH_CODEBOOK_DYNAMIC, &work->scale_codebook));
+    SMASH__TRY(smash_codebook_pack_scales(ctx, &work->scale, &work->scale_codebook, &work->scale_codes, &work->scale_scale, &work->scale_offset));
+    return smash_codebook_unpack_scales(ctx, &work->scale_codes, &work->scale_codebook, &work->scale_scale, &work->scale_offset, &work->scale);
+}
+
+/* llm_int8, kmeans: the nearest codes of a list, or of lists made to fit */
+SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
+{
+    smash_row *row = work->row;
+    const smash_form *form = &row->form;
+    smash_codebook_desc desc = SMASH_ZERO;
+    smash_distance d;
+    smash_grid grid;
+    size_t shape[SMASH_MAX_DIMS + 1];
+    uint32_t i, axes;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &work->tensor, &grid));
+    axes = form->code_blocks ? grid.ndim : 0;
+    if (axes == SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, axes, "%q has %u dims, one too many for a codebook of each block", smash__name(&work->tensor), axes);
+    for (i = 0; i < axes; i++) shape[i] = grid.count[i];
+    shape[axes] = form->codes;
+    work->codebook = smash_tensor_view(SMASH_F32, NULL, 0, axes + 1, shape);
+    work->codebook.name = work->tensor.name;
+    SMASH__TRY(smash__room_for(ctx, &work->codebook));
+    SMASH__TRY(smash__like(ctx, &work->tensor, form->dtype, &work->quantized));
+    desc.grain = row->quant.grain;
+    desc.bits = row->quant.bits;
+    if (form->no_scale) {
+        desc.start = form->start;
+        SMASH__TRY(smash_codebook_kmeans(ctx, &desc, &work->tensor, &work->codebook));
+    } else {
+        SMASH__TRY(smash_codebook_table(ctx, smash__equal(form->word, "nf4") ? SMASH_CODEBOOK_NF4 : SMASH_CODEBOOK_FP4, &work->codebook));
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
+        SMASH__TRY(smash_codebook_fit(ctx, &desc, &work->tensor, &work->scale));
+        if (form->scale_codes) SMASH__TRY(smash__pack_scales(ctx, work, &grid));
+    }
+    SMASH__TRY(smash_codebook_quantize(ctx, &desc, &work->tensor, &work->codebook, form->no_scale ? NULL : &work->scale, &work->quantized));
+    SMASH__TRY(smash_codebook_measure(ctx, &desc, &work->tensor, &work->codebook, form->no_scale ? NULL : &work->scale, &work->quantized, &d));
+    smash__stats_of(row, &d);
+    return SMASH_OK;
+}
+SMASH__FN smash_err smash__apply_llm_int8(smash_ctx *ctx, smash_work *work) { return work->row->form.codes ? smash__apply_codes(ctx, work) : smash__apply_range(ctx, work); }
+
 /* ---- the table ---- */
 
 SMASH__DEF const smash_registry *smash_builtins(void)
@@ -18336,6 +18490,29 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0 };
     static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0 };
     static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0 };
+    static const char *const grouped[] = { "quant_dtype", "weight_only_weight_bits says how many bits; affine grids are unsigned", "granularity", "weight_only_group_size says how many weights share a scale", NULL };
+    static const char *const fitted[] = { "quant_dtype", "hqq_weight_bits says how many bits", "quant_scheme", "its zero points are fractions", "granularity", "hqq_group_size says how many weights share a scale", NULL };
+    static const char *const listed[] = { "quant_dtype", "llm_int8_weight_bits says 4 or 8, and llm_int8_quant_type which 4", "quant_scheme", "int8, nf4 and fp4 lie around 0", "quant_range", "int8 is -127..127",
+        "quant_rounding", "a number goes to the nearest", "granularity", "int8 has a scale for each row, nf4 and fp4 for 64 numbers", NULL };
+    static const char *const clustered[] = { "quant_dtype", "kmeans_bits says how many bits", "quant_scheme", "a codebook has no zero point", "quant_range", "a codebook has no range",
+        "quant_rounding", "a number goes to the nearest", NULL };
+    static const smash_targets weight_only = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_range, smash__resolve_weight_only, grouped, 0 };
+    static const smash_targets hqq = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_hqq, smash__resolve_hqq, fitted, 0 };
+    static const smash_targets llm_int8 = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_llm_int8, smash__resolve_llm_int8, listed, 0 };
+    static const smash_targets kmeans = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_codes, smash__resolve_kmeans, clustered, 0 };
+    static const smash_key weight_only_keys[] = {
+        SMASH_HYPER_ORDINAL("weight_bits", "4 8", "4", "of each weight"),
+        SMASH_HYPER_ORDINAL("group_size", "32 64 128", "128", "weights of a row that share a scale") };
+    static const smash_key hqq_keys[] = {
+        SMASH_HYPER_ORDINAL("weight_bits", "2 4 8", "8", "of each weight"),
+        SMASH_HYPER_ORDINAL("group_size", "8 16 32 64 128", "64", "weights of a row that share a scale and a zero point") };
+    static const smash_key llm_int8_keys[] = {
+        SMASH_HYPER_ORDINAL("weight_bits", "4 8", "8", "of each weight"),
+        SMASH_HYPER_CHOICE("quant_type", "fp4 nf4", "fp4", "what 4 bits stand for: floats, or quantiles of a normal distribution"),
+        SMASH_HYPER_BOOLEAN("double_quant", "false", "true: scales of 4 bits take a byte each") };
+    static const smash_key kmeans_keys[] = {
+        SMASH_HYPER_INTEGER("bits", 1, 8, "4", "a codebook has 2^bits numbers"),
+        SMASH_HYPER_CHOICE("init", "linear quantile", "linear", "where the codes begin: evenly from minimum to maximum, or with as many weights each") };
     static const smash_key half_keys[] = { SMASH_HYPER_CHOICE("weight_dtype", "float16 bfloat16", "float16", "floats of 16 bits: more digits, up to 65504; or the range of float32") };
     static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
     static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
@@ -18343,11 +18520,16 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "ptq_quantizer", NULL };
     static const char *const esser[] = { "Esser et al. 2020, arXiv:1902.08153", NULL }, *const bhalgat[] = { "Bhalgat et al. 2020, arXiv:2004.09576", NULL };
     static const char *const zhou[] = { "Zhou et al. 2016, arXiv:1606.06160", NULL }, *const courbariaux[] = { "Courbariaux et al. 2016, arXiv:1602.02830", NULL };
+    static const char *const badri[] = { "Badri, Shaji 2023, Half-Quadratic Quantization of Large Machine Learning Models", NULL }, *const groups[] = { "optimum-quanto", "torchao int4 and int8 weight-only", NULL };
+    static const char *const dettmers[] = { "Dettmers et al. 2022, arXiv:2208.07339", "Dettmers et al. 2023, arXiv:2305.14314", NULL }, *const lloyd[] = { "Han et al. 2016, arXiv:1510.00149", NULL };
+    static const char *const hqq_names[] = { "hqq_quantizer", NULL }, *const llm_int8_names[] = { "llm_int8_quantizer", NULL }, *const kmeans_names[] = { "kmeans_quantizer", "k_means", NULL };
+    static const char *const weight_only_names[] = { "weight_only_quantizer", NULL };
     static const char *const ieee[] = { "IEEE 754 binary16", NULL }, *const nni[] = { "NNI v2.10 quantizers", NULL };
     static const char *const half_names[] = { "half_quantizer", "fp16", NULL }, *const qat_names[] = { "qat_quantizer", NULL }, *const lsq_names[] = { "lsq_quantizer", NULL };
     static const char *const lsqplus_names[] = { "lsq_plus", "lsqplus_quantizer", "lsq_plus_quantizer", NULL }, *const dorefa_names[] = { "dorefa_quantizer", "do_re_fa", NULL };
     static const char *const bnn_names[] = { "bnn_quantizer", NULL }, *const naive_names[] = { "naive_quantizer", NULL }, *const observer_names[] = { "observer_quantizer", NULL };
-    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
+    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", "weight_only", "hqq", "llm_int8", "kmeans", NULL },
+        *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
     static const smash_algo algos[] = {
         { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
           "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
@@ -18388,9 +18570,22 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
         { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
           "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
-          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL }
+          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+        { "weight_only", SMASH_QUANTIZER, "quantize weights to 4 or 8 bits in groups of a row",
+          "Stores weights as integers with a scale, and if affine a zero point, for each group of a row, found from its exact range. For runtimes that turn weights back into floats as they go.",
+          groups, weight_only_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
+        { "hqq", SMASH_QUANTIZER, "quantize weights in groups with zero points that are fitted",
+          "Stores weights as unsigned integers with a scale and a fractional zero point for each group of a row. The zero point moves to where the mean error is least; no data is needed. Most is won at 2 bits.",
+          badri, hqq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, hqq_keys, sizeof hqq_keys / sizeof *hqq_keys, &hqq, NULL, NULL, NULL, NULL, NULL },
+        { "llm_int8", SMASH_QUANTIZER, "quantize weights as bitsandbytes does: int8 rows, nf4 or fp4 blocks",
+          "Stores weights as int8 with a scale for each row, or as 4-bit indexes into the nf4 or fp4 codebook with a scale for 64 numbers, which double_quant stores in a byte. Activations stay float: what LLM.int8 does with them is up to the runtime.",
+          dettmers, llm_int8_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, llm_int8_keys, sizeof llm_int8_keys / sizeof *llm_int8_keys, &llm_int8, NULL, NULL, NULL, NULL, NULL },
+        { "kmeans", SMASH_QUANTIZER, "share weights: a codebook of 2^bits numbers for each tensor",
+          "Stores weights as indexes into a codebook of their own, found by k-means, at most 20 iterations: one for each tensor, or for each block of the granularity.",
+          lloyd, kmeans_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, kmeans_keys, sizeof kmeans_keys / sizeof *kmeans_keys, &kmeans, NULL, NULL, NULL, NULL, NULL }
     };
-    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12] };
+    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12], &algos[13], &algos[14], &algos[15],
+        &algos[16] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
 }
@@ -19700,7 +19895,7 @@ SMASH__FN smash_err smash__load_floats(smash_ctx *ctx, const smash__stored *x, s
 SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
 {
     smash_tensor codes, codebook, scales, offset, made;
-    size_t n, i;
+    size_t n;
     SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_SCALE, &codes));
     x->scale = codes;
     SMASH__TRY(smash_tensor_count(&codes, &n));
@@ -19711,11 +19906,7 @@ SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
     made = smash_tensor_view(SMASH_F32, NULL, 0, codes.ndim, codes.shape);
     made.name = codes.name;
     SMASH__TRY(smash__room_for(ctx, &made));
-    for (i = 0; i < n; i++) {
-        const size_t code = ((const uint8_t *)codes.data)[i];
-        if (codebook.ndim != 1 || code >= codebook.shape[0]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_scale_codebook\" has no number %z, which scale %z is", x->name, code, i);
-        ((float *)made.data)[i] = smash__to_f32((double)((const float *)codebook.data)[code] * (double)((const float *)scales.data)[i / SMASH_SCALE_BLOCK] + (double)((const float *)offset.data)[0]);
-    }
+    SMASH__TRY(smash_codebook_unpack_scales(ctx, &codes, &codebook, &scales, &offset, &made));
     x->scale = made;
     return SMASH_OK;
 }
@@ -19763,30 +19954,14 @@ SMASH__FN smash_err smash__restore_codes(smash_ctx *ctx, const smash__stored *x,
 {
     const smash_tensor *book = &x->codebook, *scale = &x->scale;
     const int own = book->ndim != 1 || x->q.ndim == 0;
-    const size_t codes = book->shape[book->ndim - 1];
-    smash_grain grain = smash_grain_tensor();
-    smash_grid grid;
-    smash__walk walk;
-    size_t n, i, j;
-    if (own) SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_CODEBOOK, book->ndim - 1, book->shape, &grain));
+    smash_codebook_desc desc = SMASH_ZERO;
+    size_t i;
+    if (own) SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_CODEBOOK, book->ndim - 1, book->shape, &desc.grain));
     if (scale->data) {
-        SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, scale->ndim, scale->shape, &grain));
-        SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
-        for (i = 0; i < n; i++) if (!smash_is_finite(((const float *)scale->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is NaN or Inf", i, x->name);
+        SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, scale->ndim, scale->shape, &desc.grain));
         for (i = 0; own && i < scale->ndim; i++) if (scale->shape[i] != book->shape[i]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_codebook\" and \"%s_scale\" have other blocks", x->name, x->name);
     }
-    SMASH__TRY(smash_grid_make(ctx, &grain, &x->q, &grid));
-    smash__walk_start(&walk, &grid);
-    for (i = 0; i < walk.runs; i++, smash__walk_next(&walk)) {
-        const float *code = (const float *)book->data + (own ? walk.block * codes : 0), s = scale->data ? ((const float *)scale->data)[walk.block] : 1.0f;
-        for (j = walk.first; j < walk.first + walk.run; j++) {
-            int negative;
-            const uint64_t at = smash__get_int(&x->q, j, &negative);
-            if (at >= codes || negative) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, j, "number %z of %q is no index into the %z numbers of its codebook", j, x->name, codes);
-            ((float *)out->data)[j] = code[at] * s;
-        }
-    }
-    return SMASH_OK;
+    return smash_codebook_dequantize(ctx, &desc, &x->q, book, scale->data ? scale : NULL, out);
 }
 
 SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
