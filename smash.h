@@ -2409,8 +2409,8 @@ typedef struct smash_run_desc {
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
  *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
  *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, VERSION for one of a newer
- *           format;
- *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
+ *           format; RANGE(index) for a number that float16 or bfloat16 cannot hold;
+ *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
@@ -12576,21 +12576,38 @@ SMASH__FN smash_part smash__main_part(const ptrdiff_t at[SMASH_PART_COUNT])
     return at[SMASH_PART_MAIN] >= 0 ? SMASH_PART_MAIN : at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_COUNT;
 }
 
+/* 1 if the numbers of X are integers or 8-bit floats with what reads them */
+SMASH__FN int smash__is_coded(const smash_model *model, const ptrdiff_t at[SMASH_PART_COUNT])
+{
+    const smash_part main = smash__main_part(at);
+    return main != SMASH_PART_COUNT && (SMASH__CODED >> model->params[at[main]].tensor.dtype & 1) && (at[SMASH_PART_SCALE] >= 0 || at[SMASH_PART_CODEBOOK] >= 0);
+}
+
+/* The parts that belong together; COUNT for main: there are no numbers */
+SMASH__FN smash_err smash__find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT], smash_part *main)
+{
+    int i, coded;
+    SMASH__TRY(smash__name_parts(ctx, model, name, at));
+    *main = smash__main_part(at);
+    coded = smash__is_coded(model, at);
+    if ((*main == SMASH_PART_PACKED && !coded) || ((*main == SMASH_PART_PACKED || *main == SMASH_PART_COMPRESSED) && at[SMASH_PART_SHAPE] < 0) ||
+        (*main == SMASH_PART_COMPRESSED && at[SMASH_PART_BITMASK] < 0)) *main = SMASH_PART_COUNT;
+    for (i = 0; i < SMASH_PART_COUNT; i++) {
+        const int own = i == (int)*main || (i == SMASH_PART_SHAPE && *main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && *main == SMASH_PART_COMPRESSED);
+        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET)) at[i] = -1;
+    }
+    return SMASH_OK;
+}
+
 SMASH__DEF smash_err smash_model_find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT])
 {
     ptrdiff_t found[SMASH_PART_COUNT];
     smash_part main;
-    int i, coded;
+    int i;
     if (!smash__ctx(ctx) || !model || !name || !at) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name or at is missing");
-    SMASH__TRY(smash__name_parts(ctx, model, name, found));
-    main = smash__main_part(found);
-    if (main == SMASH_PART_COUNT || (main != SMASH_PART_MAIN && found[SMASH_PART_SHAPE] < 0) || (main == SMASH_PART_COMPRESSED && found[SMASH_PART_BITMASK] < 0)) return SMASH_ERR_NOTFOUND;
-    coded = (SMASH__CODED >> model->params[found[main]].tensor.dtype & 1) && (found[SMASH_PART_SCALE] >= 0 || found[SMASH_PART_CODEBOOK] >= 0);
-    if (main == SMASH_PART_PACKED && !coded) return SMASH_ERR_NOTFOUND;
-    for (i = 0; i < SMASH_PART_COUNT; i++) {
-        const int own = i == (int)main || (i == SMASH_PART_SHAPE && main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && main == SMASH_PART_COMPRESSED);
-        at[i] = own || (coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET) ? found[i] : -1;
-    }
+    SMASH__TRY(smash__find_parts(ctx, model, name, found, &main));
+    if (main == SMASH_PART_COUNT) return SMASH_ERR_NOTFOUND;
+    for (i = 0; i < SMASH_PART_COUNT; i++) at[i] = found[i];
     return SMASH_OK;
 }
 
@@ -12605,15 +12622,16 @@ SMASH__FN smash_err smash__helps(smash_ctx *ctx, const smash_model *model, size_
     for (i = SMASH_PART_SCALE; i < SMASH_PART_COUNT && !*helps; i++) {
         const size_t n = smash__length(smash_part_suffix((smash_part)i));
         const smash_arena_mark mark = smash__scratch_mark(ctx);
-        char *base;
+        smash_part main;
         smash_err err;
+        char *base;
         if (length <= n || !smash__ends_with(name, smash_part_suffix((smash_part)i))) continue;
         base = smash__text_copy(ctx, &ctx->scratch, name, length - n);
         if (!base) return SMASH_ERR_NOMEM;
-        err = smash_model_find_parts(ctx, model, base, at);
+        err = smash__find_parts(ctx, model, base, at, &main);
         smash__scratch_rewind(ctx, mark);
-        if (err && err != SMASH_ERR_NOTFOUND) return err;
-        *helps = !err && at[i] == (ptrdiff_t)param;
+        if (err) return err;
+        *helps = main != SMASH_PART_COUNT && at[i] == (ptrdiff_t)param;
     }
     return SMASH_OK;
 }
@@ -19972,7 +19990,7 @@ SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena
     int coded;
     SMASH__TRY(smash__name_parts(ctx, x->model, x->name, x->at));
     x->main = smash__main_part(x->at);
-    coded = x->main != SMASH_PART_COUNT && (SMASH__CODED >> x->model->params[x->at[x->main]].tensor.dtype & 1) && (x->at[SMASH_PART_SCALE] >= 0 || x->at[SMASH_PART_CODEBOOK] >= 0);
+    coded = smash__is_coded(x->model, x->at);
     if (x->main == SMASH_PART_COUNT || (x->main == SMASH_PART_PACKED && !coded)) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", x->name);
     if (!coded) {                                                        /* plain, or floats without their zeros */
         if (x->main == SMASH_PART_MAIN) SMASH__TRY(smash_model_load(ctx, x->model, (size_t)x->at[SMASH_PART_MAIN], arena, out));

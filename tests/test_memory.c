@@ -813,6 +813,13 @@ static void prepare_packed(int variant)
     read_model(io_of(&packed));
     watch_model();
 }
+static smash_err call_parts(int variant)
+{
+    ptrdiff_t at[SMASH_PART_COUNT];
+    smash_err err = smash_model_find_parts(use, &model, tensors[variant].name, at);
+    if (!err && at[SMASH_PART_MAIN] < 0 && at[SMASH_PART_PACKED] < 0 && at[SMASH_PART_COMPRESSED] < 0) abort();
+    return err;
+}
 static smash_err call_restore(int variant)
 {
     size_t n, stored, i;
@@ -932,6 +939,8 @@ static const row rows[] = {
     { "smash_run", prepare_run, call_run, 1, KEEPS },
     { "smash_run", prepare_run, call_run, 4, KEEPS },
     { "smash_run", prepare_run, call_run, 5, KEEPS },
+    { "smash_model_find_parts", prepare_packed, call_parts, 0, 0 },
+    { "smash_model_find_parts", prepare_packed, call_parts, 3, 0 },
     { "smash_model_restore", prepare_packed, call_restore, 0, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 1, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 2, ARENA_EXACT },
