@@ -9288,7 +9288,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__code_check(smash_ctx *ctx, const smas
         smash__load_ints(job->q, i, n, v);
         for (j = 0; j < n; j++)
             if ((size_t)v[j] >= job->codes)
-                return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i + j, "index %z of %q is %i, but there are %z codes", i + j, smash__name(job->q), (int)v[j], job->codes);
+                return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i + j, "number %z of %q is index %i, but the codebook has %z", i + j, smash__name(job->q), (int)v[j], job->codes);
     }
     return SMASH_OK;
 }

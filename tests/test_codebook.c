@@ -334,7 +334,7 @@ static void test_codebook_errors(smash_ctx *ctx)
     t = row_of(code, SMASH_F32, 7);
     q[4] = 0x76;
     CHECK_ERR(ctx, smash_codebook_dequantize(ctx, &d, &tq, &t, &ts, &ty), SMASH_ERR_RANGE, "index 7 of 7");
-    CHECK(ctx->index == 0 && strstr(ctx->message, "is 7, but there are 7 codes"), "%d %s", (int)ctx->index, ctx->message);
+    CHECK(ctx->index == 0 && strstr(ctx->message, "is index 7, but the codebook has 7"), "%d %s", (int)ctx->index, ctx->message);
     CHECK_ERR(ctx, smash_codebook_measure(ctx, &d, &tx, &t, &ts, &tq, &out), SMASH_ERR_RANGE, "index 7 of 7");
     q[4] = 0x77;
     CHECK(y[0] == 99 && y[23] == 99, "written: %g", (double)y[0]);
