@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 87,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 98,600 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 15,300 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 16,600 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -1211,19 +1211,26 @@ SMASH_API smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook_
                                            const smash_tensor *scale, const smash_tensor *q, smash_distance *out);
 
 /* Scales of one byte each: scale = codebook[q] * block_scale + offset, in double, rounded once. The offset is their mean, a block is 256 of them, and
- * block_scale what is the largest in it once the offset is gone. unpack gives the scales that a reader sees: quantize with these.
- *   scale        in; out of unpack: f32, any shape, finite
+ * block_scale what is the largest in it once the offset is gone.
+ *   scale        in   f32, any shape, finite
  *   codebook     in   f32, [1..256], finite: smash_codebook_table's DYNAMIC
- *   q            out; in of unpack: u8, as many numbers as scale
- *   block_scale  out; in of unpack: f32, one number for each 256 of scale, rounded up
- *   offset       out; in of unpack: f32, one number. Nothing may alias
- *   needs   pack: scratch 1,280 bytes; O(n)
+ *   q            out  u8, as many numbers as scale
+ *   block_scale  out  f32, one number for each 256 of scale, rounded up
+ *   offset       out  f32, one number. Nothing may alias
+ *   needs   scratch: 1,280 bytes; O(n)
  *   exact   everywhere: the mean is a sum in double in the order of memory
- *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE(index) of codebook, q, block_scale or offset, or of a scale that is too large when it is read back. pack:
- *           NOMEM(ctx->need); NONFINITE(index) of a scale, or of its difference from the mean. Outputs untouched, but scales that follow a good one
+ *   fails   ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(index) of codebook; NONFINITE(index) of a scale, or of its difference from the mean; outputs
+ *           untouched
  *   from    Dettmers et al. 2023, arXiv:2305.14314 (double quantization); bitsandbytes */
 SMASH_API smash_err smash_codebook_pack_scales(smash_ctx *ctx, const smash_tensor *scale, const smash_tensor *codebook, const smash_tensor *q,
                                                const smash_tensor *block_scale, const smash_tensor *offset);
+
+/* The scales that a reader sees: quantize with these, and nothing is lost twice.
+ *   q, codebook, block_scale, offset  in   of smash_codebook_pack_scales, finite
+ *   scale   out  f32, as many numbers as q, any shape. Nothing may alias
+ *   needs   nothing, O(n); exact everywhere
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE(index) of codebook, q, block_scale or offset; scale untouched. RANGE(index) of a scale that is larger than
+ *           f32 can hold, scale then unspecified */
 SMASH_API smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_tensor *q, const smash_tensor *codebook, const smash_tensor *block_scale,
                                                  const smash_tensor *offset, const smash_tensor *scale);
 
@@ -9468,7 +9475,7 @@ SMASH__INLINE void smash__rank_body(const float *SMASH__RESTRICT x, size_t n, co
         }
     else
         for (j = width / 2; j; j /= 2)
-            for (i = 0; i < n; i++) rank[i] += x[i] > edge[(size_t)rank[i] + j - 1] ? (int32_t)j : 0;
+            for (i = 0; i < n; i++) rank[i] += (int32_t)j & -(int32_t)(x[i] > edge[(size_t)rank[i] + j - 1]);       /* no branch: it would be a guess */
 }
 SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank), (x, n, edge, width, rank))
 

@@ -118,7 +118,7 @@ static void test_as_published(smash_ctx *ctx)
     unsigned char q[N];
     const smash_tensor tx = row_of(x, SMASH_F32, N), tc = row_of(code, SMASH_F32, 16), ts = row_of(&one, SMASH_F32, 1), tq = row_of(q, SMASH_U8, N);
     size_t i, j, want;
-    for (i = 0; i < 45; i++) x[i] = float_of(bits_of(middle[i / 3]) + (ties >> i / 3 & 1 ? (uint32_t)(i % 3) - 1 : i % 3 == 1 ? 2 : (uint32_t)(i % 3) * 2 - 2));
+    for (i = 0; i < 45; i++) x[i] = float_of(bits_of(middle[i / 3]) + (ties >> i / 3 & 1 ? (uint32_t)(i % 3) + 1 : i % 3 == 1 ? 4 : (uint32_t)(i % 3) * 2) - 2);
     for (; i < N; i++) x[i] = (float)((double)(i - 45) / 2048 - 1);
     CHECK_ERR(ctx, smash_codebook_table(ctx, SMASH_CODEBOOK_NF4, &tc), SMASH_OK, "nf4");
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, NULL, &tx, &tc, &ts, &tq), SMASH_OK, "nf4");
