@@ -9903,8 +9903,9 @@ typedef struct smash__hqq {
     const smash_tensor *w;
     smash__levels levels;
     smash_grid grid;
-    size_t count, run, pieces;
+    size_t count, run, pieces, part;    /* part: blocks of a thread's share */
     uint32_t axes;
+    float *scales, *zeros;
     float scale, zero;                  /* that are tried */
     double loss, next;                  /* of them: the sum of |r|, and that of the zero points that would be best */
 } smash__hqq;
@@ -9979,8 +9980,9 @@ SMASH__FN SMASH__NOINLINE float smash__hqq_start(smash__hqq *h, size_t block)
     return z;
 }
 
-SMASH__FN void smash__hqq_block(smash__hqq *h, size_t block, int four, float *scale, float *zero)
+SMASH__FN void smash__hqq_block(smash__hqq *h, size_t block)
 {
+    const int four = h->levels.qmax - h->levels.qmin == 15;
     const float start = smash__hqq_start(h, block), whole = (float)smash_round_half_even(start);
     float best = four ? whole : start;
     double loss;
@@ -9994,14 +9996,21 @@ SMASH__FN void smash__hqq_block(smash__hqq *h, size_t block, int four, float *sc
         best = h->zero;
     }
     smash__hqq_try(h, block, four ? start : whole);
-    *scale = h->scale;
-    *zero = h->loss < loss ? h->zero : best;
+    h->scales[block] = h->scale;
+    h->zeros[block] = h->loss < loss ? h->zero : best;
+}
+
+SMASH__FN void smash__hqq_part(void *arg, size_t part)
+{
+    smash__hqq h = *(const smash__hqq *)arg;
+    const size_t end = smash__min(h.grid.blocks, (part + 1) * h.part);
+    size_t block;
+    for (block = part * h.part; block < end; block++) smash__hqq_block(&h, block);
 }
 
 SMASH__DEF smash_err smash_quant_fit_hqq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero)
 {
     smash__hqq h;
-    size_t block;
     smash__fill(&h, 0, sizeof h);
     SMASH__TRY(smash__quant_levels(ctx, desc, &h.levels));
     SMASH__TRY(smash__code_check_in(ctx, w, "float tensor", &h.count));
@@ -10014,8 +10023,10 @@ SMASH__DEF smash_err smash_quant_fit_hqq(smash_ctx *ctx, const smash_quant_desc 
     h.w = w;
     h.run = smash__grid_run(&h.grid, &h.axes);
     h.pieces = h.grid.block_elements / h.run;
-    for (block = 0; block < h.grid.blocks; block++)
-        smash__hqq_block(&h, block, h.levels.qmax - h.levels.qmin == 15, (float *)scale->data + block, (float *)zero->data + block);
+    h.scales = (float *)scale->data;
+    h.zeros = (float *)zero->data;
+    h.part = h.grid.blocks / SMASH__QUANT_PARTS + 1;
+    smash__parallel(ctx, (h.grid.blocks - 1) / h.part + 1, smash__hqq_part, &h);
     return SMASH_OK;
 }
 #endif
@@ -18516,7 +18527,7 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0 };
     static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0 };
     static const char *const grouped[] = { "quant_dtype", "weight_only_weight_bits says how many bits; affine grids are unsigned", "granularity", "weight_only_group_size says how many weights share a scale", NULL };
-    static const char *const fitted[] = { "quant_dtype", "hqq_weight_bits says how many bits", "quant_scheme", "its zero points are fractions", "granularity", "hqq_group_size says how many weights share a scale", NULL };
+    static const char *const fitted[] = { "quant_dtype", "hqq_weight_bits says how many bits", "quant_scheme", "its zero points are fractions", "quant_range", "unsigned grids have one", "granularity", "hqq_group_size says how many weights share a scale", NULL };
     static const char *const listed[] = { "quant_dtype", "llm_int8_weight_bits says 4 or 8, and llm_int8_quant_type which 4", "quant_scheme", "int8, nf4 and fp4 lie around 0", "quant_range", "int8 is -127..127",
         "quant_rounding", "a number goes to the nearest", "granularity", "int8 has a scale for each row, nf4 and fp4 for 64 numbers", NULL };
     static const char *const clustered[] = { "quant_dtype", "kmeans_bits says how many bits", "quant_scheme", "a codebook has no zero point", "quant_range", "a codebook has no range",

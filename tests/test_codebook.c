@@ -711,6 +711,14 @@ static void test_hqq(smash_ctx *ctx)
             mean += got;
             start += golden_hqq[row].bits == 4 ? whole : was;
         }
+        {   /* whatever the order in which a runtime's threads take the blocks */
+            static float s2[N / GROUP], z2[N / GROUP];
+            const smash_tensor t2 = test_view(SMASH_F32, s2, 2, grid), t3 = test_view(SMASH_F32, z2, 2, grid);
+            ctx->parallel = test_backwards;
+            CHECK_ERR(ctx, smash_quant_fit_hqq(ctx, &d, &tw, &t2, &t3), SMASH_OK, "row %d", (int)row);
+            ctx->parallel = NULL;
+            CHECK(memcmp(s, s2, sizeof s) == 0 && memcmp(z, z2, sizeof z) == 0, "row %d: another order", (int)row);
+        }
         mean /= N / GROUP;
         start /= N / GROUP;
         CHECK(size_of(start / golden_hqq[row].start - 1) < 2e-4, "row %d: starts at %.9g, want %.9g", (int)row, start, golden_hqq[row].start);
