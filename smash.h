@@ -37,7 +37,7 @@
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
        >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error; observers; LSQ, DoReFa, BNN, folding; integers of targets
+       >>quant     integer grids: range, quantize, dequantize, error; observers; LSQ, DoReFa, BNN, folding; codebooks; integers of targets
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 88,700 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 98,600 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 15,600 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 16,600 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -1148,6 +1148,128 @@ SMASH_API smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *desc
 SMASH_API smash_err smash_quant_moments(smash_ctx *ctx, uint32_t axis, int biased, const smash_tensor *y, const smash_tensor *mean, const smash_tensor *variance);
 #endif
 
+/* ---- codebooks: numbers that are indexes into a short list ---- */
+
+/* Lists that others use. NF4: quantiles of a normal distribution; FP4: 1 sign, 2 exponent and 1 mantissa bit, in the order of their bits; DYNAMIC: 8 bits,
+ * seven decades of ever finer steps, for the scales of others. */
+typedef enum smash_codebook_kind { SMASH_CODEBOOK_NF4 = 0, SMASH_CODEBOOK_FP4 = 1, SMASH_CODEBOOK_DYNAMIC = 2 } smash_codebook_kind;
+
+/* Where k-means begins. LINEAR: evenly from the smallest number to the largest, both included. QUANTILE: at the numbers of rank
+ * floor((2 i + 1) n / (2 codes)), i = 0, 1 .., so that each code has as many. */
+typedef enum smash_codebook_start { SMASH_START_LINEAR = 0, SMASH_START_QUANTILE = 1 } smash_codebook_start;
+
+typedef struct smash_codebook_desc {
+    uint32_t    zero_begin;
+    uint32_t    run;              /* blocks of so many numbers of the flat tensor, of which the last may have fewer: their grid is [blocks]; 0: grain */
+    smash_grain grain;            /* DEFAULT: the whole tensor. Where there is a run it must be DEFAULT */
+    uint32_t    bits;             /* of k-means alone: 2^bits codes, 1..8; 0 = 4 */
+    smash_codebook_start start;   /* of k-means alone */
+    uint32_t    iterations;       /* of k-means alone: at most so many; 0 = 20 */
+    uint32_t    zero_end;
+} smash_codebook_desc;
+
+/* x = codebook[q] * scale, one float product; without a scale x = codebook[q].
+ *   q         in   u2 u4 u8, every index below the number of codes
+ *   codebook  in   f32, finite: [codes] for all blocks, or one more axis than the grid has, [.., codes], for codes of each block; 1 to 256 codes
+ *   scale     opt, in  f32, grid shape, finite
+ *   x         out  f32 f64 f16 bf16, shape of q; may not alias the others
+ *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(block size, or index of q, codebook or scale); x untouched */
+SMASH_API smash_err smash_codebook_dequantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *q, const smash_tensor *codebook,
+                                              const smash_tensor *scale, const smash_tensor *x);
+
+#if !SMASH_NO_DOUBLE
+/* The numbers of a list.
+ *   codebook  out  f32, [16], or [256] for DYNAMIC
+ *   needs nothing; exact everywhere: NF4 and DYNAMIC have the bits they have in bitsandbytes, FP4 is n / 12, rounded once
+ *   fails ARG DTYPE SHAPE OVERFLOW; codebook untouched
+ *   from  Dettmers et al. 2023, arXiv:2305.14314 (NF4); Dettmers 2015, arXiv:1511.04561 (DYNAMIC); bitsandbytes */
+SMASH_API smash_err smash_codebook_table(smash_ctx *ctx, smash_codebook_kind kind, const smash_tensor *codebook);
+
+/* The largest magnitude of every block: 0 where all is 0.
+ *   w  in  f32 f64 f16 bf16, finite     scale  out  f32, grid shape; may not alias w
+ *   needs nothing, O(n); exact everywhere; f64 numbers are rounded to f32 first
+ *   fails ARG DTYPE SHAPE RANGE(block size) OVERFLOW NONFINITE(index); scale untouched on all but NONFINITE */
+SMASH_API smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *scale);
+
+/* q = index of the code nearest to x / scale, a float division. Half way is the lower number, as in bitsandbytes; what that writes midpoints with, and its products
+ * with a reciprocal, may move numbers next to them by one. Of equal codes, so also of 0 and -0, the first. Where a scale is 0, x / scale is 0.
+ *   w         in   f32 f64 f16 bf16, finite; f64 numbers are rounded to f32 first
+ *   codebook, scale  in, opt  as for smash_codebook_dequantize; codes in any order, scales of any sign
+ *   q         out  u2 u4 u8 that holds the largest index, shape of w; may not alias the others. Spare bits of the last packed byte are 0
+ *   needs     scratch: 1,280 bytes; O(n log codes); codes of blocks that change from number to number cost codes each time
+ *   exact     everywhere
+ *   fails     ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(block size, or index of codebook or scale); NONFINITE(index), q then unspecified
+ *   from      Dettmers et al. 2023, arXiv:2305.14314; bitsandbytes, which puts the first of two in the high nibble */
+SMASH_API smash_err smash_codebook_quantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
+                                            const smash_tensor *scale, const smash_tensor *q);
+
+/* Distance of w from what q stands for, without materialising it.
+ *   w, codebook, scale, q  in  as for smash_codebook_quantize and smash_codebook_dequantize
+ *   out    out  as smash_tensor_distance gives it for w and dequantized q in f32
+ *   needs  nothing; O(n)        exact  as smash_tensor_distance
+ *   fails  ARG DTYPE SHAPE OVERFLOW; RANGE(block size, or index of q, codebook or scale); out untouched */
+SMASH_API smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
+                                           const smash_tensor *scale, const smash_tensor *q, smash_distance *out);
+
+/* Scales of one byte each: scale = codebook[q] * block_scale + offset, in double, rounded once. The offset is their mean, a block is 256 of them, and
+ * block_scale what is the largest in it once the offset is gone.
+ *   scale        in   f32, any shape, finite
+ *   codebook     in   f32, [1..256], finite: smash_codebook_table's DYNAMIC
+ *   q            out  u8, as many numbers as scale
+ *   block_scale  out  f32, one number for each 256 of scale, rounded up
+ *   offset       out  f32, one number. Nothing may alias
+ *   needs   scratch: 1,280 bytes; O(n)
+ *   exact   everywhere: the mean is a sum in double in the order of memory
+ *   fails   ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(index) of codebook; NONFINITE(index) of a scale, or of its difference from the mean; outputs
+ *           untouched
+ *   from    Dettmers et al. 2023, arXiv:2305.14314 (double quantization); bitsandbytes */
+SMASH_API smash_err smash_codebook_pack_scales(smash_ctx *ctx, const smash_tensor *scale, const smash_tensor *codebook, const smash_tensor *q,
+                                               const smash_tensor *block_scale, const smash_tensor *offset);
+
+/* The scales that a reader sees: quantize with these, and nothing is lost twice.
+ *   q, codebook, block_scale, offset  in   of smash_codebook_pack_scales, finite
+ *   scale   out  f32, as many numbers as q, any shape. Nothing may alias
+ *   needs   nothing, O(n); exact everywhere
+ *   fails   ARG DTYPE SHAPE OVERFLOW; RANGE(index) of codebook, q, block_scale or offset; scale untouched. RANGE(index) of a scale that is larger than
+ *           f32 can hold, scale then unspecified */
+SMASH_API smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_tensor *q, const smash_tensor *codebook, const smash_tensor *block_scale,
+                                                 const smash_tensor *offset, const smash_tensor *scale);
+
+/* The codes that fit a tensor, or each block of it, best: k-means. Each number belongs to its nearest code, as smash_codebook_quantize has it, and each code
+ * moves to the mean of its numbers; a code without numbers moves to the number that is farthest from its own code, of equal ones the first, the code of
+ * the lower index first. It ends when nothing moves, and gives the codes with the least sum of squared errors of all it met, the start among them.
+ *   w         in   f32 f64 f16 bf16, finite; f64 numbers are rounded to f32 first
+ *   codebook  out  f32, [2^bits] where there is one block, or one more axis than the grid has, [.., 2^bits]; ascending; may not alias w
+ *   needs     scratch: 1,280 bytes and 32 for each code, 144 more for each where the start is QUANTILE; O(n log codes) an iteration
+ *   exact     everywhere: sums in double in the order of memory
+ *   fails     ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(bits, iterations, block size) NONFINITE(index); codebook untouched
+ *   from      Lloyd 1982, doi:10.1109/TIT.1982.1056489; Han et al. 2016, arXiv:1510.00149 */
+SMASH_API smash_err smash_codebook_kmeans(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook);
+
+/* ---- groups of a row ---- */
+
+/* Numbers of a group when rows of `row` numbers are asked to have groups of `group`: that, if it divides the row; else the largest of 96, 64, 32, 16 and 8
+ * below it that does; else the whole row, as it is where group is 0.
+ *   needs nothing; exact everywhere; fails never
+ *   from  optimum-quanto, which knows 128, 96, 64 and 32 */
+SMASH_API size_t smash_quant_group(size_t row, size_t group);
+
+/* Scale and zero point, a fraction, of every block by half-quadratic quantization: the scale spans the block's smallest and largest number, and the zero
+ * point moves, 20 times at most and while the mean error falls, to the mean of q - (x - e) / scale, with r = x - (q - zero) * scale and
+ * e = sign(r) max(|r| - |r|^-0.3 / 10, 0), which is 0 where |r| < 0.1701. What had the least mean |r| stays, so the result is never worse than its
+ * start, nor than the start rounded to an integer; 4 bits begin at that.
+ *   desc   bits, is_unsigned, full_range, rounding and grain; its scheme is not looked at
+ *   w      in   f32 f64 f16 bf16, finite; f64 numbers are rounded to f32 first
+ *   scale  out  f32, grid shape: at least FLT_EPSILON, and so large that |zero| stays near 2^20 at most
+ *   zero   out  f32, grid shape: for the calls that take a fraction as zero point, x = (q - zero) * scale. None may alias another
+ *   needs  nothing; O(22 n)
+ *   exact  everywhere: sums in double in the order of memory
+ *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched
+ *   from   Badri, Shaji 2023 (HQQ), which keeps the zero point of the step that did not improve, stops all blocks at once, and holds 1 / scale below 2e4
+ *          and at 1 where a block spans less than 1e-4: small weights lose their bits there */
+SMASH_API smash_err smash_quant_fit_hqq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
+#endif
+
 /* ---- integers as targets compute them: TFLite Micro, CMSIS-NN ---- */
 
 /* What an integer runtime does to an accumulator: y = round(x * multiplier * 2^(shift - 31)). DOUBLE_ROUNDING rounds twice and is
@@ -2077,7 +2199,8 @@ typedef struct smash_form {
     smash_dtype zero;                /* F32: zero points need not be whole, and are always stored; NONE: integers */
     uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
     uint32_t    codes;               /* numbers in a codebook; 0: there is none */
-    uint32_t    code_blocks;         /* 1: each block has a codebook of its own */
+    uint32_t    code_blocks;         /* 1: each block has a codebook of its own, if there are several */
+    smash_codebook_start start;      /* of codebooks that k-means makes */
     uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
                                         a scale in common; 0: they are F32 */
     const char *word;                /* what smash.quant_dtypes and the report call it; NULL: as quant_dtype says it */
@@ -3816,6 +3939,17 @@ SMASH__FN void smash__distance_chunk(void *arg, size_t chunk)
     job->sums[chunk] = smash__sum_lanes(&lanes);
 }
 
+SMASH__FN void smash__distance_of(const smash__sums *total, size_t count, smash_distance *out)
+{
+    out->count = count;
+    out->mse = count ? smash__one_nan(total->error2 / (double)count) : 0;
+    out->max_abs_error = smash__one_nan(total->max);
+    out->snr_db = smash__snr_db(total->a2, total->error2);
+    out->cosine = smash__cosine(total);
+    out->zeros_a = (size_t)total->zeros_a;
+    out->zeros_b = (size_t)total->zeros_b;
+}
+
 SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a, const smash_tensor *b, smash_distance *out)
 {
     smash__distance_job job;
@@ -3835,13 +3969,7 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     smash__parallel(ctx, chunks, smash__distance_chunk, &job);
     for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
     smash__scratch_rewind(ctx, mark);
-    out->count = job.count;
-    out->mse = job.count ? smash__one_nan(total.error2 / (double)job.count) : 0;
-    out->max_abs_error = smash__one_nan(total.max);
-    out->snr_db = smash__snr_db(total.a2, total.error2);
-    out->cosine = smash__cosine(&total);
-    out->zeros_a = (size_t)total.zeros_a;
-    out->zeros_b = (size_t)total.zeros_b;
+    smash__distance_of(&total, job.count, out);
     return SMASH_OK;
 }
 #endif
@@ -9196,6 +9324,870 @@ SMASH__DEF smash_err smash_quant_moments(smash_ctx *ctx, uint32_t axis, int bias
 #undef SMASH__TRAINED
 #endif
 
+SMASH__FN smash_err smash__check_count(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t is, size_t must, int or_one)
+{
+    if (is == must || (or_one && is == 1)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%s %q has %z numbers, it must have %s%z", role, smash__name(t), is, or_one && must != 1 ? "1 or " : "", must);
+}
+
+/* ---- codebooks ---- */
+
+enum { SMASH__CODES = 256 };            /* the most a codebook has */
+
+/* One of the calls below at work. A run is what lies in one block without a gap; tiles go across runs, so packed bytes are written once. */
+typedef struct smash__code_job {
+    const smash_tensor *x, *q;          /* the float side, the indexes */
+    const float *codebook, *scale;      /* scale: NULL for 1 everywhere */
+    size_t codes, count;
+    int own;                            /* each block has codes of its own */
+    float offset;                       /* of packed scales; else 0 */
+    int simd;
+    smash_grid grid;
+} smash__code_job;
+
+typedef struct smash__code_cursor { const smash__code_job *job; smash__walk walk; size_t left; } smash__code_cursor;
+
+SMASH__FN void smash__code_start(smash__code_cursor *c, const smash__code_job *job)
+{
+    c->job = job;
+    smash__walk_start(&c->walk, &job->grid);
+    c->left = c->walk.run;
+}
+
+SMASH__INLINE void smash__code_skip(smash__code_cursor *c, size_t n)
+{
+    c->left -= n;
+    if (c->left == 0) { smash__walk_next(&c->walk); c->left = c->walk.run; }
+}
+
+SMASH__FN smash_err smash__code_desc(smash_ctx *ctx, const smash_codebook_desc *desc)
+{
+    if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the codebook desc was not initialised; start it with SMASH_ZERO");
+    if (desc && desc->run && desc->grain.kind != SMASH_GRAIN_DEFAULT) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the codebook desc asks for a run and for a granularity; one of them says what a block is");
+    return SMASH_OK;
+}
+
+/* Runs of the flat tensor are blocks of a grid with one axis, whose last one may reach beyond the end */
+SMASH__FN smash_err smash__code_grid(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *x, size_t count, smash_grid *grid)
+{
+    const smash_grain whole = smash_grain_tensor();
+    const size_t run = desc ? desc->run : 0;
+    SMASH__TRY(smash__code_desc(ctx, desc));
+    SMASH__TRY(smash_grid_make(ctx, desc && !run ? &desc->grain : &whole, x, grid));
+    if (!run) return SMASH_OK;
+    smash__fill(grid, 0, sizeof *grid);
+    grid->ndim = 1;
+    grid->block[0] = grid->block_elements = run;
+    grid->count[0] = grid->blocks = count / run + (count % run != 0);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__code_finite(smash_ctx *ctx, const smash_tensor *t, const char *what, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++)
+        if (!smash_is_finite(((const float *)t->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "%s %z of %q is not a finite number", what, i, smash__name(t));
+    return SMASH_OK;
+}
+
+/* Codes and scales; written: what neither of them may share memory with, or NULL */
+SMASH__FN smash_err smash__code_bind(smash_ctx *ctx, const smash_tensor *codebook, const smash_tensor *scale, const smash_tensor *written, smash__code_job *job)
+{
+    size_t n, shape[SMASH_MAX_DIMS + 1];
+    uint32_t i, axes = job->grid.ndim;
+    SMASH__TRY(smash__check(ctx, codebook, "codebook", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+    job->codes = codebook->ndim ? codebook->shape[codebook->ndim - 1] : 0;
+    job->own = codebook->ndim != 1;
+    for (i = 0; i < axes; i++) shape[i] = job->grid.count[i];
+    shape[axes] = job->codes;
+    if (job->codes < 1 || job->codes > SMASH__CODES) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, job->codes, "codebook %q has %z codes; 1 to 256 are possible", smash__name(codebook), job->codes);
+    if (job->own) SMASH__TRY(smash__check_shape(ctx, codebook, "codebook", axes + 1, shape));
+    SMASH__TRY(smash__code_finite(ctx, codebook, "code", n));
+    job->codebook = (const float *)codebook->data;
+    if (scale) {
+        SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+        SMASH__TRY(smash__check_shape(ctx, scale, "scale", axes, job->grid.count));
+        SMASH__TRY(smash__code_finite(ctx, scale, "scale", n));
+        job->scale = (const float *)scale->data;
+    }
+    if (written) {
+        SMASH__TRY(smash__check_apart(ctx, codebook, written));
+        if (scale) SMASH__TRY(smash__check_apart(ctx, scale, written));
+    }
+    job->simd = smash__simd(ctx);
+    return SMASH_OK;
+}
+
+#define SMASH__CODE_INTS (SMASH__BIT(SMASH_U2) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_U8))
+
+/* What the calls with floats and indexes check */
+SMASH__FN smash_err smash__code_open(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *x, int x_access, const smash_tensor *q, int q_access,
+                                     const smash_tensor *codebook, const smash_tensor *scale, smash__code_job *job)
+{
+    const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
+    smash__fill(job, 0, sizeof *job);
+    SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
+    SMASH__TRY(smash__check(ctx, q, "indexes", SMASH__CODE_INTS, q_access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, q, "indexes", x->ndim, x->shape));
+    SMASH__TRY(smash__code_grid(ctx, desc, x, job->count, &job->grid));
+    if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
+    SMASH__TRY(smash__code_bind(ctx, codebook, scale, written, job));
+    if (q_access == SMASH__WRITE && job->codes > (size_t)1 << smash_dtype_bits(q->dtype))
+        return SMASH__FAIL(ctx, SMASH_ERR_DTYPE, (size_t)q->dtype, "indexes %q are %s, which cannot hold %z codes", smash__name(q), smash_dtype_name(q->dtype), job->codes);
+    job->x = x;
+    job->q = q;
+    return SMASH_OK;
+}
+
+#undef SMASH__CODE_INTS
+
+/* Indexes that come from a file: each is one of a code */
+SMASH__FN SMASH__NOINLINE smash_err smash__code_check(smash_ctx *ctx, const smash__code_job *job)
+{
+    int32_t v[SMASH__TILE];
+    size_t i, j, n;
+    if (job->codes == (size_t)1 << smash_dtype_bits(job->q->dtype)) return SMASH_OK;
+    for (i = 0; i < job->count; i += n) {
+        n = smash__min(job->count - i, SMASH__TILE);
+        smash__load_ints(job->q, i, n, v);
+        for (j = 0; j < n; j++)
+            if ((size_t)v[j] >= job->codes)
+                return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i + j, "number %z of %q is index %i, but the codebook has %z", i + j, smash__name(job->q), (int)v[j], job->codes);
+    }
+    return SMASH_OK;
+}
+
+/* What the next n <= SMASH__TILE indexes stand for */
+SMASH__FN SMASH__NOINLINE void smash__code_read(smash__code_cursor *c, size_t first, size_t n, float y[SMASH__TILE])
+{
+    const smash__code_job *job = c->job;
+    int32_t v[SMASH__TILE];
+    size_t i = 0, end;
+    smash__load_ints(job->q, first, n, v);
+    while (i < n) {
+        const float *code = job->codebook + (job->own ? c->walk.block * job->codes : 0);
+        const size_t some = smash__min(n - i, c->left);
+        end = i + some;
+        if (job->scale) {
+            const float scale = job->scale[c->walk.block];
+            for (; i < end; i++) y[i] = code[v[i]] * scale;
+        } else
+            for (; i < end; i++) y[i] = code[v[i]];
+        smash__code_skip(c, some);
+    }
+}
+
+SMASH__DEF smash_err smash_codebook_dequantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *q, const smash_tensor *codebook,
+                                               const smash_tensor *scale, const smash_tensor *x)
+{
+    smash__code_job job;
+    smash__code_cursor c;
+    size_t i, n;
+    SMASH__TRY(smash__code_open(ctx, desc, x, SMASH__WRITE, q, SMASH__READ, codebook, scale, &job));
+    SMASH__TRY(smash__code_check(ctx, &job));
+    smash__code_start(&c, &job);
+    for (i = 0; i < job.count; i += n) {
+        float y[SMASH__TILE];
+        n = smash__min(job.count - i, SMASH__TILE);
+        smash__code_read(&c, i, n, y);
+        smash__store_f32(x, i, n, y);
+    }
+    return SMASH_OK;
+}
+
+#if !SMASH_NO_DOUBLE
+SMASH__DEF smash_err smash_codebook_table(smash_ctx *ctx, smash_codebook_kind kind, const smash_tensor *codebook)
+{
+    static const float nf4[16] = { -1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f,
+                                   -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f,
+                                   0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f };
+    static const uint8_t fp4[8] = { 0, 1, 128, 192, 64, 96, 32, 48 };                        /* in 192nds */
+    static const float decade[7] = { 1e-6f, 1e-5f, 1e-4f, 1e-3f, 1e-2f, 1e-1f, 1.0f };
+    const size_t codes = kind == SMASH_CODEBOOK_DYNAMIC ? SMASH__CODES : 16;
+    float *to;
+    size_t i, j;
+    if ((unsigned)kind > SMASH_CODEBOOK_DYNAMIC) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)kind, "there is no codebook %u", (uint32_t)kind);
+    SMASH__TRY(smash__check(ctx, codebook, "codebook", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check_shape(ctx, codebook, "codebook", 1, &codes));
+    to = (float *)codebook->data;
+    if (kind == SMASH_CODEBOOK_NF4) smash__copy(to, nf4, sizeof nf4);
+    if (kind == SMASH_CODEBOOK_FP4)
+        for (i = 0; i < 8; i++) {
+            to[i] = (float)fp4[i] / 192.0f;
+            to[i + 8] = -to[i];
+        }
+    if (kind != SMASH_CODEBOOK_DYNAMIC) return SMASH_OK;
+    to[127] = 0;
+    to[255] = 1;
+    for (i = 0; i < 7; i++) {                                        /* 2^i steps from 1/10 to 1 of this decade: their middles */
+        const size_t n = (size_t)1 << i;
+        const float step = (1.0f - 0.1f) / (float)n;
+        for (j = 0; j < n; j++) {
+            const float lower = smash__to_f32((double)0.1f + (double)step * (double)j), upper = smash__to_f32((double)0.1f + (double)step * (double)(j + 1));
+            const float middle = (lower + upper) / 2.0f * decade[i];
+            to[127 + n + j] = middle;
+            to[127 - n - j] = -middle;
+        }
+    }
+    return SMASH_OK;
+}
+
+/* n numbers as floats, less the offset */
+SMASH__FN SMASH__NOINLINE void smash__code_load(const smash_tensor *t, size_t first, size_t n, float offset, float *x)
+{
+    size_t i;
+    if (t->dtype == SMASH_F64) for (i = 0; i < n; i++) x[i] = smash__to_f32(((const double *)t->data)[first + i]);
+    else smash__load_f32(t, first, n, x);
+    if (offset != 0) for (i = 0; i < n; i++) x[i] -= offset;
+}
+
+/* Numbers as floats come in, all of them finite */
+SMASH__FN SMASH__NOINLINE smash_err smash__code_check_in(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t *count)
+{
+    float x[SMASH__TILE];
+    size_t i, j, n;
+    SMASH__TRY(smash__check(ctx, t, role, SMASH__FLOATS, SMASH__READ, count));
+    for (i = 0; i < *count; i += n) {
+        n = smash__min(*count - i, SMASH__TILE);
+        smash__code_load(t, i, n, 0, x);
+        for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) return smash__quant_nonfinite(ctx, t, i + j + 1, 1);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN SMASH__NOINLINE void smash__code_range(smash__code_cursor *c, size_t first, size_t n, float *scale)
+{
+    float x[SMASH__TILE];
+    size_t i = 0, end;
+    smash__code_load(c->job->x, first, n, c->job->offset, x);
+    while (i < n) {
+        const size_t some = smash__min(n - i, c->left);
+        float most = scale[c->walk.block];
+        for (end = i + some; i < end; i++) {
+            const float size = x[i] < 0 ? -x[i] : x[i];
+            most = size > most ? size : most;
+        }
+        scale[c->walk.block] = most;
+        smash__code_skip(c, some);
+    }
+}
+
+SMASH__FN void smash__code_ranges(const smash__code_job *job, float *scale)
+{
+    smash__code_cursor c;
+    size_t i;
+    for (i = 0; i < job->grid.blocks; i++) scale[i] = 0;
+    smash__code_start(&c, job);
+    for (i = 0; i < job->count; i += SMASH__TILE) smash__code_range(&c, i, smash__min(job->count - i, SMASH__TILE), scale);
+}
+
+SMASH__DEF smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *scale)
+{
+    smash__code_job job;
+    smash__fill(&job, 0, sizeof job);
+    SMASH__TRY(smash__code_check_in(ctx, w, "float tensor", &job.count));
+    SMASH__TRY(smash__code_grid(ctx, desc, w, job.count, &job.grid));
+    SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &job.grid));
+    SMASH__TRY(smash__check_apart(ctx, w, scale));
+    job.x = w;
+    smash__code_ranges(&job, (float *)scale->data);
+    return SMASH_OK;
+}
+
+/* Codes in the order of their numbers: the largest float of code index[i] is edge[i]. Behind the last, up to a power of two, is Inf. */
+typedef struct smash__edges { float edge[SMASH__CODES]; uint8_t index[SMASH__CODES]; } smash__edges;
+
+/* The float below x, which is finite */
+SMASH__FN float smash__float_below(float x) { return x == 0 ? smash__float32(0x80000001u) : smash__key_float(smash__float_key(smash__bits32(x)) - 1); }
+
+/* Returns the power of two */
+SMASH__FN SMASH__NOINLINE size_t smash__edges_make(smash__edges *e, const float *code, size_t codes)
+{
+    size_t i, j, k, n = 0, width = 1;
+    for (i = 0; i < codes; i++) {
+        for (j = n; j && code[e->index[j - 1]] > code[i]; j--) {}
+        if (j && !(code[e->index[j - 1]] < code[i])) continue;      /* of equal ones the first stays */
+        for (k = n++; k > j; k--) e->index[k] = e->index[k - 1];
+        e->index[j] = (uint8_t)i;
+    }
+    for (i = 0; i + 1 < n; i++) {
+        const double middle = ((double)code[e->index[i]] + (double)code[e->index[i + 1]]) / 2.0;
+        e->edge[i] = (float)middle;
+        if ((double)e->edge[i] > middle) e->edge[i] = smash__float_below(e->edge[i]);
+    }
+    while (width < n) width *= 2;
+    for (; i < width; i++) e->edge[i] = smash__float32(0x7F800000u);
+    return width;
+}
+
+/* How many edges lie below each number */
+SMASH__INLINE void smash__rank_body(const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank)
+{
+    size_t i, j;
+    for (i = 0; i < n; i++) rank[i] = 0;
+    if (width <= 16)
+        for (j = 0; j + 1 < width; j++) {
+            const float at = edge[j];
+            for (i = 0; i < n; i++) rank[i] += x[i] > at;
+        }
+    else
+        for (j = width / 2; j; j /= 2)
+            for (i = 0; i < n; i++) rank[i] += (int32_t)j & -(int32_t)(x[i] > edge[(size_t)rank[i] + j - 1]);       /* no branch: it would be a guess */
+}
+SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank), (x, n, edge, width, rank))
+
+typedef struct smash__ranker { smash__code_cursor c; smash__edges *edges; size_t width, block; } smash__ranker;     /* block: the one whose codes the edges are of */
+
+SMASH__FN void smash__rank_start(smash__ranker *r, const smash__code_job *job, smash__edges *edges)
+{
+    smash__code_start(&r->c, job);
+    r->edges = edges;
+    r->block = 0;
+    r->width = smash__edges_make(edges, job->codebook, job->codes);
+}
+
+/* Indexes of the next n <= SMASH__TILE numbers, of which x[i] is scaled here */
+SMASH__FN SMASH__NOINLINE void smash__rank_next(smash__ranker *r, size_t n, float x[SMASH__TILE], int32_t v[SMASH__TILE])
+{
+    const smash__code_job *job = r->c.job;
+    size_t i = 0, j, end;
+    while (i < n) {
+        const size_t block = r->c.walk.block, some = smash__min(n - i, r->c.left);
+        end = i + some;
+        if (job->scale) {
+            const float scale = job->scale[block];
+            for (j = i; j < end; j++) x[j] = scale == 0 ? 0 : x[j] / scale;
+        }
+        if (job->own) {
+            if (block != r->block) r->width = smash__edges_make(r->edges, job->codebook + block * job->codes, job->codes);
+            r->block = block;
+            SMASH__CALL(job->simd, smash__rank, (x + i, some, r->edges->edge, r->width, v + i));
+            for (j = i; j < end; j++) v[j] = r->edges->index[v[j]];
+        }
+        smash__code_skip(&r->c, some);
+        i = end;
+    }
+    if (job->own) return;
+    SMASH__CALL(job->simd, smash__rank, (x, n, r->edges->edge, r->width, v));
+    for (j = 0; j < n; j++) v[j] = r->edges->index[v[j]];
+}
+
+/* Returns the first number that is not finite, or the count */
+SMASH__FN SMASH__NOINLINE size_t smash__code_write(const smash__code_job *job, smash__edges *edges)
+{
+    smash__ranker r;
+    size_t i, j, n;
+    smash__rank_start(&r, job, edges);
+    for (i = 0; i < job->count; i += n) {
+        float x[SMASH__TILE];
+        int32_t v[SMASH__TILE];
+        n = smash__min(job->count - i, SMASH__TILE);
+        smash__code_load(job->x, i, n, job->offset, x);
+        for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) return i + j;
+        smash__rank_next(&r, n, x, v);
+        smash__store_ints(job->q, i, n, v);
+    }
+    return job->count;
+}
+
+SMASH__DEF smash_err smash_codebook_quantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
+                                             const smash_tensor *scale, const smash_tensor *q)
+{
+    smash__code_job job;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash__edges *edges;
+    size_t good;
+    SMASH__TRY(smash__code_open(ctx, desc, w, SMASH__READ, q, SMASH__WRITE, codebook, scale, &job));
+    edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *edges);
+    if (!edges) return SMASH_ERR_NOMEM;
+    good = smash__code_write(&job, edges);
+    smash__scratch_rewind(ctx, mark);
+    return good < job.count ? smash__quant_nonfinite(ctx, w, good + 1, 1) : SMASH_OK;
+}
+
+/* A tile's share of the distance */
+SMASH__FN SMASH__NOINLINE void smash__code_lanes(smash__code_cursor *c, size_t first, size_t n, smash__lanes *lanes)
+{
+    const smash__code_job *job = c->job;
+    float y[SMASH__TILE];
+    size_t i;
+    smash__code_read(c, first, n, y);
+    if (n == SMASH__TILE && job->x->dtype == SMASH_F32)
+        SMASH__CALL(job->simd, smash__distance_f32, ((const float *)job->x->data + first, y, SMASH__TILE / SMASH__DISTANCE_LANES, lanes));
+    else
+        for (i = 0; i < n; i++) {
+            double a, b = (double)y[i];
+            smash__load_f64(job->x, first + i, 1, &a);
+            smash__distance_few(&a, &b, i % SMASH__DISTANCE_LANES, 1, lanes);
+        }
+}
+
+SMASH__FN SMASH__NOINLINE void smash__code_chunk(smash__code_cursor *c, size_t first, size_t end, smash__sums *total)
+{
+    smash__lanes lanes;
+    smash__sums s;
+    smash__fill(&lanes, 0, sizeof lanes);
+    for (; first < end; first += SMASH__TILE) smash__code_lanes(c, first, smash__min(end - first, SMASH__TILE), &lanes);
+    s = smash__sum_lanes(&lanes);
+    smash__add_sums(total, &s);
+}
+
+SMASH__DEF smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
+                                            const smash_tensor *scale, const smash_tensor *q, smash_distance *out)
+{
+    smash__code_job job;
+    smash__code_cursor c;
+    smash__sums total = SMASH_ZERO;
+    size_t i, end;
+    if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__code_open(ctx, desc, w, SMASH__READ, q, SMASH__READ, codebook, scale, &job));
+    SMASH__TRY(smash__code_check(ctx, &job));
+    smash__code_start(&c, &job);
+    for (i = 0; i < job.count; i = end) {
+        end = i + smash__min(job.count - i, SMASH__CHUNK);
+        smash__code_chunk(&c, i, end, &total);
+    }
+    smash__distance_of(&total, job.count, out);
+    return SMASH_OK;
+}
+
+/* ---- scales of one byte ---- */
+
+enum { SMASH__SCALE_RUN = 256 };        /* scales that share one */
+
+/* Checks of the parts; the floats are on the writing side of unpack, on the reading side of pack */
+SMASH__FN smash_err smash__scales_open(smash_ctx *ctx, const smash_tensor *scale, const smash_tensor *codebook, const smash_tensor *q, const smash_tensor *block_scale,
+                                       const smash_tensor *offset, int pack, smash__code_job *job)
+{
+    const smash_tensor *parts[5];
+    size_t n, i, j;
+    smash__fill(job, 0, sizeof *job);
+    SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), pack ? SMASH__READ : SMASH__WRITE, &job->count));
+    SMASH__TRY(smash__check(ctx, q, "packed scale", SMASH__BIT(SMASH_U8), pack ? SMASH__WRITE : SMASH__READ, &n));
+    SMASH__TRY(smash__check_count(ctx, q, "packed scale", n, job->count, 0));
+    job->grid.ndim = 1;
+    job->grid.block[0] = job->grid.block_elements = SMASH__SCALE_RUN;
+    job->grid.count[0] = job->grid.blocks = job->count / SMASH__SCALE_RUN + (job->count % SMASH__SCALE_RUN != 0);
+    SMASH__TRY(smash__check(ctx, block_scale, "scale of blocks", SMASH__BIT(SMASH_F32), pack ? SMASH__WRITE : SMASH__READ, &n));
+    SMASH__TRY(smash__check_count(ctx, block_scale, "scale of blocks", n, job->grid.blocks, 0));
+    SMASH__TRY(smash__check(ctx, offset, "offset", SMASH__BIT(SMASH_F32), pack ? SMASH__WRITE : SMASH__READ, &n));
+    SMASH__TRY(smash__check_count(ctx, offset, "offset", n, 1, 0));
+    if (codebook && codebook->ndim != 1) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, codebook->ndim, "codebook %q of scales must have one axis", smash__name(codebook));
+    SMASH__TRY(smash__code_bind(ctx, codebook, NULL, NULL, job));
+    parts[0] = scale; parts[1] = codebook; parts[2] = q; parts[3] = block_scale; parts[4] = offset;
+    for (i = 1; i < 5; i++) for (j = 0; j < i; j++) SMASH__TRY(smash__check_apart(ctx, parts[j], parts[i]));
+    job->x = scale;
+    job->q = q;
+    job->scale = (const float *)block_scale->data;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_codebook_pack_scales(smash_ctx *ctx, const smash_tensor *scale, const smash_tensor *codebook, const smash_tensor *q,
+                                                const smash_tensor *block_scale, const smash_tensor *offset)
+{
+    smash__code_job job;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash__edges *edges;
+    const float *x;
+    double sum = 0;
+    size_t i;
+    SMASH__TRY(smash__scales_open(ctx, scale, codebook, q, block_scale, offset, 1, &job));
+    SMASH__TRY(smash__check_finite(ctx, scale, job.count));
+    x = (const float *)scale->data;
+    for (i = 0; i < job.count; i++) sum += (double)x[i];
+    job.offset = job.count ? smash__to_f32(sum / (double)job.count) : 0;
+    for (i = 0; i < job.count; i++) if (!smash_is_finite(x[i] - job.offset)) return smash__too_large(ctx, scale, i);
+    edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *edges);
+    if (!edges) return SMASH_ERR_NOMEM;
+    *(float *)offset->data = job.offset;
+    if (job.count) {
+        smash__code_ranges(&job, (float *)block_scale->data);
+        smash__code_write(&job, edges);
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_tensor *q, const smash_tensor *codebook, const smash_tensor *block_scale,
+                                                  const smash_tensor *offset, const smash_tensor *scale)
+{
+    smash__code_job job;
+    const uint8_t *from;
+    float *to;
+    double add;
+    size_t i;
+    SMASH__TRY(smash__scales_open(ctx, scale, codebook, q, block_scale, offset, 0, &job));
+    SMASH__TRY(smash__code_finite(ctx, block_scale, "scale", job.grid.blocks));
+    SMASH__TRY(smash__code_finite(ctx, offset, "offset", 1));
+    SMASH__TRY(smash__code_check(ctx, &job));
+    from = (const uint8_t *)q->data;
+    to = (float *)scale->data;
+    add = (double)*(const float *)offset->data;
+    for (i = 0; i < job.count; i++) {
+        to[i] = smash__to_f32((double)job.codebook[from[i]] * (double)job.scale[i / SMASH__SCALE_RUN] + add);     /* the product is exact */
+        if (!smash_is_finite(to[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is larger than F32 can hold", i, smash__name(scale));
+    }
+    return SMASH_OK;
+}
+
+/* ---- k-means ---- */
+
+typedef struct smash__cluster { double sum, far; uint64_t count; float farthest, best; } smash__cluster;     /* far: how far the farthest number is */
+typedef struct smash__target { uint64_t rest; uint32_t prefix, slot; } smash__target;      /* a rank that is looked for: among the numbers whose bits begin like this */
+
+typedef struct smash__kmeans {
+    const smash_tensor *w;
+    smash_grid grid;
+    size_t count, codes, run, pieces, width;    /* of a piece, of a block */
+    uint32_t axes, bits, iterations;
+    int simd;
+    smash__cluster *cluster;
+    smash__edges *edges;
+    smash__target *target;
+    uint64_t (*tally)[16];
+    float *code;                                /* of this block */
+} smash__kmeans;
+
+/* Numbers of the piece that begins here: the last run of a flat tensor may have fewer */
+SMASH__FN size_t smash__kmeans_run(const smash__kmeans *k, size_t first) { return smash__min(k->run, k->count - first); }
+
+/* Bits that order like the numbers */
+SMASH__FN uint32_t smash__rank_key(float x) { return (uint32_t)smash__float_key(smash__bits32(x)) ^ 0x80000000u; }
+
+/* Counts the next 4 bits of all numbers of a run whose first bits are those of a target */
+SMASH__FN SMASH__NOINLINE void smash__quantile_tally(const smash__kmeans *k, size_t first, size_t n, unsigned known)
+{
+    float x[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__code_load(k->w, first + i, some, 0, x);
+        for (j = 0; j < some; j++) {
+            const uint32_t key = smash__rank_key(x[j]), prefix = known ? key >> (32 - known) : 0;
+            size_t at = 0, step;
+            for (step = k->codes / 2; step; step /= 2) at += k->target[at + step - 1].prefix < prefix ? step : 0;     /* the first that is not below it */
+            if (k->target[at].prefix == prefix) k->tally[k->target[at].slot][key >> (28 - known) & 15]++;
+        }
+    }
+}
+
+/* Numbers of given ranks, 4 bits after 4 bits, without sorting anything */
+SMASH__FN SMASH__NOINLINE void smash__quantile_start(const smash__kmeans *k, size_t block, uint64_t numbers)
+{
+    size_t i, p;
+    unsigned known, next;
+    for (i = 0; i < k->codes; i++) {
+        const uint64_t share = 2 * (uint64_t)i + 1, by = 2 * (uint64_t)k->codes;
+        k->target[i].rest = numbers / by * share + numbers % by * share / by;
+        k->target[i].prefix = 0;
+        k->target[i].slot = 0;
+    }
+    for (known = 0; known < 32; known += 4) {
+        smash__fill(k->tally, 0, k->codes * sizeof *k->tally);
+        for (p = 0; p < k->pieces; p++) {
+            const size_t first = smash__piece(&k->grid, k->axes, block, p);
+            smash__quantile_tally(k, first, smash__kmeans_run(k, first), known);
+        }
+        for (i = 0; i < k->codes; i++) {
+            smash__target *t = &k->target[i];
+            for (next = 0; t->rest >= k->tally[t->slot][next]; next++) t->rest -= k->tally[t->slot][next];
+            t->prefix = t->prefix << 4 | next;
+        }
+        for (i = 0; i < k->codes; i++) k->target[i].slot = i && k->target[i].prefix == k->target[i - 1].prefix ? k->target[i - 1].slot : (uint32_t)i;
+    }
+    for (i = 0; i < k->codes; i++) k->code[i] = smash__key_float((int32_t)(k->target[i].prefix ^ 0x80000000u));
+}
+
+SMASH__FN SMASH__NOINLINE void smash__linear_start(const smash__kmeans *k, size_t block)
+{
+    float x[SMASH__TILE], lo = 0, hi = 0;
+    size_t i, j, p, n, some, first;
+    double width;
+    for (p = 0; p < k->pieces; p++) {
+        first = smash__piece(&k->grid, k->axes, block, p);
+        n = smash__kmeans_run(k, first);
+        for (i = 0; i < n; i += some) {
+            some = smash__min(n - i, SMASH__TILE);
+            smash__code_load(k->w, first + i, some, 0, x);
+            if (!p && !i) lo = hi = x[0];
+            for (j = 0; j < some; j++) {
+                lo = x[j] < lo ? x[j] : lo;
+                hi = x[j] > hi ? x[j] : hi;
+            }
+        }
+    }
+    width = (double)hi - (double)lo;
+    for (i = 0; i < k->codes; i++) k->code[i] = smash__to_f32((double)lo + smash__product(width, (double)i) / (double)(k->codes - 1));
+}
+
+/* A run: each number to its code. Returns error + the squared errors. */
+SMASH__FN SMASH__NOINLINE double smash__kmeans_add(const smash__kmeans *k, size_t first, size_t n, double error)
+{
+    float x[SMASH__TILE];
+    int32_t rank[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__code_load(k->w, first + i, some, 0, x);
+        SMASH__CALL(k->simd, smash__rank, (x, some, k->edges->edge, k->width, rank));
+        for (j = 0; j < some; j++) {
+            const size_t at = k->edges->index[rank[j]];
+            smash__cluster *c = &k->cluster[at];
+            const double d = (double)x[j] - (double)k->code[at], size = d < 0 ? -d : d;
+            error += smash__product(d, d);
+            c->sum += (double)x[j];
+            c->count++;
+            if (size > c->far) { c->far = size; c->farthest = x[j]; }
+        }
+    }
+    return error;
+}
+
+/* The next codes, in order. Returns 1 if one moved. */
+SMASH__FN int smash__kmeans_move(const smash__kmeans *k)
+{
+    size_t i, j, most;
+    int moved = 0;
+    for (i = 0; i < k->codes; i++) {
+        smash__cluster *c = &k->cluster[i];
+        float to = k->code[i];
+        if (c->count) to = smash__to_f32(c->sum / (double)c->count);
+        else {
+            for (most = 0, j = 1; j < k->codes; j++) if (k->cluster[j].far > k->cluster[most].far) most = j;
+            if (k->cluster[most].far > 0) to = k->cluster[most].farthest;
+            k->cluster[most].far = 0;                                /* the next code without numbers gets another one */
+        }
+        if (to == 0) to = 0;                                         /* no -0 */
+        moved |= to < k->code[i] || to > k->code[i];
+        k->code[i] = to;
+    }
+    for (i = 1; i < k->codes; i++) {
+        const float x = k->code[i];
+        for (j = i; j && k->code[j - 1] > x; j--) k->code[j] = k->code[j - 1];
+        k->code[j] = x;
+    }
+    return moved;
+}
+
+SMASH__FN SMASH__NOINLINE void smash__kmeans_block(smash__kmeans *k, size_t block)
+{
+    double error, best = 0;
+    uint32_t turn;
+    size_t i, p;
+    for (turn = 0; ; turn++) {
+        k->width = smash__edges_make(k->edges, k->code, k->codes);
+        for (i = 0; i < k->codes; i++) { k->cluster[i].sum = k->cluster[i].far = 0; k->cluster[i].count = 0; }
+        for (error = 0, p = 0; p < k->pieces; p++) {
+            const size_t first = smash__piece(&k->grid, k->axes, block, p);
+            error = smash__kmeans_add(k, first, smash__kmeans_run(k, first), error);
+        }
+        if (!turn || error < best) {
+            best = error;
+            for (i = 0; i < k->codes; i++) k->cluster[i].best = k->code[i];
+        }
+        if (turn == k->iterations || error == 0 || !smash__kmeans_move(k)) break;
+    }
+    for (i = 0; i < k->codes; i++) k->code[i] = k->cluster[i].best;
+}
+
+SMASH__FN smash_err smash__kmeans_open(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook, smash__kmeans *k)
+{
+    size_t shape[SMASH_MAX_DIMS + 1];
+    uint32_t i;
+    smash__fill(k, 0, sizeof *k);
+    SMASH__TRY(smash__code_desc(ctx, desc));
+    k->bits = desc && desc->bits ? desc->bits : 4;
+    k->iterations = desc && desc->iterations ? desc->iterations : 20;
+    if (k->bits > 8) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, k->bits, "%u bits asked for; a codebook has 1 to 8, and 0 stands for 4", k->bits);
+    if (desc && (unsigned)desc->start > SMASH_START_QUANTILE) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->start, "there is no start %u of k-means", (uint32_t)desc->start);
+    k->codes = (size_t)1 << k->bits;
+    SMASH__TRY(smash__code_check_in(ctx, w, "float tensor", &k->count));
+    SMASH__TRY(smash__code_grid(ctx, desc, w, k->count, &k->grid));
+    for (i = 0; i < k->grid.ndim; i++) shape[i] = k->grid.count[i];
+    shape[i] = k->codes;
+    SMASH__TRY(smash__check(ctx, codebook, "codebook", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL));
+    if (k->grid.blocks > 1 || codebook->ndim != 1) SMASH__TRY(smash__check_shape(ctx, codebook, "codebook", k->grid.ndim + 1, shape));
+    else SMASH__TRY(smash__check_shape(ctx, codebook, "codebook", 1, &k->codes));
+    SMASH__TRY(smash__check_apart(ctx, w, codebook));
+    k->w = w;
+    k->simd = smash__simd(ctx);
+    k->run = smash__grid_run(&k->grid, &k->axes);
+    k->pieces = k->grid.block_elements / k->run;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_codebook_kmeans(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook)
+{
+    smash__kmeans k;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    const int quantile = desc && desc->start == SMASH_START_QUANTILE;
+    size_t block;
+    SMASH__TRY(smash__kmeans_open(ctx, desc, w, codebook, &k));
+    k.edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *k.edges);
+    k.cluster = (smash__cluster *)smash__scratch(ctx, k.codes, sizeof *k.cluster);
+    if (quantile) {
+        k.target = (smash__target *)smash__scratch(ctx, k.codes, sizeof *k.target);
+        k.tally = (uint64_t (*)[16])smash__scratch(ctx, k.codes, sizeof *k.tally);
+    }
+    if (!k.edges || !k.cluster || (quantile && (!k.target || !k.tally))) {
+        smash__scratch_rewind(ctx, mark);
+        return SMASH_ERR_NOMEM;
+    }
+    for (block = 0; block < k.grid.blocks; block++) {
+        const size_t left = k.count - smash__piece(&k.grid, k.axes, block, 0);
+        k.code = (float *)codebook->data + block * k.codes;
+        if (quantile) smash__quantile_start(&k, block, k.pieces == 1 ? smash__min(k.run, left) : k.grid.block_elements);
+        else smash__linear_start(&k, block);
+        smash__kmeans_block(&k, block);
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* ---- groups of a row ---- */
+
+SMASH__DEF size_t smash_quant_group(size_t row, size_t group)
+{
+    static const uint8_t sizes[5] = { 96, 64, 32, 16, 8 };
+    size_t i;
+    if (!group || !row) return row;
+    if (row % group == 0) return group;
+    for (i = 0; i < 5; i++) if (sizes[i] < group && row % sizes[i] == 0) return sizes[i];
+    return row;
+}
+
+typedef struct smash__hqq {
+    const smash_tensor *w;
+    smash__levels levels;
+    smash_grid grid;
+    size_t count, run, pieces, part;    /* part: blocks of a thread's share */
+    uint32_t axes;
+    float *scales, *zeros;
+    float scale, zero;                  /* that are tried */
+    double loss, next;                  /* of them: the sum of |r|, and that of the zero points that would be best */
+} smash__hqq;
+
+/* What r is thought to be beyond noise: r less its |r|^-0.3 / 10, at least 0, with its sign. Below 10^(-1 / 1.3) it is 0. */
+SMASH__FN double smash__hqq_shrink(double r)
+{
+    const double size = r < 0 ? -r : r, left = size < 0.17 ? 0 : size - smash_exp(smash__product(-0.3, smash_log(size))) / 10.0;
+    return !(left > 0) ? 0 : r < 0 ? -left : left;
+}
+
+SMASH__FN SMASH__NOINLINE void smash__hqq_add(smash__hqq *h, size_t first, size_t n)
+{
+    const float low = (float)h->levels.qmin, high = (float)h->levels.qmax;
+    float x[SMASH__TILE];
+    size_t i, j, some;
+    for (i = 0; i < n; i += some) {
+        some = smash__min(n - i, SMASH__TILE);
+        smash__code_load(h->w, first + i, some, 0, x);
+        for (j = 0; j < some; j++) {
+            const float ratio = x[j] / h->scale, q = smash__nearest(smash__lsq_u(ratio, h->zero, low, high), h->levels.away), moved = q - h->zero, y = moved * h->scale;
+            const double r = (double)x[j] - (double)y;
+            h->loss += r < 0 ? -r : r;
+            h->next += (double)q - ((double)x[j] - smash__hqq_shrink(r)) / (double)h->scale;
+        }
+    }
+}
+
+SMASH__FN void smash__hqq_try(smash__hqq *h, size_t block, float zero)
+{
+    size_t p;
+    h->zero = zero;
+    h->loss = h->next = 0;
+    for (p = 0; p < h->pieces; p++) smash__hqq_add(h, smash__piece(&h->grid, h->axes, block, p), h->run);
+}
+
+SMASH__FN void smash__hqq_range(smash__hqq *h, size_t block, float *lo, float *hi)
+{
+    float x[SMASH__TILE];
+    size_t p, i, j, some;
+    for (p = 0; p < h->pieces; p++) {
+        const size_t first = smash__piece(&h->grid, h->axes, block, p);
+        for (i = 0; i < h->run; i += some) {
+            some = smash__min(h->run - i, SMASH__TILE);
+            smash__code_load(h->w, first + i, some, 0, x);
+            if (!p && !i) *lo = *hi = x[0];
+            for (j = 0; j < some; j++) {
+                *lo = x[j] < *lo ? x[j] : *lo;
+                *hi = x[j] > *hi ? x[j] : *hi;
+            }
+        }
+    }
+}
+
+/* The scale of a block, and where its zero point starts */
+SMASH__FN SMASH__NOINLINE float smash__hqq_start(smash__hqq *h, size_t block)
+{
+    const float least = 1.1920928955078125e-7f;                      /* FLT_EPSILON */
+    const float low = (float)h->levels.qmin, high = (float)h->levels.qmax;
+    float lo = 0, hi = 0, s, z, size;
+    smash__hqq_range(h, block, &lo, &hi);
+    size = (hi > -lo ? hi : -lo) * 9.5367431640625e-7f;              /* 2^-20 */
+    s = smash__to_f32(((double)hi - (double)lo) / (double)(h->levels.qmax - h->levels.qmin));
+    if (!smash_is_finite(s)) s = smash__float32(0x7F7FFFFFu);
+    if (!(s > size)) s = size;
+    if (!(s > least)) s = least;
+    for (;; s = smash__float_below(s)) {                             /* near FLT_MAX: the ends must read back as numbers */
+        z = smash__to_f32((double)h->levels.qmin - (double)lo / (double)s);
+        if (smash_is_finite((low - z) * s) && smash_is_finite((high - z) * s)) break;
+    }
+    h->scale = s;
+    return z;
+}
+
+SMASH__FN void smash__hqq_block(smash__hqq *h, size_t block)
+{
+    const int four = h->levels.qmax - h->levels.qmin == 15;
+    const float start = smash__hqq_start(h, block), whole = (float)smash_round_half_even(start);
+    float best = four ? whole : start;
+    double loss;
+    int turn;
+    smash__hqq_try(h, block, best);
+    loss = h->loss;
+    for (turn = 0; turn < 20 && loss > 0; turn++) {
+        smash__hqq_try(h, block, smash__to_f32(h->next / (double)h->grid.block_elements));
+        if (!(h->loss < loss)) break;
+        loss = h->loss;
+        best = h->zero;
+    }
+    smash__hqq_try(h, block, four ? start : whole);
+    h->scales[block] = h->scale;
+    h->zeros[block] = h->loss < loss ? h->zero : best;
+}
+
+SMASH__FN void smash__hqq_part(void *arg, size_t part)
+{
+    smash__hqq h = *(const smash__hqq *)arg;
+    const size_t end = smash__min(h.grid.blocks, (part + 1) * h.part);
+    size_t block;
+    for (block = part * h.part; block < end; block++) smash__hqq_block(&h, block);
+}
+
+SMASH__DEF smash_err smash_quant_fit_hqq(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero)
+{
+    smash__hqq h;
+    smash__fill(&h, 0, sizeof h);
+    SMASH__TRY(smash__quant_levels(ctx, desc, &h.levels));
+    SMASH__TRY(smash__code_check_in(ctx, w, "float tensor", &h.count));
+    SMASH__TRY(smash_grid_make(ctx, h.levels.grain, w, &h.grid));
+    SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &h.grid));
+    SMASH__TRY(smash__check_blocks(ctx, zero, "zero point", SMASH__BIT(SMASH_F32), SMASH__WRITE, &h.grid));
+    SMASH__TRY(smash__check_apart(ctx, w, scale));
+    SMASH__TRY(smash__check_apart(ctx, w, zero));
+    SMASH__TRY(smash__check_apart(ctx, scale, zero));
+    h.w = w;
+    h.run = smash__grid_run(&h.grid, &h.axes);
+    h.pieces = h.grid.block_elements / h.run;
+    h.scales = (float *)scale->data;
+    h.zeros = (float *)zero->data;
+    h.part = h.grid.blocks / SMASH__QUANT_PARTS + 1;
+    smash__parallel(ctx, (h.grid.blocks - 1) / h.part + 1, smash__hqq_part, &h);
+    return SMASH_OK;
+}
+#endif
+
 /* ---- integers as targets compute them ---- */
 
 /* x = return * 2^exponent with 24 bits, the highest set; x is finite and > 0 */
@@ -9260,12 +10252,6 @@ SMASH__DEF smash_err smash_requant_multiplier(smash_ctx *ctx, smash_requant_form
 SMASH__DEF smash_err smash_requant_multiplier_of(smash_ctx *ctx, smash_requant_form form, float scale, int32_t *multiplier, int32_t *shift)
 {
     return smash_requant_multiplier(ctx, form, scale, 1.0f, 1.0f, multiplier, shift);
-}
-
-SMASH__FN smash_err smash__check_count(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t is, size_t must, int or_one)
-{
-    if (is == must || (or_one && is == 1)) return SMASH_OK;
-    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%s %q has %z numbers, it must have %s%z", role, smash__name(t), is, or_one && must != 1 ? "1 or " : "", must);
 }
 
 SMASH__DEF smash_err smash_requant_multipliers(smash_ctx *ctx, smash_requant_form form, float input_scale, const smash_tensor *weight_scale,
@@ -13403,8 +14389,8 @@ SMASH__DEF const char *smash_algo_instead(const char *name)
         { "activation_apoz", "l1_norm" }, { "activation_apoz_rank_filter", "l1_norm" }, { "activation_mean_rank", "l1_norm" }, { "activation_mean_rank_filter", "l1_norm" },
         { "linear", "level" }, { "agp", "level" }, { "movement", "level" }, { "admm", "level" }, { "lottery_ticket", "level" }, { "auto_compress", "level" },
         { "net_adapt", "l1_norm" }, { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" },
-        { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "ptq" }, { "hqq", "ptq" }, { "hqq_diffusers", "ptq" }, { "gptq", "ptq" },
-        { "awq", "ptq" }, { "llm_int8", "ptq" }, { "diffusers_int8", "ptq" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
+        { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "weight_only" }, { "hqq_diffusers", "hqq" }, { "gptq", "weight_only" },
+        { "awq", "weight_only" }, { "diffusers_int8", "llm_int8" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
         { "activation_apoz_rank", "l1_norm" }, { "distillation", "" }, { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" },
         { "dynamic_layerwise", "" }, { "adaptive_1d_layerwise", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
         { "c_generate", "" }, { "c_translate", "" }, { "c_whisper", "" }, { "stable_fast", "" }, { "torch_compile", "" }, { "superfast", "" },
@@ -16277,7 +17263,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
-    }
+    } else if (grid.blocks == 1) row->form.code_blocks = 0;
     return row->skip || !r->plan->budget.kind || smash__wished(wish, wish->dtype) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
@@ -17948,6 +18934,13 @@ SMASH__FN void smash__stats_of(const smash_distance *d, smash_quant_stats *stats
     stats->dead = SIZE_MAX;
 }
 
+/* The same for a row without zero points */
+SMASH__FN void smash__stats_plain(smash_row *row, const smash_distance *d)
+{
+    smash__stats_of(d, &row->quant_stats);
+    row->has_zero = 0;
+}
+
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
 SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
 {
@@ -17970,8 +18963,7 @@ SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
                            row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
     }
     SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
-    smash__stats_of(&d, &row->quant_stats);
-    row->has_zero = 0;
+    smash__stats_plain(row, &d);
     return SMASH_OK;
 }
 
@@ -18755,6 +19747,153 @@ SMASH__FN smash_err smash__quantize_bias(smash_ctx *ctx, const smash__pair *pair
     return SMASH_OK;
 }
 
+/* ---- groups of a row, and codebooks ---- */
+
+/* A group of a row, which is what lies behind the first axis. Where a group is not a block of the grid, or does not divide the row, it is the
+ * largest one below that is, or the whole row. */
+SMASH__FN smash_err smash__resolve_group(const smash_job *job, smash_row *row, size_t group)
+{
+    const smash_tensor *t;
+    int32_t block[SMASH_MAX_DIMS];
+    size_t inner = 1, some;
+    uint32_t i;
+    row->quant.grain = smash_grain_out_channel();
+    if (row->param == (uint32_t)SMASH_NONE || !group) return SMASH_OK;
+    t = &job->model->params[row->param].tensor;
+    if (t->ndim < 2) { row->quant.grain = smash_grain_tensor(); return SMASH_OK; }
+    for (i = 0; i < t->ndim; i++) block[i] = i ? -1 : 1;
+    for (i = t->ndim - 1; i > 1; i--) inner *= t->shape[i];
+    if (t->ndim == 2) some = smash_quant_group(t->shape[1], group);
+    else {
+        for (some = inner ? group / inner : 0; some > 1 && t->shape[1] % some; some--) {}
+        if (some * inner * 4 < group) some = t->shape[1];             /* scales that would outweigh the numbers */
+    }
+    if (some != t->shape[1] && some <= INT32_MAX) block[1] = (int32_t)some;
+    row->quant.grain = smash_grain_block(block, t->ndim);
+    if (some * inner == group) return SMASH_OK;
+    row->note = some < t->shape[1] ? "its rows do not divide into groups of that size, but into these"
+              : some * inner < group ? "its rows are shorter than a group: one for each" : "its rows do not divide into groups of that size: one for each";
+    return SMASH_OK;
+}
+
+/* "weight_bits" and its kin */
+SMASH__FN uint32_t smash__job_number(const smash_job *job, const char *name)
+{
+    const smash_value *v = smash_job_value(job, name);
+    return v ? (uint32_t)v->number : 0;
+}
+
+SMASH__FN smash_err smash__resolve_weight_only(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    row->quant.bits = smash__job_number(job, "weight_bits");
+    row->quant.is_unsigned = row->quant.scheme == SMASH_AFFINE;
+    return smash__resolve_group(job, row, smash__job_number(job, "group_size"));
+}
+
+SMASH__FN smash_err smash__resolve_hqq(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    row->quant.bits = smash__job_number(job, "weight_bits");
+    row->quant.is_unsigned = 1;
+    row->quant.scheme = SMASH_AFFINE;
+    row->form.zero = SMASH_F32;
+    return smash__resolve_group(job, row, smash__job_number(job, "group_size"));
+}
+
+SMASH__FN smash_err smash__apply_hqq(smash_ctx *ctx, smash_work *work)
+{
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash_quant_fit_hqq(ctx, &work->row->quant, &work->tensor, &work->scale, &work->zero));
+    return smash__quant_commit(ctx, work, &work->tensor);
+}
+
+/* 8 bits are those of rows; 4 bits a list, over blocks of 64 as bitsandbytes has them */
+SMASH__FN smash_err smash__resolve_llm_int8(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    const smash_value *twice = smash_job_value(job, "double_quant");
+    (void)ctx;
+    row->form.no_zero = 1;
+    row->quant.bits = smash__job_number(job, "weight_bits");
+    if (row->quant.bits == 8) {
+        if (twice && twice->number != 0) row->note = "double_quant is of 4 bits: these scales stay F32";
+        return SMASH_OK;
+    }
+    row->form.dtype = SMASH_U4;
+    row->form.codes = 16;
+    row->form.word = smash_value_is(smash_job_value(job, "quant_type"), "nf4") ? "nf4" : "fp4";
+    if (twice && twice->number != 0) row->form.scale_codes = SMASH__CODES;
+    return smash__resolve_group(job, row, 64);
+}
+
+SMASH__FN smash_err smash__resolve_kmeans(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    static const char *const words[9] = { NULL, "kmeans1", "kmeans2", "kmeans3", "kmeans4", "kmeans5", "kmeans6", "kmeans7", "kmeans8" };
+    const uint32_t bits = smash__job_number(job, "bits");
+    (void)ctx;
+    row->quant.bits = bits;
+    row->form.no_scale = row->form.no_zero = row->form.code_blocks = 1;
+    row->form.dtype = smash__grid_dtype(bits, 1);
+    row->form.codes = 1u << bits;
+    row->form.start = smash_value_is(smash_job_value(job, "init"), "quantile") ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
+    row->form.word = words[bits & 15];
+    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: a codebook would be larger than what it saves"; }
+    return SMASH_OK;
+}
+
+/* Scales of the blocks as one byte each; what is left in work->scale is what a reader makes of them. */
+SMASH__FN smash_err smash__pack_scales(smash_ctx *ctx, smash_work *work, const smash_grid *grid)
+{
+    const size_t codes = work->row->form.scale_codes, some = grid->blocks / SMASH_SCALE_BLOCK + (grid->blocks % SMASH_SCALE_BLOCK != 0), one = 1;
+    work->scale_codebook = smash_tensor_view(SMASH_F32, NULL, 0, 1, &codes);
+    work->scale_scale = smash_tensor_view(SMASH_F32, NULL, 0, 1, &some);
+    work->scale_offset = smash_tensor_view(SMASH_F32, NULL, 0, 1, &one);
+    SMASH__TRY(smash__grid_tensor(ctx, grid, SMASH_U8, work->tensor.name, &work->scale_codes));
+    SMASH__TRY(smash__room_for(ctx, &work->scale_codebook));
+    SMASH__TRY(smash__room_for(ctx, &work->scale_scale));
+    SMASH__TRY(smash__room_for(ctx, &work->scale_offset));
+    SMASH__TRY(smash_codebook_table(ctx, SMASH_CODEBOOK_DYNAMIC, &work->scale_codebook));
+    SMASH__TRY(smash_codebook_pack_scales(ctx, &work->scale, &work->scale_codebook, &work->scale_codes, &work->scale_scale, &work->scale_offset));
+    return smash_codebook_unpack_scales(ctx, &work->scale_codes, &work->scale_codebook, &work->scale_scale, &work->scale_offset, &work->scale);
+}
+
+/* llm_int8, kmeans: the nearest codes of a list, or of lists made to fit */
+SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
+{
+    smash_row *row = work->row;
+    const smash_form *form = &row->form;
+    smash_codebook_desc desc = SMASH_ZERO;
+    smash_distance d;
+    smash_grid grid;
+    size_t shape[SMASH_MAX_DIMS + 1];
+    uint32_t i, axes;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &work->tensor, &grid));
+    axes = form->code_blocks ? grid.ndim : 0;
+    if (axes == SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, axes, "%q has %u dims, one too many for a codebook of each block", smash__name(&work->tensor), axes);
+    for (i = 0; i < axes; i++) shape[i] = grid.count[i];
+    shape[axes] = form->codes;
+    work->codebook = smash_tensor_view(SMASH_F32, NULL, 0, axes + 1, shape);
+    work->codebook.name = work->tensor.name;
+    SMASH__TRY(smash__room_for(ctx, &work->codebook));
+    SMASH__TRY(smash__like(ctx, &work->tensor, form->dtype, &work->quantized));
+    desc.grain = row->quant.grain;
+    desc.bits = row->quant.bits;
+    if (form->no_scale) {
+        desc.start = form->start;
+        SMASH__TRY(smash_codebook_kmeans(ctx, &desc, &work->tensor, &work->codebook));
+    } else {
+        SMASH__TRY(smash_codebook_table(ctx, smash__equal(form->word, "nf4") ? SMASH_CODEBOOK_NF4 : SMASH_CODEBOOK_FP4, &work->codebook));
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
+        SMASH__TRY(smash_codebook_fit(ctx, &desc, &work->tensor, &work->scale));
+        if (form->scale_codes) SMASH__TRY(smash__pack_scales(ctx, work, &grid));
+    }
+    SMASH__TRY(smash_codebook_quantize(ctx, &desc, &work->tensor, &work->codebook, form->no_scale ? NULL : &work->scale, &work->quantized));
+    SMASH__TRY(smash_codebook_measure(ctx, &desc, &work->tensor, &work->codebook, form->no_scale ? NULL : &work->scale, &work->quantized, &d));
+    smash__stats_plain(row, &d);
+    return SMASH_OK;
+}
+SMASH__FN smash_err smash__apply_llm_int8(smash_ctx *ctx, smash_work *work) { return work->row->form.codes ? smash__apply_codes(ctx, work) : smash__apply_range(ctx, work); }
+
 /* ---- the table ---- */
 
 SMASH__DEF const smash_registry *smash_builtins(void)
@@ -18777,6 +19916,29 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 0 };
     static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 0 };
     static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0, 0 };
+    static const char *const grouped[] = { "quant_dtype", "weight_only_weight_bits says how many bits; affine grids are unsigned", "granularity", "weight_only_group_size says how many weights share a scale", NULL };
+    static const char *const fitted[] = { "quant_dtype", "hqq_weight_bits says how many bits", "quant_scheme", "its zero points are fractions", "quant_range", "unsigned grids have one", "granularity", "hqq_group_size says how many weights share a scale", NULL };
+    static const char *const listed[] = { "quant_dtype", "llm_int8_weight_bits says 4 or 8, and llm_int8_quant_type which 4", "quant_scheme", "int8, nf4 and fp4 lie around 0", "quant_range", "int8 is -127..127",
+        "quant_rounding", "a number goes to the nearest", "granularity", "int8 has a scale for each row, nf4 and fp4 for 64 numbers", NULL };
+    static const char *const clustered[] = { "quant_dtype", "kmeans_bits says how many bits", "quant_scheme", "a codebook has no zero point", "quant_range", "a codebook has no range",
+        "quant_rounding", "a number goes to the nearest", NULL };
+    static const smash_targets weight_only = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_range, smash__resolve_weight_only, grouped, 0, 0 };
+    static const smash_targets hqq = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_hqq, smash__resolve_hqq, fitted, 0, 0 };
+    static const smash_targets llm_int8 = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_llm_int8, smash__resolve_llm_int8, listed, 0, 0 };
+    static const smash_targets kmeans = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_codes, smash__resolve_kmeans, clustered, 0, 0 };
+    static const smash_key weight_only_keys[] = {
+        SMASH_HYPER_ORDINAL("weight_bits", "4 8", "4", "of each weight"),
+        SMASH_HYPER_ORDINAL("group_size", "32 64 128", "128", "weights of a row that share a scale") };
+    static const smash_key hqq_keys[] = {
+        SMASH_HYPER_ORDINAL("weight_bits", "2 4 8", "8", "of each weight"),
+        SMASH_HYPER_ORDINAL("group_size", "8 16 32 64 128", "64", "weights of a row that share a scale and a zero point") };
+    static const smash_key llm_int8_keys[] = {
+        SMASH_HYPER_ORDINAL("weight_bits", "4 8", "8", "of each weight"),
+        SMASH_HYPER_CHOICE("quant_type", "fp4 nf4", "fp4", "what 4 bits stand for: floats, or quantiles of a normal distribution"),
+        SMASH_HYPER_BOOLEAN("double_quant", "false", "true: scales of 4 bits take a byte each") };
+    static const smash_key kmeans_keys[] = {
+        SMASH_HYPER_INTEGER("bits", 1, 8, "4", "a codebook has 2^bits numbers"),
+        SMASH_HYPER_CHOICE("init", "linear quantile", "linear", "where the codes begin: evenly from minimum to maximum, or with as many weights each") };
     static const smash_key half_keys[] = { SMASH_HYPER_CHOICE("weight_dtype", "float16 bfloat16", "float16", "floats of 16 bits: more digits, up to 65504; or the range of float32") };
     static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
     static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
@@ -18784,11 +19946,16 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "ptq_quantizer", NULL };
     static const char *const esser[] = { "Esser et al. 2020, arXiv:1902.08153", NULL }, *const bhalgat[] = { "Bhalgat et al. 2020, arXiv:2004.09576", NULL };
     static const char *const zhou[] = { "Zhou et al. 2016, arXiv:1606.06160", NULL }, *const courbariaux[] = { "Courbariaux et al. 2016, arXiv:1602.02830", NULL };
+    static const char *const badri[] = { "Badri, Shaji 2023, Half-Quadratic Quantization of Large Machine Learning Models", NULL }, *const groups[] = { "optimum-quanto", "torchao int4 and int8 weight-only", NULL };
+    static const char *const dettmers[] = { "Dettmers et al. 2022, arXiv:2208.07339", "Dettmers et al. 2023, arXiv:2305.14314", NULL }, *const lloyd[] = { "Han et al. 2016, arXiv:1510.00149", NULL };
+    static const char *const hqq_names[] = { "hqq_quantizer", NULL }, *const llm_int8_names[] = { "llm_int8_quantizer", NULL }, *const kmeans_names[] = { "kmeans_quantizer", "k_means", NULL };
+    static const char *const weight_only_names[] = { "weight_only_quantizer", NULL };
     static const char *const ieee[] = { "IEEE 754 binary16", NULL }, *const nni[] = { "NNI v2.10 quantizers", NULL };
     static const char *const half_names[] = { "half_quantizer", "fp16", NULL }, *const qat_names[] = { "qat_quantizer", NULL }, *const lsq_names[] = { "lsq_quantizer", NULL };
     static const char *const lsqplus_names[] = { "lsq_plus", "lsqplus_quantizer", "lsq_plus_quantizer", NULL }, *const dorefa_names[] = { "dorefa_quantizer", "do_re_fa", NULL };
     static const char *const bnn_names[] = { "bnn_quantizer", NULL }, *const naive_names[] = { "naive_quantizer", NULL }, *const observer_names[] = { "observer_quantizer", NULL };
-    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
+    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", "weight_only", "hqq", "llm_int8", "kmeans", NULL },
+        *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
     static const smash_algo algos[] = {
         { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
           "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
@@ -18831,9 +19998,22 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
         { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
           "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
-          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL }
+          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+        { "weight_only", SMASH_QUANTIZER, "quantize weights to 4 or 8 bits in groups of a row",
+          "Stores weights as integers with a scale, and if affine a zero point, for each group of a row, found from its exact range. For runtimes that turn weights back into floats as they go.",
+          groups, weight_only_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
+        { "hqq", SMASH_QUANTIZER, "quantize weights in groups with zero points that are fitted",
+          "Stores weights as unsigned integers with a scale and a fractional zero point for each group of a row. The zero point moves to where the mean error is least; no data is needed. Most is won at 2 bits.",
+          badri, hqq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, hqq_keys, sizeof hqq_keys / sizeof *hqq_keys, &hqq, NULL, NULL, NULL, NULL, NULL },
+        { "llm_int8", SMASH_QUANTIZER, "quantize weights as bitsandbytes does: int8 rows, nf4 or fp4 blocks",
+          "Stores weights as int8 with a scale for each row, or as 4-bit indexes into the nf4 or fp4 codebook with a scale for 64 numbers, which double_quant stores in a byte. Activations stay float: what LLM.int8 does with them is up to the runtime.",
+          dettmers, llm_int8_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, llm_int8_keys, sizeof llm_int8_keys / sizeof *llm_int8_keys, &llm_int8, NULL, NULL, NULL, NULL, NULL },
+        { "kmeans", SMASH_QUANTIZER, "share weights: a codebook of 2^bits numbers for each tensor",
+          "Stores weights as indexes into a codebook of their own, found by k-means, at most 20 iterations: one for each tensor, or for each block of the granularity.",
+          lloyd, kmeans_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, kmeans_keys, sizeof kmeans_keys / sizeof *kmeans_keys, &kmeans, NULL, NULL, NULL, NULL, NULL }
     };
-    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12] };
+    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12], &algos[13], &algos[14], &algos[15],
+        &algos[16] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
 }
@@ -20553,7 +21733,7 @@ SMASH__FN smash_err smash__load_floats(smash_ctx *ctx, const smash__stored *x, s
 SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
 {
     smash_tensor codes, codebook, scales, offset, made;
-    size_t n, i;
+    size_t n;
     SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_SCALE, &codes));
     x->scale = codes;
     SMASH__TRY(smash_tensor_count(&codes, &n));
@@ -20564,11 +21744,7 @@ SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
     made = smash_tensor_view(SMASH_F32, NULL, 0, codes.ndim, codes.shape);
     made.name = codes.name;
     SMASH__TRY(smash__room_for(ctx, &made));
-    for (i = 0; i < n; i++) {
-        const size_t code = ((const uint8_t *)codes.data)[i];
-        if (codebook.ndim != 1 || code >= codebook.shape[0]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_scale_codebook\" has no number %z, which scale %z is", x->name, code, i);
-        ((float *)made.data)[i] = smash__to_f32((double)((const float *)codebook.data)[code] * (double)((const float *)scales.data)[i / SMASH_SCALE_BLOCK] + (double)((const float *)offset.data)[0]);
-    }
+    SMASH__TRY(smash_codebook_unpack_scales(ctx, &codes, &codebook, &scales, &offset, &made));
     x->scale = made;
     return SMASH_OK;
 }
@@ -20616,30 +21792,14 @@ SMASH__FN smash_err smash__restore_codes(smash_ctx *ctx, const smash__stored *x,
 {
     const smash_tensor *book = &x->codebook, *scale = &x->scale;
     const int own = book->ndim != 1 || x->q.ndim == 0;
-    const size_t codes = book->shape[book->ndim - 1];
-    smash_grain grain = smash_grain_tensor();
-    smash_grid grid;
-    smash__walk walk;
-    size_t n, i, j;
-    if (own) SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_CODEBOOK, book->ndim - 1, book->shape, &grain));
+    smash_codebook_desc desc = SMASH_ZERO;
+    size_t i;
+    if (own) SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_CODEBOOK, book->ndim - 1, book->shape, &desc.grain));
     if (scale->data) {
-        SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, scale->ndim, scale->shape, &grain));
-        SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
-        for (i = 0; i < n; i++) if (!smash_is_finite(((const float *)scale->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is NaN or Inf", i, x->name);
+        SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, scale->ndim, scale->shape, &desc.grain));
         for (i = 0; own && i < scale->ndim; i++) if (scale->shape[i] != book->shape[i]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_codebook\" and \"%s_scale\" have other blocks", x->name, x->name);
     }
-    SMASH__TRY(smash_grid_make(ctx, &grain, &x->q, &grid));
-    smash__walk_start(&walk, &grid);
-    for (i = 0; i < walk.runs; i++, smash__walk_next(&walk)) {
-        const float *code = (const float *)book->data + (own ? walk.block * codes : 0), s = scale->data ? ((const float *)scale->data)[walk.block] : 1.0f;
-        for (j = walk.first; j < walk.first + walk.run; j++) {
-            int negative;
-            const uint64_t at = smash__get_int(&x->q, j, &negative);
-            if (at >= codes || negative) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, j, "number %z of %q is no index into the %z numbers of its codebook", j, x->name, codes);
-            ((float *)out->data)[j] = code[at] * s;
-        }
-    }
-    return SMASH_OK;
+    return smash_codebook_dequantize(ctx, &desc, &x->q, book, scale->data ? scale : NULL, out);
 }
 
 SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
@@ -21579,6 +22739,70 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_train(smash__test *t)
     return SMASH_OK;
 }
 
+/* Lists, their indexes, scales of one byte, k-means, and zero points that are fractions */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_codes(smash__test *t)
+{
+    const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
+    void *data = smash__test_room(t), *back = smash__test_room(t), *bytes = smash__test_room(t);
+    float *code = (float *)smash__scratch(&t->ctx, SMASH__CODES, sizeof *code), *scales = (float *)smash__test_room(t), offset[1];
+    const size_t codes[2] = { SMASH__CODES, 16 }, few[1] = { 4 }, one[1] = { 1 };
+    uint32_t i, g, kind;
+    if (!data || !back || !bytes || !code || !scales) return SMASH_ERR_NOMEM;
+    for (i = 0; i < 24; i++) {
+        const smash_dtype dtype = (smash_dtype)(SMASH_F32 + i % 4);
+        const smash_tensor list = smash_tensor_view(SMASH_F32, code, SMASH__CODES * sizeof *code, 1, i % 3 == 2 ? &codes[0] : &codes[1]);
+        const smash_tensor means = smash_tensor_view(SMASH_F32, code, SMASH__CODES * sizeof *code, 1, few), shift = smash_tensor_view(SMASH_F32, offset, sizeof offset, 1, one);
+        smash_tensor w = smash__test_view((int)(i % SMASH__TEST_SHAPES), dtype, data), y = w, q = w, scale, zero, packed;
+        smash_codebook_desc desc = SMASH_ZERO;
+        smash_quant_desc grid = smash__test_desc(i);
+        y.data = back;
+        q.data = bytes;
+        q.dtype = i % 3 == 2 ? SMASH_U8 : SMASH_U4;
+        SMASH__TRY(smash_codebook_table(&t->ctx, (smash_codebook_kind)(i % 3), &list));
+        smash__note_tensor(t, &list);
+        for (g = 1; smash__test_grain(&w, g, &desc.grain); g++) {
+            smash_grid blocks;
+            smash__test_fill(t, &w, (int)((i + g) % 3));
+            if (smash_grid_make(&t->ctx, &desc.grain, &w, &blocks)) { smash_ctx_reset(&t->ctx); continue; }
+            scale = smash_tensor_view(SMASH_F32, scales, SMASH__TEST_MOST * sizeof(double) / 2, blocks.ndim, blocks.count);
+            SMASH__TRY(smash__note_err(t, smash_codebook_fit(&t->ctx, &desc, &w, &scale)));
+            smash__note_tensor(t, &scale);
+            SMASH__TRY(smash__note_err(t, smash_codebook_quantize(&t->ctx, &desc, &w, &list, &scale, &q)));
+            smash__note_tensor(t, &q);
+            SMASH__TRY(smash__note_err(t, smash_codebook_dequantize(&t->ctx, &desc, &q, &list, &scale, &y)));
+            smash__note_tensor(t, &y);
+            grid.grain = desc.grain;
+            zero = scale;
+            zero.data = (char *)scales + scale.bytes;
+            zero.bytes = scale.bytes;
+            SMASH__TRY(smash__note_err(t, smash_quant_fit_hqq(&t->ctx, &grid, &w, &scale, &zero)));
+            smash__note_tensor(t, &scale);
+            smash__note_tensor(t, &zero);
+            if (i % 3 < 2) continue;
+            packed = scale;                                          /* of DYNAMIC */
+            packed.dtype = SMASH_U8;
+            packed.data = bytes;
+            zero = smash_tensor_view(SMASH_F32, back, SMASH__TEST_MOST * sizeof(double), 1, one);
+            SMASH__TRY(smash__note_err(t, smash_codebook_pack_scales(&t->ctx, &scale, &list, &packed, &zero, &shift)));
+            smash__note_tensor(t, &packed);
+            smash__note_tensor(t, &zero);
+            smash__note_tensor(t, &shift);
+            SMASH__TRY(smash__note_err(t, smash_codebook_unpack_scales(&t->ctx, &packed, &list, &zero, &shift, &scale)));
+            smash__note_tensor(t, &scale);
+        }
+        desc.grain = smash_grain_tensor();
+        desc.bits = 2;
+        for (kind = 0; kind < 3; kind++) {
+            desc.start = kind && i < 3 ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
+            smash__test_fill(t, &w, (int)kind);
+            SMASH__TRY(smash__note_err(t, smash_codebook_kmeans(&t->ctx, &desc, &w, &means)));
+            smash__note_tensor(t, &means);
+        }
+    }
+    smash__scratch_rewind(&t->ctx, mark);
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__test_quant(smash__test *t)
 {
     const smash_arena_mark mark = smash__scratch_mark(&t->ctx);
@@ -21609,6 +22833,7 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
     SMASH__TRY(smash__test_formats(t, 1, &trip, data, back));
     smash__scratch_rewind(&t->ctx, mark);
     SMASH__TRY(smash__test_observer(t));
+    SMASH__TRY(smash__test_codes(t));
     return smash__test_train(t);
 }
 #endif

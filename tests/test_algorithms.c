@@ -106,7 +106,11 @@ static void test_builtins(void)
         { "ptq", { "ptq_quant_dtype=float8_e4m3fn", "ptq_granularity=out_channel" } }, { "ptq", { "ptq_quant_dtype=fp8_e5m2" } }, { "ptq", { "ptq_quant_dtype=bf16" } },
         { "half", { "half_weight_dtype=bfloat16" } }, { "qat", { "qat_quant_dtype=uint4", "qat_quant_scheme=affine" } }, { "lsq", { "lsq_granularity=out_channel" } },
         { "lsq", { "lsq_quant_dtype=uint8" } }, { "lsqplus", { "lsqplus_quant_dtype=int4" } }, { "dorefa", { "dorefa_quant_dtype=int2" } }, { "dorefa", { "dorefa_quant_dtype=uint1" } },
-        { "dorefa", { "dorefa_quant_range=full" } }, { "bnn", { "bnn_include=[\"*\"]" } }, { "naive", { "naive_quant_rounding=half_away" } }, { "observer", { "observer_quant_rounding=half_away" } } };
+        { "dorefa", { "dorefa_quant_range=full" } }, { "bnn", { "bnn_include=[\"*\"]" } }, { "naive", { "naive_quant_rounding=half_away" } }, { "observer", { "observer_quant_rounding=half_away" } },
+        { "weight_only", { "weight_only_weight_bits=8", "weight_only_quant_scheme=affine" } }, { "weight_only", { "weight_only_group_size=32", "weight_only_quant_range=full" } },
+        { "hqq", { "hqq_weight_bits=2", "hqq_group_size=8" } }, { "hqq", { "hqq_weight_bits=4", "hqq_quant_rounding=half_away" } },
+        { "llm_int8", { "llm_int8_weight_bits=4" } }, { "llm_int8", { "llm_int8_weight_bits=4", "llm_int8_quant_type=nf4", "llm_int8_double_quant=true" } }, { "llm_int8", { "llm_int8_double_quant=true" } },
+        { "kmeans", { "kmeans_bits=1", "kmeans_init=quantile" } }, { "kmeans", { "kmeans_bits=3", "kmeans_granularity=out_channel" } }, { "kmeans", { "kmeans_bits=6" } } };
     const smash_registry *all = smash_builtins();
     size_t i, k, n;
     for (i = 0; i < all->count; i++) {

@@ -205,6 +205,33 @@ static smash_err call_measure(int count)
     return err;
 }
 
+static struct { float list[256], codes[16], shift[1], blocks[2]; unsigned char bytes[500]; } book;
+static void prepare_codebook(int variant)
+{
+    const size_t many = 256;
+    smash_tensor list = test_view(SMASH_F32, book.list, 1, &many);
+    (void)variant;
+    memset(&book, 0x33, sizeof book);
+    if (smash_codebook_table(NULL, SMASH_CODEBOOK_DYNAMIC, &list)) abort();
+    watch(&book, sizeof book);
+}
+
+/* 0: indexes, 1: scales, 2, 3: k-means from either start */
+static smash_err call_codebook(int variant)
+{
+    static const size_t n = 500, many = 256, few = 16, two = 2, one = 1;
+    smash_tensor w = test_view(SMASH_F32, numbers, 1, &n), q = test_view(SMASH_U8, book.bytes, 1, &n), list = test_view(SMASH_F32, book.list, 1, &many);
+    smash_tensor means = test_view(SMASH_F32, book.codes, 1, &few), b = test_view(SMASH_F32, book.blocks, 1, &two), o = test_view(SMASH_F32, book.shift, 1, &one);
+    smash_codebook_desc desc = SMASH_ZERO;
+    smash_err err;
+    desc.start = variant == 3 ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
+    said_arena = 0;
+    said_scratch = variant < 2 ? 1280 : 1280 + 32 * 16 + (variant == 3 ? 144 * 16 : 0);
+    err = variant == 0 ? smash_codebook_quantize(use, NULL, &w, &list, NULL, &q) : variant == 1 ? smash_codebook_pack_scales(use, &w, &list, &q, &b, &o) : smash_codebook_kmeans(use, &desc, &w, &means);
+    if (!err) note(&book, sizeof book);
+    return err;
+}
+
 /* ---- value and select ---- */
 
 static smash_diags diags;
@@ -856,6 +883,10 @@ static const row rows[] = {
     { "smash_kth_magnitude", NULL, call_kth, 0, SCRATCH_EXACT },
     { "smash_quant_measure", NULL, call_measure, 1, SCRATCH_EXACT },
     { "smash_quant_measure", NULL, call_measure, 65537, SCRATCH_EXACT },
+    { "smash_codebook_quantize", prepare_codebook, call_codebook, 0, SCRATCH_EXACT },
+    { "smash_codebook_pack_scales", prepare_codebook, call_codebook, 1, SCRATCH_EXACT },
+    { "smash_codebook_kmeans", prepare_codebook, call_codebook, 2, SCRATCH_EXACT },
+    { "smash_codebook_kmeans", prepare_codebook, call_codebook, 3, SCRATCH_EXACT },
     { "smash_json_parse", NULL, call_json, 0, ARENA_EXACT | SCRATCH_EXACT },
     { "smash_json_parse", prepare_diags, call_json, 1, ARENA_EXACT | SCRATCH_EXACT },
     { "smash_json_parse", prepare_diags, call_json, 2, KEEPS | COPES },
