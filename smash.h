@@ -6409,17 +6409,26 @@ SMASH__INLINE void smash__range_fold(int32_t *lo, int32_t *hi, size_t width)
 SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
 {
     int32_t lo[SMASH__TILE], hi[SMASH__TILE];
-    size_t t, i;
+    size_t i;
     for (i = 0; i < SMASH__TILE; i++) { lo[i] = r->lo; hi[i] = r->hi; }
-    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
-        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
-        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+    for (; tiles >= 4; tiles -= 4, x += 4 * SMASH__TILE) {           /* four at once: lo and hi live in memory */
+        for (i = 0; i < 4 * SMASH__TILE; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
+        for (i = 0; i < SMASH__TILE; i++) {
+            int32_t a = smash__float_key(smash__bits32(x[i])), b = smash__float_key(smash__bits32(x[i + SMASH__TILE]));
+            int32_t c = smash__float_key(smash__bits32(x[i + 2 * SMASH__TILE])), d = smash__float_key(smash__bits32(x[i + 3 * SMASH__TILE]));
+            const int32_t low = a < b ? a : b, high = a > b ? a : b, also_low = c < d ? c : d, also_high = c > d ? c : d;
+            a = low < also_low ? low : also_low;
+            b = high > also_high ? high : also_high;
+            lo[i] = a < lo[i] ? a : lo[i];
+            hi[i] = b > hi[i] ? b : hi[i];
+        }
+    }
+    for (; tiles; tiles--, x += SMASH__TILE)
         for (i = 0; i < SMASH__TILE; i++) {
             int32_t key = smash__float_key(smash__bits32(x[i]));
             lo[i] = key < lo[i] ? key : lo[i];
             hi[i] = key > hi[i] ? key : hi[i];
         }
-    }
     smash__range_fold(lo, hi, 16);
     smash__range_fold(lo, hi, 8);
     smash__range_fold(lo, hi, 4);
@@ -6487,6 +6496,38 @@ SMASH__INLINE int32_t smash__half_away(float u) { return (int32_t)(u + smash__fl
 SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
+
+#if SMASH__SIMD
+/* quantize_8 by a product with 1/scale, a group at a time. Where the integer is inside the grid, |zero| <= 255 and |x/scale| <= 512, so that
+ * zero + x * (1/scale), summed with 12 bits behind the point, lies less than 2^-12 from the sum that a quotient gives. Of the sums 2^-12 below
+ * and above it, with a half for rounding, the whole parts are compared: if they are equal, no half lies between, and both ways round to that
+ * integer. A group in which they are not, or a sum is so far out that it has other than 12 bits (or is NaN or Inf), is divided. */
+enum { SMASH__GROUP = 4 * SMASH__TILE };
+SMASH__INLINE void smash__quantize_near_body(const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups,
+                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
+{
+    const float inverse = 1.0f / a->scale, below = a->zero + 3072.499755859375f, above = a->zero + 3072.500244140625f;
+    const int16_t bottom = (int16_t)(a->bottom - SMASH__MAGIC + 0x5400), top = (int16_t)(a->top - SMASH__MAGIC + 0x5400);
+    size_t g, i;
+    for (g = 0; g < groups; g++, x += SMASH__GROUP, q += SMASH__GROUP) {
+        uint32_t apart = 0, far = 0;
+        for (i = 0; i < SMASH__GROUP; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
+        for (i = 0; i < SMASH__GROUP; i++) {
+            const float u = x[i] * inverse;
+            const uint32_t bits = smash__bits32(u + below);          /* 0x45400000 and 4096 for each whole step */
+            int16_t r = (int16_t)(bits >> 12);
+            apart |= bits ^ smash__bits32(u + above);
+            far |= bits ^ 0x45400000u;
+            r = r > bottom ? r : bottom;
+            r = r < top ? r : top;
+            q[i] = (uint8_t)r;
+        }
+        if (apart >> 12 || far >> 23) smash__quantize_8_body(x, q, SMASH__GROUP / SMASH__TILE, a, seen);
+    }
+}
+SMASH__KERNEL(smash__quantize_near, (const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups, const smash__affine *SMASH__RESTRICT a,
+                                    uint32_t *SMASH__RESTRICT seen), (x, q, groups, a, seen))
+#endif
 
 /* One tile where every number has its own scale and zero point: q comes in as the zero points. Only the ends and the rounding of a count. */
 SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
@@ -6947,6 +6988,20 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 
 /* ---- quantize ---- */
 
+SMASH__FN void smash__quantize_bytes(int simd, const float *x, uint8_t *q, size_t tiles, const smash__affine *a, uint32_t *seen)
+{
+#if SMASH__SIMD
+    const size_t groups = tiles / (SMASH__GROUP / SMASH__TILE);
+    if (simd && groups && smash__bits32(a->scale) - 0x00800000u < 0x7E000000u) {      /* 1/scale is a normal number, too */
+        SMASH__CALL(simd, smash__quantize_near, (x, q, groups, a, seen));
+        x += groups * SMASH__GROUP;
+        q += groups * SMASH__GROUP;
+        tiles -= groups * (SMASH__GROUP / SMASH__TILE);
+    }
+#endif
+    if (tiles) SMASH__CALL(simd, smash__quantize_8, (x, q, tiles, a, seen));
+}
+
 /* n numbers of one block, n a multiple of job->step, to a packed dtype by way of bytes */
 SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *job, const float *x, size_t first, size_t n,
     const smash__affine *a, uint32_t *seen)
@@ -6955,7 +7010,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2], *to = (uint8_t *)job->q->data + first / per;
     for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, to += tiles * SMASH__TILE / per) {
         tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
-        SMASH__CALL(job->simd, smash__quantize_8, (x, stage, tiles, a, seen));
+        smash__quantize_bytes(job->simd, x, stage, tiles, a, seen);
         if (per == 2) SMASH__CALL(job->simd, smash__pack, (stage, to, tiles, 4));
         else {
             SMASH__CALL(job->simd, smash__pack, (stage, pairs, tiles, 2));
@@ -6967,7 +7022,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
 SMASH__FN void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
 {
     switch (smash_dtype_bits(job->q->dtype)) {
-    case 8:  SMASH__CALL(job->simd, smash__quantize_8, (x, (uint8_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
+    case 8:  smash__quantize_bytes(job->simd, x, (uint8_t *)job->q->data + first, n / SMASH__TILE, a, seen); break;
     case 16: SMASH__CALL(job->simd, smash__quantize_16, (x, (uint16_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     case 32: SMASH__CALL(job->simd, smash__quantize_32, (x, (uint32_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     default: smash__quantize_packed(job, x, first, n, a, seen);

@@ -406,6 +406,57 @@ static void check_random(smash_ctx *ctx, int round)
     }
 }
 
+/* ---- numbers whose quotients lie on a half or a few floats beside it: where a product with 1/scale would come out otherwise ---- */
+
+static void test_halves(smash_ctx *ctx)
+{
+    enum { N = 2048 };
+    static float x[N];
+    static int32_t q[N];
+    static unsigned char bytes[N];
+    size_t n = N, one = 1, i, bad, hit = 0;
+    int round, way;
+    for (round = 0; round < 3000; round++) {
+        smash_quant_desc d = SMASH_ZERO;
+        float s;
+        int32_t qmin, qmax, z;
+        const smash_tensor tx = test_view(SMASH_F32, x, 1, &n), scale = test_view(SMASH_F32, &s, 1, &one), zero = test_view(SMASH_I32, &z, 1, &one);
+        smash_tensor tq = SMASH_ZERO;
+        do { d.bits = 1 + (uint32_t)below(8); d.is_unsigned = (uint32_t)below(2); } while (d.bits == 1 && !d.is_unsigned);
+        d.full_range = (uint32_t)below(2);
+        d.rounding = below(2) ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+        tq = test_view(smash_quant_dtype(&d), bytes, 1, &n);
+        smash_quant_limits(NULL, &d, &qmin, &qmax);
+        z = round % 3 == 0 ? 0 : qmin + (int32_t)below((size_t)(qmax - qmin) + 1);
+        s = float_of(0x3F800000u | (uint32_t)below(0x800000));       /* any mantissa; some of the smallest and largest scales, too */
+        if (round % 5 == 0) s = float_of((uint32_t)(1 + below(254)) << 23 | (uint32_t)below(0x800000));
+        if (round % 50 == 1) s = float_of((uint32_t)(1 + below(0x800000)));
+        for (i = 0; i < N; i++) {
+            const double k = (double)qmin - 2 + (double)below((size_t)(qmax - qmin) + 4) + 0.5;
+            float near_to_half = f32((k - (double)z) * (double)s);
+            if (!finite32(near_to_half)) near_to_half = 0;
+            if (near_to_half != 0 && bits_of(near_to_half) % 0x80000000u < 0x7F7FFFF0u && bits_of(near_to_half) % 0x80000000u > 16) near_to_half = float_of(bits_of(near_to_half) + (uint32_t)below(9) - 4u);
+            x[i] = i % 3 == 0 || round % 7 == 0 ? near_to_half : f32(uniform() * (double)(qmax - qmin) * (double)s);
+            if (!finite32(x[i])) x[i] = 0;
+            if (round % 11 == 0 && i % 100 == 7) x[i] = float_of((uint32_t)smash_random(&rng) & 0xBFFFFFFFu);      /* anything up to 2 */
+            if (round % 13 == 0 && i % 300 == 7) x[i] = float_of(0x7F000000u | (uint32_t)smash_random(&rng) % 0x7FFFFFu | (i & 1 ? 0x80000000u : 0));
+        }
+        for (i = 0; i < N; i++) {
+            const float t = f32((double)z + (double)f32((double)x[i] / (double)s));
+            q[i] = rounded(d.rounding, t < (float)qmin ? qmin : t > (float)qmax ? qmax : (double)t);
+            hit += t - (float)(int32_t)(t < -300 || t > 300 ? 0 : t) == 0.5f;
+        }
+        for (way = 0; way < 3; way++) {
+            ctx->no_simd = (uint32_t)way;
+            CHECK_ERR(ctx, smash_quantize(ctx, &d, &tx, &scale, &zero, &tq), SMASH_OK, "round %d", round);
+            for (bad = i = 0; i < N; i++) bad += int_at(tq.dtype, bytes, i) != q[i];
+            CHECK(!bad, "round %d, way %d: %u bits, scale %.9g, zero %d: %d of %d", round, way, (unsigned)d.bits, (double)s, (int)z, (int)bad, N);
+        }
+    }
+    ctx->no_simd = 0;
+    CHECK(hit > 100000, "%d halves", (int)hit);
+}
+
 /* ---- NaN and Inf at every place of short tensors, and around the ends of tiles and chunks of long ones ---- */
 
 static void test_nonfinite(smash_ctx *ctx)
@@ -462,6 +513,7 @@ int main(void)
     int round;
     test_ctx(&ctx);
     for (round = 0; round < 2500; round++) check_random(&ctx, round);
+    test_halves(&ctx);
     test_nonfinite(&ctx);
     return test_done();
 }
