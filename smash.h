@@ -463,6 +463,7 @@ typedef struct smash_grain {
     uint32_t block_count;
     uint32_t pad_back;                 /* BLOCK: 0 = missing axes are in front, 1 = behind */
     int32_t  pad_value;                /* BLOCK: block size on missing axes; 0 means 1 */
+    uint32_t partial;                  /* BLOCK: 1 = the last block along an axis may be smaller. For scales; masks have whole blocks only */
 } smash_grain;
 
 /* The usual granularities. What does not fit a tensor is refused where it is laid over one.
@@ -485,15 +486,16 @@ typedef struct smash_grid {
     uint32_t ndim;
     size_t   block[SMASH_MAX_DIMS];    /* elements of a block along each axis */
     size_t   count[SMASH_MAX_DIMS];    /* blocks along each axis: the shape of masks, scales and zero points */
-    size_t   blocks, block_elements;   /* products of the two */
+    size_t   last[SMASH_MAX_DIMS];     /* elements of the last block along each axis: as block, but where a partial grain leaves a remainder */
+    size_t   blocks, block_elements;   /* how many, and elements of a whole one */
 } smash_grid;
 
 /* Lay grain over the shape of t. DEFAULT is the whole tensor here.
  *   grain  in     t  in  shape only; data and dtype are not looked at     grid  out
  *   needs nothing; exact everywhere
  *   fails  ARG; RANGE(axis) for a block size of 0 or below -1; SHAPE(axis) when the block has more axes than t or does not divide
- *          it (the message lists block sizes that do), t has no such axis, or a dim of t is 0; OVERFLOW(axis); *grid untouched
- *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis, no remainder block */
+ *          it (the message lists block sizes that do) and is not partial, t has no such axis, or a dim of t is 0; OVERFLOW(axis); *grid untouched
+ *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis; it has no remainder blocks */
 SMASH_API smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid);
 
 #if !SMASH_NO_MASK
@@ -3741,6 +3743,7 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     smash_grid g;
     int32_t sizes[SMASH_MAX_DIMS];
     uint32_t i;
+    int partial;
     char text[SMASH__SHAPE_TEXT];
     if (!grain || !t || !grid || t->ndim > SMASH_MAX_DIMS || (unsigned)grain->kind > SMASH_GRAIN_BLOCK)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "granularity, tensor or grid is missing or was not initialised");
@@ -3751,6 +3754,7 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     if (grain->kind == SMASH_GRAIN_BLOCK && (grain->block_count > t->ndim || grain->block_count > SMASH_MAX_DIMS))
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->block_count, "the block has %u sizes but %q has only %u dim%s", grain->block_count, smash__name(t), t->ndim, smash__plural(t->ndim));
     smash_grain_list(grain, t->ndim, sizes);
+    partial = grain->kind == SMASH_GRAIN_BLOCK && grain->partial;
     g.blocks = g.block_elements = 1;
     for (i = 0; i < t->ndim; i++) {
         int32_t size = sizes[i];
@@ -3758,10 +3762,13 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
         if (size == 0 || size < -1)
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "block size %i along dim %u of %q: it must be -1 (the whole axis) or at least 1", (int)size, i, smash__name(t));
         g.block[i] = size < 0 ? t->shape[i] : (size_t)size;
-        if (t->shape[i] % g.block[i])
+        if (partial && g.block[i] > t->shape[i]) g.block[i] = t->shape[i];
+        g.last[i] = t->shape[i] % g.block[i];
+        if (g.last[i] && !partial)
             return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "block size %i does not divide dim %u of %q, which is %z; sizes that do: %s, or -1 for all of it",
                                (int)size, i, smash__name(t), t->shape[i], smash__divisors(t->shape[i], text));
-        g.count[i] = t->shape[i] / g.block[i];
+        g.count[i] = t->shape[i] / g.block[i] + (g.last[i] != 0);
+        if (!g.last[i]) g.last[i] = g.block[i];
         if (!smash__mul(g.blocks, g.count[i], &g.blocks) || !smash__mul(g.block_elements, g.block[i], &g.block_elements))
             return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the shape of %q does not fit the address space", smash__name(t));
     }
@@ -3769,20 +3776,24 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     return SMASH_OK;
 }
 
-/* The block walker: a tensor is a row of equal runs, each contiguous in memory and inside one block. Runs are
- * visited in memory order, from any run on, so that chunks of runs can go to different threads. */
+/* The block walker: a tensor is a row of runs, each contiguous in memory and inside one block, and all of one size but those of remainder
+ * blocks. Runs are visited in memory order, from any run on, so that chunks of runs can go to different threads. */
 typedef struct smash__walk {
-    size_t   run, runs;                  /* elements of a run; number of runs */
+    size_t   run, runs;                  /* elements of the current run; number of runs */
     size_t   first;                      /* element index of the current run */
     size_t   block;                      /* its block, row-major in the grid */
+    size_t   whole, rest, row;           /* elements of a run; of the last one along the last axis below; of all those along it */
     uint32_t axes;                       /* leading axes that are stepped through; the last one in steps of `step` */
     size_t   limit[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], size[SMASH_MAX_DIMS], inside[SMASH_MAX_DIMS], stride[SMASH_MAX_DIMS];
 } smash__walk;
 
+SMASH__INLINE void smash__walk_measure(smash__walk *w) { w->run = w->axes && w->at[w->axes - 1] + 1 == w->limit[w->axes - 1] ? w->rest : w->whole; }
+
 SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
 {
     uint32_t i = w->axes;
-    w->first = run * w->run;
+    const size_t along = i ? w->limit[i - 1] : 1;
+    w->first = run / along * w->row + run % along * w->whole;
     w->block = 0;
     while (i) {
         i--;
@@ -3791,9 +3802,17 @@ SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
         w->inside[i] = w->at[i] % w->size[i];
         w->block += w->at[i] / w->size[i] * w->stride[i];
     }
+    smash__walk_measure(w);
 }
 
-/* Numbers of a block that lie in one piece; axes: those in front that lead from piece to piece */
+/* To the run of a number */
+SMASH__FN void smash__walk_find(smash__walk *w, size_t number)
+{
+    const size_t along = w->axes ? w->limit[w->axes - 1] : 1;
+    smash__walk_seek(w, number / w->row * along + number % w->row / w->whole);
+}
+
+/* Numbers of a whole block that lie in one piece; axes: those in front that lead from piece to piece */
 SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
 {
     uint32_t axis = grid->ndim;
@@ -3804,17 +3823,60 @@ SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
     return run;
 }
 
+/* The tensor's size along an axis */
+SMASH__FN size_t smash__grid_dim(const smash_grid *grid, uint32_t axis) { return (grid->count[axis] - 1) * grid->block[axis] + grid->last[axis]; }
+
+/* A block's size along an axis; *block loses the axis */
+SMASH__FN size_t smash__block_size(const smash_grid *grid, uint32_t axis, size_t *block, size_t *at)
+{
+    *at = *block % grid->count[axis];
+    *block /= grid->count[axis];
+    return *at + 1 == grid->count[axis] ? grid->last[axis] : grid->block[axis];
+}
+
+/* How many pieces a block has, with axes as smash__grid_run gives them, and numbers of each */
+SMASH__FN size_t smash__pieces(const smash_grid *grid, uint32_t axes, size_t block, size_t *run)
+{
+    size_t pieces = 1, at;
+    uint32_t i = grid->ndim;
+    for (*run = 1; i--;) {
+        const size_t size = smash__block_size(grid, i, &block, &at);
+        if (i + 1 < axes) pieces *= size;
+        else *run *= size;
+    }
+    return pieces;
+}
+
+/* Where piece number `piece` of a block begins. Pieces of a block ascend in memory. */
+SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
+{
+    size_t first = 0, stride = 1, at;
+    uint32_t i = grid->ndim;
+    while (i) {
+        const size_t size = smash__block_size(grid, --i, &block, &at);
+        at *= grid->block[i];
+        if (i + 1 < axes) { at += piece % size; piece /= size; }
+        first += at * stride;
+        stride *= smash__grid_dim(grid, i);
+    }
+    return first;
+}
+
 SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
 {
     uint32_t axis, i;
     size_t stride = 1;
     smash__fill(w, 0, sizeof *w);
-    w->run = smash__grid_run(grid, &axis);
+    w->whole = w->rest = w->row = smash__grid_run(grid, &axis);
+    if (axis) {
+        w->rest = w->whole / grid->block[axis - 1] * grid->last[axis - 1];
+        w->row = (grid->count[axis - 1] - 1) * w->whole + w->rest;
+    }
     w->axes = axis;
     w->runs = 1;
     for (i = axis; i > 0;) {
         int last = i-- == axis;
-        w->limit[i] = last ? grid->count[i] : grid->count[i] * grid->block[i];
+        w->limit[i] = last ? grid->count[i] : smash__grid_dim(grid, i);
         w->size[i] = last ? 1 : grid->block[i];
         w->stride[i] = stride;
         stride *= grid->count[i];
@@ -3830,10 +3892,11 @@ SMASH__FN void smash__walk_next(smash__walk *w)
     while (i) {
         i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
-        if (++w->at[i] < w->limit[i]) return;
-        w->at[i] = 0;
+        if (++w->at[i] < w->limit[i]) break;
+        w->at[i] = w->inside[i] = 0;
         w->block -= w->limit[i] / w->size[i] * w->stride[i];
     }
+    smash__walk_measure(w);
 }
 
 /* A walk in which runs of one number, each in a block of its own, are joined to rows. Returns 1 if so: number j of a
@@ -3841,12 +3904,14 @@ SMASH__FN void smash__walk_next(smash__walk *w)
 SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
 {
     smash__walk_start(w, grid);
-    if (w->run > 1) return 0;
+    if (w->whole > 1) return 0;
     while (w->axes && w->size[w->axes - 1] == 1) {
         w->axes--;
         w->run *= w->limit[w->axes];
         w->runs /= w->limit[w->axes];
     }
+    w->whole = w->rest = w->run;
+    w->row = w->axes ? w->run * w->limit[w->axes - 1] : w->run;
     return 1;
 }
 
@@ -4050,8 +4115,10 @@ SMASH__FN size_t smash__first_bad(const smash__keys *k)
 
 SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
 {
-    smash_grain element = smash_grain_element();
-    return smash_grid_make(ctx, grain && grain->kind != SMASH_GRAIN_DEFAULT ? grain : &element, t, grid);
+    smash_grain whole = smash_grain_element();
+    if (grain && grain->kind != SMASH_GRAIN_DEFAULT) whole = *grain;
+    whole.partial = 0;
+    return smash_grid_make(ctx, &whole, t, grid);
 }
 
 #if !SMASH_NO_DOUBLE
@@ -6648,8 +6715,8 @@ SMASH__FN void smash__cursor_start(smash__cursor *c, const smash__quant_job *job
 {
     c->job = job;
     smash__walk_start(&c->walk, &job->grid);
-    smash__walk_seek(&c->walk, first / c->walk.run);
-    c->left = c->walk.run - first % c->walk.run;
+    smash__walk_find(&c->walk, first);
+    c->left = c->walk.first + c->walk.run - first;
 }
 
 SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n)
@@ -6851,6 +6918,7 @@ typedef struct smash__fit_job {
     const smash_grid *grid;
     smash__levels levels;
     size_t count, rows, slices, part;   /* part: slices of a part, or numbers if there is one block */
+    uint32_t axis;                      /* of the slices */
     int simd;
     smash__range *range;                /* of each part */
 } smash__fit_job;
@@ -6864,9 +6932,17 @@ SMASH__FN size_t smash__fit_cut(smash_ctx *ctx, smash__fit_job *job)
     if (grid->blocks <= 1) return parts;
     for (job->rows = 1; grid->count[axis] == 1; axis++) job->rows *= grid->block[axis];
     job->slices = grid->count[axis];
+    job->axis = axis;
     if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;               /* one reader had better go straight through */
     job->part = job->slices / parts + (job->slices % parts != 0);
     return job->slices / job->part + (job->slices % job->part != 0);
+}
+
+/* The first run of a slice, in its row of slices; the last slice may be smaller */
+SMASH__FN size_t smash__slice_run(const smash__fit_job *job, const smash__walk *walk, size_t slice)
+{
+    const size_t runs = walk->runs / job->rows;
+    return slice == job->slices ? runs : runs / walk->limit[job->axis] * walk->size[job->axis] * slice;
 }
 
 SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n, smash__range *r)
@@ -6910,16 +6986,16 @@ SMASH__FN void smash__fit_blocks(smash__fit_job *job, size_t part)
     smash__range *all = &job->range[part];
     smash__walk walk;
     size_t begin = part * job->part, end = smash__min(job->slices, begin + job->part), blocks = job->grid->blocks / job->slices;
-    size_t per_slice, row, run, b;
+    size_t row, run, b;
     smash__walk_start(&walk, job->grid);
-    per_slice = walk.runs / job->rows / job->slices;
     for (b = begin * blocks; b < end * blocks; b++) {
         job->scale[b] = 0;
         if (job->zero) job->zero[b] = 0;
     }
     for (row = 0; row < job->rows; row++) {
-        smash__walk_seek(&walk, (row * job->slices + begin) * per_slice);
-        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+        run = smash__slice_run(job, &walk, begin);
+        smash__walk_seek(&walk, walk.runs / job->rows * row + run);
+        for (; run < smash__slice_run(job, &walk, end); run++, smash__walk_next(&walk)) {
             smash__range r = { 0, 0 };
             smash__range_of(job, walk.first, walk.run, &r);
             if (r.lo < all->lo) all->lo = r.lo;
@@ -7727,17 +7803,17 @@ SMASH__FN void smash__observe_part(void *arg, size_t part)
     const smash__fit_job *fit = &job->fit;
     smash__range *all = job->count ? NULL : &fit->range[part];
     smash__walk walk;
-    size_t begin = part * fit->part, end, per_slice, row, run;
+    size_t begin = part * fit->part, end, row, run;
     if (fit->grid->blocks == 1) {
         smash__range_of(fit, begin, smash__min(fit->count - begin, fit->part), all);
         return;
     }
     end = smash__min(fit->slices, begin + fit->part);
     smash__walk_start(&walk, fit->grid);
-    per_slice = walk.runs / fit->rows / fit->slices;
     for (row = 0; row < fit->rows; row++) {
-        smash__walk_seek(&walk, (row * fit->slices + begin) * per_slice);
-        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+        run = smash__slice_run(fit, &walk, begin);
+        smash__walk_seek(&walk, walk.runs / fit->rows * row + run);
+        for (; run < smash__slice_run(fit, &walk, end); run++, smash__walk_next(&walk)) {
             if (job->count) smash__observe_count(job, walk.block, walk.first, walk.run);
             else smash__observe_range(job, walk.block, walk.first, walk.run, all);
         }
@@ -7810,7 +7886,10 @@ SMASH__DEF smash_err smash_observe(smash_ctx *ctx, smash_observer *o, const smas
         o->block[0].next_lo = all.lo;
         o->block[0].next_hi = all.hi;
     }
-    for (i = 0; i < o->blocks; i++) smash__observe_commit(o, i, grid.block_elements);
+    for (i = 0; i < o->blocks; i++) {
+        size_t run, pieces = smash__pieces(&grid, 0, i, &run);
+        smash__observe_commit(o, i, pieces * run);
+    }
     o->tensors++;
     job.count = 1;
     if (o->bins && grid.blocks == 1) smash__observe_count(&job, 0, 0, job.fit.count);
@@ -8093,29 +8172,12 @@ SMASH__KERNEL(smash__error_tiles, (const float *SMASH__RESTRICT x, size_t tiles,
 
 typedef struct smash__mse_job {
     smash__fit_job fit;                 /* w, grid, levels, simd, scale, zero */
-    size_t run, runs;                   /* of a block */
     uint32_t axes;
     size_t block;                       /* one at a time: its candidates side by side */
     int32_t from;
     float lo, hi;
     double *error;
 } smash__mse_job;
-
-/* Where piece number `piece` of a block begins: smash__grid_run numbers without a gap. Pieces of a block ascend in memory. */
-SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
-{
-    size_t first = 0, stride = 1, at;
-    uint32_t i = grid->ndim;
-    while (i) {
-        i--;
-        at = block % grid->count[i] * grid->block[i];
-        block /= grid->count[i];
-        if (i + 1 < axes) { at += piece % grid->block[i]; piece /= grid->block[i]; }
-        first += at * stride;
-        stride *= grid->block[i] * grid->count[i];
-    }
-    return first;
-}
 
 SMASH__FN void smash__mse_add(const smash__mse_job *job, size_t first, size_t n, const smash__affine *a, double *lanes)
 {
@@ -8142,9 +8204,9 @@ SMASH__FN SMASH__NOINLINE double smash__mse_of(const smash__mse_job *job, size_t
     const float part = (float)k / (float)SMASH__MSE_WIDEST;
     const smash__affine a = smash__grid_of(&job->fit.levels, lo * part, hi * part);
     double lanes[SMASH__ERROR_LANES], sum = 0;
-    size_t run, j;
+    size_t n, pieces = smash__pieces(job->fit.grid, job->axes, block, &n), i, j;
     smash__fill(lanes, 0, sizeof lanes);
-    for (run = 0; run < job->runs; run++) smash__mse_add(job, smash__piece(job->fit.grid, job->axes, block, run), job->run, &a, lanes);
+    for (i = 0; i < pieces; i++) smash__mse_add(job, smash__piece(job->fit.grid, job->axes, block, i), n, &a, lanes);
     for (j = 0; j < SMASH__ERROR_LANES; j++) sum += lanes[j];
     return sum;
 }
@@ -8158,8 +8220,8 @@ SMASH__FN void smash__mse_candidate(void *arg, size_t i)
 SMASH__FN void smash__mse_range(const smash__mse_job *job, size_t block, float *lo, float *hi)
 {
     smash__range r = { 0, 0 };
-    size_t run;
-    for (run = 0; run < job->runs; run++) smash__range_of(&job->fit, smash__piece(job->fit.grid, job->axes, block, run), job->run, &r);
+    size_t n, pieces = smash__pieces(job->fit.grid, job->axes, block, &n), i;
+    for (i = 0; i < pieces; i++) smash__range_of(&job->fit, smash__piece(job->fit.grid, job->axes, block, i), n, &r);
     *lo = smash__key_float(r.lo);
     *hi = smash__key_float(r.hi);
 }
@@ -8216,8 +8278,7 @@ SMASH__DEF smash_err smash_quant_fit_mse(smash_ctx *ctx, const smash_quant_desc 
     job.fit.simd = smash__simd(ctx);
     job.fit.scale = (float *)scale->data;
     job.fit.zero = zero ? (int32_t *)zero->data : NULL;
-    job.run = smash__grid_run(&grid, &job.axes);
-    job.runs = grid.block_elements / job.run;
+    smash__grid_run(&grid, &job.axes);
     if (grid.blocks == 1) smash__mse_single(ctx, &job);
     else smash__parallel(ctx, grid.blocks, smash__mse_block, &job);
     return SMASH_OK;
@@ -8293,7 +8354,7 @@ SMASH__FN smash_err smash__check_blocks(smash_ctx *ctx, const smash_tensor *t, c
 typedef struct smash__lsq {
     smash__levels levels;
     smash_grid grid;
-    size_t count, run, pieces;          /* numbers; numbers of a piece; pieces of a block */
+    size_t count;                       /* numbers */
     uint32_t axes;
     const float *scale, *zero;          /* zero: NULL for LSQ */
     const smash_tensor *x, *dy, *to;
@@ -8313,8 +8374,7 @@ SMASH__FN smash_err smash__lsq_open(smash_ctx *ctx, const smash_quant_desc *desc
     lsq->x = x;
     lsq->scale = (const float *)scale->data;
     lsq->zero = zero ? (const float *)zero->data : NULL;
-    lsq->run = smash__grid_run(&lsq->grid, &lsq->axes);
-    lsq->pieces = lsq->grid.block_elements / lsq->run;
+    smash__grid_run(&lsq->grid, &lsq->axes);
     return SMASH_OK;
 }
 
@@ -8417,7 +8477,7 @@ SMASH__DEF smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_des
 {
     const float least = 1.1920928955078125e-7f, most = 3.4028234663852886e38f;
     smash__lsq lsq;
-    size_t b, p;
+    size_t b, p, pieces, n;
     SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__WRITE, &lsq));
     SMASH__TRY(smash__check_apart(ctx, x, scale));
     if (zero) {
@@ -8429,12 +8489,13 @@ SMASH__DEF smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_des
         float lo = 0, hi = 0, s = 0;
         double sum = 0;
         int32_t z = 0;
-        for (p = 0; p < lsq.pieces; p++) sum += smash__lsq_range(&lsq, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &lo, &hi);
+        pieces = smash__pieces(&lsq.grid, lsq.axes, b, &n);
+        for (p = 0; p < pieces; p++) sum += smash__lsq_range(&lsq, smash__piece(&lsq.grid, lsq.axes, b, p), n, &lo, &hi);
         if (zero) {
             smash__quant_params_of(&lsq.levels, lo, hi, &s, &z);
             ((float *)zero->data)[b] = (float)z;
         } else {
-            const double start = 2.0 * (sum / (double)lsq.grid.block_elements) / smash_sqrt((double)lsq.levels.qmax);
+            const double start = 2.0 * (sum / (double)(pieces * n)) / smash_sqrt((double)lsq.levels.qmax);
             const double limit = smash__product((double)most / (double)(lsq.levels.qmax < -lsq.levels.qmin ? -lsq.levels.qmin : lsq.levels.qmax), 0.9999999);      /* the ends of the grid stay numbers */
             s = smash__to_f32(start < limit ? start : limit);
             if (!(s > least)) s = least;
@@ -8448,18 +8509,20 @@ SMASH__DEF smash_err smash_quant_lsq(smash_ctx *ctx, const smash_quant_desc *des
                                      const smash_tensor *y)
 {
     smash__lsq lsq;
-    size_t b, p;
+    size_t b, p, pieces, n;
     SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
     SMASH__TRY(smash__check_out(ctx, x, y, "output"));
     SMASH__TRY(smash__check_apart(ctx, scale, y));
     if (zero) SMASH__TRY(smash__check_apart(ctx, zero, y));
     SMASH__TRY(smash__lsq_check(ctx, &lsq, scale, zero));
     lsq.to = y;
-    for (b = 0; b < lsq.grid.blocks; b++)
-        for (p = 0; p < lsq.pieces; p++) {
-            const size_t first = smash__piece(&lsq.grid, lsq.axes, b, p), good = smash__lsq_run(&lsq, b, first, lsq.run);
-            if (good < lsq.run) return smash__too_large(ctx, y, first + good);
+    for (b = 0; b < lsq.grid.blocks; b++) {
+        pieces = smash__pieces(&lsq.grid, lsq.axes, b, &n);
+        for (p = 0; p < pieces; p++) {
+            const size_t first = smash__piece(&lsq.grid, lsq.axes, b, p), good = smash__lsq_run(&lsq, b, first, n);
+            if (good < n) return smash__too_large(ctx, y, first + good);
         }
+    }
     return SMASH_OK;
 }
 
@@ -8485,7 +8548,7 @@ SMASH__DEF smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_
                                               const smash_tensor *dy, const smash_tensor *dx, const smash_tensor *dscale, const smash_tensor *dzero)
 {
     smash__lsq lsq;
-    size_t b, p;
+    size_t b, p, pieces, n;
     double gamma;
     SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
     SMASH__TRY(smash__check_backward(ctx, x, SMASH__TRAINED, dy, dx, &lsq.count));
@@ -8503,7 +8566,8 @@ SMASH__DEF smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_
     gamma = 1.0 / smash_sqrt(smash__product((double)lsq.levels.qmax, (double)lsq.count));
     for (b = 0; b < lsq.grid.blocks; b++) {
         smash__lsq_sums sums = { 0, 0 };
-        for (p = 0; p < lsq.pieces; p++) smash__lsq_gradient(&lsq, b, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &sums);
+        pieces = smash__pieces(&lsq.grid, lsq.axes, b, &n);
+        for (p = 0; p < pieces; p++) smash__lsq_gradient(&lsq, b, smash__piece(&lsq.grid, lsq.axes, b, p), n, &sums);
         SMASH__TRY(smash__lsq_give(ctx, dscale, b, smash__product(gamma, sums.scale)));
         if (dzero) SMASH__TRY(smash__lsq_give(ctx, dzero, b, sums.zero));
     }

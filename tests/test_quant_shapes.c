@@ -103,7 +103,7 @@ static void draw_layout(layout *l)
 {
     size_t i, k, most = below(4) == 0 ? MOST : 1 + below(400);
     int32_t sizes[4];
-    int kind = (int)below(4);
+    int kind = (int)below(4), partial = (int)below(2);
     memset(l, 0, sizeof *l);
     l->ndim = (uint32_t)below(5);
     for (l->n = 1, i = l->ndim; i--;) {
@@ -121,10 +121,12 @@ static void draw_layout(layout *l)
         l->block[axis] = 1;
     } else if (kind == 3) {
         for (i = 0; i < l->ndim; i++) {
-            l->block[i] = below(3) ? divisor(l->shape[i]) : l->shape[i];
+            l->block[i] = partial ? 1 + below(l->shape[i]) : below(3) ? divisor(l->shape[i]) : l->shape[i];
             sizes[i] = l->block[i] == l->shape[i] && below(2) ? -1 : (int32_t)l->block[i];
         }
+        if (partial && l->ndim && below(4) == 0) sizes[l->ndim - 1] = (int32_t)(l->block[l->ndim - 1] = l->shape[l->ndim - 1]) + 3;      /* more than there is */
         if (l->ndim) l->grain = smash_grain_block(sizes, l->ndim);
+        l->grain.partial = (uint32_t)partial;
     }
     for (l->blocks = 1, i = 0; i < l->ndim; i++) { l->count[i] = (l->shape[i] + l->block[i] - 1) / l->block[i]; l->blocks *= l->count[i]; }
     for (k = 0; k < l->n; k++) {
