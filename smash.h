@@ -370,8 +370,8 @@ typedef enum smash_dtype {
     SMASH_I8 = 5, SMASH_U8 = 6, SMASH_I16 = 7, SMASH_U16 = 8, SMASH_I32 = 9, SMASH_U32 = 10, SMASH_I64 = 11, SMASH_U64 = 12,
     SMASH_BOOL = 13,                                                     /* one byte, 0 or 1 */
     SMASH_I4 = 14, SMASH_U4 = 15, SMASH_I2 = 16, SMASH_U2 = 17,          /* packed, low bits first, over the flat tensor */
-    SMASH_F8_E4M3 = 18, SMASH_F8_E5M2 = 19, SMASH_F8_E8M0 = 20,          /* from here on: carried, not computed with */
-    SMASH_F8_E4M3FNUZ = 21, SMASH_F8_E5M2FNUZ = 22,
+    SMASH_F8_E4M3 = 18, SMASH_F8_E5M2 = 19,                              /* E4M3 is e4m3fn: no Inf, one NaN, up to 448; E5M2 as IEEE 754, up to 57344 */
+    SMASH_F8_E8M0 = 20, SMASH_F8_E4M3FNUZ = 21, SMASH_F8_E5M2FNUZ = 22,  /* from here on: carried, not computed with */
     SMASH_F6_E2M3 = 23, SMASH_F6_E3M2 = 24, SMASH_F4 = 25, SMASH_C64 = 26,
     SMASH_DTYPE_COUNT = 27
 } smash_dtype;
@@ -407,8 +407,8 @@ SMASH_API smash_tensor smash_tensor_view(smash_dtype dtype, const void *data, si
 SMASH_API smash_err smash_tensor_count(const smash_tensor *t, size_t *count);
 SMASH_API smash_err smash_tensor_bytes(const smash_tensor *t, size_t *bytes);
 
-/* Exact conversions of one number, round to nearest even, subnormals kept, overflow to Inf, NaN kept quiet.
- * smash_f64_to_f16 and _bf16 round once, not through f32.
+/* Exact conversions of one number, round to nearest even, subnormals kept, overflow to Inf, NaN kept quiet. F8_E4M3 has no Inf: what
+ * overflows becomes NaN. The _f64_ ones round once, not through f32.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API float    smash_f16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_f16(float x);
@@ -416,6 +416,12 @@ SMASH_API uint16_t smash_f64_to_f16(double x);
 SMASH_API float    smash_bf16_to_f32(uint16_t h);
 SMASH_API uint16_t smash_f32_to_bf16(float x);
 SMASH_API uint16_t smash_f64_to_bf16(double x);
+SMASH_API float    smash_f8_e4m3_to_f32(uint8_t q);
+SMASH_API uint8_t  smash_f32_to_f8_e4m3(float x);
+SMASH_API uint8_t  smash_f64_to_f8_e4m3(double x);
+SMASH_API float    smash_f8_e5m2_to_f32(uint8_t q);
+SMASH_API uint8_t  smash_f32_to_f8_e5m2(float x);
+SMASH_API uint8_t  smash_f64_to_f8_e5m2(double x);
 
 /* Reorder the axes: axis i of dst is axis order[i] of src. OIHW to OHWI is 0, 2, 3, 1; a depthwise weight [out, 1, kh, kw] to [1, kh, kw, out] is 1, 2, 3, 0.
  *   src    in   any dtype whose elements have 2, 4, 8, 16, 32 or 64 bits     order  in  ndim axes of src, each once
@@ -427,7 +433,7 @@ SMASH_API smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src
 /* Convert every element: floats among each other (nearest even), integers and packed integers and bool
  * among each other (exact or an error), integers to floats (nearest even), floats to integers (only whole
  * numbers in range).
- *   src    in   any computable dtype                dst   out  same shape, other memory
+ *   src    in   any computable dtype, 8-bit floats too    dst   out  same shape, other memory
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(index) of the first element dst cannot hold,
  *   dst then unspecified */
 SMASH_API smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *src, const smash_tensor *dst);
@@ -830,7 +836,7 @@ SMASH_API smash_err smash_sparse_unpack_bsr(smash_ctx *ctx, const smash_grain *g
 #if !SMASH_NO_QUANT
 /*==================================================================================================
  * MARK: - Quantization                                                                     >>quant
- * Floats onto integer grids and back: real = scale * (q - zero). The one idea: divide, then round with the
+ * Floats onto integer grids and back: real = scale * (q - zero), and onto 8-bit floats. The one idea: divide, then round with the
  * one hand-written routine, so that the integers are the same on every machine.
  *================================================================================================*/
 
@@ -845,6 +851,8 @@ typedef struct smash_quant_desc {
     smash_rounding rounding;      /* of zero + x/scale and of zero points: halves to the even neighbour, or away from zero */
     smash_scheme scheme;          /* SYMMETRIC: the grid is centred on 0; AFFINE: it spans min..max and 0 */
     smash_grain  grain;           /* DEFAULT: the whole tensor */
+    smash_dtype  format;          /* NONE: integers. F8_E4M3, F8_E5M2: those floats instead, with a scale, SYMMETRIC, HALF_EVEN; bits, is_unsigned and full_range
+                                     are not looked at then. F16 and BF16 have no scale: smash_tensor_convert makes them, and no call here takes them */
     uint32_t     zero_end;
 } smash_quant_desc;
 
@@ -852,17 +860,17 @@ typedef struct smash_quant_desc {
  * were clipped; zeros: numbers that read back as 0. */
 typedef struct smash_quant_stats { double mse, max_abs_error, snr_db; size_t saturated, zeros; } smash_quant_stats;
 
-/* qmin, qmax of the grid.
+/* qmin, qmax of the grid; of an 8-bit float its ends: 448, or 57344.
  *   qmin, qmax  out     needs nothing; exact everywhere; fails ARG RANGE(bits); both untouched */
 SMASH_API smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *desc, int32_t *qmin, int32_t *qmax);
 
-/* Integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4, uint1 in U2), I8/U8, I16/U16; NONE where
+/* desc->format, or the integer dtype that holds the grid: packed I2/U2 and I4/U4 up to 4 bits (3 bits in 4, uint1 in U2), I8/U8, I16/U16; NONE where
  * smash_quant_limits refuses the bits.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API smash_dtype smash_quant_dtype(const smash_quant_desc *desc);
 
 /* Scale and zero point from a range. lo <= hi, finite; 0 is always inside the grid.
- *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8
+ *   symmetric  s = max(|lo|,|hi|) / ((qmax-qmin)/2), z = floor((qmax+qmin+1)/2): 0 for int, 128 for uint8, 0 for floats of 8 bits
  *   affine     s = (hi-lo) / (qmax-qmin),            z = clamp(qmin - round(lo/s))
  *   scale, zero  out     needs nothing
  *   exact      float32 divisions; s is at least FLT_EPSILON and always finite: where hi-lo is beyond float32, the affine
@@ -879,12 +887,14 @@ SMASH_API smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *d
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size) OVERFLOW NONFINITE(index); scale and zero untouched on all but NONFINITE */
 SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero);
 
-/* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for.
+/* q = round(clamp(zero + x/scale)): a float division, a float addition, a clamp, then the rounding that desc asks for. 8-bit floats are
+ * clamped to their largest number, so that none becomes Inf or NaN; their zero is not looked at, and may be NULL.
  *   w      in   f32 f64 f16 bf16, finite; f64 is divided, added and clamped in double
  *   scale  in   f32, grid shape, finite and > 0
- *   zero   in   i32, grid shape, within qmin..qmax; NULL: 0 for int and for affine, the middle 2^(bits-1) for symmetric uint
+ *   zero   in   grid shape, i32 within qmin..qmax, or f32, finite and not always whole; NULL: 0 for int and for affine, the middle 2^(bits-1)
+ *               for symmetric uint
  *   q      out  i8 u8 i16 u16 i32 or packed i4 u4 i2 u2 that holds qmin..qmax (smash_quant_dtype(desc) is the smallest),
- *               shape of w; may not alias the others. Spare bits of the last packed byte are 0
+ *               shape of w; may not alias the others. Spare bits of the last packed byte are 0. With a format: of that dtype
  *   needs nothing, O(n)
  *   exact  same integers on every target, SIMD path and thread count; never a reciprocal in place of the division
  *   fails  ARG DTYPE SHAPE RANGE(bits, block size, or index of scale or zero) OVERFLOW; NONFINITE(index), q then unspecified
@@ -892,8 +902,8 @@ SMASH_API smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *desc
 SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
                                    const smash_tensor *zero, const smash_tensor *q);
 
-/* x = (float)(q - zero) * scale, one float product, rounded once more to f16 and bf16.
- *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2    scale, zero  in  as for smash_quantize
+/* x = ((float)q - zero) * scale, one float product, rounded once more to f16 and bf16; with zero points of i32 the difference is exact.
+ *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2, or the format    scale, zero  in  as for smash_quantize
  *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE (as smash_quantize) OVERFLOW; x untouched */
 SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
@@ -1468,7 +1478,8 @@ typedef struct smash_param {
     uint32_t     next;       /* next parameter of the same module, or SMASH_NONE */
     smash_tensor tensor;     /* data NULL: still in the file, smash_model_load brings it */
     uint64_t     offset;     /* byte in the file, if it comes from one */
-    smash_dtype  meant;      /* integers that smash compressed: their grid's dtype (I4 in U8 bytes, say), from the metadata; else NONE */
+    smash_dtype  meant;      /* numbers that smash compressed: their dtype (I4 in U8 bytes, say), from the metadata; else NONE */
+    const char  *word;       /* what the metadata calls it: "int4", "nf4"; NULL where meant is NONE */
 } smash_param;
 
 typedef struct smash_module {
@@ -1509,7 +1520,7 @@ SMASH_API void smash_model_init(smash_model *model, smash_arena *arena);
 
 /* Add a parameter; name and tensor's shape are copied, its data is not.
  *   model  io  not finished     name  in  full name, UTF-8, not empty     tensor  in  any dtype and place, data may be NULL
- *   needs  arena: the name, and an array of 144 bytes a parameter that doubles when it is full
+ *   needs  arena: the name, and an array of 152 bytes a parameter that doubles when it is full
  *   exact  everywhere
  *   fails  ARG OVERFLOW(shape) LIMIT(2^32 - 2 parameters) NOMEM; model untouched */
 SMASH_API smash_err smash_model_add(smash_ctx *ctx, smash_model *model, const char *name, const smash_tensor *tensor, uint64_t offset);
@@ -1547,6 +1558,27 @@ SMASH_API smash_err smash_model_set_shape(smash_ctx *ctx, smash_model *model, si
 /* The shape of an input or output, if it has been said, or NULL. Gone with the next smash_model_set_shape.
  *   model, target  opt, in: a finished model     needs nothing, O(log their number); exact everywhere; fails never */
 SMASH_API const smash_tensor *smash_model_find_activation(const smash_model *model, size_t module, const char *target);
+
+/* The tensors that a parameter X is stored as: its numbers, under its own name, as X_packed where several share a byte, or as X_compressed
+ * where zeros are left out; and what reads them. */
+typedef enum smash_part {
+    SMASH_PART_MAIN = 0, SMASH_PART_PACKED = 1, SMASH_PART_COMPRESSED = 2,     /* the numbers are one of these */
+    SMASH_PART_SCALE = 3, SMASH_PART_ZERO = 4,           /* X_scale, X_zero_point: one for each block */
+    SMASH_PART_CODEBOOK = 5,                             /* the numbers are indexes into it: one for all, or one for each block */
+    SMASH_PART_SCALE_CODEBOOK = 6, SMASH_PART_SCALE_SCALE = 7, SMASH_PART_SCALE_OFFSET = 8,     /* scale = codebook[X_scale] * scale + offset */
+    SMASH_PART_SHAPE = 9, SMASH_PART_BITMASK = 10,       /* of X_packed and X_compressed; of X_compressed */
+    SMASH_PART_COUNT = 11
+} smash_part;
+
+/* What stands behind X in the name of a part: "" for MAIN, "_scale" ... Static text; NULL if there is no such part.
+ *   needs nothing; exact everywhere; fails never */
+SMASH_API const char *smash_part_suffix(smash_part part);
+
+/* Where the parts of X are, as smash_model_restore reads them: of a float, and of an integer without scale or codebook, it is X alone.
+ *   model  in  finished     name  in  X: "conv1.weight"     at  out  indexes of parameters, -1 for a part that X has not
+ *   needs  scratch: the longest name; O(log n); exact everywhere
+ *   fails  ARG NOMEM(ctx->need); NOTFOUND, which leaves no message, for a name that no numbers are stored for; at untouched */
+SMASH_API smash_err smash_model_find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT]);
 
 /* Axis of a weight that "out_channel" and "in_channel" mean: 0 and 1, for ConvTranspose 1 and 0.
  *   type  opt, in     needs nothing; exact everywhere; fails never
@@ -1671,7 +1703,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_PATTERNS = 2,     /* list of regular expressions */
     SMASH_KEY_NUMBER = 3,       /* number in low..high */
     SMASH_KEY_CHOICE = 4,       /* one of the words in legal */
-    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16 */
+    SMASH_KEY_DTYPE = 5,        /* int2 .. int16, uint1 .. uint16, float16, bfloat16, float8_e4m3fn, float8_e5m2 */
     SMASH_KEY_GRANULARITY = 6,  /* word of legal, [sizes], [[sizes], mode], [[sizes], mode, pad] */
     SMASH_KEY_ALIGN = 7,        /* {"module_name": ..., "target_name": ..., "dims": [...]} */
     SMASH_KEY_SETTINGS = 8,     /* target_settings */
@@ -1748,11 +1780,17 @@ typedef struct smash_job {
 } smash_job;
 
 /* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners and quantizers only. */
+struct smash_row;
 typedef struct smash_targets {
     const char *const *default_types;    /* NULL-terminated; what the shorthands without a config_list apply to */
     smash_metric       metric;           /* pruners */
     smash_grain_kind   default_grain;    /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
     smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+    smash_err        (*resolve)(smash_ctx *ctx, const smash_job *job, struct smash_row *row);   /* opt, quantizers: choose row->quant, which holds
+                                            what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail */
+    const char *const *refused;          /* opt, quantizers: keys that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL */
+    uint32_t           every;            /* 1: the shorthands apply to all modules, whatever default_types, and where no target is named all float
+                                            parameters are */
 } smash_targets;
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
@@ -1782,7 +1820,7 @@ typedef struct smash_algo {
 } smash_algo;
 
 /* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
- * target_parameters, target_bytes and target_macs, and the shorthands, then include and exclude. Static, or the algorithm's.
+ * target_parameters, target_bytes and target_macs, and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -2018,6 +2056,20 @@ typedef struct smash_goal {
     uint64_t         most, left;     /* idem: what may be left, what is */
 } smash_goal;
 
+enum { SMASH_SCALE_BLOCK = 256 };
+/* What a quantizer makes of a row: which parts there will be, of which dtype. Known before it runs, as sizes come first. All zero is
+ * the integers of row->quant with an F32 scale for each block, and zero points as small as the integers, unless all of them are 0. */
+typedef struct smash_form {
+    smash_dtype dtype;               /* of the numbers, or of the indexes into the codebook; NONE: smash_quant_dtype. Less than 8 bits are packed */
+    smash_dtype zero;                /* F32: zero points need not be whole, and are always stored; NONE: integers */
+    uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
+    uint32_t    codes;               /* numbers in a codebook; 0: there is none */
+    uint32_t    code_blocks;         /* 1: each block has a codebook of its own */
+    uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
+                                        a scale in common; 0: they are F32 */
+    const char *word;                /* what smash.quant_dtypes and the report call it; NULL: as quant_dtype says it */
+} smash_form;
+
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
     const smash_algo *algo;
@@ -2049,6 +2101,7 @@ typedef struct smash_row {
     uint32_t     next_member;        /* next row of the same group, or SMASH_NONE */
     /* quantizers */
     smash_quant_desc quant;
+    smash_form   form;               /* dtype and zero resolved: never NONE */
     int32_t      qmin, qmax;
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
@@ -2058,6 +2111,15 @@ typedef struct smash_row {
     uint32_t          has_zero;      /* 1: not all zero points are 0 */
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
 } smash_row;
+
+/* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
+ *   row  in  a pruner's gives what its desc says, int8     text  out  room for 16 characters, which the answer may be
+ *   needs nothing; exact everywhere; fails never */
+SMASH_API const char *smash_row_word(const smash_row *row, char text[16]);
+
+/* 1 if they become integers of a grid, which has a scheme, qmin and qmax.
+ *   row  in     needs nothing; exact everywhere; fails never */
+SMASH_API int smash_row_is_grid(const smash_row *row);
 
 typedef struct smash_plan {
     const smash_model *model;
@@ -2098,7 +2160,7 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
  * every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
  *================================================================================================*/
 
-/* level, l1_norm, l2_norm, fpgm, ptq. Static.
+/* The pruners level, l1_norm, l2_norm, fpgm; the quantizers ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer. Static.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_registry *smash_builtins(void);
 
@@ -2115,8 +2177,12 @@ typedef struct smash_work {
     smash_tensor given;          /* that mask: grid shape of masked->mask.grain */
     smash_tensor whole;          /* the numbers before it, where apply_method is not mul; else data NULL */
     smash_tensor mask;           /* pruner: block mask, data NULL before */
-    smash_tensor scale, zero;    /* quantizer: f32 and i32 of grid shape, data NULL before */
-    smash_tensor quantized;      /* quantizer: integers, data NULL before */
+    /* quantizers leave what the form of the row has; data NULL before */
+    smash_tensor quantized;      /* numbers, or indexes: form.dtype, shape of tensor */
+    smash_tensor scale, zero;    /* f32, and i32 or f32 (form.zero), both of grid shape */
+    smash_tensor codebook;       /* f32, [codes], or grid shape + [codes] */
+    smash_tensor scale_codes;    /* u8, grid shape: of scales that are stored as codes; with them, all f32: */
+    smash_tensor scale_codebook, scale_scale, scale_offset;   /* [form.scale_codes], [blocks / SMASH_SCALE_BLOCK rounded up], [1] */
 } smash_work;
 
 /* One algorithm that ran. */
@@ -2229,17 +2295,18 @@ typedef struct smash_run_desc {
  *   fails   ARG NOMEM(ctx->need) IO OVERFLOW; UNSUPPORTED for an algorithm without targets; LIMIT for a header over 100,000,000
  *           bytes; NONFINITE(index) naming module and target; CONFIG for a goal out of reach, with the least that is left; FORMAT(byte or
  *           index) for masks_in that is no safetensors file, does not fit the model, or holds what is not 0 or 1, VERSION for one of a newer
- *           format;
- *           RANGE DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
+ *           format; RANGE(index) for a number that float16 or bfloat16 cannot hold;
+ *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
 
-/* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it: X with X_scale, or X_packed with
- * X_scale and X_shape, and X_zero_point where it is not all zero; X_compressed with X_bitmask and X_shape, with or without a scale.
+/* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it, in the parts that smash_model_find_parts finds:
+ *   (q - zero) * scale   for integers; zero is 0 where there is no zero point
+ *   codebook[q] * scale  for indexes; scale is 1 where there is none
  *   model   in   finished     name  in  full name before compression: "conv1.weight"     arena  io  not ctx->scratch
  *   out     out  plain: as smash_model_load gives it; quantized: F32 in arena, as smash_dequantize gives it
  *   stored  opt, out  dtype of what is stored, packed ones as I4, U4, I2, U2
- *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored parts and their names, 4 bytes a scale
+ *   needs   arena: 4 bytes a number (plain: as smash_model_load); scratch: the stored parts, the longest name, 4 bytes a scale
  *   exact   everywhere
  *   fails   ARG NOMEM(ctx->need) IO NOTFOUND; FORMAT DTYPE SHAPE OVERFLOW RANGE where the stored parts do not fit each other, or a
  *           scale or zero point is none; *out untouched */
@@ -3097,7 +3164,7 @@ SMASH__FN const smash__dtype_info *smash__dtype(smash_dtype dtype)
         { "BOOL", 8, 1, SMASH__INT },
         { "I4", 4, 1, SMASH__INT | SMASH__SIGNED | SMASH__PACKED }, { "U4", 4, 1, SMASH__INT | SMASH__PACKED },
         { "I2", 2, 1, SMASH__INT | SMASH__SIGNED | SMASH__PACKED }, { "U2", 2, 1, SMASH__INT | SMASH__PACKED },
-        { "F8_E4M3", 8, 1, 0 }, { "F8_E5M2", 8, 1, 0 }, { "F8_E8M0", 8, 1, 0 }, { "F8_E4M3FNUZ", 8, 1, 0 }, { "F8_E5M2FNUZ", 8, 1, 0 },
+        { "F8_E4M3", 8, 1, SMASH__FLOAT }, { "F8_E5M2", 8, 1, SMASH__FLOAT }, { "F8_E8M0", 8, 1, 0 }, { "F8_E4M3FNUZ", 8, 1, 0 }, { "F8_E5M2FNUZ", 8, 1, 0 },
         { "F6_E2M3", 6, 1, 0 }, { "F6_E3M2", 6, 1, 0 }, { "F4", 4, 1, 0 }, { "C64", 64, 4, 0 }
     };
     return &info[(unsigned)dtype < SMASH_DTYPE_COUNT ? dtype : SMASH_DTYPE_NONE];
@@ -3116,10 +3183,21 @@ SMASH__DEF smash_dtype smash_dtype_from_name(const char *name, size_t bytes)
     return SMASH_DTYPE_NONE;
 }
 
-/* "int8" -> 8 bits, signed; 0 if it is no grid we make */
-SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned)
+/* "int8" -> 8 bits, signed; "float16" -> that format, its bits; 0 if it is nothing that we quantize to */
+SMASH__FN int smash__dtype_word(const char *word, uint32_t *bits, uint32_t *is_unsigned, smash_dtype *format)
 {
+    static const struct { const char *word; smash_dtype format; } floats[] = {
+        { "float16", SMASH_F16 }, { "bfloat16", SMASH_BF16 }, { "float8_e4m3fn", SMASH_F8_E4M3 }, { "float8_e5m2", SMASH_F8_E5M2 }, { "f16", SMASH_F16 }, { "bf16", SMASH_BF16 },
+        { "fp8_e4m3fn", SMASH_F8_E4M3 }, { "fp8_e4m3", SMASH_F8_E4M3 }, { "fp8_e5m2", SMASH_F8_E5M2 } };
     uint32_t n = 0;
+    for (*format = SMASH_DTYPE_NONE; n < sizeof floats / sizeof *floats; n++) {
+        if (!smash__equal(word, floats[n].word)) continue;
+        *format = floats[n].format;
+        *is_unsigned = 0;
+        *bits = smash_dtype_bits(*format);
+        return 1;
+    }
+    n = 0;
     *is_unsigned = *word == 'u';
     word += *is_unsigned;
     if (word[0] != 'i' || word[1] != 'n' || word[2] != 't' || word[3] < '1' || word[3] > '9') return 0;
@@ -3195,6 +3273,8 @@ SMASH__FN const char *smash__shape_text(uint32_t ndim, const size_t *shape, char
 #define SMASH__PACKED_INTS (SMASH__BIT(SMASH_I4) | SMASH__BIT(SMASH_U4) | SMASH__BIT(SMASH_I2) | SMASH__BIT(SMASH_U2))
 #define SMASH__INTS (SMASH__BIT(SMASH_I8) | SMASH__BIT(SMASH_U8) | SMASH__BIT(SMASH_I16) | SMASH__BIT(SMASH_U16) | SMASH__BIT(SMASH_I32) | \
                      SMASH__BIT(SMASH_U32) | SMASH__BIT(SMASH_I64) | SMASH__BIT(SMASH_U64) | SMASH__BIT(SMASH_BOOL) | SMASH__PACKED_INTS)
+#define SMASH__F8 (SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2))
+#define SMASH__CODED (SMASH__INTS | SMASH__F8)       /* what a scale or a codebook reads */
 enum { SMASH__READ = 0, SMASH__WRITE = 1, SMASH__SHAPE_ONLY = 2 };
 
 /* Every tensor that enters a public call passes here: pointer, rank, dtype, product, capacity, alignment, access. */
@@ -3319,18 +3399,19 @@ SMASH__FN uint32_t smash__narrow(uint64_t bits, int mantissa, int bias)
 {
     uint64_t m = bits & 0xFFFFFFFFFFFFFu;
     int exponent = (int)(bits >> 52 & 0x7FF), shift = 52 - mantissa, e;
-    uint32_t sign = (uint32_t)(bits >> 63), top = (uint32_t)(2 * bias + 1);
+    const int no_inf = mantissa == 3;                               /* E4M3: the exponent of Inf is one more for numbers, but for the last, which is NaN */
+    uint32_t sign = (uint32_t)(bits >> 63), inf = no_inf ? 0x7Fu : (uint32_t)(2 * bias + 1) << mantissa;
     uint32_t out;
-    if (exponent == 0x7FF) out = top << mantissa | (m ? 1u << (mantissa - 1) | (uint32_t)(m >> shift) : 0u);     /* Inf, quiet NaN */
+    if (exponent == 0x7FF) out = inf | (m && !no_inf ? 1u << (mantissa - 1) | (uint32_t)(m >> shift) : 0u);      /* Inf, quiet NaN */
     else {
         e = exponent - 1023 + bias;
         if (exponent) m |= (uint64_t)1 << 52;
         if (e >= 1) out = ((uint32_t)(e - 1) << mantissa) + (uint32_t)smash__shift_round(m, shift, 0);           /* a carry moves the exponent up */
         else if (shift + 1 - e <= 63) out = (uint32_t)smash__shift_round(m, shift + 1 - e, 0);                  /* subnormal */
         else out = 0;
-        if (out > top << mantissa || e > 2 * bias) out = top << mantissa;
+        if (out > inf || e > 2 * bias + no_inf) out = inf;
     }
-    return out | sign << (mantissa == 23 ? 31 : 15);
+    return out | sign << (mantissa == 23 ? 31 : mantissa > 3 ? 15 : 7);
 }
 
 SMASH__DEF uint16_t smash_f64_to_f16(double x)  { return (uint16_t)smash__narrow(smash__bits64(x), 10, 15); }
@@ -3342,6 +3423,19 @@ SMASH__DEF float smash_bf16_to_f32(uint16_t h)
     uint32_t bits = (uint32_t)h << 16;
     return smash__float32((bits & 0x7FFFFFFFu) > 0x7F800000u ? bits | 0x400000u : bits);
 }
+
+SMASH__DEF uint8_t smash_f64_to_f8_e4m3(double x) { return (uint8_t)smash__narrow(smash__bits64(x), 3, 7); }
+SMASH__DEF uint8_t smash_f32_to_f8_e4m3(float x)  { return (uint8_t)smash__narrow(smash__widen_bits(x), 3, 7); }
+SMASH__DEF uint8_t smash_f64_to_f8_e5m2(double x) { return (uint8_t)smash__narrow(smash__bits64(x), 2, 15); }
+SMASH__DEF uint8_t smash_f32_to_f8_e5m2(float x)  { return (uint8_t)smash__narrow(smash__widen_bits(x), 2, 15); }
+SMASH__DEF float smash_f8_e4m3_to_f32(uint8_t q)
+{
+    uint32_t sign = (uint32_t)(q & 0x80u) << 24, rest = q & 0x7Fu;
+    if (rest == 0x7Fu) return smash__float32(sign | 0x7FC00000u);
+    if (rest >= 0x08u) return smash__float32(sign | ((rest << 20) + 0x3C000000u));
+    return smash__float32(sign | smash__bits32((float)(int32_t)rest * 0.001953125f));               /* subnormal: rest * 2^-9, exact */
+}
+SMASH__DEF float smash_f8_e5m2_to_f32(uint8_t q) { return smash_f16_to_f32((uint16_t)((uint32_t)q << 8)); }      /* the upper half of an f16 */
 
 /* An integer as sign and magnitude, so that one type holds I64 and U64. */
 SMASH__FN uint64_t smash__get_int(const smash_tensor *t, size_t i, int *negative)
@@ -3402,6 +3496,8 @@ SMASH__FN double smash__int_to_f64(uint64_t magnitude, int negative)
     return negative ? -x : x;
 }
 
+SMASH__INLINE float smash__f8_to_f32(smash_dtype dtype, uint8_t q) { return dtype == SMASH_F8_E4M3 ? smash_f8_e4m3_to_f32(q) : smash_f8_e5m2_to_f32(q); }
+
 /* n numbers from `first` on, as doubles: exact for every dtype but 64-bit integers, which round to odd. */
 SMASH__FN SMASH__NOINLINE void smash__load_f64(const smash_tensor *t, size_t first, size_t n, double *out)
 {
@@ -3412,6 +3508,7 @@ SMASH__FN SMASH__NOINLINE void smash__load_f64(const smash_tensor *t, size_t fir
     case SMASH_F64:  { const double *p = (const double *)t->data + first;     for (i = 0; i < n; i++) out[i] = p[i]; break; }
     case SMASH_F16:  { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash_f16_to_f32(p[i])); break; }
     case SMASH_BF16: { const uint16_t *p = (const uint16_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash_bf16_to_f32(p[i])); break; }
+    case SMASH_F8_E4M3: case SMASH_F8_E5M2: { const uint8_t *p = (const uint8_t *)t->data + first; for (i = 0; i < n; i++) out[i] = smash__widen(smash__f8_to_f32(t->dtype, p[i])); break; }
     default:
         for (i = 0; i < n; i++) {
             uint64_t magnitude = smash__get_int(t, first + i, &negative);
@@ -3449,6 +3546,8 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
     case SMASH_F32: ((float *)t->data)[i] = smash__to_f32(x); break;
     case SMASH_F64: ((double *)t->data)[i] = x; break;
     case SMASH_F16: ((uint16_t *)t->data)[i] = smash_f64_to_f16(x); break;
+    case SMASH_F8_E4M3: ((uint8_t *)t->data)[i] = smash_f64_to_f8_e4m3(x); break;
+    case SMASH_F8_E5M2: ((uint8_t *)t->data)[i] = smash_f64_to_f8_e5m2(x); break;
     default:        ((uint16_t *)t->data)[i] = smash_f64_to_bf16(x); break;
     }
 }
@@ -3457,7 +3556,7 @@ SMASH__FN void smash__set_float(const smash_tensor *t, size_t i, double x)
 
 SMASH__DEF smash_err smash_tensor_permute(smash_ctx *ctx, const smash_tensor *src, const uint32_t *order, const smash_tensor *dst)
 {
-    const uint32_t dtypes = SMASH__FLOATS | SMASH__INTS | SMASH__BIT(SMASH_F64) | SMASH__BIT(SMASH_F8_E4M3) | SMASH__BIT(SMASH_F8_E5M2) | SMASH__BIT(SMASH_F8_E8M0) |
+    const uint32_t dtypes = SMASH__FLOATS | SMASH__INTS | SMASH__BIT(SMASH_F64) | SMASH__F8 | SMASH__BIT(SMASH_F8_E8M0) |
                             SMASH__BIT(SMASH_F8_E4M3FNUZ) | SMASH__BIT(SMASH_F8_E5M2FNUZ) | SMASH__BIT(SMASH_F4) | SMASH__BIT(SMASH_C64);
     size_t shape[SMASH_MAX_DIMS], step[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], n, i, from = 0, stride = 1;
     uint32_t d, seen = 0, bits, per;
@@ -3506,8 +3605,8 @@ SMASH__DEF smash_err smash_tensor_convert(smash_ctx *ctx, const smash_tensor *sr
 {
     size_t n, i, j;
     int from_float, to_float;
-    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &n));
-    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__FLOATS | SMASH__INTS, SMASH__WRITE, NULL));
+    SMASH__TRY(smash__check(ctx, src, "source", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, dst, "destination", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__WRITE, NULL));
     SMASH__TRY(smash__check_shape(ctx, dst, "destination", src->ndim, src->shape));
     SMASH__TRY(smash__check_apart(ctx, src, dst));
     from_float = smash__dtype(src->dtype)->kind & SMASH__FLOAT;
@@ -3658,8 +3757,8 @@ SMASH__DEF smash_err smash_tensor_distance(smash_ctx *ctx, const smash_tensor *a
     size_t chunks, i;
     double cosine;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
-    SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, &job.count));
-    SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__INTS, SMASH__READ, NULL));
+    SMASH__TRY(smash__check(ctx, a, "first tensor", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, &job.count));
+    SMASH__TRY(smash__check(ctx, b, "second tensor", SMASH__FLOATS | SMASH__F8 | SMASH__INTS, SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, b, "second tensor", a->ndim, a->shape));
     job.a = a;
     job.b = b;
@@ -6405,10 +6504,18 @@ enum { SMASH__QUANT_PARTS = 32,         /* pieces a tensor is cut into for threa
 typedef struct smash__levels {
     int32_t qmin, qmax, zero;           /* zero: the zero point where none is given */
     int affine, away;                   /* away: halves are rounded away from zero */
+    smash_dtype format;                 /* 8-bit floats, of which qmin and qmax are the ends; NONE: integers */
     const smash_grain *grain;
 } smash__levels;
 
-SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels)
+/* What is rounded to an end from further out lies half of a step there, and less: 0.5 for integers. */
+SMASH__INLINE float smash__half_step(const smash__levels *levels)
+{
+    return levels->format == SMASH_F8_E4M3 ? 16.0f : levels->format == SMASH_F8_E5M2 ? 4096.0f : 0.5f;
+}
+
+/* The grid of integers, or of 8-bit floats, too */
+SMASH__FN smash_err smash__quant_levels_of(smash_ctx *ctx, const smash_quant_desc *desc, int floats, smash__levels *levels)
 {
     static const smash_quant_desc standard = SMASH_ZERO;
     uint32_t bits;
@@ -6419,6 +6526,18 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->scheme, "there is no quantization scheme %u", (uint32_t)desc->scheme);
     if ((unsigned)desc->rounding > SMASH_HALF_AWAY)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->rounding, "there is no rounding %u", (uint32_t)desc->rounding);
+    if (desc->format != SMASH_DTYPE_NONE) {
+        if (desc->format != SMASH_F8_E4M3 && desc->format != SMASH_F8_E5M2)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->format, "%s is no format to quantize to with scales", smash_dtype_name(desc->format));
+        if (!floats) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->format, "this call is for integers, not for %s", smash_dtype_name(desc->format));
+        if (desc->scheme == SMASH_AFFINE || desc->rounding == SMASH_HALF_AWAY)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)desc->format, "%s has no zero point, and rounds halves to even: SYMMETRIC and HALF_EVEN are all it takes", smash_dtype_name(desc->format));
+        levels->format = desc->format;
+        levels->qmax = desc->format == SMASH_F8_E4M3 ? 448 : 57344;
+        levels->qmin = -levels->qmax;
+        levels->grain = &desc->grain;
+        return SMASH_OK;
+    }
     bits = desc->bits ? desc->bits : 8;
     if (bits > 16) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, bits, "%u bits asked for; a grid has 1 to 16, and 0 stands for 8", bits);
     if (bits == 1 && !desc->is_unsigned)
@@ -6431,6 +6550,8 @@ SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *
     levels->grain = &desc->grain;
     return SMASH_OK;
 }
+
+SMASH__FN smash_err smash__quant_levels(smash_ctx *ctx, const smash_quant_desc *desc, smash__levels *levels) { return smash__quant_levels_of(ctx, desc, 0, levels); }
 
 /* lo <= 0 <= hi; zero may be NULL */
 SMASH__FN void smash__quant_params_of(const smash__levels *levels, float lo, float hi, float *scale, int32_t *zero)
@@ -6565,7 +6686,7 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
 #if SMASH__SIMD
-/* quantize_8 by a product with 1/scale, a group at a time. Where the integer is inside the grid, |zero| <= 255 and |x/scale| <= 512, so that
+/* quantize_8 by a product with 1/scale, a group at a time. Where the integer is inside the grid, with a whole zero, |zero| <= 255 and |x/scale| <= 512, so that
  * zero + x * (1/scale), summed with 12 bits behind the point, lies less than 2^-12 from the sum that a quotient gives. Of the sums 2^-12 below
  * and above it, with a half for rounding, the whole parts are compared: if they are equal, no half lies between, and both ways round to that
  * integer. A group in which they are not, or a sum is so far out that it has other than 12 bits (or is NaN or Inf), is divided. */
@@ -6596,8 +6717,8 @@ SMASH__KERNEL(smash__quantize_near, (const float *SMASH__RESTRICT x, uint8_t *SM
                                     uint32_t *SMASH__RESTRICT seen), (x, q, groups, a, seen))
 #endif
 
-/* One tile where every number has its own scale and zero point: q comes in as the zero points. Only the ends and the rounding of a count. */
-SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+/* One tile where every number has its own scale and zero point. Only the ends and the rounding of a count. */
+SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, const float *SMASH__RESTRICT zero, int32_t *SMASH__RESTRICT q,
                                              const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen, const int away)
 {
     const float low = (float)(a->bottom - SMASH__MAGIC), high = (float)(a->top - SMASH__MAGIC);
@@ -6606,32 +6727,32 @@ SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, con
     size_t i;
     for (i = 0; i < SMASH__TILE; i++) {
         int32_t r;
-        SMASH__QUANTIZE_STEP(x[i], scale[i], (float)q[i], away);
+        SMASH__QUANTIZE_STEP(x[i], scale[i], zero[i], away);
         q[i] = r - SMASH__MAGIC;
     }
     *seen |= all;
 }
-SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
+SMASH__INLINE void smash__quantize_tile_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, const float *SMASH__RESTRICT zero, int32_t *SMASH__RESTRICT q,
                                              const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
 {
-    if (a->away) smash__quantize_tile_loop(x, scale, q, a, seen, 1);
-    else         smash__quantize_tile_loop(x, scale, q, a, seen, 0);
+    if (a->away) smash__quantize_tile_loop(x, scale, zero, q, a, seen, 1);
+    else         smash__quantize_tile_loop(x, scale, zero, q, a, seen, 0);
 }
-SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
-                                    const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), (x, scale, q, a, seen))
+SMASH__KERNEL(smash__quantize_tile, (const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, const float *SMASH__RESTRICT zero, int32_t *SMASH__RESTRICT q,
+                                    const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen), (x, scale, zero, q, a, seen))
 #undef SMASH__QUANTIZE_KERNEL
 #undef SMASH__QUANTIZE_STEP
 
 #define SMASH__DEQUANTIZE_KERNEL(name, type) \
-    SMASH__INLINE void name##_body(const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero) \
+    SMASH__INLINE void name##_body(const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, float zero) \
     { \
         size_t t, i; \
         for (t = 0; t < tiles; t++, q += SMASH__TILE, x += SMASH__TILE) { \
             SMASH__PREFETCH((const void *)((uintptr_t)q + 4096)); \
-            for (i = 0; i < SMASH__TILE; i++) x[i] = (float)((int32_t)q[i] - zero) * scale; \
+            for (i = 0; i < SMASH__TILE; i++) x[i] = ((float)q[i] - zero) * scale; \
         } \
     } \
-    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, int32_t zero), \
+    SMASH__KERNEL(name, (const type *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, float zero), \
                   (q, x, tiles, scale, zero))
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_i8, int8_t)
 SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u8, uint8_t)
@@ -6640,13 +6761,13 @@ SMASH__DEQUANTIZE_KERNEL(smash__dequantize_u16, uint16_t)
 #undef SMASH__DEQUANTIZE_KERNEL
 
 SMASH__INLINE void smash__dequantize_tile_body(const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale,
-                                               const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
+                                               const float *SMASH__RESTRICT zero, float *SMASH__RESTRICT x)
 {
     size_t i;
-    for (i = 0; i < SMASH__TILE; i++) x[i] = (float)(q[i] - zero[i]) * scale[i];
+    for (i = 0; i < SMASH__TILE; i++) x[i] = ((float)q[i] - zero[i]) * scale[i];
 }
 SMASH__KERNEL(smash__dequantize_tile, (const int32_t *SMASH__RESTRICT q, const float *SMASH__RESTRICT scale,
-                                     const int32_t *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
+                                     const float *SMASH__RESTRICT zero, float *SMASH__RESTRICT x), (q, scale, zero, x))
 
 /* How many numbers lie half a step or more outside the grid, so that clipping them cost more than rounding does */
 SMASH__INLINE void smash__clipped_body(const float *SMASH__RESTRICT x, size_t tiles, const smash__affine *SMASH__RESTRICT a,
@@ -6696,11 +6817,12 @@ SMASH__KERNEL(smash__unpack, (const uint8_t *SMASH__RESTRICT from, uint8_t *SMAS
 typedef struct smash__quant_job {
     const smash_tensor *x, *q;          /* the float side, the integer side */
     const float *scale;
-    const int32_t *zero;                /* NULL: levels.zero everywhere */
+    const int32_t *zero;                /* both NULL: levels.zero everywhere */
+    const float *fraction;              /* zero points that are F32 */
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
-    int simd;
+    int simd, tiles_only;               /* tiles_only: of a dtype that no kernel reads back */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
 } smash__quant_job;
@@ -6726,13 +6848,16 @@ SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n)
 }
 
 SMASH__INLINE float smash__cursor_scale(const smash__cursor *c)  { return c->job->scale[c->walk.block]; }
-SMASH__INLINE int32_t smash__cursor_zero(const smash__cursor *c) { return c->job->zero ? c->job->zero[c->walk.block] : c->job->levels.zero; }
+SMASH__INLINE float smash__cursor_zero(const smash__cursor *c)
+{
+    return c->job->fraction ? c->job->fraction[c->walk.block] : (float)(c->job->zero ? c->job->zero[c->walk.block] : c->job->levels.zero);
+}
 
 SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
 {
     smash__affine a;
     a.scale = smash__cursor_scale(c);
-    a.zero = (float)smash__cursor_zero(c);
+    a.zero = smash__cursor_zero(c);
     a.bottom = SMASH__MAGIC + c->job->levels.qmin;
     a.top = SMASH__MAGIC + c->job->levels.qmax;
     a.away = c->job->levels.away;
@@ -6740,12 +6865,11 @@ SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
 }
 
 /* Scale and zero point of each of the next n numbers; the rest of the tile gets 1 and 0. */
-SMASH__FN void smash__cursor_take(smash__cursor *c, size_t n, float scale[SMASH__TILE], int32_t zero[SMASH__TILE])
+SMASH__FN void smash__cursor_take(smash__cursor *c, size_t n, float scale[SMASH__TILE], float zero[SMASH__TILE])
 {
     size_t i = 0, end;
     while (i < n) {
-        float s = smash__cursor_scale(c);
-        int32_t z = smash__cursor_zero(c);
+        float s = smash__cursor_scale(c), z = smash__cursor_zero(c);
         size_t some = smash__min(n - i, c->left);
         for (end = i + some; i < end; i++) { scale[i] = s; zero[i] = z; }
         smash__cursor_skip(c, some);
@@ -6804,14 +6928,15 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, scale, "scale", job->grid.ndim, job->grid.count));
     job->scale = (const float *)scale->data;
-    if (zero) {
-        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32), SMASH__READ, NULL));
+    if (zero && !job->levels.format) {
+        SMASH__TRY(smash__check(ctx, zero, "zero point", SMASH__BIT(SMASH_I32) | SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
         SMASH__TRY(smash__check_shape(ctx, zero, "zero point", job->grid.ndim, job->grid.count));
-        job->zero = (const int32_t *)zero->data;
+        if (zero->dtype == SMASH_F32) job->fraction = (const float *)zero->data;
+        else                          job->zero = (const int32_t *)zero->data;
     }
     if (written) {
         SMASH__TRY(smash__check_apart(ctx, scale, written));
-        if (zero) SMASH__TRY(smash__check_apart(ctx, zero, written));
+        if (zero && !job->levels.format) SMASH__TRY(smash__check_apart(ctx, zero, written));
     }
     for (i = 0; i < job->grid.blocks; i++) {
         uint32_t bits = smash__bits32(job->scale[i]);
@@ -6820,6 +6945,7 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
         if (job->zero && (job->zero[i] < job->levels.qmin || job->zero[i] > job->levels.qmax))
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is %i, outside the grid %i..%i", i, smash__name(zero), (int)job->zero[i],
                                (int)job->levels.qmin, (int)job->levels.qmax);
+        if (job->fraction && !smash_is_finite(job->fraction[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "zero point %z of %q is NaN or Inf", i, smash__name(zero));
     }
     job->x = x;
     job->step = SMASH__TILE;
@@ -6833,11 +6959,12 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
 {
     const smash_tensor *written = x_access == SMASH__WRITE ? x : q_access == SMASH__WRITE ? q : NULL;
     smash__fill(job, 0, sizeof *job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job->levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job->levels));
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, x_access, &job->count));
-    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
+    if (job->levels.format) SMASH__TRY(smash__check(ctx, q, "quantized tensor", SMASH__BIT(job->levels.format), q_access, NULL));
+    else                    SMASH__TRY(smash__check(ctx, q, "integer tensor", SMASH__QUANT_INTS, q_access, NULL));
     SMASH__TRY(smash__check_shape(ctx, q, "integer tensor", x->ndim, x->shape));
-    if (q_access == SMASH__WRITE) {
+    if (q_access == SMASH__WRITE && !job->levels.format) {
         uint32_t bits = smash_dtype_bits(q->dtype);
         int is_signed = smash__dtype(q->dtype)->kind & SMASH__SIGNED;
         if (is_signed ? job->levels.qmax >> (bits - 1) : job->levels.qmin < 0 || (bits < 32 && job->levels.qmax >> bits))
@@ -6847,6 +6974,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
     job->q = q;
+    job->tiles_only = q->dtype == SMASH_I32 || job->levels.format;
     if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
 }
@@ -6883,7 +7011,7 @@ SMASH__DEF smash_err smash_quant_limits(smash_ctx *ctx, const smash_quant_desc *
 {
     smash__levels levels;
     if (!qmin || !qmax) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the limits");
-    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &levels));
     *qmin = levels.qmin;
     *qmax = levels.qmax;
     return SMASH_OK;
@@ -6893,6 +7021,7 @@ SMASH__DEF smash_dtype smash_quant_dtype(const smash_quant_desc *desc)
 {
     uint32_t bits = desc && desc->bits ? desc->bits : 8;
     uint32_t is_unsigned = desc ? desc->is_unsigned : 0;
+    if (desc && desc->format != SMASH_DTYPE_NONE) return desc->format;
     return bits > 16 || (bits == 1 && !is_unsigned) ? SMASH_DTYPE_NONE : smash__grid_dtype(bits, is_unsigned);
 }
 
@@ -6900,7 +7029,7 @@ SMASH__DEF smash_err smash_quant_params(smash_ctx *ctx, const smash_quant_desc *
 {
     smash__levels levels;
     if (!scale || !zero) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for scale or zero point");
-    SMASH__TRY(smash__quant_levels(ctx, desc, &levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &levels));
     if (!smash_is_finite(lo) || !smash_is_finite(hi)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the range to quantize is NaN or Inf");
     if (lo > hi) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the range to quantize has its minimum above its maximum");
     smash__quant_params_of(&levels, lo < 0 ? lo : 0, hi > 0 ? hi : 0, scale, zero);
@@ -7039,7 +7168,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
     smash_grid grid;
     smash__range all;
     smash__fill(&job, 0, sizeof job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job.levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job.levels));
     SMASH__TRY(smash__check(ctx, w, "float tensor", SMASH__FLOATS, SMASH__READ, &job.count));
     SMASH__TRY(smash_grid_make(ctx, job.levels.grain, w, &grid));
     SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL));
@@ -7068,7 +7197,8 @@ SMASH__FN void smash__quantize_bytes(int simd, const float *x, uint8_t *q, size_
 {
 #if SMASH__SIMD
     const size_t groups = tiles / (SMASH__GROUP / SMASH__TILE);
-    if (simd && groups && smash__bits32(a->scale) - 0x00800000u < 0x7E000000u) {      /* 1/scale is a normal number, too */
+    const int whole = a->zero >= -255 && a->zero <= 255 && (float)(int32_t)a->zero == a->zero;
+    if (simd && groups && whole && smash__bits32(a->scale) - 0x00800000u < 0x7E000000u) {      /* 1/scale is a normal number, too */
         SMASH__CALL(simd, smash__quantize_near, (x, q, groups, a, seen));
         x += groups * SMASH__GROUP;
         q += groups * SMASH__GROUP;
@@ -7121,15 +7251,15 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
 {
     const smash__quant_job *job = c->job;
     const smash__affine a = smash__cursor_affine(c);
-    float x[SMASH__TILE], scale[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
     int32_t q[SMASH__TILE];
     size_t i;
-    smash__cursor_take(c, n, scale, q);
+    smash__cursor_take(c, n, scale, zero);
     if (SMASH__IS_F64(job->x->dtype)) {                              /* the same in double */
         const double *wide = (const double *)job->x->data + first;
         for (i = 0; i < n; i++) {
             double t = wide[i] / (double)scale[i];
-            t = (double)q[i] + t;
+            t = (double)zero[i] + t;
             t = t > (double)job->levels.qmin ? t : (double)job->levels.qmin;
             t = t < (double)job->levels.qmax ? t : (double)job->levels.qmax;
             q[i] = (int32_t)smash__round_bits(smash__bits64(t), a.away, INT64_MAX);
@@ -7138,9 +7268,45 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_few(smash__cursor *c, size_t firs
     } else {
         smash__load_f32(job->x, first, n, x);
         for (i = n; i < SMASH__TILE; i++) x[i] = 0;
-        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, q, &a, seen));
+        SMASH__CALL(job->simd, smash__quantize_tile, (x, scale, zero, q, &a, seen));
     }
     smash__store_ints(job->q, first, n, q);
+}
+
+/* u, held at the ends of an 8-bit float, to that float; NaN stays. The second one for F64, rounded once */
+SMASH__INLINE uint8_t smash__hold_f8(float u, const smash__levels *levels)
+{
+    u = u < (float)levels->qmin ? (float)levels->qmin : u;
+    u = u > (float)levels->qmax ? (float)levels->qmax : u;
+    return levels->format == SMASH_F8_E4M3 ? smash_f32_to_f8_e4m3(u) : smash_f32_to_f8_e5m2(u);
+}
+SMASH__INLINE uint8_t smash__hold_f8_wide(double u, const smash__levels *levels)
+{
+    u = u < (double)levels->qmin ? (double)levels->qmin : u;
+    u = u > (double)levels->qmax ? (double)levels->qmax : u;
+    return levels->format == SMASH_F8_E4M3 ? smash_f64_to_f8_e4m3(u) : smash_f64_to_f8_e5m2(u);
+}
+
+SMASH__FN SMASH__NOINLINE void smash__quantize_f8(smash__cursor *c, size_t first, size_t n, uint32_t *seen)
+{
+    const smash__quant_job *job = c->job;
+    uint8_t *q = (uint8_t *)job->q->data + first;
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
+    size_t i;
+    smash__cursor_take(c, n, scale, zero);
+    if (SMASH__IS_F64(job->x->dtype)) {
+        const double *wide = (const double *)job->x->data + first;
+        for (i = 0; i < n; i++) {
+            q[i] = smash__hold_f8_wide(wide[i] / (double)scale[i], &job->levels);
+            *seen |= (uint32_t)!smash_is_finite_f64(wide[i]) << 31;
+        }
+        return;
+    }
+    smash__load_f32(job->x, first, n, x);
+    for (i = 0; i < n; i++) {
+        q[i] = smash__hold_f8(x[i] / scale[i], &job->levels);
+        *seen |= (uint32_t)!smash_is_finite(x[i]) << 31;
+    }
 }
 
 SMASH__FN void smash__quantize_part(void *arg, size_t part)
@@ -7151,7 +7317,10 @@ SMASH__FN void smash__quantize_part(void *arg, size_t part)
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
-        if (n && job->x->dtype != SMASH_F64) {
+        if (job->levels.format) {
+            n = smash__min(end - i, SMASH__TILE);
+            smash__quantize_f8(&c, i, n, &seen);
+        } else if (n && job->x->dtype != SMASH_F64) {
             smash__affine a = smash__cursor_affine(&c);
             if (job->x->dtype == SMASH_F32) smash__quantize_block(job, (const float *)job->x->data + i, i, n, &a, &seen);
             else                            smash__quantize_halves(job, i, n, &a, &seen);
@@ -7179,7 +7348,7 @@ SMASH__DEF smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc
 /* ---- dequantize ---- */
 
 /* The same way back, to f32 */
-SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *job, size_t first, size_t n, float scale, int32_t zero, float *x)
+SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *job, size_t first, size_t n, float scale, float zero, float *x)
 {
     size_t bits = smash_dtype_bits(job->q->dtype), per = 8 / bits, tiles;
     int half = smash__dtype(job->q->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) : 0;
@@ -7196,8 +7365,8 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *
     }
 }
 
-/* Not for I32: q - zero may need 33 bits there */
-SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first, size_t n, float scale, int32_t zero, float *x)
+/* Not for I32, which floats do not hold */
+SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first, size_t n, float scale, float zero, float *x)
 {
     size_t tiles = n / SMASH__TILE;
     switch (job->q->dtype) {
@@ -7211,14 +7380,18 @@ SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first
 
 /* The next numbers, up to a tile of any blocks, as floats, with their scales and zero points for whoever needs them */
 SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t first, size_t n, float scale[SMASH__TILE],
-    int32_t zero[SMASH__TILE], float x[SMASH__TILE])
+    float zero[SMASH__TILE], float x[SMASH__TILE])
 {
     int32_t q[SMASH__TILE];
     size_t i;
     smash__cursor_take(c, n, scale, zero);
+    if (c->job->levels.format) {
+        for (i = 0; i < n; i++) x[i] = smash__f8_to_f32(c->job->levels.format, ((const uint8_t *)c->job->q->data)[first + i]) * scale[i];
+        return;
+    }
     smash__load_ints(c->job->q, first, n, q);
     if (c->job->q->dtype == SMASH_I32)
-        for (i = 0; i < n; i++) x[i] = (float)((int64_t)q[i] - zero[i]) * scale[i];
+        for (i = 0; i < n; i++) x[i] = (c->job->fraction ? (float)q[i] - zero[i] : (float)((int64_t)q[i] - (int64_t)zero[i])) * scale[i];
     else {
         for (i = n; i < SMASH__TILE; i++) q[i] = 0;
         SMASH__CALL(c->job->simd, smash__dequantize_tile, (q, scale, zero, x));
@@ -7227,8 +7400,7 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t f
 
 SMASH__FN SMASH__NOINLINE void smash__dequantize_few(smash__cursor *c, size_t first, size_t n)
 {
-    float x[SMASH__TILE], scale[SMASH__TILE];
-    int32_t zero[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
     smash__dequantize_next(c, first, n, scale, zero, x);
     smash__store_f32(c->job->x, first, n, x);
 }
@@ -7240,7 +7412,7 @@ SMASH__FN void smash__dequantize_part(void *arg, size_t part)
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
-        if (n && job->x->dtype == SMASH_F32 && job->q->dtype != SMASH_I32) {
+        if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
             smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
             smash__cursor_skip(&c, n);
         } else {
@@ -7284,8 +7456,8 @@ SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size
 SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first, size_t n, smash__lanes *lanes, uint32_t *clipped)
 {
     const smash__levels *levels = &c->job->levels;
-    float x[SMASH__TILE], scale[SMASH__TILE], u;
-    int32_t zero[SMASH__TILE];
+    const double half = (double)smash__half_step(levels);
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE], u;
     size_t i;
     smash__dequantize_next(c, first, n, scale, zero, x);
     for (i = 0; i < n; i++) {
@@ -7296,10 +7468,10 @@ SMASH__FN SMASH__NOINLINE void smash__measure_few(smash__cursor *c, size_t first
             t = (double)zero[i] + t;
         } else {
             u = (float)a / scale[i];
-            u = (float)zero[i] + u;
+            u = zero[i] + u;
             t = (double)u;
         }
-        *clipped += t <= (double)levels->qmin - 0.5 || t >= (double)levels->qmax + 0.5;
+        *clipped += t <= (double)levels->qmin - half || t >= (double)levels->qmax + half;
         smash__distance_few(&a, &b, (first + i) % SMASH__DISTANCE_LANES, 1, lanes);
     }
 }
@@ -7311,7 +7483,7 @@ SMASH__FN SMASH__NOINLINE uint32_t smash__measure_lanes(const smash__quant_job *
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
-        if (n && job->x->dtype == SMASH_F32 && job->q->dtype != SMASH_I32) {
+        if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
             smash__measure_block(&c, i, n, lanes, &clipped);
             smash__cursor_skip(&c, n);
         } else {
@@ -7457,11 +7629,11 @@ typedef struct smash__fake_job {
     int in_place;
 } smash__fake_job;
 
-SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, int32_t zero)
+SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, float zero)
 {
     smash__fake f;
     f.scale = scale;
-    f.zero = (float)zero;
+    f.zero = zero;
     f.low = job->low;
     f.high = job->high;
     f.away = job->quant.levels.away;
@@ -7490,8 +7662,7 @@ SMASH__FN void smash__fake_block(const smash__fake_job *job, size_t first, size_
 /* Up to a tile of numbers of any blocks and any dtype */
 SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash__cursor *c, size_t first, size_t n, uint32_t *seen)
 {
-    float x[SMASH__TILE], scale[SMASH__TILE];
-    int32_t zero[SMASH__TILE];
+    float x[SMASH__TILE], scale[SMASH__TILE], zero[SMASH__TILE];
     uint32_t all = 0;
     size_t i;
     smash__cursor_take(c, n, scale, zero);
@@ -7511,24 +7682,28 @@ SMASH__FN SMASH__NOINLINE void smash__fake_few(const smash__fake_job *job, smash
             } else if (smash_is_finite_f64(wide)) {
                 t = t > low ? t : low;
                 t = t < high ? t : high;
-                r = (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
+                r = job->quant.levels.format ? smash__f8_to_f32(job->quant.levels.format, smash__hold_f8_wide(t, &job->quant.levels))
+                                             : (float)smash__round_bits(smash__bits64(t), job->quant.levels.away, INT64_MAX);
                 if (t < 0) r = smash__float32(smash__bits32(r) | 0x80000000u);
-                to[i] = (double)((r - (float)zero[i]) * scale[i]);
+                to[i] = (double)((r - zero[i]) * scale[i]);
             } else to[i] = wide;
         }
         return;
     }
     smash__load_f32(job->quant.x, first, n, x);
     for (i = 0; i < n; i++) {
-        if (job->from) zero[i] = (int32_t)smash__fake_passes(x[i], scale[i], (float)zero[i], job->low, job->high, &all);
-        else           x[i] = smash__fake_one(x[i], scale[i], (float)zero[i], job->low, job->high, job->quant.levels.away, &all);
+        if (job->from) x[i] = smash__fake_passes(x[i], scale[i], zero[i], job->low, job->high, &all) ? 1.0f : 0.0f;
+        else if (job->quant.levels.format) {
+            all |= (smash__bits32(x[i]) & 0x7FFFFFFFu) + 0x00800000u;
+            if (smash_is_finite(x[i])) x[i] = smash__f8_to_f32(job->quant.levels.format, smash__hold_f8(x[i] / scale[i], &job->quant.levels)) * scale[i];
+        } else         x[i] = smash__fake_one(x[i], scale[i], zero[i], job->low, job->high, job->quant.levels.away, &all);
     }
     *seen |= all & 0x80000000u;
     if (job->from) {
-        smash__load_f32(job->from, first, n, x);
+        smash__load_f32(job->from, first, n, zero);
         for (i = 0; i < n; i++) {
-            if (!smash_is_finite(x[i])) *seen |= 0x40000000u;
-            else if (!zero[i]) x[i] = 0;
+            if (!smash_is_finite(zero[i])) *seen |= 0x40000000u;
+            if (x[i] > 0 || !smash_is_finite(zero[i])) x[i] = zero[i];
         }
     }
     smash__store_f32(job->to, first, n, x);
@@ -7542,7 +7717,7 @@ SMASH__FN void smash__fake_part(void *arg, size_t part)
     smash__cursor c;
     for (smash__cursor_start(&c, &job->quant, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / SMASH__TILE * SMASH__TILE;
-        if (n && job->to->dtype == SMASH_F32) {
+        if (n && job->to->dtype == SMASH_F32 && !job->quant.levels.format) {
             const smash__fake f = smash__fake_of(job, smash__cursor_scale(&c), smash__cursor_zero(&c));
             smash__fake_block(job, i, n, &f, &seen);
             smash__cursor_skip(&c, n);
@@ -7580,7 +7755,7 @@ SMASH__DEF smash_err smash_fake_quantize(smash_ctx *ctx, const smash_quant_desc 
 {
     smash__fake_job job;
     smash__fill(&job, 0, sizeof job);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job.quant.levels));
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
     job.low = (float)job.quant.levels.qmin;
     job.high = (float)job.quant.levels.qmax;
@@ -7594,7 +7769,7 @@ SMASH__DEF smash_err smash_fake_quantize_gradient(smash_ctx *ctx, const smash_qu
     smash__fake_job job;
     smash__fill(&job, 0, sizeof job);
     if ((unsigned)kind > SMASH_GRADIENT_PASS) return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)kind, "there is no gradient %u", (uint32_t)kind);
-    SMASH__TRY(smash__quant_levels(ctx, desc, &job.quant.levels));
+    SMASH__TRY(smash__quant_levels_of(ctx, desc, 1, &job.quant.levels));
     SMASH__TRY(smash__check(ctx, x, "float tensor", SMASH__FLOATS, SMASH__READ, &job.quant.count));
     SMASH__TRY(smash__check(ctx, gy, "gradient", SMASH__BIT(x->dtype), SMASH__READ, NULL));
     SMASH__TRY(smash__check_shape(ctx, gy, "gradient", x->ndim, x->shape));
@@ -11516,6 +11691,104 @@ SMASH__FN const char *smash__join(smash_ctx *ctx, smash_arena *arena, const char
     return text;
 }
 
+SMASH__FN int smash__ends_with(const char *text, const char *end)
+{
+    const size_t n = smash__length(text), m = smash__length(end);
+    return n >= m && smash__same(text + n - m, end, m);
+}
+
+enum { SMASH__SUFFIX_BYTES = 16 };                      /* of the longest suffix, with its 0 */
+
+SMASH__DEF const char *smash_part_suffix(smash_part part)
+{
+    static const char *const suffixes[SMASH_PART_COUNT] = { "", "_packed", "_compressed", "_scale", "_zero_point", "_codebook", "_scale_codebook", "_scale_scale", "_scale_offset", "_shape", "_bitmask" };
+    return (unsigned)part < SMASH_PART_COUNT ? suffixes[part] : NULL;
+}
+
+/* Every parameter whose name is X and the suffix of a part, whether they belong together or not */
+SMASH__FN smash_err smash__name_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT])
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const size_t n = smash__length(name);
+    char *text = (char *)smash__scratch(ctx, n + SMASH__SUFFIX_BYTES, 1);
+    int i;
+    if (!text) return SMASH_ERR_NOMEM;
+    smash__copy(text, name, n);
+    for (i = 0; i < SMASH_PART_COUNT; i++) {
+        const char *suffix = smash_part_suffix((smash_part)i);
+        smash__copy(text + n, suffix, smash__length(suffix) + 1);
+        at[i] = smash_model_find_param(model, text);
+    }
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* Which of them holds the numbers of X; COUNT: none */
+SMASH__FN smash_part smash__main_part(const ptrdiff_t at[SMASH_PART_COUNT])
+{
+    return at[SMASH_PART_MAIN] >= 0 ? SMASH_PART_MAIN : at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_COUNT;
+}
+
+/* 1 if the numbers of X are integers or 8-bit floats with what reads them */
+SMASH__FN int smash__is_coded(const smash_model *model, const ptrdiff_t at[SMASH_PART_COUNT])
+{
+    const smash_part main = smash__main_part(at);
+    return main != SMASH_PART_COUNT && (SMASH__CODED >> model->params[at[main]].tensor.dtype & 1) && (at[SMASH_PART_SCALE] >= 0 || at[SMASH_PART_CODEBOOK] >= 0);
+}
+
+/* The parts that belong together; COUNT for main: there are no numbers */
+SMASH__FN smash_err smash__find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT], smash_part *main)
+{
+    int i, coded;
+    SMASH__TRY(smash__name_parts(ctx, model, name, at));
+    *main = smash__main_part(at);
+    coded = smash__is_coded(model, at);
+    if ((*main == SMASH_PART_PACKED && !coded) || ((*main == SMASH_PART_PACKED || *main == SMASH_PART_COMPRESSED) && at[SMASH_PART_SHAPE] < 0) ||
+        (*main == SMASH_PART_COMPRESSED && at[SMASH_PART_BITMASK] < 0)) *main = SMASH_PART_COUNT;
+    for (i = 0; i < SMASH_PART_COUNT; i++) {
+        const int own = i == (int)*main || (i == SMASH_PART_SHAPE && *main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && *main == SMASH_PART_COMPRESSED);
+        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET)) at[i] = -1;
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_model_find_parts(smash_ctx *ctx, const smash_model *model, const char *name, ptrdiff_t at[SMASH_PART_COUNT])
+{
+    ptrdiff_t found[SMASH_PART_COUNT];
+    smash_part main;
+    int i;
+    if (!smash__ctx(ctx) || !model || !name || !at) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name or at is missing");
+    SMASH__TRY(smash__find_parts(ctx, model, name, found, &main));
+    if (main == SMASH_PART_COUNT) return SMASH_ERR_NOTFOUND;
+    for (i = 0; i < SMASH_PART_COUNT; i++) at[i] = found[i];
+    return SMASH_OK;
+}
+
+/* 1 if a parameter is a scale, zero point or the like of numbers that are stored beside it */
+SMASH__FN smash_err smash__helps(smash_ctx *ctx, const smash_model *model, size_t param, int *helps)
+{
+    const char *name = model->params[param].name;
+    const size_t length = smash__length(name);
+    ptrdiff_t at[SMASH_PART_COUNT];
+    int i;
+    *helps = 0;
+    for (i = SMASH_PART_SCALE; i < SMASH_PART_COUNT && !*helps; i++) {
+        const size_t n = smash__length(smash_part_suffix((smash_part)i));
+        const smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_part main;
+        smash_err err;
+        char *base;
+        if (length <= n || !smash__ends_with(name, smash_part_suffix((smash_part)i))) continue;
+        base = smash__text_copy(ctx, &ctx->scratch, name, length - n);
+        if (!base) return SMASH_ERR_NOMEM;
+        err = smash__find_parts(ctx, model, base, at, &main);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+        *helps = main != SMASH_PART_COUNT && at[i] == (ptrdiff_t)param;
+    }
+    return SMASH_OK;
+}
+
 /* Bytes of the module's name within the parameter's: up to the last dot. */
 SMASH__FN size_t smash__module_bytes(const smash_param *p) { return p->target == p->name ? 0 : (size_t)(p->target - p->name) - 1; }
 
@@ -11531,12 +11804,6 @@ SMASH__FN int smash__order_param_modules(const void *user, uint32_t a, uint32_t 
     size_t m = smash__module_bytes(p), n = smash__module_bytes(q), i;
     for (i = 0; i < m && i < n; i++) if (p->name[i] != q->name[i]) return (int)(unsigned char)p->name[i] - (int)(unsigned char)q->name[i];
     return m < n ? -1 : m > n;
-}
-
-SMASH__FN int smash__ends_with(const char *text, const char *end)
-{
-    const size_t n = smash__length(text), m = smash__length(end);
-    return n >= m && smash__same(text + n - m, end, m);
 }
 
 SMASH__FN int smash__starts_with(const char *text, const char *start)
@@ -12247,13 +12514,18 @@ SMASH__FN smash_err smash__st_map(smash__st *st, smash_model *model, const smash
         if (is_types) {
             ptrdiff_t module = smash_model_find_module(model, key->text);
             if (module >= 0) err = smash_model_set_type(st->ctx, model, (size_t)module, key[1].text);
-        } else if (smash__dtype_word(key[1].text, &bits, &is_unsigned)) {
-            const char *packed = smash__join(st->ctx, &st->ctx->scratch, key->text, "_packed", ""), *sparse = smash__join(st->ctx, &st->ctx->scratch, key->text, "_compressed", "");
-            ptrdiff_t param = packed ? smash_model_find_param(model, packed) : -1;
-            if (!packed || !sparse) return SMASH_ERR_NOMEM;
-            if (param < 0) param = smash_model_find_param(model, sparse);
-            if (param < 0) param = smash_model_find_param(model, key->text);
-            if (param >= 0) model->params[param].meant = smash__grid_dtype(bits, is_unsigned);
+        } else {
+            ptrdiff_t at[SMASH_PART_COUNT];
+            smash_dtype format;
+            smash_part main;
+            SMASH__TRY(smash__name_parts(st->ctx, model, key->text, at));
+            main = at[SMASH_PART_PACKED] >= 0 ? SMASH_PART_PACKED : at[SMASH_PART_COMPRESSED] >= 0 ? SMASH_PART_COMPRESSED : SMASH_PART_MAIN;
+            if (at[main] >= 0) {
+                smash_param *p = &model->params[at[main]];
+                p->word = smash__text_copy(st->ctx, model->arena, key[1].text, key[1].count);
+                if (!p->word) return SMASH_ERR_NOMEM;
+                p->meant = smash__dtype_word(p->word, &bits, &is_unsigned, &format) && !format ? smash__grid_dtype(bits, is_unsigned) : p->tensor.dtype;
+            }
         }
     }
     return err;
@@ -12668,7 +12940,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
-        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16 or uint1 to uint16", "int8", "the integers to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", "int8", "the integers or floats to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_scheme", SMASH_KEY_CHOICE, "symmetric affine", "symmetric", "grid centred on 0, or spanning minimum to maximum", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_range", SMASH_KEY_CHOICE, "narrow full", "narrow", "int8 is -127..127, or -128..127; uint is the same either way", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
@@ -12957,6 +13229,14 @@ SMASH__FN smash_err smash__default(smash_ctx *ctx, smash_arena *arena, const sma
 
 #define SMASH__AMOUNT "a whole number from 1 on, or a share of what there is, above 0 and below 1"
 
+/* Why an algorithm does not take a key of entries; NULL: it does */
+SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
+{
+    const char *const *r = algo->targets ? algo->targets->refused : NULL;
+    for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
+    return NULL;
+}
+
 SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
 {
     static const smash_key list = { "config_list", SMASH_KEY_LIST, "a list of objects", "null", "which modules, and what for each; without it the keys below apply to all of the default types", 0, 0, 0, 0, 0 };
@@ -12981,7 +13261,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
             i -= 3;
         }
         for (k = 0; k < count; k++) {
-            if (keys[k].selects || !(keys[k].groups >> algo->group & 1)) continue;
+            if (keys[k].selects || !(keys[k].groups >> algo->group & 1) || smash__refused(algo, keys[k].name)) continue;
             if (i == 0) return &keys[k];
             i--;
         }
@@ -13071,9 +13351,8 @@ SMASH__DEF const char *smash_algo_instead(const char *name)
         { "activation_apoz", "l1_norm" }, { "activation_apoz_rank_filter", "l1_norm" }, { "activation_mean_rank", "l1_norm" }, { "activation_mean_rank_filter", "l1_norm" },
         { "linear", "level" }, { "agp", "level" }, { "movement", "level" }, { "admm", "level" }, { "lottery_ticket", "level" }, { "auto_compress", "level" },
         { "net_adapt", "l1_norm" }, { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" },
-        { "naive", "ptq" }, { "qat", "ptq" }, { "dorefa", "ptq" }, { "bnn", "ptq" }, { "lsq", "ptq" }, { "lsqplus", "ptq" },
-        { "half", "" }, { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "ptq" }, { "hqq", "ptq" }, { "hqq_diffusers", "ptq" }, { "gptq", "ptq" },
-        { "awq", "ptq" }, { "llm_int8", "ptq" }, { "diffusers_int8", "ptq" }, { "lsq_plus", "ptq" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
+        { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "ptq" }, { "hqq", "ptq" }, { "hqq_diffusers", "ptq" }, { "gptq", "ptq" },
+        { "awq", "ptq" }, { "llm_int8", "ptq" }, { "diffusers_int8", "ptq" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
         { "activation_apoz_rank", "l1_norm" }, { "distillation", "" }, { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" },
         { "dynamic_layerwise", "" }, { "adaptive_1d_layerwise", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
         { "c_generate", "" }, { "c_translate", "" }, { "c_whisper", "" }, { "stable_fast", "" }, { "torch_compile", "" }, { "superfast", "" },
@@ -13483,6 +13762,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     char text[SMASH__VALUE_TEXT], near[SMASH__SHAPE_TEXT * 2], range[SMASH__RANGE_TEXT];
     const char *legal = key->legal, *code = "wrong_type", *by_default;
     uint32_t bits, is_unsigned;
+    smash_dtype format;
     smash_grain grain;
     smash_value word;
     const smash_value *e;
@@ -13523,8 +13803,9 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (!good) smash__did_you_mean_word(config, v, legal, near);
         break;
     case SMASH_KEY_DTYPE:
-        good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned);
+        good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned, &format);
         if (v->type == SMASH_VALUE_STRING) code = "illegal_value";
+        if (smash_value_is(v, "int1")) smash__format(near, sizeof near, "; int1 has no number above 0, uint1 has 0 and 1");
         break;
     case SMASH_KEY_ID:
         good = v->type == SMASH_VALUE_STRING || (v->type == SMASH_VALUE_NUMBER && smash__is_whole(v->number));
@@ -15403,19 +15684,101 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     }
 }
 
-/* Does the model have a tensor of a name that this one's parts will get? */
-SMASH__FN smash_err smash__name_taken(const smash__resolve *r, uint32_t param, int *taken)
+/* Does the model have a tensor of a name that a part of this one may get? Then it is a finding. */
+SMASH__FN smash_err smash__name_taken(const smash__resolve *r, const smash__entry *entry, uint32_t param, const char *verb, int *taken)
 {
-    static const char *const suffixes[6] = { "_scale", "_zero_point", "_packed", "_shape", "_compressed", "_bitmask" };
+    const char *name = r->model->params[param].name;
+    ptrdiff_t at[SMASH_PART_COUNT];
     int i;
     *taken = 0;
-    for (i = 0; i < 6; i++) {
-        smash_arena_mark mark = smash_arena_get_mark(r->plan->arena);
-        const char *name = smash__join(r->ctx, r->plan->arena, r->model->params[param].name, suffixes[i], "");
-        if (!name) return SMASH_ERR_NOMEM;
-        *taken |= smash_model_find_param(r->model, name) >= 0;
-        smash_arena_rewind(r->plan->arena, mark);
+    SMASH__TRY(smash__name_parts(r->ctx, r->model, name, at));
+    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT && !*taken; i++) {
+        if (at[i] < 0) continue;
+        *taken = 1;
+        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be %s: the model already has a tensor %s, which is the name of a part of what it becomes", name, verb, r->model->params[at[i]].name);
     }
+    return SMASH_OK;
+}
+
+SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[16])
+{
+    switch (quant->format) {
+    case SMASH_F16:     return "float16";
+    case SMASH_BF16:    return "bfloat16";
+    case SMASH_F8_E4M3: return "float8_e4m3fn";
+    case SMASH_F8_E5M2: return "float8_e5m2";
+    default:            smash__format(out, 16, quant->is_unsigned ? "uint%u" : "int%u", quant->bits ? quant->bits : 8u); return out;
+    }
+}
+
+SMASH__DEF const char *smash_row_word(const smash_row *row, char text[16]) { return row->form.word ? row->form.word : smash__dtype_name(&row->quant, text); }
+SMASH__DEF int smash_row_is_grid(const smash_row *row) { return row->quant.format == SMASH_DTYPE_NONE && !row->form.codes; }
+
+/* The value of a wish if somebody has said it, and NULL if it is the default of a shorthand */
+SMASH__FN const smash_value *smash__wished(const smash__wish *wish, const smash_value *v)
+{
+    const smash__entry *entry = wish->entry;
+    size_t i;
+    if (!v || entry->value || smash__is_inside(wish->base, v)) return v;
+    for (i = 0; i < entry->config->count; i++) if (smash__is_inside(entry->config->settings[i].value, v)) return entry->config->settings[i].is_default ? NULL : v;
+    return v;
+}
+
+/* What an algorithm, or a float format, does not take. 1: it was a finding. */
+SMASH__FN int smash__refuse(const smash__wish *wish, const smash_value *v, const char *key, const char *who, const char *why)
+{
+    if (!why || !smash__wished(wish, v)) return 0;
+    smash__say(wish->entry->config, SMASH_ERROR, "not_taken", smash__wish_doc(wish, v), v, "%s takes no %s: %s", who, key, why);
+    return 1;
+}
+
+/* What the keys and the algorithm make of grid and form, and what of the keys does not fit them; 0: that is a finding. */
+SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish, int *good)
+{
+    const struct { const char *key; const smash_value *v; } given[5] = {
+        { "quant_dtype", wish->dtype }, { "quant_scheme", wish->scheme }, { "quant_range", wish->range }, { "quant_rounding", wish->rounding }, { "granularity", wish->granularity } };
+    smash_quant_desc *quant = &row->quant;
+    smash_form *form = &row->form;
+    smash_job job = SMASH_ZERO;
+    char text[16];
+    smash_ctx probe;
+    smash_err err;
+    int i, refused = 0;
+    *good = 0;
+    for (i = 0; i < 5; i++) refused |= smash__refuse(wish, given[i].v, given[i].key, entry->algo->name, smash__refused(entry->algo, given[i].key));
+    if (refused) return SMASH_OK;
+    quant->bits = 8;
+    if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned, &quant->format);
+    if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
+    quant->full_range = wish->range && smash_value_is(wish->range, "full");
+    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
+    if (entry->algo->targets->resolve) {
+        job.algo = entry->algo;
+        job.config = r->config;
+        job.model = r->model;
+        smash__probe(r->ctx, &probe);
+        err = entry->algo->targets->resolve(&probe, &job, row);
+        smash__probe_end(r->ctx, &probe, err == SMASH_ERR_NOMEM);
+        if (err == SMASH_ERR_NOMEM) return err;
+        if (err) {
+            smash__say(r->config, SMASH_ERROR, "not_taken", entry->doc, entry->value, "%s", probe.message);
+            return SMASH_OK;
+        }
+    }
+    if (quant->format != SMASH_DTYPE_NONE) {
+        const char *name = smash__dtype_name(quant, text);
+        form->no_zero = 1;
+        form->no_scale = quant->format == SMASH_F16 || quant->format == SMASH_BF16;
+        if (quant->scheme == SMASH_AFFINE) refused |= smash__refuse(wish, wish->scheme, "quant_scheme \"affine\"", name, "a float has no zero point; leave the key out, or write \"symmetric\"");
+        if (quant->full_range) refused |= smash__refuse(wish, wish->range, "quant_range \"full\"", name, "its ends are those of the format");
+        if (quant->rounding == SMASH_HALF_AWAY) refused |= smash__refuse(wish, wish->rounding, "quant_rounding \"half_away\"", name, "floats round halves to even");
+        if (form->no_scale) refused |= smash__refuse(wish, wish->granularity, "granularity", name, "it has no scale that blocks of numbers could share");
+        if (refused) return SMASH_OK;
+    }
+    if (form->dtype == SMASH_DTYPE_NONE) form->dtype = smash_quant_dtype(quant);
+    if (form->zero == SMASH_DTYPE_NONE) form->zero = smash__grid_dtype(quant->bits < 8 ? 8 : quant->bits, quant->is_unsigned);
+    if (smash_row_is_grid(row)) smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    *good = 1;
     return SMASH_OK;
 }
 
@@ -15424,23 +15787,22 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
-    int taken;
-    quant->bits = 8;
-    if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned);
-    if (wish->scheme && smash_value_is(wish->scheme, "affine")) quant->scheme = SMASH_AFFINE;
-    quant->full_range = wish->range && smash_value_is(wish->range, "full");
-    if (wish->rounding && smash_value_is(wish->rounding, "half_away")) quant->rounding = SMASH_HALF_AWAY;
-    smash_quant_limits(r->ctx, quant, &row->qmin, &row->qmax);
+    int taken, good;
+    SMASH__TRY(smash__resolve_form(r, entry, row, wish, &good));
+    if (!good) { row->skip = 1; return SMASH_OK; }
+    if (row->skip) return SMASH_OK;
     if (smash__is_end(row->target)) { row->skip = 1; row->note = "stays float: its range is not known until data runs through the model"; return SMASH_OK; }
-    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known"; return SMASH_OK; }
-    if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
-    SMASH__TRY(smash__name_taken(r, row->param, &taken));
-    if (taken) {
-        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be quantized: the model already has a tensor %s_scale, _zero_point, _packed, _shape, _compressed or _bitmask",
-                   r->model->params[row->param].name, r->model->params[row->param].name);
+    if (smash__equal(row->target, "bias") && !row->form.no_scale) {
         row->skip = 1;
+        row->note = "stays float: its scale is that of the input times that of the weight, and the input's is not known";
         return SMASH_OK;
     }
+    if (quant->grain.kind == SMASH_GRAIN_DEFAULT) {
+        if (row->form.no_scale && !row->form.codes) quant->grain = smash_grain_tensor();
+        else if (!smash__resolve_grain(r, entry, wish, row, &quant->grain)) { row->skip = 1; return SMASH_OK; }
+    }
+    SMASH__TRY(smash__name_taken(r, entry, row->param, "quantized", &taken));
+    if (taken) { row->skip = 1; return SMASH_OK; }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
@@ -15456,7 +15818,7 @@ SMASH__FN const smash_param *smash__stored_otherwise(const smash_model *model, c
     uint32_t p;
     for (p = m->first; p != SMASH__NO_INDEX; p = model->params[p].next) {
         const char *name = model->params[p].target;
-        if (smash__starts_with(name, target) && (smash__equal(name + n, "_packed") || smash__equal(name + n, "_compressed"))) return &model->params[p];
+        if (smash__starts_with(name, target) && (smash__equal(name + n, smash_part_suffix(SMASH_PART_PACKED)) || smash__equal(name + n, smash_part_suffix(SMASH_PART_COMPRESSED)))) return &model->params[p];
     }
     return NULL;
 }
@@ -15511,9 +15873,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         int taken = 0;
         smash__resolve_pruner(r, entry, row, &wish);
         if (r->err) return r->err;
-        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, row->param, &taken));
-        if (taken) smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be packed: the model already has a tensor %s_compressed, _bitmask or _shape",
-                              r->model->params[row->param].name, r->model->params[row->param].name);
+        if (r->plan->pack_sparse) SMASH__TRY(smash__name_taken(r, entry, row->param, "packed", &taken));
     }
     else return smash__resolve_quantizer(r, entry, row, &wish);
     return SMASH_OK;
@@ -15532,6 +15892,20 @@ SMASH__FN smash_err smash__resolve_named(smash__resolve *r, const smash__entry *
     return target ? smash__resolve_target(r, entry, module, target, settings, asked_by_name) : SMASH_ERR_NOMEM;
 }
 
+/* All float parameters of a module, but those that belong to numbers that an earlier run has stored */
+SMASH__FN smash_err smash__resolve_every(smash__resolve *r, const smash__entry *entry, uint32_t module, const smash_value *settings)
+{
+    const smash_model *model = r->model;
+    uint32_t p;
+    for (p = model->modules[module].first; p != SMASH__NO_INDEX; p = model->params[p].next) {
+        int helps;
+        if (!(SMASH__FLOATS >> model->params[p].tensor.dtype & 1)) continue;
+        SMASH__TRY(smash__helps(r->ctx, model, p, &helps));
+        if (!helps) SMASH__TRY(smash__resolve_target(r, entry, module, model->params[p].target, settings, 0));
+    }
+    return SMASH_OK;
+}
+
 /* The targets an entry names; or else those of the type, then others that it has settings for. */
 SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry *entry, uint32_t module, smash_names targets, const smash_value *settings)
 {
@@ -15541,6 +15915,7 @@ SMASH__FN smash_err smash__resolve_module(smash__resolve *r, const smash__entry 
     uint32_t i, t;
     for (i = 0; i < targets.count; i++) SMASH__TRY(smash__resolve_named(r, entry, module, targets.items[i], entry->value, settings, 1));
     if (targets.count) return SMASH_OK;
+    if (entry->algo->targets->every) return smash__resolve_every(r, entry, module, settings);
     for (i = 0; i < 4; i++) if (has >> i & 1) SMASH__TRY(smash__resolve_target(r, entry, module, table_targets[i], settings, 0));
     for (i = 0, k = part ? part + 1 : NULL; k && i < part->count; i++, k = k + 1 + k[1].span) SMASH__TRY(smash__resolve_named(r, entry, module, k->text, entry->value, settings, 0));
     for (i = 0, k = settings ? settings + 1 : NULL; k && i < settings->count; i++, k = k + 1 + k[1].span) {
@@ -15636,17 +16011,18 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         for (i = 0; own && i < r->templates->count; i++, own = own + 1 + own[1].span)                     /* and the types of the user's own */
             if (!smash__template_of(own->text) && smash__has_targets(r->templates, entry->algo->group, own->text)) types[n++] = own->text;
         select.op_types.items = types;
-        select.op_types.count = n;
+        select.op_types.count = entry->algo->targets->every ? 0 : n;
     }
     if (err) return err;
     r->known = (unsigned char *)smash_arena_alloc(r->ctx, arena, select.op_names.count + 1);
     if (!r->known) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_select(r->ctx, &select, r->names, r->types, r->model->module_count, r->selected, r->known));
+    for (i = 0; i < r->model->module_count && !entry->value && entry->algo->targets->every; i++) r->selected[i] = 1;
     smash__resolve_warnings(r, entry, &select, targets, settings);
     for (i = 0; i < r->model->module_count && r->config->diags->errors - errors < 20; i++) {    /* one mistake in an entry repeats on each module: 20 will do */
         if (!r->selected[i] || !smash__takes(r->config, entry->algo, r->names[i])) continue;
         hits++;
-        if (!targets.count && !smash__has_targets(r->templates, entry->algo->group, r->types[i])) {
+        if (!targets.count && !entry->algo->targets->every && !smash__has_targets(r->templates, entry->algo->group, r->types[i])) {
             if (r->selected[i] == 2 || select.op_types.count)
                 smash__say(r->config, SMASH_ERROR, "no_targets", entry->doc, entry->value, "module %q is a %s, of which %s knows no targets; name them in target_names, or say its type in module_types, or what it has in module_templates",
                            r->names[i], r->types[i], entry->algo->name);
@@ -16002,12 +16378,6 @@ SMASH__FN void smash__write_grain(smash_writer *w, const smash_grain *grain, uin
     smash_write_end(w);
 }
 
-SMASH__FN const char *smash__dtype_name(const smash_quant_desc *quant, char out[16])
-{
-    smash__format(out, 16, quant->is_unsigned ? "uint%u" : "int%u", quant->bits ? quant->bits : 8u);
-    return out;
-}
-
 SMASH__FN const char *smash__apply_name(smash_apply_method method)
 {
     static const char *const names[] = { "mul", "mul", "add", "bypass" };
@@ -16023,13 +16393,12 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
     uint32_t i;
     smash_write_begin_object(w);
     if (row->algo->group == SMASH_QUANTIZER) {
-        smash_write_key(w, "quant_dtype");
-        smash_write_text(w, smash__dtype_name(&row->quant, text));
-        smash_write_key(w, "quant_scheme");
-        smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
-        if (row->quant.full_range) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
-        if (row->quant.rounding == SMASH_HALF_AWAY) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
-        if (!row->skip) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
+        const smash_algo *algo = row->algo;
+        if (!smash__refused(algo, "quant_dtype")) { smash_write_key(w, "quant_dtype"); smash_write_text(w, smash__dtype_name(&row->quant, text)); }
+        if (!smash__refused(algo, "quant_scheme")) { smash_write_key(w, "quant_scheme"); smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"); }
+        if (row->quant.full_range && !smash__refused(algo, "quant_range")) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
+        if (row->quant.rounding == SMASH_HALF_AWAY && !smash__refused(algo, "quant_rounding")) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
+        if (!row->skip && !row->form.no_scale && !smash__refused(algo, "granularity")) { smash_write_key(w, "granularity"); smash__write_grain(w, &row->quant.grain, ndim); }
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
         smash_write_key(w, "align");
@@ -16117,22 +16486,19 @@ SMASH__FN smash_err smash__write_dtypes(smash_ctx *ctx, const smash_plan *plan, 
         const smash_row *row = &plan->rows[i];
         if (row->algo->group != SMASH_QUANTIZER || row->skip) continue;
         smash_write_key(&w, plan->model->params[row->param].name);
-        smash_write_text(&w, smash__dtype_name(&row->quant, word));
+        smash_write_text(&w, smash_row_word(row, word));
     }
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_param *p = &plan->model->params[i];
-        smash_quant_desc quant = SMASH_ZERO;
+        const char *name, *packed = smash_part_suffix(SMASH_PART_PACKED), *sparse = smash_part_suffix(SMASH_PART_COMPRESSED);
         size_t length = smash__length(p->name);
-        const char *name;
         if (p->meant == SMASH_DTYPE_NONE || (plan->quantize && plan->quantize[i] != SMASH__NO_INDEX)) continue;
-        if (length > 7 && smash__equal(p->name + length - 7, "_packed")) length -= 7;
-        else if (length > 11 && smash__equal(p->name + length - 11, "_compressed")) length -= 11;
+        if (smash__ends_with(p->name, packed)) length -= smash__length(packed);
+        else if (smash__ends_with(p->name, sparse)) length -= smash__length(sparse);
         name = smash__text_copy(ctx, plan->arena, p->name, length);
         if (!name) return SMASH_ERR_NOMEM;
-        quant.bits = smash_dtype_bits(p->meant);
-        quant.is_unsigned = !(smash__dtype(p->meant)->kind & SMASH__SIGNED);
         smash_write_key(&w, name);
-        smash_write_text(&w, smash__dtype_name(&quant, word));
+        smash_write_text(&w, p->word);
     }
     smash_write_end(&w);
     *text = out.data;
@@ -16495,16 +16861,20 @@ SMASH__FN smash_row *smash__row_of(const smash_plan *plan, const uint32_t *index
 
 /* ---- one tensor through one algorithm ---- */
 
+/* Room in scratch for the data of a tensor */
+SMASH__FN smash_err smash__room_for(smash_ctx *ctx, smash_tensor *t)
+{
+    SMASH__TRY(smash_tensor_bytes(t, &t->bytes));
+    t->data = smash__scratch(ctx, t->bytes, 1);
+    return t->data ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
 /* A tensor of grid shape in scratch */
 SMASH__FN smash_err smash__grid_tensor(smash_ctx *ctx, const smash_grid *grid, smash_dtype dtype, const char *name, smash_tensor *out)
 {
-    size_t bytes;
     *out = smash_tensor_view(dtype, NULL, 0, grid->ndim, grid->count);
     out->name = name;
-    SMASH__TRY(smash_tensor_bytes(out, &bytes));
-    out->data = smash__scratch(ctx, bytes, 1);
-    out->bytes = bytes;
-    return out->data ? SMASH_OK : SMASH_ERR_NOMEM;
+    return smash__room_for(ctx, out);
 }
 
 /* The rows that follow a row, and where these are inputs or outputs those that follow them, one after the other: begins and ends with the
@@ -16955,28 +17325,164 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     return row->apply_method == SMASH_APPLY_BYPASS ? SMASH_OK : smash__apply_own(ctx, &apply, &grid, &mask, &work->tensor);
 }
 
-/* ptq: exact ranges of the weights as they are, after pruning. */
-SMASH__FN smash_err smash__apply_quantizer(smash_ctx *ctx, smash_work *work)
+/* ---- quantizers: a formula each, on one way to the file ---- */
+
+/* A tensor of the shape of the numbers, in scratch */
+SMASH__FN smash_err smash__like(smash_ctx *ctx, const smash_tensor *t, smash_dtype dtype, smash_tensor *out)
+{
+    *out = smash_tensor_view(dtype, NULL, 0, t->ndim, t->shape);
+    out->name = t->name;
+    return smash__room_for(ctx, out);
+}
+
+/* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
+SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
+{
+    const smash_tensor *t = &work->tensor;
+    smash_row *row = work->row;
+    smash_distance d;
+    const uint16_t *q;
+    size_t n, i;
+    const uint16_t infinity = row->form.dtype == SMASH_F16 ? 0x7C00 : 0x7F80;
+    SMASH__TRY(smash_tensor_count(t, &n));
+    SMASH__TRY(smash__like(ctx, t, row->form.dtype, &work->quantized));
+    SMASH__TRY(smash_tensor_convert(ctx, t, &work->quantized));
+    q = (const uint16_t *)work->quantized.data;
+    for (i = 0; i < n; i++) {
+        double x;
+        if ((q[i] & 0x7FFFu) < infinity) continue;
+        smash__load_f64(t, i, 1, &x);
+        if (!smash_is_finite_f64(x)) return smash__quant_nonfinite(ctx, t, n, 0);
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "element %z of %q lies beyond %s", i, smash__name(t),
+                           row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
+    }
+    SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
+    row->quant_stats.mse = d.mse;
+    row->quant_stats.max_abs_error = d.max_abs_error;
+    row->quant_stats.snr_db = d.snr_db;
+    row->quant_stats.saturated = 0;
+    row->quant_stats.zeros = d.zeros_b;
+    row->has_zero = 0;
+    return SMASH_OK;
+}
+
+/* Room for scales, zero points and integers */
+SMASH__FN smash_err smash__quant_room(smash_ctx *ctx, smash_work *work)
+{
+    const smash_form *form = &work->row->form;
+    smash_grid grid;
+    SMASH__TRY(smash_grid_make(ctx, &work->row->quant.grain, &work->tensor, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, form->zero == SMASH_F32 ? SMASH_F32 : SMASH_I32, work->tensor.name, &work->zero));
+    smash__fill(work->zero.data, 0, work->zero.bytes);
+    return smash__like(ctx, &work->tensor, form->dtype, &work->quantized);
+}
+
+/* The numbers, or what a formula has made of them, onto the grid; the error is that of the numbers. */
+SMASH__FN smash_err smash__quant_commit(smash_ctx *ctx, smash_work *work, const smash_tensor *made)
 {
     smash_row *row = work->row;
-    smash_grid grid;
-    size_t i, bytes;
-    const int32_t *zero;
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &work->tensor, &grid));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, work->tensor.name, &work->zero));
-    SMASH__TRY(smash_quant_fit(ctx, &row->quant, &work->tensor, &work->scale, &work->zero));
-    work->quantized = smash_tensor_view(smash_quant_dtype(&row->quant), NULL, 0, work->tensor.ndim, work->tensor.shape);
-    work->quantized.name = work->tensor.name;
-    SMASH__TRY(smash_tensor_bytes(&work->quantized, &bytes));
-    work->quantized.data = smash__scratch(ctx, bytes, 1);
-    work->quantized.bytes = bytes;
-    if (!work->quantized.data) return SMASH_ERR_NOMEM;
-    SMASH__TRY(smash_quantize(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized));
+    size_t n, i;
+    SMASH__TRY(smash_quantize(ctx, &row->quant, made, &work->scale, &work->zero, &work->quantized));
     SMASH__TRY(smash_quant_measure(ctx, &row->quant, &work->tensor, &work->scale, &work->zero, &work->quantized, &row->quant_stats));
-    zero = (const int32_t *)work->zero.data;
-    row->has_zero = 0;
-    for (i = 0; i < grid.blocks; i++) row->has_zero |= zero[i] != 0;
+    if (made != &work->tensor) row->quant_stats.saturated = 0;           /* no number was clipped: they were made to fit */
+    SMASH__TRY(smash_tensor_count(&work->zero, &n));
+    row->has_zero = row->form.zero == SMASH_F32 && !row->form.no_zero;
+    for (i = 0; i < n && row->form.zero != SMASH_F32; i++) row->has_zero |= ((const int32_t *)work->zero.data)[i] != 0;
+    return SMASH_OK;
+}
+
+/* ptq, qat, naive, observer: exact ranges of the weights as they are, after pruning. A moving average of one tensor's is the same. */
+SMASH__FN smash_err smash__apply_range(smash_ctx *ctx, smash_work *work)
+{
+    if (work->row->form.no_scale) return smash__apply_half(ctx, work);
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash_quant_fit(ctx, &work->row->quant, &work->tensor, &work->scale, &work->zero));
+    return smash__quant_commit(ctx, work, &work->tensor);
+}
+
+/* F64 as F32, which is what is trained; what F32 cannot hold is not finite then. */
+SMASH__FN smash_err smash__trained(smash_ctx *ctx, const smash_tensor *t, smash_tensor *out)
+{
+    *out = *t;
+    if (t->dtype != SMASH_F64) return SMASH_OK;
+    SMASH__TRY(smash__like(ctx, t, SMASH_F32, out));
+    return smash_tensor_convert(ctx, t, out);
+}
+
+/* lsq, lsqplus: the step that training starts with */
+SMASH__FN smash_err smash__apply_lsq(smash_ctx *ctx, smash_work *work)
+{
+    smash_tensor x;
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
+    SMASH__TRY(smash_quant_lsq_start(ctx, &work->row->quant, &x, &work->scale, work->row->form.zero == SMASH_F32 ? &work->zero : NULL));
+    return smash__quant_commit(ctx, work, &work->tensor);
+}
+
+/* dorefa, bnn: numbers in -1..1 that lie on the grid, by way of their formula */
+SMASH__FN smash_err smash__apply_onto(smash_ctx *ctx, smash_work *work, int bnn)
+{
+    const smash_row *row = work->row;
+    smash_tensor x, y;
+    SMASH__TRY(smash__quant_room(ctx, work));
+    SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
+    SMASH__TRY(smash__like(ctx, &x, SMASH_F32, &y));
+    SMASH__TRY(smash_tensor_convert(ctx, &x, &y));
+    if (bnn) SMASH__TRY(smash_quant_bnn(ctx, &y, &y));
+    else     SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, &y, &y));
+    ((float *)work->scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
+    if (row->form.zero == SMASH_F32) ((float *)work->zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
+    return smash__quant_commit(ctx, work, &y);
+}
+SMASH__FN smash_err smash__apply_dorefa(smash_ctx *ctx, smash_work *work) { return smash__apply_onto(ctx, work, 0); }
+SMASH__FN smash_err smash__apply_bnn(smash_ctx *ctx, smash_work *work) { return smash__apply_onto(ctx, work, 1); }
+
+SMASH__FN smash_err smash__resolve_half(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    row->quant.format = smash_value_is(smash_job_value(job, "weight_dtype"), "bfloat16") ? SMASH_BF16 : SMASH_F16;
+    return SMASH_OK;
+}
+
+/* Grids of integers, which floats are not */
+SMASH__FN smash_err smash__only_integers(smash_ctx *ctx, const smash_job *job, const smash_row *row)
+{
+    char text[16];
+    if (row->quant.format == SMASH_DTYPE_NONE) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s takes no quant_dtype %q: its steps are those of integers", job->algo->name, smash__dtype_name(&row->quant, text));
+}
+
+SMASH__FN smash_err smash__resolve_lsq(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    SMASH__TRY(smash__only_integers(ctx, job, row));
+    if (row->quant.scheme == SMASH_AFFINE) return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "lsq takes no quant_scheme \"affine\": it has no zero point; lsqplus trains one");
+    row->form.no_zero = 1;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    row->quant.scheme = SMASH_AFFINE;
+    row->form.zero = SMASH_F32;
+    return smash__only_integers(ctx, job, row);
+}
+
+/* The middle of -1..1 lies on the grid of int, narrow, and between two steps of the others. */
+SMASH__FN smash_err smash__resolve_dorefa(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    const smash_quant_desc *quant = &row->quant;
+    row->form.no_zero = !quant->is_unsigned && !quant->full_range;
+    if (!row->form.no_zero) row->form.zero = SMASH_F32;
+    return smash__only_integers(ctx, job, row);
+}
+
+SMASH__FN smash_err smash__resolve_bnn(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    (void)job;
+    row->quant.bits = row->quant.is_unsigned = 1;
+    row->form.zero = SMASH_F32;
     return SMASH_OK;
 }
 
@@ -16986,14 +17492,34 @@ SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
-    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner };
-    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner };
-    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_quantizer };
+    static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, NULL, 0 }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0 };
+    static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0 };
+    static const char *const one_grid[] = { "quant_dtype", "it makes int8", "quant_scheme", "its grid is symmetric", "quant_range", "its grid is -127..127",
+        "granularity", "it has one scale for the whole tensor", NULL };
+    static const char *const whole[] = { "granularity", "its grid is -1..1, whatever the weights are, so there is one for the whole tensor", NULL };
+    static const char *const signs[] = { "quant_dtype", "it makes uint1, for -1 and 1", "quant_scheme", "there is nothing but -1 and 1", "quant_range", "there is nothing but -1 and 1",
+        "quant_rounding", "it takes the sign", "granularity", "its numbers are -1 and 1, so there is one scale for the whole tensor", NULL };
+    static const char *const no_keys[] = { "quant_dtype", "half_weight_dtype says float16 or bfloat16", "quant_scheme", "a float has no zero point", "quant_range", "floats have one range",
+        "quant_rounding", "floats round halves to even", "granularity", "there are no scales", NULL };
+    static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, NULL, 0 };
+    static const smash_targets half = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_half, no_keys, 1 };
+    static const smash_targets naive = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, one_grid, 0 };
+    static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0 };
+    static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0 };
+    static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0 };
+    static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0 };
+    static const smash_key half_keys[] = { SMASH_HYPER_CHOICE("weight_dtype", "float16 bfloat16", "float16", "floats of 16 bits: more digits, up to 65504; or the range of float32") };
     static const char *const han[] = { "Han et al. 2015, arXiv:1506.02626", NULL }, *const li[] = { "Li et al. 2017, arXiv:1608.08710", NULL };
     static const char *const he[] = { "He et al. 2019, arXiv:1811.00250", NULL }, *const jacob[] = { "Jacob et al. 2018, arXiv:1712.05877", NULL };
     static const char *const level_names[] = { "torch_unstructured", "level_pruner", NULL }, *const l1_names[] = { "l1_filter", "l1_norm_pruner", NULL };
-    static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "observer", "ptq_quantizer", NULL };
-    static const char *const quantizers[] = { "ptq", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
+    static const char *const l2_names[] = { "l2_filter", "l2_norm_pruner", NULL }, *const fpgm_names[] = { "fpgm_pruner", NULL }, *const ptq_names[] = { "ptq_quantizer", NULL };
+    static const char *const esser[] = { "Esser et al. 2020, arXiv:1902.08153", NULL }, *const bhalgat[] = { "Bhalgat et al. 2020, arXiv:2004.09576", NULL };
+    static const char *const zhou[] = { "Zhou et al. 2016, arXiv:1606.06160", NULL }, *const courbariaux[] = { "Courbariaux et al. 2016, arXiv:1602.02830", NULL };
+    static const char *const ieee[] = { "IEEE 754 binary16", NULL }, *const nni[] = { "NNI v2.10 quantizers", NULL };
+    static const char *const half_names[] = { "half_quantizer", "fp16", NULL }, *const qat_names[] = { "qat_quantizer", NULL }, *const lsq_names[] = { "lsq_quantizer", NULL };
+    static const char *const lsqplus_names[] = { "lsq_plus", "lsqplus_quantizer", "lsq_plus_quantizer", NULL }, *const dorefa_names[] = { "dorefa_quantizer", "do_re_fa", NULL };
+    static const char *const bnn_names[] = { "bnn_quantizer", NULL }, *const naive_names[] = { "naive_quantizer", NULL }, *const observer_names[] = { "observer_quantizer", NULL };
+    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", NULL }, *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
     static const smash_algo algos[] = {
         { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
           "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
@@ -17010,9 +17536,33 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           he, fpgm_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &fpgm, NULL, NULL, NULL, NULL, NULL },
         { "ptq", SMASH_QUANTIZER, "quantize weights to integers from their exact minimum and maximum",
           "Stores weights as integers of 2 to 16 bits with a scale for each block, found from the exact range of the weights as they are after pruning. Inputs, outputs and biases stay float.",
-          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL }
+          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+        { "half", SMASH_QUANTIZER, "store all floats in 16 bits",
+          "Stores every float parameter, weights, biases and statistics alike, as float16 or bfloat16, rounded to the nearest. A number that float16 cannot hold is refused.",
+          ieee, half_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
+        { "qat", SMASH_QUANTIZER, "quantize weights that were trained for it",
+          "Stores weights as integers on the grid that quantization-aware training sees at its last step: from their exact minimum and maximum. The gradients and moving averages of training are in the library.",
+          jacob, qat_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+        { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
+          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block. Few bits clip the largest weights.",
+          esser, lsq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsq, NULL, NULL, NULL, NULL, NULL },
+        { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
+          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it.",
+          bhalgat, lsqplus_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsqplus, NULL, NULL, NULL, NULL, NULL },
+        { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
+          "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
+          zhou, dorefa_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &dorefa, NULL, NULL, NULL, NULL, NULL },
+        { "bnn", SMASH_QUANTIZER, "keep the sign of weights and nothing else",
+          "Stores weights as uint1: 1 where a weight is 0 or more, else -1, the scale of a layer is lost by design. For networks that were trained so.",
+          courbariaux, bnn_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &bnn, NULL, NULL, NULL, NULL, NULL },
+        { "naive", SMASH_QUANTIZER, "quantize weights to int8 by their largest magnitude",
+          "Stores weights as int8, -127..127, with one scale for each tensor, max|w| / 127. What NNI v2 cuts off is rounded here.",
+          nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+        { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
+          "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
+          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL }
     };
-    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4] };
+    static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
 }
@@ -17027,8 +17577,13 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 
 /* ---- running a plan ---- */
 
-/* Tensors of the file to write that come from one parameter: at most numbers, scale, zero point, shape, bitmask. */
-enum { SMASH__OUT_MAIN = 0, SMASH__OUT_SCALE = 1, SMASH__OUT_ZERO = 2, SMASH__OUT_SHAPE = 3, SMASH__OUTS = 5 };
+/* What a parameter becomes in the file to write: its parts, in the order in which they are laid out */
+enum { SMASH__PARTS_MOST = 9 };                                          /* the numbers, and all that may belong to them */
+typedef struct smash__parts {
+    smash_tensor tensor[SMASH__PARTS_MOST];
+    smash_part   part[SMASH__PARTS_MOST];
+    uint32_t     count;
+} smash__parts;
 
 /* Bytes that names, shapes and offsets of two more tensors take in the header, about */
 enum { SMASH__SPARSE_COST = 256 };
@@ -17041,61 +17596,72 @@ SMASH__FN int smash__is_packed_sparse(const smash__run *run, size_t param, smash
     return run->nonzero[param] * unit + n / 8 + 1 + run->plan->model->params[param].tensor.ndim * 8 + SMASH__SPARSE_COST < n * unit;
 }
 
-/* What a parameter becomes in the file: the tensors, without data. */
-SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t param, smash_tensor out[SMASH__OUTS], uint32_t *count)
+/* The dtype of a parameter's numbers in the file, before they are packed */
+SMASH__FN smash_dtype smash__stored_dtype(const smash_plan *plan, size_t param)
 {
-    const smash_plan *plan = run->plan;
-    const smash_param *p = &plan->model->params[param];
     const smash_row *row = smash__row_of(plan, plan->quantize, param);
-    smash_dtype dtype;
+    return row ? row->form.dtype : plan->model->params[param].tensor.dtype;
+}
+
+SMASH__FN smash_err smash__add_part(smash_ctx *ctx, const smash__run *run, size_t param, smash_part part, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash__parts *out)
+{
+    const char *name = run->plan->model->params[param].name;
+    smash_tensor *t = &out->tensor[out->count];
+    *t = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    t->name = part == SMASH_PART_MAIN ? name : smash__join(ctx, run->plan->arena, name, smash_part_suffix(part), "");
+    out->part[out->count++] = part;
+    return t->name ? SMASH_OK : SMASH_ERR_NOMEM;
+}
+
+/* What belongs to the numbers of a quantized parameter */
+SMASH__FN smash_err smash__add_helpers(smash_ctx *ctx, const smash__run *run, size_t param, const smash_row *row, smash__parts *out)
+{
+    const smash_form *form = &row->form;
+    const size_t one = 1, scale_codes = form->scale_codes;
+    size_t shape[SMASH_MAX_DIMS + 1], some;
     smash_grid grid;
-    smash_tensor sparse;
-    size_t bytes, ndim = p->tensor.ndim, numbers;
-    uint32_t n = 1, bits;
-    smash__fill(&sparse, 0, sizeof sparse);
-    out[SMASH__OUT_MAIN] = smash_tensor_view(p->tensor.dtype, NULL, 0, p->tensor.ndim, p->tensor.shape);
-    out[SMASH__OUT_MAIN].name = p->name;
-    *count = 1;
-    SMASH__TRY(smash_tensor_count(&p->tensor, &numbers));
-    dtype = row ? smash_quant_dtype(&row->quant) : p->tensor.dtype;
-    out[SMASH__OUT_MAIN].dtype = dtype;
-    if (smash__is_packed_sparse(run, param, dtype, numbers)) {
-        const size_t bytes_of_bits = numbers / 8 + (numbers % 8 != 0);
-        out[SMASH__OUT_MAIN] = smash_tensor_view(dtype, NULL, 0, 1, &run->nonzero[param]);
-        out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_compressed", "");
-        sparse = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes_of_bits);
-        sparse.name = smash__join(ctx, plan->arena, p->name, "_bitmask", "");
-        if (!out[SMASH__OUT_MAIN].name || !sparse.name) return SMASH_ERR_NOMEM;
+    uint32_t d;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &run->plan->model->params[param].tensor, &grid));
+    if (!form->no_scale) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE, form->scale_codes ? SMASH_U8 : SMASH_F32, grid.ndim, grid.count, out));
+    if (row->has_zero) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_ZERO, form->zero, grid.ndim, grid.count, out));
+    if (form->codes) {
+        const uint32_t ndim = form->code_blocks ? grid.ndim : 0;
+        if (ndim == SMASH_MAX_DIMS) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, ndim, "%q has %u dims, one too many for a codebook of each block", run->plan->model->params[param].name, ndim);
+        for (d = 0; d < ndim; d++) shape[d] = grid.count[d];
+        shape[ndim] = form->codes;
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_CODEBOOK, SMASH_F32, ndim + 1, shape, out));
     }
-    if (!row && !sparse.name) return SMASH_OK;
-    if (!row) {
-        out[n++] = sparse;
-        out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
-        out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
-        *count = n;
-        return out[n - 1].name ? SMASH_OK : SMASH_ERR_NOMEM;
+    if (form->scale_codes) {
+        some = grid.blocks / SMASH_SCALE_BLOCK + (grid.blocks % SMASH_SCALE_BLOCK != 0);
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_CODEBOOK, SMASH_F32, 1, &scale_codes, out));
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_SCALE, SMASH_F32, 1, &some, out));
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_OFFSET, SMASH_F32, 1, &one, out));
     }
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, &p->tensor, &grid));
-    if (smash_dtype_bits(dtype) < 8) {
-        SMASH__TRY(smash_tensor_bytes(&out[SMASH__OUT_MAIN], &bytes));
-        out[SMASH__OUT_MAIN] = smash_tensor_view(SMASH_U8, NULL, 0, 1, &bytes);
-        out[SMASH__OUT_MAIN].name = smash__join(ctx, plan->arena, p->name, "_packed", "");
-        if (!out[SMASH__OUT_MAIN].name) return SMASH_ERR_NOMEM;
-    }
-    out[n] = smash_tensor_view(SMASH_F32, NULL, 0, grid.ndim, grid.count);
-    out[n++].name = smash__join(ctx, plan->arena, p->name, "_scale", "");
-    bits = row->quant.bits ? row->quant.bits : 8;
-    if (row->has_zero) {
-        out[n] = smash_tensor_view(smash__grid_dtype(bits < 8 ? 8 : bits, row->quant.is_unsigned), NULL, 0, grid.ndim, grid.count);
-        out[n++].name = smash__join(ctx, plan->arena, p->name, "_zero_point", "");
-    }
-    if (smash_dtype_bits(dtype) < 8 || sparse.name) {
-        out[n] = smash_tensor_view(SMASH_I64, NULL, 0, 1, &ndim);
-        out[n++].name = smash__join(ctx, plan->arena, p->name, "_shape", "");
-    }
-    if (sparse.name) out[n++] = sparse;
-    *count = n;
-    while (--n) if (!out[n].name) return SMASH_ERR_NOMEM;
+    return SMASH_OK;
+}
+
+/* The parts that a parameter becomes, without data: named in the plan's arena */
+SMASH__FN smash_err smash__outputs(smash_ctx *ctx, const smash__run *run, size_t param, smash__parts *out)
+{
+    const smash_tensor *t = &run->plan->model->params[param].tensor;
+    const smash_row *row = smash__row_of(run->plan, run->plan->quantize, param);
+    const smash_dtype dtype = smash__stored_dtype(run->plan, param);
+    const int is_packed = row && smash_dtype_bits(dtype) < 8;
+    const size_t ndim = t->ndim;
+    smash_tensor full = smash_tensor_view(dtype, NULL, 0, t->ndim, t->shape);
+    size_t count, bytes;
+    int is_sparse;
+    out->count = 0;
+    SMASH__TRY(smash_tensor_count(t, &count));
+    SMASH__TRY(smash_tensor_bytes(&full, &bytes));
+    is_sparse = smash__is_packed_sparse(run, param, dtype, count);
+    if (is_sparse)      SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_COMPRESSED, dtype, 1, &run->nonzero[param], out));
+    else if (is_packed) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_PACKED, SMASH_U8, 1, &bytes, out));
+    else                SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_MAIN, dtype, t->ndim, t->shape, out));
+    if (row) SMASH__TRY(smash__add_helpers(ctx, run, param, row, out));
+    bytes = count / 8 + (count % 8 != 0);
+    if (is_sparse || is_packed) SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SHAPE, SMASH_I64, 1, &ndim, out));
+    if (is_sparse)              SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_BITMASK, SMASH_U8, 1, &bytes, out));
     return SMASH_OK;
 }
 
@@ -17104,7 +17670,7 @@ SMASH__FN size_t smash__count_zeros(const smash_tensor *t, size_t n)
     size_t zeros = 0, i;
     int is_float = smash__dtype(t->dtype)->kind & SMASH__FLOAT;
     switch (smash_dtype_bits(t->dtype)) {
-    case 8:  { const uint8_t *p = (const uint8_t *)t->data;   for (i = 0; i < n; i++) zeros += p[i] == 0; break; }
+    case 8:  { const uint8_t *p = (const uint8_t *)t->data;   for (i = 0; i < n; i++) zeros += (uint8_t)(p[i] << is_float) == 0; break; }
     case 16: { const uint16_t *p = (const uint16_t *)t->data; for (i = 0; i < n; i++) zeros += (uint16_t)(p[i] << is_float) == 0; break; }
     case 32: { const uint32_t *p = (const uint32_t *)t->data; for (i = 0; i < n; i++) zeros += p[i] << is_float == 0; break; }
     case 64: if (t->dtype != SMASH_C64) { const uint64_t *p = (const uint64_t *)t->data; for (i = 0; i < n; i++) zeros += p[i] << is_float == 0; } break;
@@ -17137,21 +17703,40 @@ SMASH__FN smash_err smash__count_left(smash_ctx *ctx, const smash__run *run, siz
     return SMASH_OK;
 }
 
-/* The numbers and the bitmask of a tensor without zeros, in scratch, into their places among those laid out. */
-SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash_tensor *outs, uint32_t n)
+/* The numbers and the bitmask of a tensor without zeros into their places among those laid out */
+SMASH__FN smash_err smash__squeeze(smash_ctx *ctx, const smash_tensor *t, smash__parts *parts)
 {
-    smash_tensor *bits = NULL;
-    size_t bytes;
+    smash_tensor *bits = &parts->tensor[0];
     uint32_t i;
-    for (i = 1; i < n; i++) if (smash__ends_with(outs[i].name, "_bitmask")) bits = &outs[i];
-    SMASH__TRY(smash_tensor_bytes(&outs[0], &bytes));
-    outs[0].data = smash__scratch(ctx, bytes, 1);
-    outs[0].bytes = bytes;
-    SMASH__TRY(smash_tensor_bytes(bits, &bytes));
-    bits->data = smash__scratch(ctx, bytes, 1);
-    bits->bytes = bytes;
-    if (!outs[0].data || !bits->data) return SMASH_ERR_NOMEM;
-    return smash_sparse_pack(ctx, t, bits, &outs[0]);
+    for (i = 1; i < parts->count; i++) if (parts->part[i] == SMASH_PART_BITMASK) bits = &parts->tensor[i];
+    SMASH__TRY(smash__room_for(ctx, &parts->tensor[0]));
+    SMASH__TRY(smash__room_for(ctx, bits));
+    return smash_sparse_pack(ctx, t, bits, &parts->tensor[0]);
+}
+
+/* The data of a part that an algorithm has left in work, which must be what the form of its row says */
+SMASH__FN smash_err smash__take_part(smash_ctx *ctx, const smash_work *work, smash_part part, const smash_row *quant, smash_tensor *t)
+{
+    const smash_tensor *from = NULL;
+    size_t bytes;
+    switch (part) {
+    case SMASH_PART_SCALE:          from = quant->form.scale_codes ? &work->scale_codes : &work->scale; break;
+    case SMASH_PART_CODEBOOK:       from = &work->codebook; break;
+    case SMASH_PART_SCALE_CODEBOOK: from = &work->scale_codebook; break;
+    case SMASH_PART_SCALE_SCALE:    from = &work->scale_scale; break;
+    case SMASH_PART_SCALE_OFFSET:   from = &work->scale_offset; break;
+    case SMASH_PART_ZERO:
+        if (!work->zero.data) break;
+        SMASH__TRY(smash__room_for(ctx, t));
+        return smash_tensor_convert(ctx, &work->zero, t);
+    default:                        from = quant ? &work->quantized : &work->tensor; break;
+    }
+    SMASH__TRY(smash_tensor_bytes(t, &t->bytes));
+    if (from && from->data && (part == SMASH_PART_PACKED || from->dtype == t->dtype) && !smash_tensor_bytes(from, &bytes) && bytes == t->bytes) {
+        t->data = from->data;
+        return SMASH_OK;
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_ARG, (size_t)part, "%s has not made %q, which the form of its row has, or made another", quant ? quant->algo->name : "the run", t->name);
 }
 
 /* The mask of an input or output, less what a given one drops */
@@ -17176,33 +17761,23 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
     const smash_io *out = run->desc->out, *masks = run->desc->masks;
     const smash_param *p = &run->plan->model->params[param];
     const smash_row *quant = smash__row_of(run->plan, run->plan->quantize, param);
-    smash_tensor outs[SMASH__OUTS];
-    uint32_t n, i, index = run->first[param];
+    smash__parts parts;
+    uint32_t i, d, index = run->first[param];
+    int64_t shape[SMASH_MAX_DIMS];
     size_t count;
     SMASH__TRY(smash_tensor_count(&p->tensor, &count));
     run->result.parameters += count;
     run->result.nonzero += smash__numbers_left(run, param, work);
-    if (out) SMASH__TRY(smash__outputs(ctx, run, param, outs, &n));
-    if (out && smash__is_packed_sparse(run, param, quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype, count)) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, outs, n));
-    else if (out) outs[SMASH__OUT_MAIN].data = quant ? work->quantized.data : work->tensor.data;
     if (out) {
-        for (i = 0; i < n; i++) {
-            int64_t shape[SMASH_MAX_DIMS];
-            uint32_t d;
-            size_t bytes;
-            smash_tensor t = outs[i];
-            SMASH__TRY(smash_tensor_bytes(&t, &bytes));
-            t.bytes = bytes;
-            if (i == SMASH__OUT_MAIN || t.data) { }                      /* numbers, bitmask: there already */
-            else if (quant && i == SMASH__OUT_SCALE) t.data = work->scale.data;
-            else if (t.dtype == SMASH_I64) {
+        SMASH__TRY(smash__outputs(ctx, run, param, &parts));
+        if (parts.part[0] == SMASH_PART_COMPRESSED) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, &parts));
+        for (i = 0; i < parts.count; i++) {
+            smash_tensor t = parts.tensor[i];
+            if (parts.part[i] == SMASH_PART_SHAPE) {
                 for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)p->tensor.shape[d];
                 t.data = shape;
-            } else {
-                t.data = smash__scratch(ctx, bytes, 1);
-                if (!t.data) return SMASH_ERR_NOMEM;
-                SMASH__TRY(smash_tensor_convert(ctx, &work->zero, &t));
-            }
+                SMASH__TRY(smash_tensor_bytes(&t, &t.bytes));
+            } else if (!t.data) SMASH__TRY(smash__take_part(ctx, work, parts.part[i], quant, &t));
             SMASH__TRY(smash_safetensors_put(ctx, &run->layout, out, index + i, &t));
         }
     }
@@ -17259,8 +17834,8 @@ SMASH__FN smash_err smash__measure_zeros(smash_ctx *ctx, smash__run *run)
     }
     for (i = 0; i < n; i++) {
         smash_row *row = smash__row_of(plan, plan->quantize, i);
-        needed[i] = row && row->quant.scheme == SMASH_AFFINE;
-        if (row && !needed[i]) row->has_zero = row->quant.is_unsigned;
+        needed[i] = row && row->quant.scheme == SMASH_AFFINE && row->form.zero != SMASH_F32 && !row->form.no_zero;
+        if (row && !needed[i]) row->has_zero = !row->form.no_zero && (row->form.zero == SMASH_F32 || row->quant.is_unsigned);
         if ((plan->pack_sparse && (smash__row_of(plan, plan->prune, i) || smash__given_of(run, i))) || (plan->goal.kind && smash__row_of(plan, plan->prune, i))) needed[i] = 1;
         if (run->left) needed[i] = 1;
     }
@@ -17323,19 +17898,28 @@ SMASH__FN smash_err smash__make_layouts(smash_ctx *ctx, smash__run *run)
     const smash_meta format = { "smash.format_version", SMASH__FORMAT_TEXT };
     const char *values[SMASH__OWN_META];
     size_t n = model->param_count, i, metadata_count;
-    uint32_t count = 0, mask_count = 0, made;
-    smash_tensor *tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, n + 1, SMASH__OUTS * sizeof *tensors);
+    uint32_t count = 0, mask_count = 0, j;
+    smash__parts parts;
+    smash_tensor *tensors = NULL;
     smash_tensor *masks = (smash_tensor *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *masks);
     smash_meta *metadata;
     run->first = (uint32_t *)smash_arena_array(ctx, plan->arena, n + 1, sizeof *run->first);
     run->mask_index = (uint32_t *)smash_arena_array(ctx, plan->arena, plan->count + plan->given_count + 1, sizeof *run->mask_index);
-    if (!tensors || !masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
-    for (i = 0; i < n; i++) {
+    if (!masks || !run->first || !run->mask_index) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {                                            /* how many first */
+        const smash_arena_mark mark = smash_arena_get_mark(plan->arena);
         run->first[i] = count;
-        SMASH__TRY(smash__outputs(ctx, run, i, tensors + count, &made));
-        count += made;
+        SMASH__TRY(smash__outputs(ctx, run, i, &parts));
+        count += parts.count;
+        smash_arena_rewind(plan->arena, mark);
     }
     run->first[n] = count;
+    tensors = (smash_tensor *)smash_arena_array(ctx, plan->arena, (size_t)count + 1, sizeof *tensors);
+    if (!tensors) return SMASH_ERR_NOMEM;
+    for (i = 0; i < n; i++) {
+        SMASH__TRY(smash__outputs(ctx, run, i, &parts));
+        for (j = 0; j < parts.count; j++) tensors[run->first[i] + j] = parts.tensor[j];
+    }
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         const smash_tensor *t = smash__row_tensor(plan, row);
@@ -17386,9 +17970,7 @@ typedef struct smash__search {
 SMASH__FN uint64_t smash__goal_cost(const smash__run *run, size_t param, uint64_t numbers)
 {
     const smash_plan *plan = run->plan;
-    const smash_param *p = &plan->model->params[param];
-    const smash_row *quant = smash__row_of(plan, plan->quantize, param);
-    const uint64_t bits = smash_dtype_bits(quant ? smash_quant_dtype(&quant->quant) : p->tensor.dtype);
+    const uint64_t bits = smash_dtype_bits(smash__stored_dtype(plan, param));
     if (plan->goal.kind == SMASH_GOAL_BYTES) return numbers * (bits < 8 ? 1 : bits / 8);
     return plan->goal.kind == SMASH_GOAL_MACS ? numbers * plan->goal.uses[param] : numbers;
 }
@@ -17889,24 +18471,23 @@ SMASH__FN smash_err smash__run_steps(smash_ctx *ctx, smash__smash *s)
  * number's have before compression. */
 SMASH__FN smash_err smash__is_part(smash_ctx *ctx, const smash_model *model, const smash_param *p, int *part, size_t *bytes)
 {
-    static const char *const suffixes[6] = { "_packed", "_compressed", "_scale", "_zero_point", "_shape", "_bitmask" };
     int i, k;
     *part = 0;
     *bytes = smash__length(p->name);
-    for (i = 0; i < 6; i++) {
-        const size_t n = smash__length(suffixes[i]);
+    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT; i++) {
+        const size_t n = smash__length(smash_part_suffix((smash_part)i));
+        ptrdiff_t at[SMASH_PART_COUNT];
         char *base;
-        if (*bytes <= n || !smash__equal(p->name + *bytes - n, suffixes[i])) continue;
-        if (i == 0 && p->meant == SMASH_DTYPE_NONE) continue;
+        if (!smash__ends_with(p->name, smash_part_suffix((smash_part)i)) || *bytes <= n) continue;
+        if (i == SMASH_PART_PACKED && p->meant == SMASH_DTYPE_NONE) continue;
         base = smash__text_copy(ctx, &ctx->scratch, p->name, *bytes - n);
         if (!base) return SMASH_ERR_NOMEM;
-        for (k = 0; k < 4 && i != 0; k++) {                              /* X, X_packed, X_compressed, X_bitmask: what it may be a part of */
-            const char *name = smash__join(ctx, &ctx->scratch, base, k == 1 ? "_packed" : k == 2 ? "_compressed" : k == 3 ? "_bitmask" : "", "");
-            const ptrdiff_t found = name ? smash_model_find_param(model, name) : -1;
-            if (!name) return SMASH_ERR_NOMEM;
-            if (found >= 0 && (model->params[found].meant != SMASH_DTYPE_NONE || (k == 2 && i > 2) || (k == 3 && i == 1))) *part = 1;
+        SMASH__TRY(smash__name_parts(ctx, model, base, at));
+        for (k = 0; k < SMASH_PART_COUNT && i != SMASH_PART_PACKED; k++) {         /* X, X_packed, X_compressed, X_bitmask: what it may be a part of */
+            if (at[k] < 0 || (k > SMASH_PART_COMPRESSED && k != SMASH_PART_BITMASK)) continue;
+            if (model->params[at[k]].meant != SMASH_DTYPE_NONE || (k == SMASH_PART_COMPRESSED && i >= SMASH_PART_SHAPE) || (k == SMASH_PART_BITMASK && i == SMASH_PART_COMPRESSED)) *part = 1;
         }
-        if (i == 0 || (i == 1 && *part)) { *part = 0; *bytes -= n; return SMASH_OK; }
+        if (i == SMASH_PART_PACKED || (i == SMASH_PART_COMPRESSED && *part)) { *part = 0; *bytes -= n; return SMASH_OK; }
     }
     return SMASH_OK;
 }
@@ -18188,155 +18769,249 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
 
 /* ---- reading back ---- */
 
-/* Parameter `name` + `suffix`, and opt which one it is; NOTFOUND without a message if there is none. */
-SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash_model *model, const char *name, const char *suffix, smash_tensor *out, const smash_param **which)
+/* X, where its parts are, and what is read of them into scratch. */
+typedef struct smash__stored {
+    const smash_model *model;
+    const char        *name;
+    ptrdiff_t          at[SMASH_PART_COUNT];
+    smash_part         main;
+    smash_tensor       q, scale, zero, codebook;      /* data NULL: there is none. scale is F32 */
+} smash__stored;
+
+/* A part; NOTFOUND without a message if there is none. */
+SMASH__FN smash_err smash__load_part(smash_ctx *ctx, const smash__stored *x, smash_part part, smash_tensor *out)
 {
-    const char *full = smash__join(ctx, &ctx->scratch, name, suffix, "");
-    ptrdiff_t param = full ? smash_model_find_param(model, full) : -1;
-    if (!full) return SMASH_ERR_NOMEM;
-    if (param < 0) return SMASH_ERR_NOTFOUND;
-    if (which) *which = &model->params[param];
-    return smash_model_load(ctx, model, (size_t)param, &ctx->scratch, out);
+    return x->at[part] < 0 ? SMASH_ERR_NOTFOUND : smash_model_load(ctx, x->model, (size_t)x->at[part], &ctx->scratch, out);
 }
 
-/* X_compressed, X_bitmask and X_shape as a tensor in arena. */
-SMASH__FN smash_err smash__load_sparse(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out)
+/* X_shape over an array; 0: it is no shape */
+SMASH__FN smash_err smash__load_shape(smash_ctx *ctx, const smash__stored *x, smash_tensor *t, int *good)
 {
-    smash_tensor values, bits, shape, t;
-    size_t bytes, i;
-    smash_err err;
-    SMASH__TRY(smash__load_part(ctx, model, name, "_compressed", &values, NULL));
-    err = smash__load_part(ctx, model, name, "_bitmask", &bits, NULL);
-    if (!err) err = smash__load_part(ctx, model, name, "_shape", &shape, NULL);
+    smash_tensor shape;
+    const smash_err err = smash__load_part(ctx, x, SMASH_PART_SHAPE, &shape);
+    size_t i;
     if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || bits.dtype != SMASH_U8 || bits.ndim != 1 || values.ndim != 1)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_compressed\" needs to be a row, with U8 \"%s_bitmask\" and I64 \"%s_shape\" beside it", name, name, name);
-    t = values;
-    t.name = name;
-    t.flags = 0;
-    t.ndim = (uint32_t)shape.shape[0];
-    for (i = 0; i < t.ndim; i++) {
+    *good = !err && shape.dtype == SMASH_I64 && shape.ndim == 1 && shape.shape[0] <= SMASH_MAX_DIMS;
+    if (!*good) return SMASH_OK;
+    t->name = x->name;
+    t->flags = 0;
+    t->ndim = (uint32_t)shape.shape[0];
+    for (i = 0; i < t->ndim; i++) {
         const int64_t dim = ((const int64_t *)shape.data)[i];
-        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
-        t.shape[i] = (size_t)dim;
+        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, x->name);
+        t->shape[i] = (size_t)dim;
     }
-    if (smash_tensor_count(&t, &i) || i / 8 + (i % 8 != 0) != bits.shape[0] || smash_tensor_bytes(&t, &bytes))
+    return SMASH_OK;
+}
+
+/* X_compressed, X_bitmask and X_shape as a tensor in arena */
+SMASH__FN smash_err smash__load_sparse(smash_ctx *ctx, const smash__stored *x, smash_arena *arena, smash_tensor *out)
+{
+    const char *name = x->name;
+    smash_tensor values, bits, t;
+    size_t i;
+    smash_err err;
+    int good = 0;
+    SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_COMPRESSED, &values));
+    t = values;
+    err = smash__load_part(ctx, x, SMASH_PART_BITMASK, &bits);
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (!err) SMASH__TRY(smash__load_shape(ctx, x, &t, &good));
+    if (!good || bits.dtype != SMASH_U8 || bits.ndim != 1 || values.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_compressed\" needs to be a row, with U8 \"%s_bitmask\" and I64 \"%s_shape\" beside it", name, name, name);
+    if (smash_tensor_count(&t, &i) || i / 8 + (i % 8 != 0) != bits.shape[0] || smash_tensor_bytes(&t, &t.bytes))
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_bitmask\" do not fit the numbers of \"%s_shape\"", bits.shape[0], name, name);
-    t.data = smash_arena_alloc(ctx, arena, bytes);                       /* at most 64 times the bitmask, so no file makes it large */
-    t.bytes = bytes;
+    t.data = smash_arena_alloc(ctx, arena, t.bytes);                     /* at most 64 times the bitmask, so no file makes it large */
     if (!t.data) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_sparse_unpack(ctx, &bits, &values, &t));
     *out = t;
     return SMASH_OK;
 }
 
-/* X_packed and X_shape as a tensor of 4- or 2-bit integers. The metadata says which; files without it are told by their
- * sizes, and by a U8 zero point. */
-SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, const smash_model *model, const char *name, const smash_tensor *zero, smash_tensor *out)
+/* X_packed and X_shape as a tensor of 4- or 2-bit integers. The codebook or the metadata say which; files without either are told by
+ * their sizes, and by a zero point that is not I8. */
+SMASH__FN smash_err smash__load_packed(smash_ctx *ctx, smash__stored *x)
 {
-    smash_tensor packed, shape, t;
-    size_t bytes, i;
-    const smash_param *param;
-    smash_err err;
-    SMASH__TRY(smash__load_part(ctx, model, name, "_packed", &packed, &param));
-    err = smash__load_part(ctx, model, name, "_shape", &shape, NULL);
-    if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err || shape.dtype != SMASH_I64 || shape.ndim != 1 || shape.shape[0] > SMASH_MAX_DIMS || packed.dtype != SMASH_U8 || packed.ndim != 1)
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs to be a row of U8 bytes, with I64 \"%s_shape\" beside it", name, name);
+    const char *name = x->name;
+    smash_tensor packed, t;
+    size_t bytes;
+    int good = 0;
+    SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_PACKED, &packed));
     t = packed;
-    t.ndim = (uint32_t)shape.shape[0];
-    for (i = 0; i < t.ndim; i++) {
-        int64_t dim = ((const int64_t *)shape.data)[i];
-        if (dim < 0 || (uint64_t)dim > SIZE_MAX) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %z in \"%s_shape\" is no size", i, name);
-        t.shape[i] = (size_t)dim;
-    }
-    t.dtype = param->meant;
-    if (!(smash__dtype(t.dtype)->kind & SMASH__PACKED)) {
-        t.dtype = zero && zero->dtype == SMASH_U8 ? SMASH_U4 : SMASH_I4;
+    SMASH__TRY(smash__load_shape(ctx, x, &t, &good));
+    if (!good || packed.dtype != SMASH_U8 || packed.ndim != 1)
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_packed\" needs to be a row of U8 bytes, with I64 \"%s_shape\" beside it", name, name);
+    t.dtype = x->model->params[x->at[SMASH_PART_PACKED]].meant;
+    if (x->codebook.data) t.dtype = x->codebook.shape[x->codebook.ndim - 1] > 4 ? SMASH_U4 : SMASH_U2;
+    else if (!(smash__dtype(t.dtype)->kind & SMASH__PACKED)) {
+        t.dtype = x->zero.data && x->zero.dtype != SMASH_I8 ? SMASH_U4 : SMASH_I4;
         if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0]) t.dtype = t.dtype == SMASH_U4 ? SMASH_U2 : SMASH_I2;
     }
     if (smash_tensor_bytes(&t, &bytes) || bytes != packed.shape[0])
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the %z bytes of \"%s_packed\" do not fit the numbers of \"%s_shape\"", packed.shape[0], name, name);
-    *out = t;
+    x->q = t;
     return SMASH_OK;
 }
 
-/* Integers with scales: the grid is where one shape is divided by the other. */
-SMASH__FN smash_err smash__load_quantized(smash_ctx *ctx, const char *name, const smash_tensor *q, const smash_tensor *scale, const smash_tensor *stored_zero, const smash_tensor *out)
+/* An F32 part of so many numbers, 0: any, all finite */
+SMASH__FN smash_err smash__load_floats(smash_ctx *ctx, const smash__stored *x, smash_part part, size_t numbers, smash_tensor *out)
+{
+    const char *suffix = smash_part_suffix(part);
+    const smash_err err = smash__load_part(ctx, x, part, out);
+    size_t n = 0, i;
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (err || out->dtype != SMASH_F32 || smash_tensor_count(out, &n) || !n || (numbers && n != numbers)) {
+        if (numbers) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, (size_t)part, "\"%s%s\" needs to be there, and F32, with %z number%s", x->name, suffix, numbers, numbers == 1 ? "" : "s");
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, (size_t)part, "\"%s%s\" needs to be there, and F32, and not empty", x->name, suffix);
+    }
+    for (i = 0; i < n; i++) if (!smash_is_finite(((const float *)out->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "number %z of \"%s%s\" is NaN or Inf", i, x->name, suffix);
+    return SMASH_OK;
+}
+
+/* X_scale; where it is U8, the floats that it stands for: codebook[X_scale] * X_scale_scale + X_scale_offset, an exact product, summed in double */
+SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
+{
+    smash_tensor codes, codebook, scales, offset, made;
+    size_t n, i;
+    SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_SCALE, &codes));
+    x->scale = codes;
+    SMASH__TRY(smash_tensor_count(&codes, &n));
+    if (codes.dtype != SMASH_U8) return SMASH_OK;
+    SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_CODEBOOK, 0, &codebook));
+    SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_SCALE, n / SMASH_SCALE_BLOCK + (n % SMASH_SCALE_BLOCK != 0), &scales));
+    SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_SCALE_OFFSET, 1, &offset));
+    made = smash_tensor_view(SMASH_F32, NULL, 0, codes.ndim, codes.shape);
+    made.name = codes.name;
+    SMASH__TRY(smash__room_for(ctx, &made));
+    for (i = 0; i < n; i++) {
+        const size_t code = ((const uint8_t *)codes.data)[i];
+        if (codebook.ndim != 1 || code >= codebook.shape[0]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_scale_codebook\" has no number %z, which scale %z is", x->name, code, i);
+        ((float *)made.data)[i] = smash__to_f32((double)((const float *)codebook.data)[code] * (double)((const float *)scales.data)[i / SMASH_SCALE_BLOCK] + (double)((const float *)offset.data)[0]);
+    }
+    x->scale = made;
+    return SMASH_OK;
+}
+
+/* The grid is where one shape is divided by the other: of numbers, and of a part with a number for each block, or a single one for all */
+SMASH__FN smash_err smash__stored_grain(smash_ctx *ctx, const smash__stored *x, smash_part part, uint32_t ndim, const size_t *shape, smash_grain *grain)
+{
+    const smash_tensor *q = &x->q;
+    const char *suffix = smash_part_suffix(part);
+    int32_t block[SMASH_MAX_DIMS];
+    uint32_t i;
+    if (ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, ndim, "\"%s%s\" has %u dim%s, the tensor has %u", x->name, suffix, ndim, smash__plural(ndim), q->ndim);
+    for (i = 0; i < q->ndim; i++) {
+        if (!shape[i] || q->shape[i] % shape[i] || q->shape[i] / shape[i] > INT32_MAX)
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z blocks of \"%s%s\" do not divide %z numbers", i, shape[i], x->name, suffix, q->shape[i]);
+        block[i] = (int32_t)(q->shape[i] / shape[i]);
+    }
+    *grain = smash_grain_block(block, q->ndim);
+    return SMASH_OK;
+}
+
+/* Integers with scales */
+SMASH__FN smash_err smash__restore_grid(smash_ctx *ctx, const smash__stored *x, const smash_tensor *out)
 {
     smash_quant_desc desc = SMASH_ZERO;
-    smash_tensor zero = *scale;
-    int32_t block[SMASH_MAX_DIMS];
-    size_t bytes;
-    uint32_t i;
-    if (smash_dtype_bits(q->dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", name, smash_dtype_name(q->dtype));
-    desc.bits = smash_dtype_bits(q->dtype);
-    desc.is_unsigned = !(smash__dtype(q->dtype)->kind & SMASH__SIGNED);
+    smash_tensor zero = x->scale;
+    if (smash_dtype_bits(x->q.dtype) > 16) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "%q has a scale, but %s is no grid that smash makes", x->name, smash_dtype_name(x->q.dtype));
+    desc.bits = smash_dtype_bits(x->q.dtype);
+    desc.is_unsigned = !(smash__dtype(x->q.dtype)->kind & SMASH__SIGNED);
+    if (SMASH__F8 >> x->q.dtype & 1) desc.format = x->q.dtype;
     desc.full_range = 1;                                             /* zero points as low as the integers go */
     zero.dtype = SMASH_I32;
     zero.flags = 0;
-    SMASH__TRY(smash_tensor_bytes(&zero, &bytes));
-    zero.bytes = bytes;
-    zero.data = smash__scratch(ctx, bytes, 1);
-    if (!zero.data) return SMASH_ERR_NOMEM;
-    smash__fill(zero.data, 0, bytes);
-    if (stored_zero) SMASH__TRY(smash_tensor_convert(ctx, stored_zero, &zero));
-    if (scale->ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, scale->ndim, "\"%s_scale\" has %u dim%s, the tensor has %u", name, scale->ndim, smash__plural(scale->ndim), q->ndim);
-    for (i = 0; i < q->ndim; i++) {
-        if (!scale->shape[i] || q->shape[i] % scale->shape[i] || q->shape[i] / scale->shape[i] > INT32_MAX)
-            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z scales of \"%s_scale\" do not divide %z numbers", i, scale->shape[i], name, q->shape[i]);
-        block[i] = (int32_t)(q->shape[i] / scale->shape[i]);
-    }
-    desc.grain = smash_grain_block(block, q->ndim);
-    return smash_dequantize(ctx, &desc, q, scale, &zero, out);
+    SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, x->scale.ndim, x->scale.shape, &desc.grain));
+    if (desc.format) return smash_dequantize(ctx, &desc, &x->q, &x->scale, NULL, out);
+    if (x->zero.data && x->zero.dtype == SMASH_F32) return smash_dequantize(ctx, &desc, &x->q, &x->scale, &x->zero, out);
+    SMASH__TRY(smash__room_for(ctx, &zero));
+    smash__fill(zero.data, 0, zero.bytes);
+    if (x->zero.data) SMASH__TRY(smash_tensor_convert(ctx, &x->zero, &zero));
+    return smash_dequantize(ctx, &desc, &x->q, &x->scale, &zero, out);
 }
 
-SMASH__FN smash_err smash__restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
+/* Indexes into a codebook, of each block or of all, with or without scales */
+SMASH__FN smash_err smash__restore_codes(smash_ctx *ctx, const smash__stored *x, const smash_tensor *out)
 {
-    smash_tensor q, scale, zero, f;
-    size_t bytes;
-    ptrdiff_t param = smash_model_find_param(model, name);
-    smash_err err, has_zero;
-    if (param >= 0 && !(SMASH__INTS >> model->params[param].tensor.dtype & 1)) err = SMASH_ERR_NOTFOUND;          /* floats have no scale */
-    else err = smash__load_part(ctx, model, name, "_scale", &scale, NULL);
-    if (err && err != SMASH_ERR_NOTFOUND) return err;
-    if (err && param < 0) {                                              /* floats without their zeros */
-        err = smash__load_sparse(ctx, model, name, arena, out);
-        if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", name);
-        if (!err) *stored = out->dtype;
-        return err;
+    const smash_tensor *book = &x->codebook, *scale = &x->scale;
+    const int own = book->ndim != 1 || x->q.ndim == 0;
+    const size_t codes = book->shape[book->ndim - 1];
+    smash_grain grain = smash_grain_tensor();
+    smash_grid grid;
+    smash__walk walk;
+    size_t n, i, j;
+    if (own) SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_CODEBOOK, book->ndim - 1, book->shape, &grain));
+    if (scale->data) {
+        SMASH__TRY(smash__stored_grain(ctx, x, SMASH_PART_SCALE, scale->ndim, scale->shape, &grain));
+        SMASH__TRY(smash__check(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__READ, &n));
+        for (i = 0; i < n; i++) if (!smash_is_finite(((const float *)scale->data)[i])) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "scale %z of %q is NaN or Inf", i, x->name);
+        for (i = 0; own && i < scale->ndim; i++) if (scale->shape[i] != book->shape[i]) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "\"%s_codebook\" and \"%s_scale\" have other blocks", x->name, x->name);
     }
-    if (err) {
-        SMASH__TRY(smash_model_load(ctx, model, (size_t)param, arena, out));
+    SMASH__TRY(smash_grid_make(ctx, &grain, &x->q, &grid));
+    smash__walk_start(&walk, &grid);
+    for (i = 0; i < walk.runs; i++, smash__walk_next(&walk)) {
+        const float *code = (const float *)book->data + (own ? walk.block * codes : 0), s = scale->data ? ((const float *)scale->data)[walk.block] : 1.0f;
+        for (j = walk.first; j < walk.first + walk.run; j++) {
+            int negative;
+            const uint64_t at = smash__get_int(&x->q, j, &negative);
+            if (at >= codes || negative) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, j, "number %z of %q is no index into the %z numbers of its codebook", j, x->name, codes);
+            ((float *)out->data)[j] = code[at] * s;
+        }
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__restore(smash_ctx *ctx, smash__stored *x, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
+{
+    smash_err err;
+    smash_tensor f;
+    size_t n;
+    int coded;
+    SMASH__TRY(smash__name_parts(ctx, x->model, x->name, x->at));
+    x->main = smash__main_part(x->at);
+    coded = smash__is_coded(x->model, x->at);
+    if (x->main == SMASH_PART_COUNT || (x->main == SMASH_PART_PACKED && !coded)) return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "the model has no tensor %q", x->name);
+    if (!coded) {                                                        /* plain, or floats without their zeros */
+        if (x->main == SMASH_PART_MAIN) SMASH__TRY(smash_model_load(ctx, x->model, (size_t)x->at[SMASH_PART_MAIN], arena, out));
+        else                            SMASH__TRY(smash__load_sparse(ctx, x, arena, out));
         *stored = out->dtype;
         return SMASH_OK;
     }
-    has_zero = smash__load_part(ctx, model, name, "_zero_point", &zero, NULL);
-    if (has_zero && has_zero != SMASH_ERR_NOTFOUND) return has_zero;
-    err = param >= 0 ? smash_model_load(ctx, model, (size_t)param, &ctx->scratch, &q) : smash__load_packed(ctx, model, name, has_zero ? NULL : &zero, &q);
-    if (err == SMASH_ERR_NOTFOUND) err = smash__load_sparse(ctx, model, name, &ctx->scratch, &q);
-    if (err == SMASH_ERR_NOTFOUND) return SMASH__FAIL(ctx, err, 0, "the model has no tensor %q", name);
+    if (x->at[SMASH_PART_SCALE] >= 0) SMASH__TRY(smash__load_scale(ctx, x));
+    if (x->at[SMASH_PART_CODEBOOK] >= 0) SMASH__TRY(smash__load_floats(ctx, x, SMASH_PART_CODEBOOK, 0, &x->codebook));
+    if (x->codebook.data && x->codebook.ndim == 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_codebook\" is a single number", x->name);
+    if (x->at[SMASH_PART_ZERO] >= 0) SMASH__TRY(smash__load_part(ctx, x, SMASH_PART_ZERO, &x->zero));
+    if (x->main == SMASH_PART_MAIN)        err = smash__load_part(ctx, x, SMASH_PART_MAIN, &x->q);
+    else if (x->main == SMASH_PART_PACKED) err = smash__load_packed(ctx, x);
+    else                                   err = smash__load_sparse(ctx, x, &ctx->scratch, &x->q);
     if (err) return err;
-    f = smash_tensor_view(SMASH_F32, NULL, 0, q.ndim, q.shape);
-    f.name = name;
-    SMASH__TRY(smash_tensor_bytes(&f, &bytes));
-    f.bytes = bytes;
-    f.data = smash_arena_alloc(ctx, arena, bytes);
+    if (x->scale.data && !smash_tensor_count(&x->scale, &n) && n == 1) {                /* one for all, however it is written */
+        for (n = 0; n < x->q.ndim && n < SMASH_MAX_DIMS; n++) x->scale.shape[n] = 1;
+        x->scale.ndim = x->q.ndim;
+    }
+    f = smash_tensor_view(SMASH_F32, NULL, 0, x->q.ndim, x->q.shape);
+    f.name = x->name;
+    SMASH__TRY(smash_tensor_bytes(&f, &f.bytes));
+    f.data = smash_arena_alloc(ctx, arena, f.bytes);
     if (!f.data) return SMASH_ERR_NOMEM;
-    SMASH__TRY(smash__load_quantized(ctx, name, &q, &scale, has_zero ? NULL : &zero, &f));
+    if (x->codebook.data) SMASH__TRY(smash__restore_codes(ctx, x, &f));
+    else                  SMASH__TRY(smash__restore_grid(ctx, x, &f));
     *out = f;
-    *stored = q.dtype;
+    *stored = x->q.dtype;
     return SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_model_restore(smash_ctx *ctx, const smash_model *model, const char *name, smash_arena *arena, smash_tensor *out, smash_dtype *stored)
 {
     smash_arena_mark mark = smash__scratch_mark(ctx), made;
+    smash__stored x = SMASH_ZERO;
     smash_dtype ignored;
     smash_err err;
     if (!smash__ctx(ctx) || !model || !name || !arena || !out || arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model, name, arena or out is missing, or arena is the scratch");
     made = smash_arena_get_mark(arena);
-    err = smash__restore(ctx, model, name, arena, out, stored ? stored : &ignored);
+    x.model = model;
+    x.name = name;
+    err = smash__restore(ctx, &x, arena, out, stored ? stored : &ignored);
     smash__scratch_rewind(ctx, mark);
     if (err) smash_arena_rewind(arena, made);
     return err;
@@ -18381,15 +19056,16 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else {
-        smash_write_key(w, "dtype");     smash_write_text(w, smash__dtype_name(&row->quant, text));
-        smash_write_key(w, "scheme");    smash_write_text(w, row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
+        smash_write_key(w, "dtype");     smash_write_text(w, smash_row_word(row, text));
+        smash_write_key(w, "scheme");    smash_write_text(w, !smash_row_is_grid(row) ? NULL : row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
-    if (row->skip || !t) smash_write_null(w);
+    if (row->skip || !t || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
     else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
     if (row->algo->group == SMASH_QUANTIZER) {
-        smash_write_key(w, "qmin");      smash_write_i64(w, row->qmin);
-        smash_write_key(w, "qmax");      smash_write_i64(w, row->qmax);
+        const int grid = smash_row_is_grid(row);
+        smash_write_key(w, "qmin");          if (!grid) smash_write_null(w); else smash_write_i64(w, row->qmin);
+        smash_write_key(w, "qmax");          if (!grid) smash_write_null(w); else smash_write_i64(w, row->qmax);
         smash_write_key(w, "mse");           if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.mse);
         smash_write_key(w, "snr_db");        if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.snr_db);
         smash_write_key(w, "max_abs_error"); if (row->skip) smash_write_null(w); else smash_write_number(w, row->quant_stats.max_abs_error);

@@ -93,7 +93,7 @@ static int run(smash_ctx *ctx, smash_arena *arena)
     static const size_t shape[2] = { OUT, IN };
     static smash_config config, read;                                                      /* 10 KB each */
     static smash_result result, loaded;
-    const smash_algo *room[8];
+    const smash_algo *room[32];
     smash_registry registry;
     smash_diags diags = { .arena = arena };
     smash_model model;

@@ -102,7 +102,11 @@ static void test_builtins(void)
     static const struct { const char *algo, *settings[5]; } rows[] = {
         { "level", { "level_sparse_ratio=0.5" } }, { "level", { "level_sparse_ratio=0.25", "level_granularity=out_channel" } }, { "l1_norm", { "l1_norm_sparse_ratio=0.5" } },
         { "l2_norm", { "l2_norm_sparse_ratio=0.3" } }, { "fpgm", { "fpgm_sparse_ratio=0.5" } }, { "ptq", { "ptq_granularity=out_channel" } },
-        { "ptq", { "ptq_quant_dtype=uint4", "ptq_quant_scheme=affine" } }, { "ptq", { "ptq_quant_dtype=int2" } }, { "ptq", { "ptq_quant_dtype=int16", "ptq_quant_scheme=affine" } } };
+        { "ptq", { "ptq_quant_dtype=uint4", "ptq_quant_scheme=affine" } }, { "ptq", { "ptq_quant_dtype=int2" } }, { "ptq", { "ptq_quant_dtype=int16", "ptq_quant_scheme=affine" } },
+        { "ptq", { "ptq_quant_dtype=float8_e4m3fn", "ptq_granularity=out_channel" } }, { "ptq", { "ptq_quant_dtype=fp8_e5m2" } }, { "ptq", { "ptq_quant_dtype=bf16" } },
+        { "half", { "half_weight_dtype=bfloat16" } }, { "qat", { "qat_quant_dtype=uint4", "qat_quant_scheme=affine" } }, { "lsq", { "lsq_granularity=out_channel" } },
+        { "lsq", { "lsq_quant_dtype=uint8" } }, { "lsqplus", { "lsqplus_quant_dtype=int4" } }, { "dorefa", { "dorefa_quant_dtype=int2" } }, { "dorefa", { "dorefa_quant_dtype=uint1" } },
+        { "dorefa", { "dorefa_quant_range=full" } }, { "bnn", { "bnn_include=[\"*\"]" } }, { "naive", { "naive_quant_rounding=half_away" } }, { "observer", { "observer_quant_rounding=half_away" } } };
     const smash_registry *all = smash_builtins();
     size_t i, k, n;
     for (i = 0; i < all->count; i++) {

@@ -353,7 +353,7 @@ static const row rows[] = {
     { "$S algorithms ptq", 0, "\ngroup           quantizer, applied after pruner, distiller; before recoverer, cacher, compiler, batcher\n", NULL },
     { "$S algorithms level", 0, "\ngroup           pruner, applied before distiller, quantizer", NULL },
     { "$S algorithms level", 0, "\nneeds           nothing beside the model\n", NULL },
-    { "$S algorithms level", 0, "\nworks with      ptq\n", NULL },
+    { "$S algorithms level", 0, "\nworks with      ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer\n", NULL },
     { "$S algorithms level", 0, "\nsaving          nothing special", NULL },
     { "$S algorithms level", 0, "\nKeys of an entry of level_config_list, beside sparse_ratio, ", NULL },
     { "$S algorithms level | awk '/^level_sparse_ratio / { print $2 }'", 0, "number\n", NULL },

@@ -629,27 +629,27 @@ static void test_validation(void)
         { "align", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0], \"modulename\": \"a\"}}}}]", "unknown_key",
           "\"align\" has no key \"modulename\"; did you mean \"module_name\"?; it has module_name, target_name and dims", 1, 120 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": 8}]", "wrong_type",
-          "\"quant_dtype\" is 8 (a number); it must be int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is 8 (a number); it must be int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": true}]", "wrong_type",
-          "\"quant_dtype\" is true (a boolean); it must be int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is true (a boolean); it must be int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": [\"int8\"]}]", "wrong_type",
-          "\"quant_dtype\" is a list; it must be int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is a list; it must be int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"int1\"}]", "illegal_value",
-          "\"quant_dtype\" is \"int1\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"int1\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2; int1 has no number above 0, uint1 has 0 and 1", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"int17\"}]", "illegal_value",
-          "\"quant_dtype\" is \"int17\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"int17\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"uint0\"}]", "illegal_value",
-          "\"quant_dtype\" is \"uint0\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"uint0\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"float8\"}]", "illegal_value",
-          "\"quant_dtype\" is \"float8\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"float8\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"int\"}]", "illegal_value",
-          "\"quant_dtype\" is \"int\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"int\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"8\"}]", "illegal_value",
-          "\"quant_dtype\" is \"8\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"8\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype", "ptq", "[{\"op_names\": [\"a\"], \"quant_dtype\": \"\"}]", "illegal_value",
-          "\"quant_dtype\" is \"\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 37 },
+          "\"quant_dtype\" is \"\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 37 },
         { "quant_dtype, of a target", "ptq", "[{\"op_names\": [\"a\"], \"target_settings\": {\"weight\": {\"quant_dtype\": \"int0\"}}}]", "illegal_value",
-          "\"quant_dtype\" is \"int0\" (a string); legal: int2 to int16 or uint1 to uint16", 1, 68 },
+          "\"quant_dtype\" is \"int0\" (a string); legal: int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", 1, 68 },
         { "quant_scheme", "ptq", "[{\"op_names\": [\"a\"], \"quant_scheme\": \"afine\"}]", "illegal_value",
           "\"quant_scheme\" is \"afine\" (a string); legal: symmetric affine; did you mean \"affine\"?", 1, 38 },
         { "quant_scheme", "ptq", "[{\"op_names\": [\"a\"], \"quant_scheme\": 1}]", "illegal_value",
@@ -1524,7 +1524,7 @@ static smash_err apply_mine(smash_ctx *c, smash_work *work) { return smash_regis
 static void test_register(void)
 {
     static const char *const types[] = { "Conv2d", "Linear", NULL };
-    static const smash_targets rows_of_mine = { types, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, apply_mine };
+    static const smash_targets rows_of_mine = { types, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, apply_mine, NULL, NULL, 0 };
     static const smash_algo mine = SMASH_ZERO;
     smash_algo good = mine;
     static const struct { const char *name; int group, no_summary, no_apply; smash_err want; const char *piece; } rows[] = {
@@ -1546,7 +1546,7 @@ static void test_register(void)
         { "level_min", SMASH_PRUNER, 0, 0, SMASH_ERR_ARG, "level_min_sparse_ratio would be a key of level_min as well as of level" },
         { "level_min", SMASH_QUANTIZER, 0, 0, SMASH_OK, "" }
     };
-    const smash_algo *room[7];
+    const smash_algo *room[32];
     smash_registry registry;
     static test_buffer built_in;
     size_t i;
@@ -1574,7 +1574,7 @@ static void test_register(void)
     built_in = mask_file;
     start();
     golden_model();
-    smash_registry_init(&registry, room, 6);
+    smash_registry_init(&registry, room, smash_builtins()->count + 1);
     CHECK_ERR(&ctx, smash_register_builtins(&ctx, &registry), SMASH_OK, "builtins");
     smash_config_init(&config, &registry, &arena, &diags);
     CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, "pruner=my_rows"), SMASH_ERR_CONFIG, "not there yet");
@@ -1590,7 +1590,7 @@ static void test_register(void)
         smash_registry all = *smash_builtins();
         another.name = "another";
         CHECK_ERR(&ctx, smash_register(&ctx, &registry, &another), SMASH_ERR_LIMIT, "full");
-        CHECK(registry.count == 6, "count %zu", registry.count);
+        CHECK(registry.count == smash_builtins()->count + 1, "count %zu", registry.count);
         CHECK_ERR(&ctx, smash_register(&ctx, &all, &builtins_are_full), SMASH_ERR_LIMIT, "nothing is added to the builtins");
     }
 }

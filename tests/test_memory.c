@@ -670,7 +670,7 @@ static smash_err mine_apply(smash_ctx *c, smash_job *job)
 }
 static const smash_key mine_keys[] = { SMASH_HYPER_CHOICE("backend", "fast small", "fast", "which"), SMASH_HYPER_GLOBS("skip", "[\"a*\"]", "not these") };
 static smash_algo mine;
-static const smash_algo *room[8];
+static const smash_algo *room[32];
 static smash_registry registry;
 
 static void prepare_smash(int variant)
@@ -785,6 +785,13 @@ static void prepare_packed(int variant)
     (void)variant;
     read_model(io_of(&packed));
     watch_model();
+}
+static smash_err call_parts(int variant)
+{
+    ptrdiff_t at[SMASH_PART_COUNT];
+    smash_err err = smash_model_find_parts(use, &model, tensors[variant].name, at);
+    if (!err && at[SMASH_PART_MAIN] < 0 && at[SMASH_PART_PACKED] < 0 && at[SMASH_PART_COMPRESSED] < 0) abort();
+    return err;
 }
 static smash_err call_restore(int variant)
 {
@@ -901,6 +908,8 @@ static const row rows[] = {
     { "smash_run", prepare_run, call_run, 1, KEEPS },
     { "smash_run", prepare_run, call_run, 4, KEEPS },
     { "smash_run", prepare_run, call_run, 5, KEEPS },
+    { "smash_model_find_parts", prepare_packed, call_parts, 0, 0 },
+    { "smash_model_find_parts", prepare_packed, call_parts, 3, 0 },
     { "smash_model_restore", prepare_packed, call_restore, 0, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 1, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 2, ARENA_EXACT },

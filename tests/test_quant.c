@@ -525,7 +525,7 @@ static void test_params(smash_ctx *ctx)
 static void test_errors(smash_ctx *ctx)
 {
     enum { GOOD, NO_W, NO_SCALE, NO_Q, INT_W, SHAPE_Q, SHAPE_SCALE, SHAPE_ZERO, RANK, SMALL_Q, CONST_OUT, DEVICE, MISALIGNED, ALIAS, ALIAS_SCALE, FENCE, BITS, SCHEME, GRAIN,
-           SCALE_ZERO, SCALE_NEGATIVE, SCALE_NAN, SCALE_INF, ZERO_LOW, ZERO_HIGH, ZERO_F32, Q_NARROW, Q_FLOAT, Q_I64, EMPTY, OVERFLOW, NULL_ZERO, ROWS };
+           SCALE_ZERO, SCALE_NEGATIVE, SCALE_NAN, SCALE_INF, ZERO_LOW, ZERO_HIGH, ZERO_I16, ZERO_F32, ZERO_NAN, ZERO_INF, Q_NARROW, Q_FLOAT, Q_I64, EMPTY, OVERFLOW, NULL_ZERO, ROWS };
     static const struct { const char *name; smash_err fit, quantize, dequantize; } rows[ROWS] = {
         { "good", SMASH_OK, SMASH_OK, SMASH_OK },
         { "no w", SMASH_ERR_ARG, SMASH_ERR_ARG, SMASH_ERR_ARG },
@@ -552,7 +552,10 @@ static void test_errors(smash_ctx *ctx)
         { "scale Inf", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
         { "zero point low", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
         { "zero point high", SMASH_OK, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
-        { "zero point f32", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "zero point i16", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "zero point f32", SMASH_ERR_DTYPE, SMASH_OK, SMASH_OK },
+        { "zero point NaN", SMASH_ERR_DTYPE, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
+        { "zero point -Inf", SMASH_ERR_DTYPE, SMASH_ERR_RANGE, SMASH_ERR_RANGE },
         { "q too narrow", SMASH_OK, SMASH_ERR_DTYPE, SMASH_OK },
         { "q float", SMASH_OK, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
         { "q i64", SMASH_OK, SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
@@ -604,7 +607,13 @@ static void test_errors(smash_ctx *ctx)
             case SCALE_INF: s[3] = float_of(INF); break;
             case ZERO_LOW: z[3] = -128; break;
             case ZERO_HIGH: z[3] = 128; break;
-            case ZERO_F32: zero.dtype = SMASH_F32; break;
+            case ZERO_I16: zero.dtype = SMASH_I16; break;
+            case ZERO_F32: case ZERO_NAN: case ZERO_INF: {
+                const uint32_t bits[3] = { 0x42C8E000u, NOT_A_NUMBER, INF | 0x80000000u };      /* 100.4375 */
+                zero.dtype = SMASH_F32;
+                memcpy(&z[3], &bits[row - ZERO_F32], sizeof *bits);
+                break;
+            }
             case Q_NARROW: q = test_view(SMASH_I4, ints, 2, shape); break;
             case Q_FLOAT: q.dtype = SMASH_F32; break;
             case Q_I64: q = test_view(SMASH_I64, (int64_t *)space + 32, 2, shape); break;

@@ -431,7 +431,7 @@ static void test_register(void)
         CHECK(registry.count == 2, "%zu", registry.count);
     }
     {   /* with the builtins in one registry: all but those whose name is an alias there */
-        const smash_algo *both_room[SEED_COUNT + 16];
+        const smash_algo *both_room[SEED_COUNT + 32];
         size_t taken = 0;
         smash_registry_init(&registry, both_room, COUNT_OF(both_room));
         CHECK_ERR(&ctx, smash_register_builtins(&ctx, &registry), SMASH_OK, "builtins");
@@ -1693,15 +1693,16 @@ static void test_names(void)
         { "pruner", "level", "level", NULL }, { "pruner", "l1_filter", "l1_norm", NULL }, { "pruner", "L1Filter", "l1_norm", NULL }, { "pruner", "L1FilterPruner", "l1_norm", NULL },
         { "pruner", "L1Filter Pruner", "l1_norm", NULL }, { "pruner", "L1NormPruner", "l1_norm", NULL }, { "pruner", "l2-filter", "l2_norm", NULL }, { "pruner", "L2Filter", "l2_norm", NULL },
         { "pruner", "FPGM", NULL, NULL }, { "pruner", "FPGMPruner", "fpgm", NULL }, { "pruner", "FPGM Pruner", "fpgm", NULL }, { "pruner", "LevelPruner", "level", NULL },
-        { "pruner", "torch_unstructured", "level", NULL }, { "pruner", "torch-unstructured", "level", NULL }, { "quantizer", "ObserverQuantizer", "ptq", NULL },
+        { "pruner", "torch_unstructured", "level", NULL }, { "pruner", "torch-unstructured", "level", NULL }, { "quantizer", "ObserverQuantizer", "observer", NULL },
         { "quantizer", "PtqQuantizer", "ptq", NULL }, { "pruner", "l1norm", NULL, NULL }, { "pruner", "l1_filters", NULL, NULL }, { "pruner", "l1_filter_prune", NULL, NULL }, { "pruner", "", NULL, NULL },
         { "pruner", "torch-structured", NULL, "l1_norm" }, { "pruner", "ActivationAPoZRankFilter Pruner", NULL, "l1_norm" }, { "pruner", "ActivationMeanRankFilter", NULL, "l1_norm" },
         { "pruner", "ADMM Pruner", NULL, "level" }, { "pruner", "NetAdapt", NULL, "l1_norm" }, { "pruner", "Sensitivity", NULL, "l1_norm" }, { "pruner", "TaylorFOWeightFilter", NULL, "l1_norm" },
         { "pruner", "slim", NULL, "l1_norm" }, { "pruner", "taylor_fo_weight_filter", NULL, "l1_norm" }, { "pruner", "activation_apoz_rank_filter", NULL, "l1_norm" },
         { "pruner", "activation_mean_rank_filter", NULL, "l1_norm" }, { "pruner", "agp", NULL, "level" }, { "pruner", "admm", NULL, "level" }, { "pruner", "auto_compress", NULL, "level" },
         { "pruner", "net_adapt", NULL, "l1_norm" }, { "pruner", "simulated_annealing", NULL, "level" }, { "pruner", "amc", NULL, "l1_norm" }, { "pruner", "lottery_ticket", NULL, "level" },
-        { "pruner", "movement", NULL, "level" }, { "quantizer", "naive", NULL, "ptq" }, { "quantizer", "QATQuantizer", NULL, "ptq" }, { "quantizer", "DoReFa", NULL, "ptq" }, { "quantizer", "BNN", NULL, "ptq" },
-        { "quantizer", "LsqQuantizer", NULL, "ptq" }, { "quantizer", "LSQ+", NULL, NULL }, { "quantizer", "LsqPlus", NULL, "ptq" }, { "quantizer", "gptq", NULL, "ptq" }, { "quantizer", "quanto", NULL, "ptq" },
+        { "pruner", "movement", NULL, "level" }, { "quantizer", "naive", "naive", NULL }, { "quantizer", "QATQuantizer", "qat", NULL }, { "quantizer", "DoReFa", "dorefa", NULL }, { "quantizer", "BNNQuantizer", "bnn", NULL },
+        { "quantizer", "NaiveQuantizer", "naive", NULL }, { "quantizer", "BNN", NULL, NULL }, { "quantizer", "DoReFaQuantizer", "dorefa", NULL }, { "quantizer", "fp16", "half", NULL }, { "quantizer", "HalfQuantizer", "half", NULL },
+        { "quantizer", "LsqQuantizer", "lsq", NULL }, { "quantizer", "LSQ+", NULL, NULL }, { "quantizer", "LsqPlus", "lsqplus", NULL }, { "quantizer", "LsqPlusQuantizer", "lsqplus", NULL }, { "quantizer", "gptq", NULL, "ptq" }, { "quantizer", "quanto", NULL, "ptq" },
         { "quantizer", "llm-int8", NULL, "ptq" }, { "compiler", "superfast", NULL, "" }, { "batcher", "ifw", NULL, "" }, { "cacher", "deepcache", NULL, "" } };
     size_t i, k;
     for (i = 0; i < COUNT_OF(rows); i++) {
@@ -1880,7 +1881,7 @@ static void test_sentences(void)
     }
     {   /* asking changes nothing, and needs no memory of the config's */
         smash_arena none;
-        const smash_algo *room[8];
+        const smash_algo *room[32];
         smash_registry registry;
         smash_arena_init(&none, NULL, 0, NULL);
         start_with(smash_builtins());
@@ -1888,7 +1889,7 @@ static void test_sentences(void)
         CHECK(!smash_config_get(&ctx, &config, "levle_sparse_ratio") && strstr(ctx.message, "level_sparse_ratio") && none.peak == 0, "%s", ctx.message);
         CHECK(!smash_config_get(NULL, &config, "levle_sparse_ratio"), "without a ctx");
         /* a key that was unknown, until its algorithm came */
-        smash_registry_init(&registry, room, 8);
+        smash_registry_init(&registry, room, COUNT_OF(room));
         start_with(&registry);
         {
             static const char text[] = "{\"format_version\": 1, \"level_sparse_ratio\": 0.25}";

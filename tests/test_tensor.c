@@ -303,7 +303,7 @@ static void test_misuse(smash_ctx *ctx)
     enum { NO_SRC, NO_DST, NO_DATA, RANK, DTYPE, DTYPE_NONE, DTYPE_WILD, CARRIED, DEVICE, CONST_DST, SMALL, SMALL_SRC, MISALIGNED, SHAPE, NDIM, ALIAS, TOUCH, OVERFLOW, ROWS };
     static const struct { const char *name; smash_err convert, distance; } rows[ROWS] = {
         { "no src", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "no dst", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "no data", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "9 dims", SMASH_ERR_ARG, SMASH_ERR_ARG },
-        { "F8", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "none", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "no such dtype", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
+        { "F8 of another bias", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "none", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "no such dtype", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE },
         { "F4", SMASH_ERR_DTYPE, SMASH_ERR_DTYPE }, { "device", SMASH_ERR_DEVICE, SMASH_ERR_DEVICE }, { "constant", SMASH_ERR_ARG, SMASH_OK }, { "dst too small", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
         { "src too small", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "misaligned", SMASH_ERR_ARG, SMASH_ERR_ARG }, { "other shape", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE },
         { "other rank", SMASH_ERR_SHAPE, SMASH_ERR_SHAPE }, { "alias", SMASH_ERR_ARG, SMASH_OK }, { "one byte shared", SMASH_ERR_ARG, SMASH_OK }, { "overflow", SMASH_ERR_OVERFLOW, SMASH_ERR_OVERFLOW },
@@ -322,7 +322,7 @@ static void test_misuse(smash_ctx *ctx)
         switch (r) {
         case NO_DATA: dst.data = NULL; break;
         case RANK: dst.ndim = 9; break;
-        case DTYPE: src.dtype = SMASH_F8_E4M3; break;
+        case DTYPE: src.dtype = SMASH_F8_E4M3FNUZ; break;
         case DTYPE_NONE: dst.dtype = SMASH_DTYPE_NONE; break;
         case DTYPE_WILD: src.dtype = (smash_dtype)1000; break;
         case CARRIED: dst.dtype = SMASH_F4; break;

@@ -43,7 +43,7 @@ SWALLOWED = {
     "smash_config_check": ("LIMIT SYNTAX UNSUPPORTED", FINDING),
     "smash_config_resolve": ("LIMIT RANGE SHAPE SYNTAX UNSUPPORTED", FINDING),
     "smash_builtins": ("*", "only hands out the functions"),
-    "smash_register_builtins": ("DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX", "of the functions that smash_builtins hands out"),
+    "smash_register_builtins": ("CONFIG DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX UNSUPPORTED", "of the functions that smash_builtins hands out"),
     "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
 CALLED_THROUGH = {"->apply(": "smash_builtins"}     # a pointer: where the functions stand that it may call

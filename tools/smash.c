@@ -470,9 +470,10 @@ static void compress_table(app *a, job *j)
         table_cell(&t, tensor ? shape_text(a, tensor) : "-");
         table_cell(&t, p ? format(a, "%s%s", given, pruned_text(a, j, p)) : "");
         if (q && !q->skip && tensor) {
-            table_cell(&t, format(a, "%s %sint%u %s", q->algo->name, q->quant.is_unsigned ? "u" : "", (unsigned)(q->quant.bits ? q->quant.bits : 8),
-                                  q->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric"));
-            table_cell(&t, grain_text(a, &q->quant.grain, tensor->ndim));
+            char word[16];
+            const char *scheme = !smash_row_is_grid(q) ? "" : q->quant.scheme == SMASH_AFFINE ? " affine" : " symmetric";
+            table_cell(&t, format(a, "%s %s%s", q->algo->name, smash_row_word(q, word), scheme));
+            table_cell(&t, q->form.no_scale ? "" : grain_text(a, &q->quant.grain, tensor->ndim));
             table_cell(&t, format(a, "%.1f", q->quant_stats.snr_db));
             table_cell(&t, number(a, q->quant_stats.saturated));
         } else {
@@ -763,7 +764,7 @@ static int run_diff(app *a)
         logical l[2];
         const char *dtype[2] = { "-", "-" }, *note = NULL;
         smash_err err = SMASH_OK;
-        if (!logical_at(&a->ctx, &a->arena, &model[0], i, &l[0]) || !find_logical(&a->ctx, &a->arena, &model[1], l[0].name, &l[1])) continue;
+        if (!logical_at(&a->ctx, &a->arena, &model[0], i, &l[0]) || !find_logical(&a->ctx, &model[1], l[0].name, &l[1])) continue;
         memset(&d, 0, sizeof(d));
         x[0] = x[1] = model[0].params[l[0].data].tensor;
         smash_ctx_reset(&a->ctx);
@@ -818,7 +819,7 @@ static int run_diff(app *a)
             smash_write_begin_array(&w);
         }
         for (i = 0, any = 0; i < model[side].param_count; i++) {
-            if (!logical_at(&a->ctx, &a->arena, &model[side], i, &l) || find_logical(&a->ctx, &a->arena, &model[!side], l.name, &other)) continue;
+            if (!logical_at(&a->ctx, &a->arena, &model[side], i, &l) || find_logical(&a->ctx, &model[!side], l.name, &other)) continue;
             if (json) smash_write_text(&w, l.name);
             else fprintf(a->results, "%s%s\n", any ? "           " : side ? "only in B: " : "only in A: ", clean(a, l.name));
             any = 1;
@@ -964,7 +965,7 @@ static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t co
 /* By smash_key_kind: what it is called, and what is legal if the key itself does not say. */
 static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
-    { "dtype", "int2 to int16 or uint1 to uint16" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
+    { "dtype", "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
     { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
 };
@@ -1371,6 +1372,13 @@ static int fail_tensor(app *a, export_job *j, smash_err err)
     return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
 }
 
+/* 1: integers with a scale, and zero points that are integers: what runtimes take. The rest goes out as the floats it stands for. */
+static int is_grid(const export_job *j, const logical *l)
+{
+    const ptrdiff_t scale = l->at[SMASH_PART_SCALE], zero = l->at[SMASH_PART_ZERO];
+    return scale >= 0 && l->at[SMASH_PART_CODEBOOK] < 0 && j->model.params[scale].tensor.dtype == SMASH_F32 && (zero < 0 || j->model.params[zero].tensor.dtype != SMASH_F32);
+}
+
 /* The numbers as stored: integers stay integers, what was packed without its zeros gets them back. restored: the same in floats, checked. */
 static smash_err load_stored(app *a, export_job *j, const logical *l, smash_dtype dtype, const smash_tensor *restored, smash_tensor *out)
 {
@@ -1378,13 +1386,13 @@ static smash_err load_stored(app *a, export_job *j, const logical *l, smash_dtyp
     size_t bytes;
     smash_err err;
 
-    if (l->scale < 0) { *out = *restored; return SMASH_OK; }
+    if (!is_grid(j, l)) { *out = *restored; return SMASH_OK; }
     err = smash_model_load(&a->ctx, &j->model, (size_t)l->data, &a->data, &t);
     if (err) return err;
     *out = smash_tensor_view(dtype, t.data, t.bytes, restored->ndim, restored->shape);
     out->name = l->name;
-    if (l->bitmask < 0) return SMASH_OK;
-    err = smash_model_load(&a->ctx, &j->model, (size_t)l->bitmask, &a->data, &bits);
+    if (l->at[SMASH_PART_BITMASK] < 0) return SMASH_OK;
+    err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_BITMASK], &a->data, &bits);
     if (!err) err = smash_tensor_bytes(out, &bytes);
     if (err) return err;
     out->bytes = bytes;
@@ -1487,6 +1495,7 @@ static int export_one(app *a, export_job *j, const logical *l)
     smash_err err;
     size_t i, k, bad = (size_t)SMASH_NONE;
     int status, which = 0, packed;
+    const int grid = is_grid(j, l);
 
     memset(e, 0, sizeof(*e));
     memset(part, 0, sizeof(part));
@@ -1505,15 +1514,15 @@ static int export_one(app *a, export_job *j, const logical *l)
     if (j->format == EXPORT_C && count_of(&part[PART_DATA]) > 0x7FFFFFFF / 2)
         return fail(a, FAILED, "%s has %s numbers, too many for an array in C; nothing was written", l->name, number(a, count_of(&part[PART_DATA])));
 
-    if (l->scale >= 0) err = smash_model_load(&a->ctx, &j->model, (size_t)l->scale, &a->data, &part[PART_SCALE]);
-    if (!err && l->zero >= 0) {
-        err = smash_model_load(&a->ctx, &j->model, (size_t)l->zero, &a->data, &part[PART_ZERO_POINT]);
+    if (grid) err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_SCALE], &a->data, &part[PART_SCALE]);
+    if (!err && grid && l->at[SMASH_PART_ZERO] >= 0) {
+        err = smash_model_load(&a->ctx, &j->model, (size_t)l->at[SMASH_PART_ZERO], &a->data, &part[PART_ZERO_POINT]);
         if (!err) err = convert(a, SMASH_I32, &part[PART_ZERO_POINT]);
     }
     if (!err && packed && (order || j->format == EXPORT_NPY)) err = convert(a, e->dtype == SMASH_I4 || e->dtype == SMASH_I2 ? SMASH_I8 : SMASH_U8, &part[PART_DATA]);
     for (k = 0; k < PARTS && !err; k++) if (part[k].dtype) err = reorder(a, order, &part[k]);
     if (!err && packed && order && j->format != EXPORT_NPY) err = convert(a, e->dtype, &part[PART_DATA]);
-    if (!err && l->scale >= 0 && e->dtype == SMASH_I8 && part[PART_DATA].ndim == 2 && strcmp(module->type, "Linear") == 0 && j->format != EXPORT_NPY) {
+    if (!err && grid && e->dtype == SMASH_I8 && part[PART_DATA].ndim == 2 && strcmp(module->type, "Linear") == 0 && j->format != EXPORT_NPY) {
         const size_t rows = part[PART_DATA].shape[0], columns = part[PART_DATA].shape[1];
         const int8_t *w = (const int8_t *)part[PART_DATA].data;
         int32_t *sums = (int32_t *)smash_arena_array(&a->ctx, &a->data, rows ? rows : 1, sizeof(int32_t));
