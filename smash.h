@@ -81,7 +81,7 @@
    and _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
    for n log n where names are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text.
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
-   LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
+   LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes of masks must divide the shape.
 
    SMASH.H DOES NOT run networks (single layers in integers apart), train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
    zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
@@ -1566,8 +1566,9 @@ typedef enum smash_part {
     SMASH_PART_SCALE = 3, SMASH_PART_ZERO = 4,           /* X_scale, X_zero_point: one for each block */
     SMASH_PART_CODEBOOK = 5,                             /* the numbers are indexes into it: one for all, or one for each block */
     SMASH_PART_SCALE_CODEBOOK = 6, SMASH_PART_SCALE_SCALE = 7, SMASH_PART_SCALE_OFFSET = 8,     /* scale = codebook[X_scale] * scale + offset */
-    SMASH_PART_SHAPE = 9, SMASH_PART_BITMASK = 10,       /* of X_packed and X_compressed; of X_compressed */
-    SMASH_PART_COUNT = 11
+    SMASH_PART_BLOCK = 9,                                /* X_block: I64 sizes of a block along each axis, where the last one is smaller */
+    SMASH_PART_SHAPE = 10, SMASH_PART_BITMASK = 11,      /* of X_packed and X_compressed; of X_compressed */
+    SMASH_PART_COUNT = 12
 } smash_part;
 
 /* What stands behind X in the name of a part: "" for MAIN, "_scale" ... Static text; NULL if there is no such part.
@@ -11701,7 +11702,7 @@ enum { SMASH__SUFFIX_BYTES = 16 };                      /* of the longest suffix
 
 SMASH__DEF const char *smash_part_suffix(smash_part part)
 {
-    static const char *const suffixes[SMASH_PART_COUNT] = { "", "_packed", "_compressed", "_scale", "_zero_point", "_codebook", "_scale_codebook", "_scale_scale", "_scale_offset", "_shape", "_bitmask" };
+    static const char *const suffixes[SMASH_PART_COUNT] = { "", "_packed", "_compressed", "_scale", "_zero_point", "_codebook", "_scale_codebook", "_scale_scale", "_scale_offset", "_block", "_shape", "_bitmask" };
     return (unsigned)part < SMASH_PART_COUNT ? suffixes[part] : NULL;
 }
 
@@ -11747,7 +11748,7 @@ SMASH__FN smash_err smash__find_parts(smash_ctx *ctx, const smash_model *model, 
         (*main == SMASH_PART_COMPRESSED && at[SMASH_PART_BITMASK] < 0)) *main = SMASH_PART_COUNT;
     for (i = 0; i < SMASH_PART_COUNT; i++) {
         const int own = i == (int)*main || (i == SMASH_PART_SHAPE && *main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && *main == SMASH_PART_COMPRESSED);
-        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET)) at[i] = -1;
+        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_BLOCK)) at[i] = -1;
     }
     return SMASH_OK;
 }
@@ -12946,7 +12947,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "quant_rounding", SMASH_KEY_CHOICE, "half_even half_away", "half_even", "halves go to the even neighbour (ONNX, PyTorch), or away from zero (TFLite, ncnn)", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "fuse_names", SMASH_KEY_LATER, "null", "null", "modules folded into one before quantization", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
-          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
+          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; quantizers also [[1, 32], \"partial\"]: the last block of an axis may be smaller; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "apply_value", SMASH_KEY_NUMBER, "a number", "-1000", "what apply_method add adds; 0 means -1000", -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
@@ -13611,11 +13612,11 @@ SMASH__FN int smash__n_of_m(const smash_value *v, uint32_t *n, uint32_t *m)
     return k == 1 && digits && *n >= 1 && *n < *m;
 }
 
-/* A word, "N:M", [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value] */
+/* A word, "N:M", [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value]; with [sizes] in a list, "partial" may be the last of it */
 SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
 {
-    const smash_value *mode, *pad;
-    uint32_t n, m;
+    const smash_value *mode, *pad, *last;
+    uint32_t n, m, count, i;
     smash_value word;
     int64_t value;
     smash__fill(grain, 0, sizeof *grain);
@@ -13623,12 +13624,16 @@ SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
     if (v->type == SMASH_VALUE_STRING) return smash__pick("default out_channel in_channel per_channel", v, &word);
     if (v->type != SMASH_VALUE_ARRAY || v->count == 0) return 0;
     if (v[1].type != SMASH_VALUE_ARRAY) return smash__block_list(v, grain);
-    if (v->count > 3 || !smash__block_list(v + 1, grain)) return 0;
-    if (v->count == 1) return 1;
+    if (!smash__block_list(v + 1, grain)) return 0;
+    for (i = 1, last = v + 1; i < v->count; i++) last += last->span;
+    grain->partial = v->count > 1 && smash_value_is(last, "partial") ? 1u : 0u;
+    count = v->count - grain->partial;
+    if (count > 3) return 0;
+    if (count == 1) return 1;
     mode = v + 1 + v[1].span;
     grain->pad_back = smash_value_is(mode, "back") ? 1u : 0u;
     if (!grain->pad_back && !smash_value_is(mode, "front")) return 0;
-    if (v->count == 2) return 1;
+    if (count == 2) return 1;
     pad = mode + mode->span;
     if (!smash_value_i64(pad, &value) || value < -1 || value == 0 || value > INT32_MAX) return 0;
     grain->pad_value = (int32_t)value;
@@ -13816,7 +13821,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         break;
     case SMASH_KEY_GRANULARITY:
         if (smash__granularity(v, &grain)) break;
-        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], or for pruners \"2:4\"%s",
+        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], for quantizers also [[1, 32], \"partial\"], or for pruners \"2:4\"%s",
                    name, smash__value_text(v, text), key->legal, smash__did_you_mean_word(config, v, key->legal, near));
         return SMASH_OK;
     case SMASH_KEY_ALIGN:
@@ -15309,6 +15314,16 @@ SMASH__FN void smash__say_grain(const smash__wish *wish, const smash_ctx *probe)
     smash__say(wish->entry->config, SMASH_ERROR, "granularity", v ? smash__wish_doc(wish, v) : wish->entry->doc, v ? v : wish->entry->value, "%s", probe->message);
 }
 
+/* 0 and a diag if a pruner's blocks are to leave a remainder */
+SMASH__FN int smash__whole_blocks(const smash__entry *entry, const smash__wish *wish, const smash_grain *grain)
+{
+    const smash_value *v = wish->granularity;
+    if (!grain->partial || entry->algo->group == SMASH_QUANTIZER) return 1;
+    smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "\"partial\" is for quantizers: a smaller block's score would not compare with the others; %s is a %s, whose block sizes divide the dims",
+               entry->algo->name, smash_group_name(entry->algo->group));
+    return 0;
+}
+
 /* Granularity to a grain without words. 0 and a diag if the word does not fit here. */
 SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *entry, const smash__wish *wish, const smash_row *row, smash_grain *grain)
 {
@@ -15317,7 +15332,10 @@ SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *
     const smash_tensor *t = &r->model->params[row->param].tensor;
     uint32_t n, m;
     int by_default = !v || smash_value_is(v, "default");
-    if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
+    if (v && !by_default && v->type != SMASH_VALUE_STRING) {
+        smash__granularity(v, grain);
+        return smash__whole_blocks(entry, wish, grain);
+    }
     if (by_default) {
         smash_grain_kind kind = entry->algo->targets->default_grain;
         if (wish->follows && !v && (t->ndim == 1 || smash__equal(target, "bias"))) kind = SMASH_GRAIN_ELEMENT;
@@ -15359,7 +15377,10 @@ SMASH__FN int smash__resolve_end_grain(const smash__resolve *r, const smash__wis
     else if (!row->activation)
         smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, v), v, "block sizes need a shape, and that of %s is not known; say it: \"shapes\": {%q: {%q: [1, ...]}}", row->kept.name,
                    r->names[row->module], row->target);
-    else return smash__granularity(v, grain);
+    else {
+        smash__granularity(v, grain);
+        return smash__whole_blocks(wish->entry, wish, grain);
+    }
     return 0;
 }
 
@@ -16373,8 +16394,12 @@ SMASH__FN void smash__write_grain(smash_writer *w, const smash_grain *grain, uin
     int32_t sizes[SMASH_MAX_DIMS];
     uint32_t i;
     smash_grain_list(grain, ndim, sizes);
+    if (grain->partial) smash_write_begin_array(w);
     smash_write_begin_array(w);
     for (i = 0; i < ndim; i++) smash_write_i64(w, sizes[i]);
+    smash_write_end(w);
+    if (!grain->partial) return;
+    smash_write_text(w, "partial");
     smash_write_end(w);
 }
 
@@ -17578,7 +17603,7 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 /* ---- running a plan ---- */
 
 /* What a parameter becomes in the file to write: its parts, in the order in which they are laid out */
-enum { SMASH__PARTS_MOST = 9 };                                          /* the numbers, and all that may belong to them */
+enum { SMASH__PARTS_MOST = 10 };                                         /* the numbers, and all that may belong to them */
 typedef struct smash__parts {
     smash_tensor tensor[SMASH__PARTS_MOST];
     smash_part   part[SMASH__PARTS_MOST];
@@ -17636,6 +17661,11 @@ SMASH__FN smash_err smash__add_helpers(smash_ctx *ctx, const smash__run *run, si
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_CODEBOOK, SMASH_F32, 1, &scale_codes, out));
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_SCALE, SMASH_F32, 1, &some, out));
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_OFFSET, SMASH_F32, 1, &one, out));
+    }
+    for (d = 0; d < grid.ndim && grid.last[d] == grid.block[d]; d++) { }
+    if (d < grid.ndim && out->count > 1) {                               /* the shapes alone do not tell the size of a block */
+        some = grid.ndim;
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_BLOCK, SMASH_I64, 1, &some, out));
     }
     return SMASH_OK;
 }
@@ -17773,8 +17803,10 @@ SMASH__FN smash_err smash__emit(smash_ctx *ctx, smash__run *run, size_t param, s
         if (parts.part[0] == SMASH_PART_COMPRESSED) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, &parts));
         for (i = 0; i < parts.count; i++) {
             smash_tensor t = parts.tensor[i];
-            if (parts.part[i] == SMASH_PART_SHAPE) {
-                for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)p->tensor.shape[d];
+            if (parts.part[i] == SMASH_PART_SHAPE || parts.part[i] == SMASH_PART_BLOCK) {
+                smash_grid grid;
+                if (parts.part[i] == SMASH_PART_BLOCK) SMASH__TRY(smash_grid_make(ctx, &quant->quant.grain, &p->tensor, &grid));
+                for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)(parts.part[i] == SMASH_PART_BLOCK ? grid.block[d] : p->tensor.shape[d]);
                 t.data = shape;
                 SMASH__TRY(smash_tensor_bytes(&t, &t.bytes));
             } else if (!t.data) SMASH__TRY(smash__take_part(ctx, work, parts.part[i], quant, &t));
@@ -18892,20 +18924,33 @@ SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
     return SMASH_OK;
 }
 
-/* The grid is where one shape is divided by the other: of numbers, and of a part with a number for each block, or a single one for all */
+/* The grid is where one shape is divided by the other: of numbers, and of a part with a number for each block, or a single one for all. X_block
+ * says the size of a block where that leaves a remainder. */
 SMASH__FN smash_err smash__stored_grain(smash_ctx *ctx, const smash__stored *x, smash_part part, uint32_t ndim, const size_t *shape, smash_grain *grain)
 {
     const smash_tensor *q = &x->q;
     const char *suffix = smash_part_suffix(part);
     int32_t block[SMASH_MAX_DIMS];
+    smash_tensor sizes;
+    const smash_err err = smash__load_part(ctx, x, SMASH_PART_BLOCK, &sizes);
     uint32_t i;
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (!err && (sizes.dtype != SMASH_I64 || sizes.ndim != 1 || sizes.shape[0] != q->ndim)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_block\" needs to be a row of %u I64 sizes", x->name, q->ndim);
     if (ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, ndim, "\"%s%s\" has %u dim%s, the tensor has %u", x->name, suffix, ndim, smash__plural(ndim), q->ndim);
     for (i = 0; i < q->ndim; i++) {
+        if (!err) {
+            const int64_t size = ((const int64_t *)sizes.data)[i];
+            if (size < 1 || size > INT32_MAX || (uint64_t)size > q->shape[i] || q->shape[i] / (size_t)size + (q->shape[i] % (size_t)size != 0) != shape[i])
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: \"%s_block\" does not make %z blocks of %z numbers, as \"%s%s\" has them", i, x->name, shape[i], q->shape[i], x->name, suffix);
+            block[i] = (int32_t)size;
+            continue;
+        }
         if (!shape[i] || q->shape[i] % shape[i] || q->shape[i] / shape[i] > INT32_MAX)
             return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z blocks of \"%s%s\" do not divide %z numbers", i, shape[i], x->name, suffix, q->shape[i]);
         block[i] = (int32_t)(q->shape[i] / shape[i]);
     }
     *grain = smash_grain_block(block, q->ndim);
+    grain->partial = !err;
     return SMASH_OK;
 }
 
