@@ -492,7 +492,7 @@ typedef struct smash_grid {
     uint32_t ndim;
     size_t   block[SMASH_MAX_DIMS];    /* elements of a block along each axis */
     size_t   count[SMASH_MAX_DIMS];    /* blocks along each axis: the shape of masks, scales and zero points */
-    size_t   last[SMASH_MAX_DIMS];     /* elements of the last block along each axis: as block, but where a partial grain leaves a remainder */
+    size_t   remainder[SMASH_MAX_DIMS];   /* elements of the last block along each axis where a partial grain makes it smaller; else 0 */
     size_t   blocks, block_elements;   /* how many, and elements of a whole one */
 } smash_grid;
 
@@ -3863,12 +3863,11 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "block size %i along dim %u of %q: it must be -1 (the whole axis) or at least 1", (int)size, i, smash__name(t));
         g.block[i] = size < 0 ? t->shape[i] : (size_t)size;
         if (partial && g.block[i] > t->shape[i]) g.block[i] = t->shape[i];
-        g.last[i] = t->shape[i] % g.block[i];
-        if (g.last[i] && !partial)
+        g.remainder[i] = t->shape[i] % g.block[i];
+        if (g.remainder[i] && !partial)
             return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "block size %i does not divide dim %u of %q, which is %z; sizes that do: %s, or -1 for all of it",
                                (int)size, i, smash__name(t), t->shape[i], smash__divisors(t->shape[i], text));
-        g.count[i] = t->shape[i] / g.block[i] + (g.last[i] != 0);
-        if (!g.last[i]) g.last[i] = g.block[i];
+        g.count[i] = t->shape[i] / g.block[i] + (g.remainder[i] != 0);
         if (!smash__mul(g.blocks, g.count[i], &g.blocks) || !smash__mul(g.block_elements, g.block[i], &g.block_elements))
             return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the shape of %q does not fit the address space", smash__name(t));
     }
@@ -3923,15 +3922,16 @@ SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
     return run;
 }
 
-/* The tensor's size along an axis */
-SMASH__FN size_t smash__grid_dim(const smash_grid *grid, uint32_t axis) { return (grid->count[axis] - 1) * grid->block[axis] + grid->last[axis]; }
+/* The size of the last block along an axis, and of the tensor */
+SMASH__FN size_t smash__grid_last(const smash_grid *grid, uint32_t axis) { return grid->remainder[axis] ? grid->remainder[axis] : grid->block[axis]; }
+SMASH__FN size_t smash__grid_dim(const smash_grid *grid, uint32_t axis) { return (grid->count[axis] - 1) * grid->block[axis] + smash__grid_last(grid, axis); }
 
 /* A block's size along an axis; *block loses the axis */
 SMASH__FN size_t smash__block_size(const smash_grid *grid, uint32_t axis, size_t *block, size_t *at)
 {
     *at = *block % grid->count[axis];
     *block /= grid->count[axis];
-    return *at + 1 == grid->count[axis] ? grid->last[axis] : grid->block[axis];
+    return *at + 1 == grid->count[axis] ? smash__grid_last(grid, axis) : grid->block[axis];
 }
 
 /* How many pieces a block has, with axes as smash__grid_run gives them, and numbers of each */
@@ -3969,7 +3969,7 @@ SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
     smash__fill(w, 0, sizeof *w);
     w->whole = w->rest = w->row = smash__grid_run(grid, &axis);
     if (axis) {
-        w->rest = w->whole / grid->block[axis - 1] * grid->last[axis - 1];
+        w->rest = w->whole / grid->block[axis - 1] * smash__grid_last(grid, axis - 1);
         w->row = (grid->count[axis - 1] - 1) * w->whole + w->rest;
     }
     w->axes = axis;
@@ -17662,7 +17662,7 @@ SMASH__FN smash_err smash__add_helpers(smash_ctx *ctx, const smash__run *run, si
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_SCALE, SMASH_F32, 1, &some, out));
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_OFFSET, SMASH_F32, 1, &one, out));
     }
-    for (d = 0; d < grid.ndim && grid.last[d] == grid.block[d]; d++) { }
+    for (d = 0; d < grid.ndim && !grid.remainder[d]; d++) { }
     if (d < grid.ndim && out->count > 1) {                               /* the shapes alone do not tell the size of a block */
         some = grid.ndim;
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_BLOCK, SMASH_I64, 1, &some, out));
