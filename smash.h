@@ -19290,6 +19290,18 @@ SMASH__FN int smash__test_grain(const smash_tensor *x, uint32_t i, smash_grain *
     return i <= 3 + x->ndim;
 }
 
+/* For scales also blocks of 4 along each axis, the last one of what is left */
+SMASH__FN int smash__test_scaled(const smash_tensor *x, uint32_t i, smash_grain *grain)
+{
+    uint32_t axis;
+    if (smash__test_grain(x, i, grain)) return 1;
+    *grain = smash__grain(SMASH_GRAIN_BLOCK);
+    for (axis = 0; axis < x->ndim; axis++) grain->block[axis] = 4;
+    grain->block_count = x->ndim;
+    grain->partial = 1;
+    return i == 4 + x->ndim;
+}
+
 /* Room for one tensor of the shapes above, of any dtype */
 SMASH__FN void *smash__test_room(smash__test *t) { return smash__scratch(&t->ctx, SMASH__TEST_MOST, sizeof(double)); }
 
@@ -19829,7 +19841,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_train(smash__test *t)
             dy = x;
             dy.data = room[1];
             smash__test_fill(t, &dy, SMASH__COMMON);
-            for (g = 0; smash__test_grain(&x, g, &desc.grain); g++) {
+            for (g = 0; smash__test_scaled(&x, g, &desc.grain); g++) {
                 smash__test_fill(t, &x, (int)(turn++ % 3));
                 SMASH__TRY(smash__test_lsq(t, &desc, &x, room));
             }
@@ -19850,7 +19862,7 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
         for (dtype = SMASH_F32; dtype <= SMASH_F64; dtype++) {
             smash_quant_desc desc = smash__test_desc(i);
             smash_tensor w = smash__test_view((int)((i + dtype) % SMASH__TEST_SHAPES), (smash_dtype)dtype, data);
-            for (g = 0; smash__test_grain(&w, g, &desc.grain); g++) {
+            for (g = 0; smash__test_scaled(&w, g, &desc.grain); g++) {
                 smash_quant_stats stats = SMASH_ZERO;
                 smash__test_fill(t, &w, (int)(turn++ % 4));
                 SMASH__TRY(smash__test_trip(t, &desc, &w, &trip, back));

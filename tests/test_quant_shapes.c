@@ -420,9 +420,10 @@ static void test_halves(smash_ctx *ctx)
     int round, way;
     for (round = 0; round < 3000; round++) {
         smash_quant_desc d = SMASH_ZERO;
-        float s;
+        const int fraction = round % 4 == 3;                         /* a zero point that is a float, whole or not, on the grid or far from it */
+        float s, zf;
         int32_t qmin, qmax, z;
-        const smash_tensor tx = test_view(SMASH_F32, x, 1, &n), scale = test_view(SMASH_F32, &s, 1, &one), zero = test_view(SMASH_I32, &z, 1, &one);
+        const smash_tensor tx = test_view(SMASH_F32, x, 1, &n), scale = test_view(SMASH_F32, &s, 1, &one), zero = test_view(fraction ? SMASH_F32 : SMASH_I32, fraction ? (const void *)&zf : (const void *)&z, 1, &one);
         smash_tensor tq = SMASH_ZERO;
         do { d.bits = 1 + (uint32_t)below(8); d.is_unsigned = (uint32_t)below(2); } while (d.bits == 1 && !d.is_unsigned);
         d.full_range = (uint32_t)below(2);
@@ -430,12 +431,13 @@ static void test_halves(smash_ctx *ctx)
         tq = test_view(smash_quant_dtype(&d), bytes, 1, &n);
         smash_quant_limits(NULL, &d, &qmin, &qmax);
         z = round % 3 == 0 ? 0 : qmin + (int32_t)below((size_t)(qmax - qmin) + 1);
+        zf = fraction ? f32((double)z + (round % 3 ? uniform() : 0) + (round % 7 ? 0 : 300 * uniform())) : (float)z;
         s = float_of(0x3F800000u | (uint32_t)below(0x800000));       /* any mantissa; some of the smallest and largest scales, too */
         if (round % 5 == 0) s = float_of((uint32_t)(1 + below(254)) << 23 | (uint32_t)below(0x800000));
         if (round % 50 == 1) s = float_of((uint32_t)(1 + below(0x800000)));
         for (i = 0; i < N; i++) {
             const double k = (double)qmin - 2 + (double)below((size_t)(qmax - qmin) + 4) + 0.5;
-            float near_to_half = f32((k - (double)z) * (double)s);
+            float near_to_half = f32((k - (double)zf) * (double)s);
             if (!finite32(near_to_half)) near_to_half = 0;
             if (near_to_half != 0 && bits_of(near_to_half) % 0x80000000u < 0x7F7FFFF0u && bits_of(near_to_half) % 0x80000000u > 16) near_to_half = float_of(bits_of(near_to_half) + (uint32_t)below(9) - 4u);
             x[i] = i % 3 == 0 || round % 7 == 0 ? near_to_half : f32(uniform() * (double)(qmax - qmin) * (double)s);
@@ -444,7 +446,7 @@ static void test_halves(smash_ctx *ctx)
             if (round % 13 == 0 && i % 300 == 7) x[i] = float_of(0x7F000000u | (uint32_t)smash_random(&rng) % 0x7FFFFFu | (i & 1 ? 0x80000000u : 0));
         }
         for (i = 0; i < N; i++) {
-            const float t = f32((double)z + (double)f32((double)x[i] / (double)s));
+            const float t = f32((double)zf + (double)f32((double)x[i] / (double)s));
             q[i] = rounded(d.rounding, t < (float)qmin ? qmin : t > (float)qmax ? qmax : (double)t);
             hit += t - (float)(int32_t)(t < -300 || t > 300 ? 0 : t) == 0.5f;
         }
@@ -452,7 +454,7 @@ static void test_halves(smash_ctx *ctx)
             ctx->no_simd = (uint32_t)way;
             CHECK_ERR(ctx, smash_quantize(ctx, &d, &tx, &scale, &zero, &tq), SMASH_OK, "round %d", round);
             for (bad = i = 0; i < N; i++) bad += int_at(tq.dtype, bytes, i) != q[i];
-            CHECK(!bad, "round %d, way %d: %u bits, scale %.9g, zero %d: %d of %d", round, way, (unsigned)d.bits, (double)s, (int)z, (int)bad, N);
+            CHECK(!bad, "round %d, way %d: %u bits, scale %.9g, zero %.9g: %d of %d", round, way, (unsigned)d.bits, (double)s, (double)zf, (int)bad, N);
         }
     }
     ctx->no_simd = 0;
