@@ -81,7 +81,7 @@
    and _set_text take bytes from strangers: every length, offset, count and depth is checked, and time is linear in the input, but
    for n log n where names are sorted; a pattern makes at most 100,000 states, and matching takes pattern x text.
    smash_config_resolve takes entries x modules, and what smash_load runs again its own time. All others trust their caller's pointers and check shapes, sizes, dtypes and alignment.
-   LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes must divide the shape.
+   LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes of masks must divide the shape.
 
    SMASH.H DOES NOT run networks (single layers in integers apart), train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
    zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
@@ -469,6 +469,7 @@ typedef struct smash_grain {
     uint32_t block_count;
     uint32_t pad_back;                 /* BLOCK: 0 = missing axes are in front, 1 = behind */
     int32_t  pad_value;                /* BLOCK: block size on missing axes; 0 means 1 */
+    uint32_t partial;                  /* BLOCK: 1 = the last block along an axis may be smaller. For scales; masks have whole blocks only */
 } smash_grain;
 
 /* The usual granularities. What does not fit a tensor is refused where it is laid over one.
@@ -491,15 +492,16 @@ typedef struct smash_grid {
     uint32_t ndim;
     size_t   block[SMASH_MAX_DIMS];    /* elements of a block along each axis */
     size_t   count[SMASH_MAX_DIMS];    /* blocks along each axis: the shape of masks, scales and zero points */
-    size_t   blocks, block_elements;   /* products of the two */
+    size_t   remainder[SMASH_MAX_DIMS];   /* elements of the last block along each axis where a partial grain makes it smaller; else 0 */
+    size_t   blocks, block_elements;   /* how many, and elements of a whole one */
 } smash_grid;
 
 /* Lay grain over the shape of t. DEFAULT is the whole tensor here.
  *   grain  in     t  in  shape only; data and dtype are not looked at     grid  out
  *   needs nothing; exact everywhere
  *   fails  ARG; RANGE(axis) for a block size of 0 or below -1; SHAPE(axis) when the block has more axes than t or does not divide
- *          it (the message lists block sizes that do), t has no such axis, or a dim of t is 0; OVERFLOW(axis); *grid untouched
- *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis, no remainder block */
+ *          it (the message lists block sizes that do) and is not partial, t has no such axis, or a dim of t is 0; OVERFLOW(axis); *grid untouched
+ *   from   NNI v3 granularity: kernel padded to the rank, -1 = whole axis; it has no remainder blocks */
 SMASH_API smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid);
 
 #if !SMASH_NO_MASK
@@ -1687,8 +1689,9 @@ typedef enum smash_part {
     SMASH_PART_SCALE = 3, SMASH_PART_ZERO = 4,           /* X_scale, X_zero_point: one for each block */
     SMASH_PART_CODEBOOK = 5,                             /* the numbers are indexes into it: one for all, or one for each block */
     SMASH_PART_SCALE_CODEBOOK = 6, SMASH_PART_SCALE_SCALE = 7, SMASH_PART_SCALE_OFFSET = 8,     /* scale = codebook[X_scale] * scale + offset */
-    SMASH_PART_SHAPE = 9, SMASH_PART_BITMASK = 10,       /* of X_packed and X_compressed; of X_compressed */
-    SMASH_PART_COUNT = 11
+    SMASH_PART_BLOCK = 9,                                /* X_block: I64 sizes of a block along each axis, where the last one is smaller */
+    SMASH_PART_SHAPE = 10, SMASH_PART_BITMASK = 11,      /* of X_packed and X_compressed; of X_compressed */
+    SMASH_PART_COUNT = 12
 } smash_part;
 
 /* What stands behind X in the name of a part: "" for MAIN, "_scale" ... Static text; NULL if there is no such part.
@@ -4032,6 +4035,7 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     smash_grid g;
     int32_t sizes[SMASH_MAX_DIMS];
     uint32_t i;
+    int partial;
     char text[SMASH__SHAPE_TEXT];
     if (!grain || !t || !grid || t->ndim > SMASH_MAX_DIMS || (unsigned)grain->kind > SMASH_GRAIN_BLOCK)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "granularity, tensor or grid is missing or was not initialised");
@@ -4042,6 +4046,7 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     if (grain->kind == SMASH_GRAIN_BLOCK && (grain->block_count > t->ndim || grain->block_count > SMASH_MAX_DIMS))
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, grain->block_count, "the block has %u sizes but %q has only %u dim%s", grain->block_count, smash__name(t), t->ndim, smash__plural(t->ndim));
     smash_grain_list(grain, t->ndim, sizes);
+    partial = grain->kind == SMASH_GRAIN_BLOCK && grain->partial;
     g.blocks = g.block_elements = 1;
     for (i = 0; i < t->ndim; i++) {
         int32_t size = sizes[i];
@@ -4049,10 +4054,12 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
         if (size == 0 || size < -1)
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "block size %i along dim %u of %q: it must be -1 (the whole axis) or at least 1", (int)size, i, smash__name(t));
         g.block[i] = size < 0 ? t->shape[i] : (size_t)size;
-        if (t->shape[i] % g.block[i])
+        if (partial && g.block[i] > t->shape[i]) g.block[i] = t->shape[i];
+        g.remainder[i] = t->shape[i] % g.block[i];
+        if (g.remainder[i] && !partial)
             return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "block size %i does not divide dim %u of %q, which is %z; sizes that do: %s, or -1 for all of it",
                                (int)size, i, smash__name(t), t->shape[i], smash__divisors(t->shape[i], text));
-        g.count[i] = t->shape[i] / g.block[i];
+        g.count[i] = t->shape[i] / g.block[i] + (g.remainder[i] != 0);
         if (!smash__mul(g.blocks, g.count[i], &g.blocks) || !smash__mul(g.block_elements, g.block[i], &g.block_elements))
             return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, i, "the shape of %q does not fit the address space", smash__name(t));
     }
@@ -4060,20 +4067,24 @@ SMASH__DEF smash_err smash_grid_make(smash_ctx *ctx, const smash_grain *grain, c
     return SMASH_OK;
 }
 
-/* The block walker: a tensor is a row of equal runs, each contiguous in memory and inside one block. Runs are
- * visited in memory order, from any run on, so that chunks of runs can go to different threads. */
+/* The block walker: a tensor is a row of runs, each contiguous in memory and inside one block, and all of one size but those of remainder
+ * blocks. Runs are visited in memory order, from any run on, so that chunks of runs can go to different threads. */
 typedef struct smash__walk {
-    size_t   run, runs;                  /* elements of a run; number of runs */
+    size_t   run, runs;                  /* elements of the current run; number of runs */
     size_t   first;                      /* element index of the current run */
     size_t   block;                      /* its block, row-major in the grid */
+    size_t   whole, rest, row;           /* elements of a run; of the last one along the last axis below; of all those along it */
     uint32_t axes;                       /* leading axes that are stepped through; the last one in steps of `step` */
     size_t   limit[SMASH_MAX_DIMS], at[SMASH_MAX_DIMS], size[SMASH_MAX_DIMS], inside[SMASH_MAX_DIMS], stride[SMASH_MAX_DIMS];
 } smash__walk;
 
+SMASH__INLINE void smash__walk_measure(smash__walk *w) { w->run = w->axes && w->at[w->axes - 1] + 1 == w->limit[w->axes - 1] ? w->rest : w->whole; }
+
 SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
 {
     uint32_t i = w->axes;
-    w->first = run * w->run;
+    const size_t along = i ? w->limit[i - 1] : 1;
+    w->first = run / along * w->row + run % along * w->whole;
     w->block = 0;
     while (i) {
         i--;
@@ -4082,9 +4093,17 @@ SMASH__FN void smash__walk_seek(smash__walk *w, size_t run)
         w->inside[i] = w->at[i] % w->size[i];
         w->block += w->at[i] / w->size[i] * w->stride[i];
     }
+    smash__walk_measure(w);
 }
 
-/* Numbers of a block that lie in one piece; axes: those in front that lead from piece to piece */
+/* To the run of a number */
+SMASH__FN void smash__walk_find(smash__walk *w, size_t number)
+{
+    const size_t along = w->axes ? w->limit[w->axes - 1] : 1;
+    smash__walk_seek(w, number / w->row * along + number % w->row / w->whole);
+}
+
+/* Numbers of a whole block that lie in one piece; axes: those in front that lead from piece to piece */
 SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
 {
     uint32_t axis = grid->ndim;
@@ -4095,17 +4114,61 @@ SMASH__FN size_t smash__grid_run(const smash_grid *grid, uint32_t *axes)
     return run;
 }
 
+/* The size of the last block along an axis, and of the tensor */
+SMASH__FN size_t smash__grid_last(const smash_grid *grid, uint32_t axis) { return grid->remainder[axis] ? grid->remainder[axis] : grid->block[axis]; }
+SMASH__FN size_t smash__grid_dim(const smash_grid *grid, uint32_t axis) { return (grid->count[axis] - 1) * grid->block[axis] + smash__grid_last(grid, axis); }
+
+/* A block's size along an axis; *block loses the axis */
+SMASH__FN size_t smash__block_size(const smash_grid *grid, uint32_t axis, size_t *block, size_t *at)
+{
+    *at = *block % grid->count[axis];
+    *block /= grid->count[axis];
+    return *at + 1 == grid->count[axis] ? smash__grid_last(grid, axis) : grid->block[axis];
+}
+
+/* How many pieces a block has, with axes as smash__grid_run gives them, and numbers of each */
+SMASH__FN size_t smash__pieces(const smash_grid *grid, uint32_t axes, size_t block, size_t *run)
+{
+    size_t pieces = 1, at;
+    uint32_t i = grid->ndim;
+    for (*run = 1; i--;) {
+        const size_t size = smash__block_size(grid, i, &block, &at);
+        if (i + 1 < axes) pieces *= size;
+        else *run *= size;
+    }
+    return pieces;
+}
+
+/* Where piece number `piece` of a block begins. Pieces of a block ascend in memory. */
+SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
+{
+    size_t first = 0, stride = 1, at;
+    uint32_t i = grid->ndim;
+    while (i) {
+        const size_t size = smash__block_size(grid, --i, &block, &at);
+        at *= grid->block[i];
+        if (i + 1 < axes) { at += piece % size; piece /= size; }
+        first += at * stride;
+        stride *= smash__grid_dim(grid, i);
+    }
+    return first;
+}
+
 SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
 {
     uint32_t axis, i;
     size_t stride = 1;
     smash__fill(w, 0, sizeof *w);
-    w->run = smash__grid_run(grid, &axis);
+    w->whole = w->rest = w->row = smash__grid_run(grid, &axis);
+    if (axis) {
+        w->rest = w->whole / grid->block[axis - 1] * smash__grid_last(grid, axis - 1);
+        w->row = (grid->count[axis - 1] - 1) * w->whole + w->rest;
+    }
     w->axes = axis;
     w->runs = 1;
     for (i = axis; i > 0;) {
         int last = i-- == axis;
-        w->limit[i] = last ? grid->count[i] : grid->count[i] * grid->block[i];
+        w->limit[i] = last ? grid->count[i] : smash__grid_dim(grid, i);
         w->size[i] = last ? 1 : grid->block[i];
         w->stride[i] = stride;
         stride *= grid->count[i];
@@ -4121,10 +4184,11 @@ SMASH__FN void smash__walk_next(smash__walk *w)
     while (i) {
         i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
-        if (++w->at[i] < w->limit[i]) return;
-        w->at[i] = 0;
+        if (++w->at[i] < w->limit[i]) break;
+        w->at[i] = w->inside[i] = 0;
         w->block -= w->limit[i] / w->size[i] * w->stride[i];
     }
+    smash__walk_measure(w);
 }
 
 /* A walk in which runs of one number, each in a block of its own, are joined to rows. Returns 1 if so: number j of a
@@ -4132,12 +4196,14 @@ SMASH__FN void smash__walk_next(smash__walk *w)
 SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
 {
     smash__walk_start(w, grid);
-    if (w->run > 1) return 0;
+    if (w->whole > 1) return 0;
     while (w->axes && w->size[w->axes - 1] == 1) {
         w->axes--;
         w->run *= w->limit[w->axes];
         w->runs /= w->limit[w->axes];
     }
+    w->whole = w->rest = w->run;
+    w->row = w->axes ? w->run * w->limit[w->axes - 1] : w->run;
     return 1;
 }
 
@@ -4341,8 +4407,10 @@ SMASH__FN size_t smash__first_bad(const smash__keys *k)
 
 SMASH__FN smash_err smash__mask_grid(smash_ctx *ctx, const smash_grain *grain, const smash_tensor *t, smash_grid *grid)
 {
-    smash_grain element = smash_grain_element();
-    return smash_grid_make(ctx, grain && grain->kind != SMASH_GRAIN_DEFAULT ? grain : &element, t, grid);
+    smash_grain whole = smash_grain_element();
+    if (grain && grain->kind != SMASH_GRAIN_DEFAULT) whole = *grain;
+    whole.partial = 0;
+    return smash_grid_make(ctx, &whole, t, grid);
 }
 
 #if !SMASH_NO_DOUBLE
@@ -6722,17 +6790,26 @@ SMASH__INLINE void smash__range_fold(int32_t *lo, int32_t *hi, size_t width)
 SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
 {
     int32_t lo[SMASH__TILE], hi[SMASH__TILE];
-    size_t t, i;
+    size_t i;
     for (i = 0; i < SMASH__TILE; i++) { lo[i] = r->lo; hi[i] = r->hi; }
-    for (t = 0; t < tiles; t++, x += SMASH__TILE) {
-        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
-        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+    for (; tiles >= 4; tiles -= 4, x += 4 * SMASH__TILE) {           /* four at once: lo and hi live in memory */
+        for (i = 0; i < 4 * SMASH__TILE; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
+        for (i = 0; i < SMASH__TILE; i++) {
+            int32_t a = smash__float_key(smash__bits32(x[i])), b = smash__float_key(smash__bits32(x[i + SMASH__TILE]));
+            int32_t c = smash__float_key(smash__bits32(x[i + 2 * SMASH__TILE])), d = smash__float_key(smash__bits32(x[i + 3 * SMASH__TILE]));
+            const int32_t low = a < b ? a : b, high = a > b ? a : b, also_low = c < d ? c : d, also_high = c > d ? c : d;
+            a = low < also_low ? low : also_low;
+            b = high > also_high ? high : also_high;
+            lo[i] = a < lo[i] ? a : lo[i];
+            hi[i] = b > hi[i] ? b : hi[i];
+        }
+    }
+    for (; tiles; tiles--, x += SMASH__TILE)
         for (i = 0; i < SMASH__TILE; i++) {
             int32_t key = smash__float_key(smash__bits32(x[i]));
             lo[i] = key < lo[i] ? key : lo[i];
             hi[i] = key > hi[i] ? key : hi[i];
         }
-    }
     smash__range_fold(lo, hi, 16);
     smash__range_fold(lo, hi, 8);
     smash__range_fold(lo, hi, 4);
@@ -6800,6 +6877,38 @@ SMASH__INLINE int32_t smash__half_away(float u) { return (int32_t)(u + smash__fl
 SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
+
+#if SMASH__SIMD
+/* quantize_8 by a product with 1/scale, a group at a time. Where the integer is inside the grid, with a whole zero, |zero| <= 255 and |x/scale| <= 512, so that
+ * zero + x * (1/scale), summed with 12 bits behind the point, lies less than 2^-12 from the sum that a quotient gives. Of the sums 2^-12 below
+ * and above it, with a half for rounding, the whole parts are compared: if they are equal, no half lies between, and both ways round to that
+ * integer. A group in which they are not, or a sum is so far out that it has other than 12 bits (or is NaN or Inf), is divided. */
+enum { SMASH__GROUP = 4 * SMASH__TILE };
+SMASH__INLINE void smash__quantize_near_body(const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups,
+                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
+{
+    const float inverse = 1.0f / a->scale, below = a->zero + 3072.499755859375f, above = a->zero + 3072.500244140625f;
+    const int16_t bottom = (int16_t)(a->bottom - SMASH__MAGIC + 0x5400), top = (int16_t)(a->top - SMASH__MAGIC + 0x5400);
+    size_t g, i;
+    for (g = 0; g < groups; g++, x += SMASH__GROUP, q += SMASH__GROUP) {
+        uint32_t apart = 0, far = 0;
+        for (i = 0; i < SMASH__GROUP; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
+        for (i = 0; i < SMASH__GROUP; i++) {
+            const float u = x[i] * inverse;
+            const uint32_t bits = smash__bits32(u + below);          /* 0x45400000 and 4096 for each whole step */
+            int16_t r = (int16_t)(bits >> 12);
+            apart |= bits ^ smash__bits32(u + above);
+            far |= bits ^ 0x45400000u;
+            r = r > bottom ? r : bottom;
+            r = r < top ? r : top;
+            q[i] = (uint8_t)r;
+        }
+        if (apart >> 12 || far >> 23) smash__quantize_8_body(x, q, SMASH__GROUP / SMASH__TILE, a, seen);
+    }
+}
+SMASH__KERNEL(smash__quantize_near, (const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups, const smash__affine *SMASH__RESTRICT a,
+                                    uint32_t *SMASH__RESTRICT seen), (x, q, groups, a, seen))
+#endif
 
 /* One tile where every number has its own scale and zero point: q comes in as the bits of the zero points. Only the ends and the rounding of a count. */
 SMASH__INLINE void smash__quantize_tile_loop(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT scale, int32_t *SMASH__RESTRICT q,
@@ -6922,8 +7031,8 @@ SMASH__FN void smash__cursor_start(smash__cursor *c, const smash__quant_job *job
 {
     c->job = job;
     smash__walk_start(&c->walk, &job->grid);
-    smash__walk_seek(&c->walk, first / c->walk.run);
-    c->left = c->walk.run - first % c->walk.run;
+    smash__walk_find(&c->walk, first);
+    c->left = c->walk.first + c->walk.run - first;
 }
 
 SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n)
@@ -7133,6 +7242,7 @@ typedef struct smash__fit_job {
     const smash_grid *grid;
     smash__levels levels;
     size_t count, rows, slices, part;   /* part: slices of a part, or numbers if there is one block */
+    uint32_t axis;                      /* of the slices */
     int simd;
     smash__range *range;                /* of each part */
 } smash__fit_job;
@@ -7146,9 +7256,17 @@ SMASH__FN size_t smash__fit_cut(smash_ctx *ctx, smash__fit_job *job)
     if (grid->blocks <= 1) return parts;
     for (job->rows = 1; grid->count[axis] == 1; axis++) job->rows *= grid->block[axis];
     job->slices = grid->count[axis];
+    job->axis = axis;
     if (!smash__ctx(ctx) || !ctx->parallel) parts = 1;               /* one reader had better go straight through */
     job->part = job->slices / parts + (job->slices % parts != 0);
     return job->slices / job->part + (job->slices % job->part != 0);
+}
+
+/* The first run of a slice, in its row of slices; the last slice may be smaller */
+SMASH__FN size_t smash__slice_run(const smash__fit_job *job, const smash__walk *walk, size_t slice)
+{
+    const size_t runs = walk->runs / job->rows;
+    return slice == job->slices ? runs : runs / walk->limit[job->axis] * walk->size[job->axis] * slice;
 }
 
 SMASH__FN void smash__range_of(const smash__fit_job *job, size_t first, size_t n, smash__range *r)
@@ -7192,16 +7310,16 @@ SMASH__FN void smash__fit_blocks(smash__fit_job *job, size_t part)
     smash__range *all = &job->range[part];
     smash__walk walk;
     size_t begin = part * job->part, end = smash__min(job->slices, begin + job->part), blocks = job->grid->blocks / job->slices;
-    size_t per_slice, row, run, b;
+    size_t row, run, b;
     smash__walk_start(&walk, job->grid);
-    per_slice = walk.runs / job->rows / job->slices;
     for (b = begin * blocks; b < end * blocks; b++) {
         job->scale[b] = 0;
         if (job->zero) job->zero[b] = 0;
     }
     for (row = 0; row < job->rows; row++) {
-        smash__walk_seek(&walk, (row * job->slices + begin) * per_slice);
-        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+        run = smash__slice_run(job, &walk, begin);
+        smash__walk_seek(&walk, walk.runs / job->rows * row + run);
+        for (; run < smash__slice_run(job, &walk, end); run++, smash__walk_next(&walk)) {
             smash__range r = { 0, 0 };
             smash__range_of(job, walk.first, walk.run, &r);
             if (r.lo < all->lo) all->lo = r.lo;
@@ -7270,6 +7388,21 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 
 /* ---- quantize ---- */
 
+SMASH__FN void smash__quantize_bytes(int simd, const float *x, uint8_t *q, size_t tiles, const smash__affine *a, uint32_t *seen)
+{
+#if SMASH__SIMD
+    const size_t groups = tiles / (SMASH__GROUP / SMASH__TILE);
+    const int whole = a->zero >= -255 && a->zero <= 255 && (float)(int32_t)a->zero == a->zero;
+    if (simd && groups && whole && smash__bits32(a->scale) - 0x00800000u < 0x7E000000u) {      /* 1/scale is a normal number, too */
+        SMASH__CALL(simd, smash__quantize_near, (x, q, groups, a, seen));
+        x += groups * SMASH__GROUP;
+        q += groups * SMASH__GROUP;
+        tiles -= groups * (SMASH__GROUP / SMASH__TILE);
+    }
+#endif
+    if (tiles) SMASH__CALL(simd, smash__quantize_8, (x, q, tiles, a, seen));
+}
+
 /* n numbers of one block, n a multiple of job->step, to a packed dtype by way of bytes */
 SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *job, const float *x, size_t first, size_t n,
     const smash__affine *a, uint32_t *seen)
@@ -7278,7 +7411,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2], *to = (uint8_t *)job->q->data + first / per;
     for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, to += tiles * SMASH__TILE / per) {
         tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
-        SMASH__CALL(job->simd, smash__quantize_8, (x, stage, tiles, a, seen));
+        smash__quantize_bytes(job->simd, x, stage, tiles, a, seen);
         if (per == 2) SMASH__CALL(job->simd, smash__pack, (stage, to, tiles, 4));
         else {
             SMASH__CALL(job->simd, smash__pack, (stage, pairs, tiles, 2));
@@ -7290,7 +7423,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
 SMASH__FN void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
 {
     switch (smash_dtype_bits(job->q->dtype)) {
-    case 8:  SMASH__CALL(job->simd, smash__quantize_8, (x, (uint8_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
+    case 8:  smash__quantize_bytes(job->simd, x, (uint8_t *)job->q->data + first, n / SMASH__TILE, a, seen); break;
     case 16: SMASH__CALL(job->simd, smash__quantize_16, (x, (uint16_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     case 32: SMASH__CALL(job->simd, smash__quantize_32, (x, (uint32_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     default: smash__quantize_packed(job, x, first, n, a, seen);
@@ -8130,17 +8263,17 @@ SMASH__FN void smash__observe_part(void *arg, size_t part)
     const smash__fit_job *fit = &job->fit;
     smash__range *all = job->count ? NULL : &fit->range[part];
     smash__walk walk;
-    size_t begin = part * fit->part, end, per_slice, row, run;
+    size_t begin = part * fit->part, end, row, run;
     if (fit->grid->blocks == 1) {
         smash__range_of(fit, begin, smash__min(fit->count - begin, fit->part), all);
         return;
     }
     end = smash__min(fit->slices, begin + fit->part);
     smash__walk_start(&walk, fit->grid);
-    per_slice = walk.runs / fit->rows / fit->slices;
     for (row = 0; row < fit->rows; row++) {
-        smash__walk_seek(&walk, (row * fit->slices + begin) * per_slice);
-        for (run = (end - begin) * per_slice; run; run--, smash__walk_next(&walk)) {
+        run = smash__slice_run(fit, &walk, begin);
+        smash__walk_seek(&walk, walk.runs / fit->rows * row + run);
+        for (; run < smash__slice_run(fit, &walk, end); run++, smash__walk_next(&walk)) {
             if (job->count) smash__observe_count(job, walk.block, walk.first, walk.run);
             else smash__observe_range(job, walk.block, walk.first, walk.run, all);
         }
@@ -8213,7 +8346,10 @@ SMASH__DEF smash_err smash_observe(smash_ctx *ctx, smash_observer *o, const smas
         o->block[0].next_lo = all.lo;
         o->block[0].next_hi = all.hi;
     }
-    for (i = 0; i < o->blocks; i++) smash__observe_commit(o, i, grid.block_elements);
+    for (i = 0; i < o->blocks; i++) {
+        size_t run, pieces = smash__pieces(&grid, 0, i, &run);
+        smash__observe_commit(o, i, pieces * run);
+    }
     o->tensors++;
     job.count = 1;
     if (o->bins && grid.blocks == 1) smash__observe_count(&job, 0, 0, job.fit.count);
@@ -8496,29 +8632,12 @@ SMASH__KERNEL(smash__error_tiles, (const float *SMASH__RESTRICT x, size_t tiles,
 
 typedef struct smash__mse_job {
     smash__fit_job fit;                 /* w, grid, levels, simd, scale, zero */
-    size_t run, runs;                   /* of a block */
     uint32_t axes;
     size_t block;                       /* one at a time: its candidates side by side */
     int32_t from;
     float lo, hi;
     double *error;
 } smash__mse_job;
-
-/* Where piece number `piece` of a block begins: smash__grid_run numbers without a gap. Pieces of a block ascend in memory. */
-SMASH__FN size_t smash__piece(const smash_grid *grid, uint32_t axes, size_t block, size_t piece)
-{
-    size_t first = 0, stride = 1, at;
-    uint32_t i = grid->ndim;
-    while (i) {
-        i--;
-        at = block % grid->count[i] * grid->block[i];
-        block /= grid->count[i];
-        if (i + 1 < axes) { at += piece % grid->block[i]; piece /= grid->block[i]; }
-        first += at * stride;
-        stride *= grid->block[i] * grid->count[i];
-    }
-    return first;
-}
 
 SMASH__FN void smash__mse_add(const smash__mse_job *job, size_t first, size_t n, const smash__affine *a, double *lanes)
 {
@@ -8545,9 +8664,9 @@ SMASH__FN SMASH__NOINLINE double smash__mse_of(const smash__mse_job *job, size_t
     const float part = (float)k / (float)SMASH__MSE_WIDEST;
     const smash__affine a = smash__grid_of(&job->fit.levels, lo * part, hi * part);
     double lanes[SMASH__ERROR_LANES], sum = 0;
-    size_t run, j;
+    size_t n, pieces = smash__pieces(job->fit.grid, job->axes, block, &n), i, j;
     smash__fill(lanes, 0, sizeof lanes);
-    for (run = 0; run < job->runs; run++) smash__mse_add(job, smash__piece(job->fit.grid, job->axes, block, run), job->run, &a, lanes);
+    for (i = 0; i < pieces; i++) smash__mse_add(job, smash__piece(job->fit.grid, job->axes, block, i), n, &a, lanes);
     for (j = 0; j < SMASH__ERROR_LANES; j++) sum += lanes[j];
     return sum;
 }
@@ -8561,8 +8680,8 @@ SMASH__FN void smash__mse_candidate(void *arg, size_t i)
 SMASH__FN void smash__mse_range(const smash__mse_job *job, size_t block, float *lo, float *hi)
 {
     smash__range r = { 0, 0 };
-    size_t run;
-    for (run = 0; run < job->runs; run++) smash__range_of(&job->fit, smash__piece(job->fit.grid, job->axes, block, run), job->run, &r);
+    size_t n, pieces = smash__pieces(job->fit.grid, job->axes, block, &n), i;
+    for (i = 0; i < pieces; i++) smash__range_of(&job->fit, smash__piece(job->fit.grid, job->axes, block, i), n, &r);
     *lo = smash__key_float(r.lo);
     *hi = smash__key_float(r.hi);
 }
@@ -8619,8 +8738,7 @@ SMASH__DEF smash_err smash_quant_fit_mse(smash_ctx *ctx, const smash_quant_desc 
     job.fit.simd = smash__simd(ctx);
     job.fit.scale = (float *)scale->data;
     job.fit.zero = zero ? (int32_t *)zero->data : NULL;
-    job.run = smash__grid_run(&grid, &job.axes);
-    job.runs = grid.block_elements / job.run;
+    smash__grid_run(&grid, &job.axes);
     if (grid.blocks == 1) smash__mse_single(ctx, &job);
     else smash__parallel(ctx, grid.blocks, smash__mse_block, &job);
     return SMASH_OK;
@@ -8696,7 +8814,7 @@ SMASH__FN smash_err smash__check_blocks(smash_ctx *ctx, const smash_tensor *t, c
 typedef struct smash__lsq {
     smash__levels levels;
     smash_grid grid;
-    size_t count, run, pieces;          /* numbers; numbers of a piece; pieces of a block */
+    size_t count;                       /* numbers */
     uint32_t axes;
     const float *scale, *zero;          /* zero: NULL for LSQ */
     const smash_tensor *x, *dy, *to;
@@ -8716,8 +8834,7 @@ SMASH__FN smash_err smash__lsq_open(smash_ctx *ctx, const smash_quant_desc *desc
     lsq->x = x;
     lsq->scale = (const float *)scale->data;
     lsq->zero = zero ? (const float *)zero->data : NULL;
-    lsq->run = smash__grid_run(&lsq->grid, &lsq->axes);
-    lsq->pieces = lsq->grid.block_elements / lsq->run;
+    smash__grid_run(&lsq->grid, &lsq->axes);
     return SMASH_OK;
 }
 
@@ -8820,7 +8937,7 @@ SMASH__DEF smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_des
 {
     const float least = 1.1920928955078125e-7f, most = 3.4028234663852886e38f;
     smash__lsq lsq;
-    size_t b, p;
+    size_t b, p, pieces, n;
     SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__WRITE, &lsq));
     SMASH__TRY(smash__check_apart(ctx, x, scale));
     if (zero) {
@@ -8832,12 +8949,13 @@ SMASH__DEF smash_err smash_quant_lsq_start(smash_ctx *ctx, const smash_quant_des
         float lo = 0, hi = 0, s = 0;
         double sum = 0;
         int32_t z = 0;
-        for (p = 0; p < lsq.pieces; p++) sum += smash__lsq_range(&lsq, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &lo, &hi);
+        pieces = smash__pieces(&lsq.grid, lsq.axes, b, &n);
+        for (p = 0; p < pieces; p++) sum += smash__lsq_range(&lsq, smash__piece(&lsq.grid, lsq.axes, b, p), n, &lo, &hi);
         if (zero) {
             smash__quant_params_of(&lsq.levels, lo, hi, &s, &z);
             ((float *)zero->data)[b] = (float)z;
         } else {
-            const double start = 2.0 * (sum / (double)lsq.grid.block_elements) / smash_sqrt((double)lsq.levels.qmax);
+            const double start = 2.0 * (sum / (double)(pieces * n)) / smash_sqrt((double)lsq.levels.qmax);
             const double limit = smash__product((double)most / (double)(lsq.levels.qmax < -lsq.levels.qmin ? -lsq.levels.qmin : lsq.levels.qmax), 0.9999999);      /* the ends of the grid stay numbers */
             s = smash__to_f32(start < limit ? start : limit);
             if (!(s > least)) s = least;
@@ -8851,18 +8969,20 @@ SMASH__DEF smash_err smash_quant_lsq(smash_ctx *ctx, const smash_quant_desc *des
                                      const smash_tensor *y)
 {
     smash__lsq lsq;
-    size_t b, p;
+    size_t b, p, pieces, n;
     SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
     SMASH__TRY(smash__check_out(ctx, x, y, "output"));
     SMASH__TRY(smash__check_apart(ctx, scale, y));
     if (zero) SMASH__TRY(smash__check_apart(ctx, zero, y));
     SMASH__TRY(smash__lsq_check(ctx, &lsq, scale, zero));
     lsq.to = y;
-    for (b = 0; b < lsq.grid.blocks; b++)
-        for (p = 0; p < lsq.pieces; p++) {
-            const size_t first = smash__piece(&lsq.grid, lsq.axes, b, p), good = smash__lsq_run(&lsq, b, first, lsq.run);
-            if (good < lsq.run) return smash__too_large(ctx, y, first + good);
+    for (b = 0; b < lsq.grid.blocks; b++) {
+        pieces = smash__pieces(&lsq.grid, lsq.axes, b, &n);
+        for (p = 0; p < pieces; p++) {
+            const size_t first = smash__piece(&lsq.grid, lsq.axes, b, p), good = smash__lsq_run(&lsq, b, first, n);
+            if (good < n) return smash__too_large(ctx, y, first + good);
         }
+    }
     return SMASH_OK;
 }
 
@@ -8888,7 +9008,7 @@ SMASH__DEF smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_
                                               const smash_tensor *dy, const smash_tensor *dx, const smash_tensor *dscale, const smash_tensor *dzero)
 {
     smash__lsq lsq;
-    size_t b, p;
+    size_t b, p, pieces, n;
     double gamma;
     SMASH__TRY(smash__lsq_open(ctx, desc, x, scale, zero, SMASH__READ, &lsq));
     SMASH__TRY(smash__check_backward(ctx, x, SMASH__TRAINED, dy, dx, &lsq.count));
@@ -8906,7 +9026,8 @@ SMASH__DEF smash_err smash_quant_lsq_backward(smash_ctx *ctx, const smash_quant_
     gamma = 1.0 / smash_sqrt(smash__product((double)lsq.levels.qmax, (double)lsq.count));
     for (b = 0; b < lsq.grid.blocks; b++) {
         smash__lsq_sums sums = { 0, 0 };
-        for (p = 0; p < lsq.pieces; p++) smash__lsq_gradient(&lsq, b, smash__piece(&lsq.grid, lsq.axes, b, p), lsq.run, &sums);
+        pieces = smash__pieces(&lsq.grid, lsq.axes, b, &n);
+        for (p = 0; p < pieces; p++) smash__lsq_gradient(&lsq, b, smash__piece(&lsq.grid, lsq.axes, b, p), n, &sums);
         SMASH__TRY(smash__lsq_give(ctx, dscale, b, smash__product(gamma, sums.scale)));
         if (dzero) SMASH__TRY(smash__lsq_give(ctx, dzero, b, sums.zero));
     }
@@ -12723,7 +12844,7 @@ enum { SMASH__SUFFIX_BYTES = 16 };                      /* of the longest suffix
 
 SMASH__DEF const char *smash_part_suffix(smash_part part)
 {
-    static const char *const suffixes[SMASH_PART_COUNT] = { "", "_packed", "_compressed", "_scale", "_zero_point", "_codebook", "_scale_codebook", "_scale_scale", "_scale_offset", "_shape", "_bitmask" };
+    static const char *const suffixes[SMASH_PART_COUNT] = { "", "_packed", "_compressed", "_scale", "_zero_point", "_codebook", "_scale_codebook", "_scale_scale", "_scale_offset", "_block", "_shape", "_bitmask" };
     return (unsigned)part < SMASH_PART_COUNT ? suffixes[part] : NULL;
 }
 
@@ -12769,7 +12890,7 @@ SMASH__FN smash_err smash__find_parts(smash_ctx *ctx, const smash_model *model, 
         (*main == SMASH_PART_COMPRESSED && at[SMASH_PART_BITMASK] < 0)) *main = SMASH_PART_COUNT;
     for (i = 0; i < SMASH_PART_COUNT; i++) {
         const int own = i == (int)*main || (i == SMASH_PART_SHAPE && *main != SMASH_PART_MAIN) || (i == SMASH_PART_BITMASK && *main == SMASH_PART_COMPRESSED);
-        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_SCALE_OFFSET)) at[i] = -1;
+        if (!own && !(coded && i >= SMASH_PART_SCALE && i <= SMASH_PART_BLOCK)) at[i] = -1;
     }
     return SMASH_OK;
 }
@@ -13976,7 +14097,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "fuse_names", SMASH_KEY_FUSES, "a list of lists such as [\"conv1\", \"bn1\", \"relu1\"]", "null", "modules folded into the first of their list before it is quantized: a BatchNorm, a ReLU", 0, 0, 0, SMASH__QUANTIZERS, 1 },
         { "fuse_epsilon", SMASH_KEY_NUMBER, "a number above 0", "1e-5", "what the normalization that is folded adds to variances: no file says it", 4.9406564584124654e-324, 1.7976931348623157e308, 0, SMASH__QUANTIZERS, 0 },
         { "granularity", SMASH_KEY_GRANULARITY, "default out_channel in_channel per_channel", "default",
-          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
+          "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; quantizers also [[1, 32], \"partial\"]: the last block of an axis may be smaller; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "apply_value", SMASH_KEY_NUMBER, "a number", "-1000", "what apply_method add adds; 0 means -1000", -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
@@ -14649,11 +14770,11 @@ SMASH__FN int smash__n_of_m(const smash_value *v, uint32_t *n, uint32_t *m)
     return k == 1 && digits && *n >= 1 && *n < *m;
 }
 
-/* A word, "N:M", [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value] */
+/* A word, "N:M", [sizes], [[sizes]], [[sizes], "front" or "back"], [[sizes], mode, pad value]; with [sizes] in a list, "partial" may be the last of it */
 SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
 {
-    const smash_value *mode, *pad;
-    uint32_t n, m;
+    const smash_value *mode, *pad, *last;
+    uint32_t n, m, count, i;
     smash_value word;
     int64_t value;
     smash__fill(grain, 0, sizeof *grain);
@@ -14661,12 +14782,16 @@ SMASH__FN int smash__granularity(const smash_value *v, smash_grain *grain)
     if (v->type == SMASH_VALUE_STRING) return smash__pick("default out_channel in_channel per_channel", v, &word);
     if (v->type != SMASH_VALUE_ARRAY || v->count == 0) return 0;
     if (v[1].type != SMASH_VALUE_ARRAY) return smash__block_list(v, grain);
-    if (v->count > 3 || !smash__block_list(v + 1, grain)) return 0;
-    if (v->count == 1) return 1;
+    if (!smash__block_list(v + 1, grain)) return 0;
+    for (i = 1, last = v + 1; i < v->count; i++) last += last->span;
+    grain->partial = v->count > 1 && smash_value_is(last, "partial") ? 1u : 0u;
+    count = v->count - grain->partial;
+    if (count > 3) return 0;
+    if (count == 1) return 1;
     mode = v + 1 + v[1].span;
     grain->pad_back = smash_value_is(mode, "back") ? 1u : 0u;
     if (!grain->pad_back && !smash_value_is(mode, "front")) return 0;
-    if (v->count == 2) return 1;
+    if (count == 2) return 1;
     pad = mode + mode->span;
     if (!smash_value_i64(pad, &value) || value < -1 || value == 0 || value > INT32_MAX) return 0;
     grain->pad_value = (int32_t)value;
@@ -14866,7 +14991,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         break;
     case SMASH_KEY_GRANULARITY:
         if (smash__granularity(v, &grain)) break;
-        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], or for pruners \"2:4\"%s",
+        smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], for quantizers also [[1, 32], \"partial\"], or for pruners \"2:4\"%s",
                    name, smash__value_text(v, text), key->legal, smash__did_you_mean_word(config, v, key->legal, near));
         return SMASH_OK;
     case SMASH_KEY_ALIGN:
@@ -16611,6 +16736,16 @@ SMASH__FN void smash__say_grain(const smash__wish *wish, const smash_ctx *probe)
     smash__say(wish->entry->config, SMASH_ERROR, "granularity", v ? smash__wish_doc(wish, v) : wish->entry->doc, v ? v : wish->entry->value, "%s", probe->message);
 }
 
+/* 0 and a diag if a pruner's blocks are to leave a remainder */
+SMASH__FN int smash__whole_blocks(const smash__entry *entry, const smash__wish *wish, const smash_grain *grain)
+{
+    const smash_value *v = wish->granularity;
+    if (!grain->partial || entry->algo->group == SMASH_QUANTIZER) return 1;
+    smash__say(entry->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, v), v, "\"partial\" is for quantizers: a smaller block's score would not compare with the others; %s is a %s, whose block sizes divide the dims",
+               entry->algo->name, smash_group_name(entry->algo->group));
+    return 0;
+}
+
 /* Granularity to a grain without words. 0 and a diag if the word does not fit here. */
 SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *entry, const smash__wish *wish, const smash_row *row, smash_grain *grain)
 {
@@ -16619,7 +16754,10 @@ SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *
     const smash_tensor *t = &r->model->params[row->param].tensor;
     uint32_t n, m;
     int by_default = !v || smash_value_is(v, "default");
-    if (v && !by_default && v->type != SMASH_VALUE_STRING) return smash__granularity(v, grain);
+    if (v && !by_default && v->type != SMASH_VALUE_STRING) {
+        smash__granularity(v, grain);
+        return smash__whole_blocks(entry, wish, grain);
+    }
     if (by_default) {
         smash_grain_kind kind = entry->algo->targets->default_grain;
         if (wish->follows && !v && (t->ndim == 1 || smash__equal(target, "bias"))) kind = SMASH_GRAIN_ELEMENT;
@@ -16661,7 +16799,10 @@ SMASH__FN int smash__resolve_end_grain(const smash__resolve *r, const smash__wis
     else if (!row->activation)
         smash__say(r->config, SMASH_ERROR, "granularity", smash__wish_doc(wish, v), v, "block sizes need a shape, and that of %s is not known; say it: \"shapes\": {%q: {%q: [1, ...]}}", row->kept.name,
                    r->names[row->module], row->target);
-    else return smash__granularity(v, grain);
+    else {
+        smash__granularity(v, grain);
+        return smash__whole_blocks(wish->entry, wish, grain);
+    }
     return 0;
 }
 
@@ -17861,8 +18002,12 @@ SMASH__FN void smash__write_grain(smash_writer *w, const smash_grain *grain, uin
     int32_t sizes[SMASH_MAX_DIMS];
     uint32_t i;
     smash_grain_list(grain, ndim, sizes);
+    if (grain->partial) smash_write_begin_array(w);
     smash_write_begin_array(w);
     for (i = 0; i < ndim; i++) smash_write_i64(w, sizes[i]);
+    smash_write_end(w);
+    if (!grain->partial) return;
+    smash_write_text(w, "partial");
     smash_write_end(w);
 }
 
@@ -20029,7 +20174,7 @@ SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *reg
 /* ---- running a plan ---- */
 
 /* What a parameter becomes in the file to write: its parts, in the order in which they are laid out */
-enum { SMASH__PARTS_MOST = 9 };                                          /* the numbers, and all that may belong to them */
+enum { SMASH__PARTS_MOST = 10 };                                         /* the numbers, and all that may belong to them */
 typedef struct smash__parts {
     smash_tensor tensor[SMASH__PARTS_MOST];
     smash_part   part[SMASH__PARTS_MOST];
@@ -20087,6 +20232,11 @@ SMASH__FN smash_err smash__add_helpers(smash_ctx *ctx, const smash__run *run, si
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_CODEBOOK, SMASH_F32, 1, &scale_codes, out));
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_SCALE, SMASH_F32, 1, &some, out));
         SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_SCALE_OFFSET, SMASH_F32, 1, &one, out));
+    }
+    for (d = 0; d < grid.ndim && !grid.remainder[d]; d++) { }
+    if (d < grid.ndim && out->count > 1) {                               /* the shapes alone do not tell the size of a block */
+        some = grid.ndim;
+        SMASH__TRY(smash__add_part(ctx, run, param, SMASH_PART_BLOCK, SMASH_I64, 1, &some, out));
     }
     return SMASH_OK;
 }
@@ -20263,8 +20413,10 @@ SMASH__FN SMASH__NOINLINE smash_err smash__emit(smash_ctx *ctx, smash__run *run,
         if (parts.part[0] == SMASH_PART_COMPRESSED) SMASH__TRY(smash__squeeze(ctx, quant ? &work->quantized : &work->tensor, &parts));
         for (i = 0; i < parts.count; i++) {
             smash_tensor t = parts.tensor[i];
-            if (parts.part[i] == SMASH_PART_SHAPE) {
-                for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)p->tensor.shape[d];
+            if (parts.part[i] == SMASH_PART_SHAPE || parts.part[i] == SMASH_PART_BLOCK) {
+                smash_grid grid;
+                if (parts.part[i] == SMASH_PART_BLOCK) SMASH__TRY(smash_grid_make(ctx, &quant->quant.grain, &p->tensor, &grid));
+                for (d = 0; d < p->tensor.ndim; d++) shape[d] = (int64_t)(parts.part[i] == SMASH_PART_BLOCK ? grid.block[d] : p->tensor.shape[d]);
                 t.data = shape;
                 SMASH__TRY(smash_tensor_bytes(&t, &t.bytes));
             } else if (!t.data) SMASH__TRY(smash__take_part(ctx, work, parts.part[i], quant, &t));
@@ -21749,20 +21901,33 @@ SMASH__FN smash_err smash__load_scale(smash_ctx *ctx, smash__stored *x)
     return SMASH_OK;
 }
 
-/* The grid is where one shape is divided by the other: of numbers, and of a part with a number for each block, or a single one for all */
+/* The grid is where one shape is divided by the other: of numbers, and of a part with a number for each block, or a single one for all. X_block
+ * says the size of a block where that leaves a remainder. */
 SMASH__FN smash_err smash__stored_grain(smash_ctx *ctx, const smash__stored *x, smash_part part, uint32_t ndim, const size_t *shape, smash_grain *grain)
 {
     const smash_tensor *q = &x->q;
     const char *suffix = smash_part_suffix(part);
     int32_t block[SMASH_MAX_DIMS];
+    smash_tensor sizes;
+    const smash_err err = smash__load_part(ctx, x, SMASH_PART_BLOCK, &sizes);
     uint32_t i;
+    if (err && err != SMASH_ERR_NOTFOUND) return err;
+    if (!err && (sizes.dtype != SMASH_I64 || sizes.ndim != 1 || sizes.shape[0] != q->ndim)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "\"%s_block\" needs to be a row of %u I64 sizes", x->name, q->ndim);
     if (ndim != q->ndim) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, ndim, "\"%s%s\" has %u dim%s, the tensor has %u", x->name, suffix, ndim, smash__plural(ndim), q->ndim);
     for (i = 0; i < q->ndim; i++) {
+        if (!err) {
+            const int64_t size = ((const int64_t *)sizes.data)[i];
+            if (size < 1 || size > INT32_MAX || (uint64_t)size > q->shape[i] || q->shape[i] / (size_t)size + (q->shape[i] % (size_t)size != 0) != shape[i])
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: \"%s_block\" does not make %z blocks of %z numbers, as \"%s%s\" has them", i, x->name, shape[i], q->shape[i], x->name, suffix);
+            block[i] = (int32_t)size;
+            continue;
+        }
         if (!shape[i] || q->shape[i] % shape[i] || q->shape[i] / shape[i] > INT32_MAX)
             return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "dim %u: %z blocks of \"%s%s\" do not divide %z numbers", i, shape[i], x->name, suffix, q->shape[i]);
         block[i] = (int32_t)(q->shape[i] / shape[i]);
     }
     *grain = smash_grain_block(block, q->ndim);
+    grain->partial = !err;
     return SMASH_OK;
 }
 
@@ -22152,6 +22317,18 @@ SMASH__FN int smash__test_grain(const smash_tensor *x, uint32_t i, smash_grain *
         *grain = smash_grain_block(block, 1);
     }
     return i <= 3 + x->ndim;
+}
+
+/* For scales also blocks of 4 along each axis, the last one of what is left */
+SMASH__FN int smash__test_scaled(const smash_tensor *x, uint32_t i, smash_grain *grain)
+{
+    uint32_t axis;
+    if (smash__test_grain(x, i, grain)) return 1;
+    *grain = smash__grain(SMASH_GRAIN_BLOCK);
+    for (axis = 0; axis < x->ndim; axis++) grain->block[axis] = 4;
+    grain->block_count = x->ndim;
+    grain->partial = 1;
+    return i == 4 + x->ndim;
 }
 
 /* Room for one tensor of the shapes above, of any dtype */
@@ -22729,7 +22906,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_train(smash__test *t)
             dy = x;
             dy.data = room[1];
             smash__test_fill(t, &dy, SMASH__COMMON);
-            for (g = 0; smash__test_grain(&x, g, &desc.grain); g++) {
+            for (g = 0; smash__test_scaled(&x, g, &desc.grain); g++) {
                 smash__test_fill(t, &x, (int)(turn++ % 3));
                 SMASH__TRY(smash__test_lsq(t, &desc, &x, room));
             }
@@ -22814,7 +22991,7 @@ SMASH__FN smash_err smash__test_quant(smash__test *t)
         for (dtype = SMASH_F32; dtype <= SMASH_F64; dtype++) {
             smash_quant_desc desc = smash__test_desc(i);
             smash_tensor w = smash__test_view((int)((i + dtype) % SMASH__TEST_SHAPES), (smash_dtype)dtype, data);
-            for (g = 0; smash__test_grain(&w, g, &desc.grain); g++) {
+            for (g = 0; smash__test_scaled(&w, g, &desc.grain); g++) {
                 smash_quant_stats stats = SMASH_ZERO;
                 smash__test_fill(t, &w, (int)(turn++ % 4));
                 SMASH__TRY(smash__test_trip(t, &desc, &w, &trip, back));

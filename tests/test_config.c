@@ -418,7 +418,7 @@ static void test_mistakes(void)
 }
 
 /* Every rule of validation: what breaks it gets one error with this code, this sentence, this line and column. */
-#define GRAINS "legal: default out_channel in_channel per_channel, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], or for pruners \"2:4\""
+#define GRAINS "legal: default out_channel in_channel per_channel, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], for quantizers also [[1, 32], \"partial\"], or for pruners \"2:4\""
 static void test_validation(void)
 {
     static const struct { const char *rule, *algorithm, *text, *code, *says; unsigned line, column; } rows[] = {

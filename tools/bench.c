@@ -1,9 +1,10 @@
 /* bench.c - how fast smash.h is, beside what the memory of this machine allows.
  * cc -std=c99 -O2 -I. tools/bench.c -o bench -pthread && ./bench [LARGEST]     LARGEST: numbers in the largest tensor, default 64 Mi
  *
- * Each cell is GB/s of the bytes that the call must at least move (what it reads plus what it writes, each once), the median
- * of several runs on touched buffers; behind it the share of the limit: the bandwidth of a plain copy, or of a plain read for
- * calls that only read, measured in the same run with the same buffers and number of threads. */
+ * Each cell is GB/s of the bytes that the call must at least move (what it reads plus what it writes, each once), the best
+ * of several runs on touched buffers; behind it the share of the limit: the bandwidth of a loop that reads as many bytes and
+ * writes as many and does nothing else, run in turns with the call on the same buffers with the same number of threads. Of its
+ * forms (whole or in stripes, ordinary stores or past the caches) the limit is the fastest. */
 #if !defined(_WIN32)
 #define _XOPEN_SOURCE 700
 #define _DEFAULT_SOURCE
@@ -15,6 +16,9 @@
 #include <string.h>
 #include <time.h>
 #include "pool.h"
+#if defined(__GNUC__) && defined(__x86_64__)
+#include <immintrin.h>
+#endif
 #if !defined(_WIN32)
 #include <sys/mman.h>
 #endif
@@ -23,8 +27,8 @@
 #define BENCH_FLAGS "not told"
 #endif
 
-enum { REPS = 9, ROWS_OF = 1024, STRIPES = 64 };   /* ROWS_OF: numbers in an output channel */
-#define SLOT_SECONDS 2e-3                          /* a run repeats its call for at least this long */
+enum { REPS = 11, ROWS_OF = 1024, STRIPES = 64 };   /* ROWS_OF: numbers in an output channel */
+#define SLOT_SECONDS 1e-3                          /* a run repeats its call for at least this long */
 
 typedef struct bench {
     smash_ctx    ctx;
@@ -32,17 +36,20 @@ typedef struct bench {
     smash_tensor w, copy, q, scale, zero, mask, metric;
     smash_quant_desc quant;
     smash_mask_desc  prune;
-    size_t       stripes;                  /* into which the machine's own copy and read are cut */
+    size_t       stripes;                  /* into which the machine's own loops are cut */
+    int          shape, past;              /* which of them: a shape; past the caches */
     uint64_t     sums[STRIPES];            /* so that no read is optimised away */
 } bench;
 
+/* With one thread its own time, in which nobody else runs */
+static int alone = 1;
 static double now(void)
 {
 #if defined(_WIN32)
     return (double)clock() / CLOCKS_PER_SEC;
 #else
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(alone ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 #endif
 }
@@ -65,6 +72,59 @@ static void *big(size_t bytes)
 
 /* ---- the machine ---- */
 
+/* Loops that only move: R vectors in, W out. They end in a store that waits for nothing, or in one past the caches. */
+#if defined(__GNUC__)
+typedef uint64_t wide __attribute__((vector_size(32), aligned(8), may_alias));
+#if defined(__x86_64__)
+#define WIDE_TARGET __attribute__((target("avx2")))
+#define PAST(p, v) _mm256_stream_si256((__m256i *)(void *)(p), (__m256i)(v))
+#define HAS_WIDE __builtin_cpu_supports("avx2")
+#else
+#define WIDE_TARGET
+#define PAST(p, v) PUT(p, v)
+#define HAS_WIDE 1
+#endif
+#define PUT(p, v) (*(p) = (v))
+#define MOVE(name, R, W, body) \
+WIDE_TARGET static void name(const wide *from, wide *to, size_t steps) \
+{ \
+    for (; steps; steps--, from += R, to += W) { \
+        wide v; \
+        __builtin_prefetch((const void *)((uintptr_t)from + 4096)); \
+        if (R > 2) __builtin_prefetch((const void *)((uintptr_t)from + 4160)); \
+        if (R > 4) { __builtin_prefetch((const void *)((uintptr_t)from + 4224)); __builtin_prefetch((const void *)((uintptr_t)from + 4288)); } \
+        body \
+        (void)v; \
+    } \
+}
+#define MOVES(name, put) \
+MOVE(name##_1_to_1, 2, 2, v = from[0]; put(to, v); v = from[1]; put(to + 1, v);) \
+MOVE(name##_2_to_1, 4, 2, v = from[0] ^ from[1]; put(to, v); v = from[2] ^ from[3]; put(to + 1, v);) \
+MOVE(name##_4_to_1, 4, 1, v = from[0] ^ from[1] ^ from[2] ^ from[3]; put(to, v);) \
+MOVE(name##_8_to_1, 8, 1, v = from[0] ^ from[1] ^ from[2] ^ from[3] ^ from[4] ^ from[5] ^ from[6] ^ from[7]; put(to, v);) \
+MOVE(name##_1_to_4, 1, 4, v = from[0]; put(to, v); put(to + 1, v); put(to + 2, v); put(to + 3, v);) \
+MOVE(name##_1_to_8, 1, 8, v = from[0]; put(to, v); put(to + 1, v); put(to + 2, v); put(to + 3, v); put(to + 4, v); put(to + 5, v); put(to + 6, v); put(to + 7, v);)
+MOVES(kept, PUT)
+MOVES(past, PAST)
+typedef void move_fn(const wide *from, wide *to, size_t steps);
+#else
+typedef void move_fn(void);
+#endif
+
+/* What calls are measured against. READ has no loop here; a compiler without vectors copies instead. */
+typedef enum { READ, COPY, TWO_TO_1, FOUR_TO_1, EIGHT_TO_1, ONE_TO_4, ONE_TO_8, SHAPES } shape;
+static const struct { const char *name; size_t in, out; double bytes; move_fn *kept, *past; } shapes[SHAPES] = {      /* vectors of a step; bytes of a number of the wider side */
+    { "read", 0, 0, 4, NULL, NULL },
+#if defined(__GNUC__)
+    { "copy", 2, 2, 8, kept_1_to_1, past_1_to_1 },         { "read 2, write 1", 4, 2, 6, kept_2_to_1, past_2_to_1 },
+    { "read 4, write 1", 4, 1, 5, kept_4_to_1, past_4_to_1 }, { "read 8, write 1", 8, 1, 4.5, kept_8_to_1, past_8_to_1 },
+    { "read 1, write 4", 1, 4, 5, kept_1_to_4, past_1_to_4 }, { "read 1, write 8", 1, 8, 4.5, kept_1_to_8, past_1_to_8 }
+#else
+    { "copy", 0, 0, 8, NULL, NULL }, { "copy", 0, 0, 8, NULL, NULL }, { "copy", 0, 0, 8, NULL, NULL }, { "copy", 0, 0, 8, NULL, NULL }, { "copy", 0, 0, 8, NULL, NULL },
+    { "copy", 0, 0, 8, NULL, NULL }
+#endif
+};
+
 static void copy_stripe(void *arg, size_t i)
 {
     bench *b = (bench *)arg;
@@ -72,9 +132,19 @@ static void copy_stripe(void *arg, size_t i)
     memcpy((char *)b->copy.data + i * bytes, (const char *)b->w.data + i * bytes, bytes);
 }
 
+static void move_stripe(void *arg, size_t i)
+{
+#if defined(__GNUC__)
+    bench *b = (bench *)arg;
+    const size_t in = shapes[b->shape].in, out = shapes[b->shape].out, steps = b->count * 4 / 32 / (in > out ? in : out) / b->stripes;
+    (b->past ? shapes[b->shape].past : shapes[b->shape].kept)((const wide *)b->w.data + i * steps * in, (wide *)b->copy.data + i * steps * out, steps);
+#else
+    copy_stripe(arg, i);
+#endif
+}
+
 /* One pass that does nothing but load. */
 #if defined(__GNUC__)
-typedef uint64_t wide __attribute__((vector_size(32), aligned(8), may_alias));
 #define READ_WORDS(name) static uint64_t name(const uint64_t *p, size_t words) { \
     wide s0 = { 0 }, s1 = { 0 }, s2 = { 0 }, s3 = { 0 }; \
     size_t k; \
@@ -117,6 +187,7 @@ static void in_stripes(bench *b, void (*fn)(void *, size_t))
 }
 
 static smash_err do_copy(bench *b) { in_stripes(b, copy_stripe); return SMASH_OK; }
+static smash_err do_move(bench *b) { in_stripes(b, move_stripe); return SMASH_OK; }
 static smash_err do_read(bench *b) { in_stripes(b, read_stripe); return SMASH_OK; }
 
 /* ---- the calls; prepare() sets the tensors up so that each of them finds what it needs ---- */
@@ -151,12 +222,11 @@ static smash_err do_distance(bench *b)
     return smash_tensor_distance(&b->ctx, &b->w, &b->copy, &d);
 }
 
-/* bytes: moved per number. A limit stands before the calls that are measured against it. */
-enum { NO_LIMIT, READ_LIMIT, COPY_LIMIT };
+/* bytes: moved per number. */
 typedef struct row {
     const char *name;
     smash_err (*call)(bench *b);
-    int         limit;             /* NO_LIMIT: the row is a limit itself */
+    shape       limit;
     double      bytes;
     uint32_t    bits;              /* quantizers */
     int         per_channel;       /* grain: 0 tensor, 1 output channel, 2 element */
@@ -164,27 +234,25 @@ typedef struct row {
 } row;
 
 static const row rows[] = {
-    { "read (machine)",             do_read,       NO_LIMIT,   4,    0, 0, SMASH_METRIC_DEFAULT },
-    { "copy (machine)",             do_copy,       NO_LIMIT,   8,    0, 0, SMASH_METRIC_DEFAULT },
-    { "fit int8, per tensor",       do_fit,        READ_LIMIT, 4,    8, 0, SMASH_METRIC_DEFAULT },
-    { "fit int8, per channel",      do_fit,        READ_LIMIT, 4,    8, 1, SMASH_METRIC_DEFAULT },
-    { "observe, min and max",       do_observe,    READ_LIMIT, 4,    0, 0, SMASH_METRIC_DEFAULT },
-    { "observe, 2048 bins",         do_histogram,  READ_LIMIT, 4,    0, 0, SMASH_METRIC_DEFAULT },
-    { "quantize int8, per tensor",  do_quantize,   COPY_LIMIT, 5,    8, 0, SMASH_METRIC_DEFAULT },
-    { "quantize int8, per channel", do_quantize,   COPY_LIMIT, 5,    8, 1, SMASH_METRIC_DEFAULT },
-    { "quantize int4, packed",      do_quantize,   COPY_LIMIT, 4.5,  4, 1, SMASH_METRIC_DEFAULT },
-    { "dequantize int8",            do_dequantize, COPY_LIMIT, 5,    8, 1, SMASH_METRIC_DEFAULT },
-    { "dequantize int4, packed",    do_dequantize, COPY_LIMIT, 4.5,  4, 1, SMASH_METRIC_DEFAULT },
-    { "quantize int8, half away",   do_away,       COPY_LIMIT, 5,    8, 0, SMASH_METRIC_DEFAULT },
-    { "fake-quantize",              do_fake,       COPY_LIMIT, 8,    8, 1, SMASH_METRIC_DEFAULT },
-    { "fake-quantize, in place",    do_fake_in,    COPY_LIMIT, 8,    8, 1, SMASH_METRIC_DEFAULT },
-    { "fake-quantize, gradient",    do_fake_back,  COPY_LIMIT, 12,   8, 1, SMASH_METRIC_DEFAULT },
-    { "L1 of every row",            do_metric,     READ_LIMIT, 4,    0, 1, SMASH_METRIC_L1 },
-    { "L2 of every row",            do_metric,     READ_LIMIT, 4,    0, 1, SMASH_METRIC_L2 },
-    { "mask, smallest 50 %",        do_mask,       COPY_LIMIT, 5,    0, 2, SMASH_METRIC_L1 },
-    { "mask, weakest 50 % of rows", do_mask,       READ_LIMIT, 4,    0, 1, SMASH_METRIC_L1 },
-    { "apply mask, elements",       do_apply,      COPY_LIMIT, 9,    0, 2, SMASH_METRIC_L1 },
-    { "distance",                   do_distance,   READ_LIMIT, 8,    0, 0, SMASH_METRIC_DEFAULT }
+    { "fit int8, per tensor",       do_fit,        READ,       4,    8, 0, SMASH_METRIC_DEFAULT },
+    { "fit int8, per channel",      do_fit,        READ,       4,    8, 1, SMASH_METRIC_DEFAULT },
+    { "observe, min and max",       do_observe,    READ,       4,    0, 0, SMASH_METRIC_DEFAULT },
+    { "observe, 2048 bins",         do_histogram,  READ,       4,    0, 0, SMASH_METRIC_DEFAULT },
+    { "quantize int8, per tensor",  do_quantize,   FOUR_TO_1,  5,    8, 0, SMASH_METRIC_DEFAULT },
+    { "quantize int8, per channel", do_quantize,   FOUR_TO_1,  5,    8, 1, SMASH_METRIC_DEFAULT },
+    { "quantize int8, half away",   do_away,       FOUR_TO_1,  5,    8, 0, SMASH_METRIC_DEFAULT },
+    { "quantize int4, packed",      do_quantize,   EIGHT_TO_1, 4.5,  4, 1, SMASH_METRIC_DEFAULT },
+    { "dequantize int8",            do_dequantize, ONE_TO_4,   5,    8, 1, SMASH_METRIC_DEFAULT },
+    { "dequantize int4, packed",    do_dequantize, ONE_TO_8,   4.5,  4, 1, SMASH_METRIC_DEFAULT },
+    { "fake-quantize",              do_fake,       COPY,       8,    8, 1, SMASH_METRIC_DEFAULT },
+    { "fake-quantize, in place",    do_fake_in,    COPY,       8,    8, 1, SMASH_METRIC_DEFAULT },
+    { "fake-quantize, gradient",    do_fake_back,  TWO_TO_1,   12,   8, 1, SMASH_METRIC_DEFAULT },
+    { "L1 of every row",            do_metric,     READ,       4,    0, 1, SMASH_METRIC_L1 },
+    { "L2 of every row",            do_metric,     READ,       4,    0, 1, SMASH_METRIC_L2 },
+    { "mask, smallest 50 %",        do_mask,       FOUR_TO_1,  5,    0, 2, SMASH_METRIC_L1 },
+    { "mask, weakest 50 % of rows", do_mask,       READ,       4,    0, 1, SMASH_METRIC_L1 },
+    { "apply mask, elements",       do_apply,      COPY,       9,    0, 2, SMASH_METRIC_L1 },
+    { "distance",                   do_distance,   READ,       8,    0, 0, SMASH_METRIC_DEFAULT }
 };
 
 static smash_tensor view(smash_dtype dtype, void *data, const smash_grid *grid)
@@ -213,7 +281,6 @@ static smash_err prepare(bench *b, const row *r, void *q, void *scale, void *zer
     b->zero = view(SMASH_I32, zero, &grid);
     b->mask = view(SMASH_BOOL, mask, &grid);
     b->metric = view(SMASH_F64, metric, &grid);
-    if (r->call == do_copy || r->call == do_read) return SMASH_OK;
     memcpy(b->copy.data, b->w.data, b->count * 4);
     if (r->bits) {
         if ((err = do_fit(b)) != SMASH_OK) return err;
@@ -223,29 +290,74 @@ static smash_err prepare(bench *b, const row *r, void *q, void *scale, void *zer
     return SMASH_OK;
 }
 
-static int order(const void *a, const void *b) { double x = *(const double *)a, y = *(const double *)b; return x < y ? -1 : x > y; }
-
-/* Median seconds of one call. */
-static double measure(bench *b, smash_err (*call)(bench *b))
+/* How often a call is repeated in a run, so that the run takes long enough */
+static size_t repeats(bench *b, smash_err (*call)(bench *b))
 {
-    double times[REPS], start, spent;
     size_t repeat = 1, i;
-    int rep;
-
     for (;;) {
-        start = now();
+        double start = now(), spent;
         for (i = 0; i < repeat; i++) if (call(b)) { fprintf(stderr, "bench: %s\n", b->ctx.message); exit(1); }
         spent = now() - start;
-        if (spent >= SLOT_SECONDS) break;
+        if (spent >= SLOT_SECONDS) return repeat;
         repeat = spent > 0 ? (size_t)((double)repeat * 1.2 * SLOT_SECONDS / spent) + 1 : 10 * repeat;
     }
-    for (rep = 0; rep < REPS; rep++) {
-        start = now();
-        for (i = 0; i < repeat; i++) call(b);
-        times[rep] = (now() - start) / (double)repeat;
+}
+
+static double run_once(bench *b, smash_err (*call)(bench *b), size_t repeat)
+{
+    const double start = now();
+    size_t i;
+    for (i = 0; i < repeat; i++) call(b);
+    return (now() - start) / (double)repeat;
+}
+
+/* Seconds of one call, the best of several runs */
+static double measure(bench *b, smash_err (*call)(bench *b))
+{
+    const size_t repeat = repeats(b, call);
+    double best = run_once(b, call, repeat);
+    int rep;
+    for (rep = 1; rep < REPS; rep++) {
+        const double t = run_once(b, call, repeat);
+        if (t < best) best = t;
     }
-    qsort(times, REPS, sizeof(times[0]), order);
-    return times[REPS / 2];
+    return best;
+}
+
+/* The machine's own loops of a shape: each way to run them. 0 if there is no such way */
+enum { WAYS = 6 };
+static int set_way(bench *b, shape limit, int way, size_t threads)
+{
+    b->shape = (int)limit;
+    b->stripes = way & 1 ? threads : STRIPES;
+    b->past = way >> 1 == 1;
+    if (limit == READ) return way < 2;
+#if defined(__GNUC__)
+    if (way < 4) return HAS_WIDE;
+#endif
+    return limit == COPY && way >= 4;                                /* memcpy */
+}
+static smash_err (*way_call(shape limit, int way))(bench *b) { return limit == READ ? do_read : way < 4 ? do_move : do_copy; }
+
+/* The same of a call and of the fastest of those loops, in turns */
+static double measure_both(bench *b, smash_err (*call)(bench *b), shape limit, size_t threads, double *limit_time)
+{
+    size_t repeat = repeats(b, call), way_repeat[WAYS];
+    double best = 1e9;
+    int rep, way;
+    *limit_time = 1e9;
+    for (way = 0; way < WAYS; way++) way_repeat[way] = set_way(b, limit, way, threads) ? repeats(b, way_call(limit, way)) : 0;
+    for (rep = 0; rep < REPS; rep++) {
+        double t = run_once(b, call, repeat);
+        if (t < best) best = t;
+        for (way = 0; way < WAYS; way++) {
+            if (!way_repeat[way]) continue;
+            set_way(b, limit, way, threads);
+            t = run_once(b, way_call(limit, way), way_repeat[way]);
+            if (t < *limit_time) *limit_time = t;
+        }
+    }
+    return best;
 }
 
 static void print_machine(void)
@@ -266,7 +378,7 @@ static void print_machine(void)
 #else
     printf("CPU %s; flags %s; smash.h %s\n", cpu, BENCH_FLAGS, SMASH_VERSION_TEXT);
 #endif
-    printf("GB/s of the bytes that must move, median of %d; in brackets: share of the bandwidth of this machine (a read, or a copy)\n", REPS);
+    printf("GB/s of the bytes that must move, the best of %d; in brackets: share of what this machine reads and writes in the same proportion\n", REPS);
 }
 
 /* ---- jobs: what users wait for, beside what they know. One thread, the best this CPU has ---- */
@@ -343,6 +455,7 @@ static void print_jobs(bench *b, void *mask, void *metric, size_t largest)
     float *w = (float *)b->w.data;
     double *score = (double *)metric, naive[FPGM_ROWS], worst = 0;
 
+    alone = 1;
     b->ctx.no_simd = 0;
     b->stripes = 1;
     printf("\njobs, one thread\n");
@@ -395,58 +508,59 @@ int main(int argc, char **argv)
         { "scalar", 1, 1 }, { "best", 0, 1 }, { "scalar, 2 threads", 1, 2 }, { "best, 2 threads", 0, 2 }
     };
     enum { MODES = sizeof(modes) / sizeof(modes[0]), ROWS = sizeof(rows) / sizeof(rows[0]) };
-    size_t largest = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : sizes[2], s, m, r, shape[2];
+    size_t largest = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : sizes[2], s, m, r, dims[2];
     bench *b = (bench *)calloc(1, sizeof(bench));
     pool *p = (pool *)calloc(1, sizeof(pool));
     float *w, *copy;
     void *q, *scale, *zero, *mask, *metric;
 
     if (!b || !p) return 1;
-    for (s = 0; s < 3 && sizes[s] <= largest; s++) shape[0] = sizes[s];
+    for (s = 0; s < 3 && sizes[s] <= largest; s++) dims[0] = sizes[s];
     if (s == 0) { fprintf(stderr, "usage: bench [LARGEST], at least %lu\n", (unsigned long)sizes[0]); return 2; }
     smash_ctx_init(&b->ctx);
     smash_arena_init(&b->ctx.scratch, NULL, 0, smash_allocator_libc());
-    w = (float *)big(shape[0] * 4);
-    copy = (float *)big(shape[0] * 4);
-    q = big(shape[0]);
-    mask = big(shape[0]);
-    scale = big(shape[0] / ROWS_OF * 8 + 64);
-    zero = big(shape[0] / ROWS_OF * 8 + 64);
-    metric = big(shape[0] / ROWS_OF * 8 + 64);
-    fill_bell(w, shape[0]);
+    w = (float *)big(dims[0] * 4);
+    copy = (float *)big(dims[0] * 4);
+    q = big(dims[0]);
+    mask = big(dims[0]);
+    scale = big(dims[0] / ROWS_OF * 8 + 64);
+    zero = big(dims[0] / ROWS_OF * 8 + 64);
+    metric = big(dims[0] / ROWS_OF * 8 + 64);
+    fill_bell(w, dims[0]);
     print_machine();
     for (s = 0; s < 3 && sizes[s] <= largest; s++) {
-        double limit[3][MODES];
+        double limits[SHAPES][MODES];
+        shape k;
+        for (k = READ; k < SHAPES; k = (shape)(k + 1)) for (m = 0; m < MODES; m++) limits[k][m] = 0;
         printf("\n%lu numbers, %.2f MB as float\n%-28s", (unsigned long)sizes[s], 4e-6 * (double)sizes[s], "");
         for (m = 0; m < MODES; m++) printf("%20s", modes[m].name);
         printf("\n");
         b->count = sizes[s];
-        shape[0] = sizes[s] / ROWS_OF;
-        shape[1] = ROWS_OF;
-        b->w = smash_tensor_view(SMASH_F32, w, sizes[s] * 4, 2, shape);
-        b->copy = smash_tensor_view(SMASH_F32, copy, sizes[s] * 4, 2, shape);
+        dims[0] = sizes[s] / ROWS_OF;
+        dims[1] = ROWS_OF;
+        b->w = smash_tensor_view(SMASH_F32, w, sizes[s] * 4, 2, dims);
+        b->copy = smash_tensor_view(SMASH_F32, copy, sizes[s] * 4, 2, dims);
         for (r = 0; r < ROWS; r++) {
             printf("%-28s", rows[r].name);
             for (m = 0; m < MODES; m++) {
-                double rate;
+                double rate, limit, time, limit_time;
+                alone = modes[m].threads == 1;
                 pool_start(p, &b->ctx, modes[m].threads);
                 b->ctx.no_simd = modes[m].no_simd;
                 if (prepare(b, &rows[r], q, scale, zero, mask, metric)) { fprintf(stderr, "bench: %s\n", b->ctx.message); return 1; }
-                b->stripes = STRIPES;
-                rate = 1e-9 * rows[r].bytes * (double)sizes[s] / measure(b, rows[r].call);
-                if (rows[r].limit == NO_LIMIT) {   /* large pieces may be copied past the caches: the better way is the limit */
-                    double other;
-                    b->stripes = modes[m].threads;
-                    other = 1e-9 * rows[r].bytes * (double)sizes[s] / measure(b, rows[r].call);
-                    if (other > rate) rate = other;
-                }
+                time = measure_both(b, rows[r].call, rows[r].limit, modes[m].threads, &limit_time);
                 pool_stop(p, &b->ctx);
-                if (rows[r].limit == NO_LIMIT) {
-                    limit[rows[r].call == do_copy ? COPY_LIMIT : READ_LIMIT][m] = rate;
-                    printf("%12.1f        ", rate);
-                } else printf("%12.1f (%3.0f %%)", rate, 100.0 * rate / limit[rows[r].limit][m]);
+                rate = 1e-9 * rows[r].bytes * (double)sizes[s] / time;
+                limit = 1e-9 * shapes[rows[r].limit].bytes * (double)sizes[s] / limit_time;
+                if (limit > limits[rows[r].limit][m]) limits[rows[r].limit][m] = limit;
+                printf("%12.1f (%3.0f %%)", rate, 100.0 * rate / limit);
                 fflush(stdout);
             }
+            printf("\n");
+        }
+        for (k = READ; k < SHAPES; k = (shape)(k + 1)) {
+            printf("%-28s", shapes[k].name);
+            for (m = 0; m < MODES; m++) printf("%12.1f        ", limits[k][m]);
             printf("\n");
         }
     }

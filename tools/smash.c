@@ -420,7 +420,7 @@ static const char *grain_text(app *a, const smash_grain *grain, uint32_t ndim)
     if (grain->kind == SMASH_GRAIN_TENSOR || grain->kind == SMASH_GRAIN_DEFAULT) return "per tensor";
     smash_grain_list(grain, ndim, list);
     for (i = 0; i < ndim; i++) n += (size_t)sprintf(out + n, i ? ",%d" : "[%d", (int)list[i]);
-    return ndim ? format(a, "%s]", out) : "per tensor";
+    return ndim ? format(a, grain->partial ? "%s] partial" : "%s]", out) : "per tensor";
 }
 
 /* The notes of a table, each printed once below it: the same sentence often stands for many rows. */
@@ -1457,11 +1457,11 @@ static int fail_tensor(app *a, export_job *j, smash_err err)
     return fail(a, BAD_MODEL, "%s: %s; nothing was written", j->model_file.name, a->ctx.message);
 }
 
-/* 1: integers with a scale, and zero points that are integers: what runtimes take. The rest goes out as the floats it stands for. */
+/* 1: integers with a scale for each of equal blocks, and zero points that are integers: what runtimes take. The rest goes out as the floats it stands for. */
 static int is_grid(const export_job *j, const logical *l)
 {
     const ptrdiff_t scale = l->at[SMASH_PART_SCALE], zero = l->at[SMASH_PART_ZERO];
-    return scale >= 0 && l->at[SMASH_PART_CODEBOOK] < 0 && j->model.params[scale].tensor.dtype == SMASH_F32 && (zero < 0 || j->model.params[zero].tensor.dtype != SMASH_F32);
+    return scale >= 0 && l->at[SMASH_PART_CODEBOOK] < 0 && l->at[SMASH_PART_BLOCK] < 0 && j->model.params[scale].tensor.dtype == SMASH_F32 && (zero < 0 || j->model.params[zero].tensor.dtype != SMASH_F32);
 }
 
 /* The numbers as stored: integers stay integers, what was packed without its zeros gets them back. restored: the same in floats, checked. */
