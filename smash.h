@@ -19079,13 +19079,6 @@ SMASH__FN void smash__stats_of(const smash_distance *d, smash_quant_stats *stats
     stats->dead = SIZE_MAX;
 }
 
-/* The same for a row without zero points */
-SMASH__FN void smash__stats_plain(smash_row *row, const smash_distance *d)
-{
-    smash__stats_of(d, &row->quant_stats);
-    row->has_zero = 0;
-}
-
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
 SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
 {
@@ -19108,7 +19101,8 @@ SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
                            row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
     }
     SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
-    smash__stats_plain(row, &d);
+    smash__stats_of(&d, &row->quant_stats);
+    row->has_zero = 0;
     return SMASH_OK;
 }
 
@@ -20044,7 +20038,8 @@ SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
     }
     SMASH__TRY(smash_codebook_quantize(ctx, &desc, &work->tensor, &work->codebook, form->no_scale ? NULL : &work->scale, &work->quantized));
     SMASH__TRY(smash_codebook_measure(ctx, &desc, &work->tensor, &work->codebook, form->no_scale ? NULL : &work->scale, &work->quantized, &d));
-    smash__stats_plain(row, &d);
+    smash__stats_of(&d, &row->quant_stats);
+    row->has_zero = 0;
     return SMASH_OK;
 }
 SMASH__FN smash_err smash__apply_llm_int8(smash_ctx *ctx, smash_work *work) { return work->row->form.codes ? smash__apply_codes(ctx, work) : smash__apply_range(ctx, work); }
