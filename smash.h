@@ -17611,12 +17611,21 @@ SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job,
     return smash__only_integers(ctx, job, row);
 }
 
+/* NNI v3 brings a bias to -1..1, too, where its size, which counts, is lost. */
+SMASH__FN void smash__skip_bias(smash_row *row)
+{
+    if (!smash__equal(row->target, "bias")) return;
+    row->skip = 1;
+    row->note = "stays float: in -1..1 the size of a bias would be lost";
+}
+
 /* The middle of -1..1 lies on the grid of int, narrow, and between two steps of the others. */
 SMASH__FN smash_err smash__resolve_dorefa(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     const smash_quant_desc *quant = &row->quant;
     row->form.no_zero = !quant->is_unsigned && !quant->full_range;
     if (!row->form.no_zero) row->form.zero = SMASH_F32;
+    smash__skip_bias(row);
     return smash__only_integers(ctx, job, row);
 }
 
@@ -17626,6 +17635,7 @@ SMASH__FN smash_err smash__resolve_bnn(smash_ctx *ctx, const smash_job *job, sma
     (void)job;
     row->quant.bits = row->quant.is_unsigned = 1;
     row->form.zero = SMASH_F32;
+    smash__skip_bias(row);
     return SMASH_OK;
 }
 
