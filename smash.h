@@ -22101,7 +22101,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash__write_fold(w, plan, smash__fold_into(plan, row->module));
     }
     if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
-    if (row->algo->group == SMASH_QUANTIZER && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
+    if (row->algo->group == SMASH_QUANTIZER && !smash__refused(row->algo, "observer") && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
     if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
     if (row->algo->group == SMASH_QUANTIZER) {
         const int grid = smash_row_is_grid(row);
