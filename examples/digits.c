@@ -57,6 +57,16 @@ static int digits_score(smash_ctx *ctx, smash_arena *arena, const char *path, in
             fprintf(stderr, "%s: %s\n", path, ctx->message);
             return 1;
         }
+        if (net[i].dtype != SMASH_F32) {                                 /* float16 and bfloat16 are stored as they are */
+            smash_tensor half = net[i];
+            net[i].dtype = SMASH_F32;
+            net[i].flags = 0;
+            net[i].data = smash_tensor_bytes(&net[i], &net[i].bytes) ? NULL : smash_arena_alloc(ctx, arena, net[i].bytes);
+            if (!net[i].data || smash_tensor_convert(ctx, &half, &net[i])) {
+                fprintf(stderr, "%s: %s\n", path, ctx->message);
+                return 1;
+            }
+        }
         if (net[i].ndim < 2 || smash_tensor_count(&net[i], &count)) continue;
         for (k = 0; k < count; k++) nonzero += ((const float *)net[i].data)[k] != 0.0f;
         weights += (unsigned long)count;

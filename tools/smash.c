@@ -994,6 +994,14 @@ static const char *const *hyperparameters(app *a, const smash_algo *algo)
     return list;
 }
 
+/* 1 if the key is one of the algorithm, which takes not all of those that its group knows. */
+static int has_key(const smash_algo *algo, const smash_key *key)
+{
+    size_t i;
+    for (i = 0; smash_algo_key(algo, i) != NULL; i++) if (smash_algo_key(algo, i) == key) return 1;
+    return 0;
+}
+
 /* Keys of an entry of the config_list: those that select, or those that set a target. */
 static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t common)
 {
@@ -1001,7 +1009,7 @@ static const char *const *entry_keys(app *a, const smash_algo *algo, uint32_t co
     size_t count, i, n = 0;
     const smash_key *keys = smash_config_keys(&count);
     list = empty_list(a, count);
-    for (i = 0; list && i < count; i++) if (keys[i].selects == common && (keys[i].groups >> algo->group & 1u)) list[n++] = keys[i].name;
+    for (i = 0; list && i < count; i++) if (keys[i].selects == common && (keys[i].groups >> algo->group & 1u) && (common || has_key(algo, &keys[i]))) list[n++] = keys[i].name;
     return list;
 }
 
@@ -1153,7 +1161,7 @@ static void algorithm_json(app *a, smash_writer *w, const smash_algo *algo)
     json_text(w, "reference", algo->references ? algo->references[0] : NULL);
     json_list(w, "references", algo->references);
     json_list(w, "aliases", algo->aliases);
-    json_list(w, "default_types", algo->targets ? algo->targets->default_types : NULL);
+    json_list(w, "default_types", algo->targets && !algo->targets->every ? algo->targets->default_types : NULL);
     json_list(w, "runs_on", runs_on(a, algo));
     json_list(w, "needs", needs(a, algo));
     json_list(w, "compatible", works_with(a, algo));
@@ -1202,7 +1210,7 @@ static void algorithm_page(app *a, const smash_algo *algo)
     for (i = 0; algo->references && algo->references[i]; i++) paragraph(a, i ? " " : "from", algo->references[i]);
     if (algo->aliases && algo->aliases[0]) paragraph(a, "also known as", joined(a, algo->aliases, "", ", "));
     paragraph(a, "group", order_text(a, algo->group));
-    if (algo->targets) paragraph(a, "applies to", format(a, "%s, if no config_list says otherwise", joined(a, algo->targets->default_types, "", ", ")));
+    if (algo->targets) paragraph(a, "applies to", format(a, "%s, if no config_list says otherwise", algo->targets->every ? "all float parameters of all modules" : joined(a, algo->targets->default_types, "", ", ")));
     paragraph(a, "runs on", joined(a, runs_on(a, algo), "", ", "));
     list = needs(a, algo);
     paragraph(a, "needs", list && *list ? joined(a, list, "", ", ") : "nothing beside the model");
@@ -1551,6 +1559,7 @@ static int export_one(app *a, export_job *j, const logical *l)
     if (!err) err = load_stored(a, j, l, stored, &t, &part[PART_DATA]);
     if (err) return fail_tensor(a, j, err);
     e->dtype = part[PART_DATA].dtype;
+    if (!grid && (l->at[SMASH_PART_SCALE] >= 0 || l->at[SMASH_PART_CODEBOOK] >= 0)) e->note = "as the floats that it stands for";
     packed = e->dtype >= SMASH_I4 && e->dtype <= SMASH_U2;
     if ((status = choose_layout(a, j, module, &part[PART_DATA], e, &order)) != DONE) return status;
     if (j->format == EXPORT_NPY && !packed && !npy_descr(e->dtype))
