@@ -7798,6 +7798,7 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     }
     smash__parallel(ctx, chunks, smash__measure_chunk, &job);
     for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
+    stats->dead = smash__dead_levels(&job, chunks);
     smash__scratch_rewind(ctx, mark);
     stats->mse = smash__one_nan(total.error2 / (double)job.count);
     stats->max_abs_error = smash__one_nan(total.max);
@@ -7805,7 +7806,6 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
     stats->cosine = smash__cosine(&total);
     stats->saturated = (size_t)total.clipped;
     stats->zeros = (size_t)total.zeros_b;
-    stats->dead = smash__dead_levels(&job, chunks);
     return SMASH_OK;
 }
 #endif
@@ -19076,7 +19076,7 @@ SMASH__FN void smash__stats_of(const smash_distance *d, smash_quant_stats *stats
     stats->snr_db = d->snr_db;
     stats->cosine = d->cosine;
     stats->zeros = d->zeros_b;
-    stats->dead = SIZE_MAX;
+    stats->dead = SIZE_MAX;                                             /* no levels to count */
 }
 
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
@@ -21069,6 +21069,7 @@ SMASH__FN smash_err smash__note_choice(smash_ctx *ctx, const smash_plan *plan, s
     if (now->keep && !other) smash__format(text, sizeof text, "stays float: no width takes fewer bytes");
     else if (now->keep) smash__format(text, sizeof text, "stays float: %s would save %v bytes for an SNR of %s dB", smash__choice_name(other, next), keep->bytes - other->bytes, smash__db_text(other->snr_db, next_db));
     else {
+        if (other && other->bytes <= now->bytes) other = NULL;           /* it is the header that it makes longer */
         n = smash__format(text, sizeof text, "%s saves %v bytes for an SNR of %s dB", smash__choice_name(now, word), keep->bytes - now->bytes, smash__db_text(now->snr_db, db));
         if (other && other->keep && n < sizeof text) smash__format(text + n, sizeof text - n, "; float would take %v more", other->bytes - now->bytes);
         else if (other && n < sizeof text) smash__format(text + n, sizeof text - n, "; %s would take %v more, for %s dB", smash__choice_name(other, next), other->bytes - now->bytes, smash__db_text(other->snr_db, next_db));
