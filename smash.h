@@ -2185,6 +2185,7 @@ typedef struct smash_form {
     uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
     uint32_t    codes;               /* numbers in a codebook; 0: there is none */
     uint32_t    code_blocks;         /* 1: each block has a codebook of its own, if there are several */
+    uint32_t    if_smaller;          /* 1: the row stays float where its codebooks would be larger than what they save */
     smash_codebook_start start;      /* of codebooks that k-means makes */
     uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
                                         a scale in common; 0: they are F32 */
@@ -16688,7 +16689,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
         return SMASH_OK;
     }
     if (grid.blocks == 1) row->form.code_blocks = 0;
-    if (row->form.codes && row->form.no_scale) {
+    if (row->form.if_smaller) {
         const smash_tensor *t = &r->model->params[row->param].tensor;
         const double n = (double)grid.blocks * (double)grid.block_elements, lists = 32.0 * (double)row->form.codes * (double)(row->form.code_blocks ? grid.blocks : 1);
         if (smash__product(n, (double)smash_dtype_bits(row->form.dtype)) + lists >= smash__product(n, (double)smash_dtype_bits(t->dtype))) {
@@ -18469,7 +18470,7 @@ SMASH__FN smash_err smash__resolve_kmeans(smash_ctx *ctx, const smash_job *job, 
     const uint32_t bits = smash__job_number(job, "bits");
     (void)ctx;
     row->quant.bits = bits;
-    row->form.no_scale = row->form.no_zero = row->form.code_blocks = 1;
+    row->form.no_scale = row->form.no_zero = row->form.code_blocks = row->form.if_smaller = 1;
     row->form.dtype = smash__grid_dtype(bits, 1);
     row->form.codes = 1u << bits;
     row->form.start = smash_value_is(smash_job_value(job, "init"), "quantile") ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
