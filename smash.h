@@ -2203,6 +2203,7 @@ typedef struct smash_form {
     uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
     uint32_t    codes;               /* numbers in a codebook; 0: there is none */
     uint32_t    code_blocks;         /* 1: each block has a codebook of its own, if there are several */
+    uint32_t    if_smaller;          /* 1: the row stays float where its codebooks would be larger than what they save */
     smash_codebook_start start;      /* of codebooks that k-means makes */
     uint32_t    scale_codes;         /* scales are U8 indexes into a codebook of so many numbers, at most 256, and each SMASH_SCALE_BLOCK of them have
                                         a scale in common; 0: they are F32 */
@@ -17404,7 +17405,17 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
-    } else if (grid.blocks == 1) row->form.code_blocks = 0;
+        return SMASH_OK;
+    }
+    if (grid.blocks == 1) row->form.code_blocks = 0;
+    if (row->form.if_smaller) {
+        const smash_tensor *t = &r->model->params[row->param].tensor;
+        const double n = (double)grid.blocks * (double)grid.block_elements, lists = 32.0 * (double)row->form.codes * (double)(row->form.code_blocks ? grid.blocks : 1);
+        if (smash__product(n, (double)smash_dtype_bits(row->form.dtype)) + lists >= smash__product(n, (double)smash_dtype_bits(t->dtype))) {
+            row->skip = 1;
+            row->note = "stays float: its codebooks would be larger than what they save";
+        }
+    }
     return row->skip || !r->plan->budget.kind || smash__wished(wish, wish->dtype) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
@@ -19961,6 +19972,7 @@ SMASH__FN smash_err smash__apply_hqq(smash_ctx *ctx, smash_work *work)
 SMASH__FN smash_err smash__resolve_llm_int8(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     const smash_value *twice = smash_job_value(job, "double_quant");
+    smash_grid grid;
     (void)ctx;
     row->form.no_zero = 1;
     row->quant.bits = smash__job_number(job, "weight_bits");
@@ -19971,8 +19983,11 @@ SMASH__FN smash_err smash__resolve_llm_int8(smash_ctx *ctx, const smash_job *job
     row->form.dtype = SMASH_U4;
     row->form.codes = 16;
     row->form.word = smash_value_is(smash_job_value(job, "quant_type"), "nf4") ? "nf4" : "fp4";
-    if (twice && twice->number != 0) row->form.scale_codes = SMASH__CODES;
-    return smash__resolve_group(job, row, 64);
+    SMASH__TRY(smash__resolve_group(job, row, 64));
+    if (!twice || twice->number == 0 || row->param == (uint32_t)SMASH_NONE) return SMASH_OK;
+    if (!smash_grid_make(NULL, &row->quant.grain, &job->model->params[row->param].tensor, &grid) && grid.blocks >= 2 * SMASH__CODES) row->form.scale_codes = SMASH__CODES;
+    else row->note = "double_quant would cost more than it saves: these scales stay F32";
+    return SMASH_OK;
 }
 
 SMASH__FN smash_err smash__resolve_kmeans(smash_ctx *ctx, const smash_job *job, smash_row *row)
@@ -19981,12 +19996,12 @@ SMASH__FN smash_err smash__resolve_kmeans(smash_ctx *ctx, const smash_job *job, 
     const uint32_t bits = smash__job_number(job, "bits");
     (void)ctx;
     row->quant.bits = bits;
-    row->form.no_scale = row->form.no_zero = row->form.code_blocks = 1;
+    row->form.no_scale = row->form.no_zero = row->form.code_blocks = row->form.if_smaller = 1;
     row->form.dtype = smash__grid_dtype(bits, 1);
     row->form.codes = 1u << bits;
     row->form.start = smash_value_is(smash_job_value(job, "init"), "quantile") ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
     row->form.word = words[bits & 15];
-    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: a codebook would be larger than what it saves"; }
+    if (smash__equal(row->target, "bias")) { row->skip = 1; row->note = "stays float: biases are few, and each counts"; }
     return SMASH_OK;
 }
 
