@@ -19291,6 +19291,47 @@ SMASH__FN smash_err smash__resolve_bnn(smash_ctx *ctx, const smash_job *job, sma
     return SMASH_OK;
 }
 
+/* ---- folding, the numbers ---- */
+
+/* The normalization that is folded into the numbers of a layer, which are the model's own or a copy */
+SMASH__FN SMASH__NOINLINE smash_err smash__fold_in(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_work *work)
+{
+    const smash_fold *fold = smash__fold_of(plan, (uint32_t)param);
+    smash_tensor norm[4], to = work->tensor, other;
+    uint32_t from[4], i;
+    size_t bytes;
+    if (!fold) return SMASH_OK;
+    from[0] = fold->mean;
+    from[1] = fold->variance;
+    from[2] = fold->gamma;
+    from[3] = fold->beta;
+    for (i = 0; i < 4; i++) if (from[i] != (uint32_t)SMASH_NONE) SMASH__TRY(smash_model_load(ctx, plan->model, from[i], &ctx->scratch, &norm[i]));
+    if (to.flags & SMASH_TENSOR_CONST) {
+        SMASH__TRY(smash_tensor_bytes(&to, &bytes));
+        to.data = smash__scratch(ctx, bytes, 1);
+        if (!to.data) return SMASH_ERR_NOMEM;
+        to.bytes = bytes;
+        to.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    }
+    other = plan->model->params[fold->bias].tensor;                      /* the half that is not wanted now */
+    other.dtype = SMASH_F64;
+    other.flags = 0;
+    SMASH__TRY(smash_tensor_bytes(&other, &bytes));
+    other.data = smash__scratch(ctx, bytes, 1);
+    other.bytes = bytes;
+    if (!other.data) return SMASH_ERR_NOMEM;
+    if (param == fold->weight) SMASH__TRY(smash_quant_fold(ctx, &fold->how, &norm[0], &norm[1], from[2] == (uint32_t)SMASH_NONE ? NULL : &norm[2], NULL, &work->tensor, NULL, &to, &other));
+    else {
+        smash_fold_desc flat = fold->how;
+        smash_tensor any = other;                                        /* weights of one number a channel, to be thrown away */
+        smash__fill(other.data, 0, bytes);
+        flat.axis = flat.groups = 0;
+        SMASH__TRY(smash_quant_fold(ctx, &flat, &norm[0], &norm[1], from[2] == (uint32_t)SMASH_NONE ? NULL : &norm[2], from[3] == (uint32_t)SMASH_NONE ? NULL : &norm[3], &any, &work->tensor, &any, &to));
+    }
+    work->tensor = to;
+    return SMASH_OK;
+}
+
 /* ---- recorded inputs and outputs ---- */
 
 typedef struct smash__record { const char *target; uint32_t module, batch, index; } smash__record;    /* index: in the file */
@@ -19799,14 +19840,16 @@ SMASH__FN int smash__is_dead(const smash_tensor *w, const smash_grid *grid, size
 SMASH__FN smash_err smash__raise_dead(smash_ctx *ctx, const smash__run *run, const smash__pair *pair, smash_work *work, const smash_grid *grid)
 {
     smash_arena_mark mark = smash__scratch_mark(ctx);
-    smash_tensor bias;
+    smash_work bias;
     size_t i;
-    SMASH__TRY(smash_model_load(ctx, run->plan->model, pair->bias, &ctx->scratch, &bias));
+    smash__fill(&bias, 0, sizeof bias);
+    SMASH__TRY(smash_model_load(ctx, run->plan->model, pair->bias, &ctx->scratch, &bias.tensor));
+    SMASH__TRY(smash__fold_in(ctx, run->plan, pair->bias, &bias));
     for (i = 0; i < pair->outputs; i++) {
         const size_t block = i % grid->blocks;
         float *scale = (float *)work->scale.data + block, up = *scale;
         double b;
-        smash__load_f64(&bias, i, 1, &b);
+        smash__load_f64(&bias.tensor, i, 1, &b);
         if (pair->shift) b = (b < 0 ? -b : b) + (pair->shift[i] < 0 ? -pair->shift[i] : pair->shift[i]);
         if (!smash_is_finite_f64(b)) continue;                           /* is told when the bias is quantized */
         if (b < 0) b = -b;
@@ -20463,45 +20506,6 @@ SMASH__FN smash_err smash__advance(smash__run *run, size_t param, int emit)
     SMASH__TRY(smash_tensor_bytes(&run->plan->model->params[param].tensor, &bytes));
     run->done += bytes;
     if (run->desc->progress) run->desc->progress(run->desc->progress_user, run->done, run->total);
-    return SMASH_OK;
-}
-
-/* The normalization that is folded into the numbers of a layer, which are the model's own or a copy */
-SMASH__FN SMASH__NOINLINE smash_err smash__fold_in(smash_ctx *ctx, const smash_plan *plan, size_t param, smash_work *work)
-{
-    const smash_fold *fold = smash__fold_of(plan, (uint32_t)param);
-    smash_tensor norm[4], to = work->tensor, other;
-    uint32_t from[4], i;
-    size_t bytes;
-    if (!fold) return SMASH_OK;
-    from[0] = fold->mean;
-    from[1] = fold->variance;
-    from[2] = fold->gamma;
-    from[3] = fold->beta;
-    for (i = 0; i < 4; i++) if (from[i] != (uint32_t)SMASH_NONE) SMASH__TRY(smash_model_load(ctx, plan->model, from[i], &ctx->scratch, &norm[i]));
-    if (to.flags & SMASH_TENSOR_CONST) {
-        SMASH__TRY(smash_tensor_bytes(&to, &bytes));
-        to.data = smash__scratch(ctx, bytes, 1);
-        if (!to.data) return SMASH_ERR_NOMEM;
-        to.bytes = bytes;
-        to.flags &= ~(uint32_t)SMASH_TENSOR_CONST;
-    }
-    other = plan->model->params[fold->bias].tensor;                      /* the half that is not wanted now */
-    other.dtype = SMASH_F64;
-    other.flags = 0;
-    SMASH__TRY(smash_tensor_bytes(&other, &bytes));
-    other.data = smash__scratch(ctx, bytes, 1);
-    other.bytes = bytes;
-    if (!other.data) return SMASH_ERR_NOMEM;
-    if (param == fold->weight) SMASH__TRY(smash_quant_fold(ctx, &fold->how, &norm[0], &norm[1], from[2] == (uint32_t)SMASH_NONE ? NULL : &norm[2], NULL, &work->tensor, NULL, &to, &other));
-    else {
-        smash_fold_desc flat = fold->how;
-        smash_tensor any = other;                                        /* weights of one number a channel, to be thrown away */
-        smash__fill(other.data, 0, bytes);
-        flat.axis = flat.groups = 0;
-        SMASH__TRY(smash_quant_fold(ctx, &flat, &norm[0], &norm[1], from[2] == (uint32_t)SMASH_NONE ? NULL : &norm[2], from[3] == (uint32_t)SMASH_NONE ? NULL : &norm[3], &any, &work->tensor, &any, &to));
-    }
-    work->tensor = to;
     return SMASH_OK;
 }
 
