@@ -10294,6 +10294,7 @@ SMASH__DEF smash_err smash_quant_fit_hqq(smash_ctx *ctx, const smash_quant_desc 
     SMASH__TRY(smash__quant_levels(ctx, desc, &h.levels));
     SMASH__TRY(smash__code_check_in(ctx, w, "float tensor", &h.count));
     SMASH__TRY(smash_grid_make(ctx, h.levels.grain, w, &h.grid));
+    SMASH__TRY(smash__check_whole(ctx, &h.grid));
     SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &h.grid));
     SMASH__TRY(smash__check_blocks(ctx, zero, "zero point", SMASH__BIT(SMASH_F32), SMASH__WRITE, &h.grid));
     SMASH__TRY(smash__check_apart(ctx, w, scale));
@@ -17194,7 +17195,7 @@ SMASH__FN smash_err smash__make_form(smash__resolve *r, const smash_algo *algo, 
 }
 
 /* What the keys and the algorithm make of grid and form, and what of the keys does not fit them; 0: that is a finding. */
-SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish, int *good)
+SMASH__FN SMASH__NOINLINE smash_err smash__resolve_form(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish, int *good)
 {
     const struct { const char *key; const smash_value *v; } given[10] = {
         { "quant_dtype", wish->dtype }, { "quant_scheme", wish->scheme }, { "quant_range", wish->range }, { "quant_rounding", wish->rounding }, { "granularity", wish->granularity },
@@ -17236,7 +17237,7 @@ SMASH__FN smash_err smash__resolve_form(smash__resolve *r, const smash__entry *e
 enum { SMASH__CHOICES = 6 };
 
 /* What a target of which no width is asked may become: what the algorithm takes of these, or it stays as it is. */
-SMASH__FN smash_err smash__resolve_choices(smash__resolve *r, const smash_algo *algo, smash_row *row)
+SMASH__FN SMASH__NOINLINE smash_err smash__resolve_choices(smash__resolve *r, const smash_algo *algo, smash_row *row)
 {
     static const uint32_t widths[SMASH__CHOICES - 1] = { 2, 4, 8, 16, 0 };                             /* 0: float16 */
     const smash_form none = SMASH_ZERO;
@@ -17305,7 +17306,7 @@ SMASH__FN smash_err smash__part_taken(const smash__resolve *r, const char *name,
 }
 
 /* An input or output: one scale, or one for each channel. What the entry says of granularity is meant for its parameters, but for "per_channel". */
-SMASH__FN smash_err smash__resolve_observed(smash__resolve *r, smash_row *row, const smash__wish *wish)
+SMASH__FN SMASH__NOINLINE smash_err smash__resolve_observed(smash__resolve *r, smash_row *row, const smash__wish *wish)
 {
     const smash_value *v = wish->granularity;
     const int own = v && smash__is_inside(wish->own, v), channels = v && smash_value_is(v, "per_channel");
@@ -17326,7 +17327,7 @@ SMASH__FN smash_err smash__resolve_observed(smash__resolve *r, smash_row *row, c
 }
 
 /* A bias: integers of 32 bits, whose scale is that of the accumulators */
-SMASH__FN smash_err smash__resolve_bias(smash__resolve *r, smash_row *row, const smash__wish *wish)
+SMASH__FN SMASH__NOINLINE smash_err smash__resolve_bias(smash__resolve *r, smash_row *row, const smash__wish *wish)
 {
     const smash_tensor *t = &r->model->params[row->param].tensor;
     int taken;
@@ -19005,7 +19006,7 @@ SMASH__FN void smash__group_made(smash_plan *plan, smash_target_group *group, co
     group->made = 1;
 }
 
-SMASH__FN smash_err smash__make_group(smash_ctx *ctx, const smash__run *run, smash_target_group *group)
+SMASH__FN SMASH__NOINLINE smash_err smash__make_group(smash_ctx *ctx, const smash__run *run, smash_target_group *group)
 {
     smash_plan *plan = run->plan;
     smash_arena_mark mark = smash__scratch_mark(ctx);
@@ -19861,7 +19862,7 @@ SMASH__FN smash_err smash__raise_dead(smash_ctx *ctx, const smash__run *run, con
 }
 
 /* A weight has its integers: what the bias needs of them */
-SMASH__FN smash_err smash__leave_scales(smash_ctx *ctx, const smash__run *run, smash__pair *pair, smash_work *work)
+SMASH__FN SMASH__NOINLINE smash_err smash__leave_scales(smash_ctx *ctx, const smash__run *run, smash__pair *pair, smash_work *work)
 {
     smash_grid grid;
     size_t i;
@@ -19879,7 +19880,7 @@ SMASH__FN smash_err smash__leave_scales(smash_ctx *ctx, const smash__run *run, s
 }
 
 /* The bias gets what the weight's grid takes away from the outputs. What a mask drops stays dropped. */
-SMASH__FN smash_err smash__correct_bias(smash_ctx *ctx, const smash__run *run, const smash__pair *pair, smash_work *work)
+SMASH__FN SMASH__NOINLINE smash_err smash__correct_bias(smash_ctx *ctx, const smash__run *run, const smash__pair *pair, smash_work *work)
 {
     const smash_tensor from = work->tensor;
     smash_tensor sum = smash_tensor_view(SMASH_F64, NULL, 0, 1, &pair->outputs), both;
@@ -19902,7 +19903,7 @@ SMASH__FN smash_err smash__correct_bias(smash_ctx *ctx, const smash__run *run, c
 }
 
 /* A bias at input scale * weight scale; or its row says why it stays float. */
-SMASH__FN smash_err smash__quantize_bias(smash_ctx *ctx, const smash__pair *pair, smash_work *work)
+SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const smash__pair *pair, smash_work *work)
 {
     static const char *const more = "stays float: the weight has more than one scale for an output channel";
     static const char *const outside = "stays float: at the scale of the input times that of the weight a number of it does not fit 32 bits, or the scale no float";
@@ -23361,8 +23362,9 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_recorded(smash__test *t, smash_a
     smash_run_desc desc = SMASH_ZERO;
     smash_io out = SMASH_ZERO, to = SMASH_ZERO, in;
     smash_writer w = SMASH_ZERO;
-    smash_tensor x[8];
+    smash_tensor *x = (smash_tensor *)smash__scratch(&t->ctx, 8, sizeof *x);
     size_t i;
+    if (!x) return SMASH_ERR_NOMEM;
     diags.arena = arena;
     smash_model_init(&model, arena);
     for (i = 0; i < 8; i++) {
@@ -23401,7 +23403,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_recorded(smash__test *t, smash_a
 }
 
 /* Widths that are chosen, where there are bytes for little, for most and for nearly all */
-SMASH__FN smash_err smash__test_budget(smash__test *t, smash_arena *arena, smash_config *config, smash_model *model, smash__buffer *file)
+SMASH__FN SMASH__NOINLINE smash_err smash__test_budget(smash__test *t, smash_arena *arena, smash_config *config, smash_model *model, smash__buffer *file)
 {
     static const char *const sizes[3] = { "ptq_target_bytes=0.25", "ptq_target_bytes=0.4", "ptq_target_bytes=0.8" };
     const smash_arena_mark mark = smash_arena_get_mark(arena);
