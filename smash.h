@@ -9490,13 +9490,22 @@ SMASH__FN smash_err smash__code_desc(smash_ctx *ctx, const smash_codebook_desc *
 }
 
 /* Runs of the flat tensor are blocks of a grid with one axis, whose last one may reach beyond the end */
+/* Blocks that are all of one size */
+SMASH__FN smash_err smash__check_whole(smash_ctx *ctx, const smash_grid *grid)
+{
+    uint32_t i;
+    for (i = 0; i < grid->ndim; i++)
+        if (grid->remainder[i]) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "blocks of %z leave a remainder of %z along axis %u; codebooks, fitted zero points, percentile and entropy take sizes that divide", grid->block[i], grid->remainder[i], i);
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__code_grid(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *x, size_t count, smash_grid *grid)
 {
     const smash_grain whole = smash_grain_tensor();
     const size_t run = desc ? desc->run : 0;
     SMASH__TRY(smash__code_desc(ctx, desc));
     SMASH__TRY(smash_grid_make(ctx, desc && !run ? &desc->grain : &whole, x, grid));
-    if (!run) return SMASH_OK;
+    if (!run) return smash__check_whole(ctx, grid);
     smash__fill(grid, 0, sizeof *grid);
     grid->ndim = 1;
     grid->block[0] = grid->block_elements = run;
@@ -17403,7 +17412,8 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     SMASH__TRY(smash__name_taken(r, entry, row->param, "quantized", &taken));
     if (taken) { row->skip = 1; return SMASH_OK; }
     smash__probe(r->ctx, &probe);
-    if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid)) {
+    if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid) ||
+        ((row->form.codes || row->observer.kind == SMASH_OBSERVE_PERCENTILE || row->observer.kind == SMASH_OBSERVE_ENTROPY) && smash__check_whole(&probe, &grid))) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
         return SMASH_OK;
