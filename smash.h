@@ -3939,8 +3939,9 @@ SMASH__FN size_t smash__pieces(const smash_grid *grid, uint32_t axes, size_t blo
 {
     size_t pieces = 1, at;
     uint32_t i = grid->ndim;
-    for (*run = 1; i--;) {
-        const size_t size = smash__block_size(grid, i, &block, &at);
+    *run = 1;
+    while (i) {
+        const size_t size = smash__block_size(grid, --i, &block, &at);
         if (i + 1 < axes) pieces *= size;
         else *run *= size;
     }
