@@ -4132,8 +4132,9 @@ SMASH__FN size_t smash__pieces(const smash_grid *grid, uint32_t axes, size_t blo
 {
     size_t pieces = 1, at;
     uint32_t i = grid->ndim;
-    for (*run = 1; i--;) {
-        const size_t size = smash__block_size(grid, i, &block, &at);
+    *run = 1;
+    while (i) {
+        const size_t size = smash__block_size(grid, --i, &block, &at);
         if (i + 1 < axes) pieces *= size;
         else *run *= size;
     }
@@ -7394,7 +7395,7 @@ SMASH__FN void smash__quantize_bytes(int simd, const float *x, uint8_t *q, size_
 #if SMASH__SIMD
     const size_t groups = tiles / (SMASH__GROUP / SMASH__TILE);
     const int whole = a->zero >= -255 && a->zero <= 255 && (float)(int32_t)a->zero == a->zero;
-    if (simd && groups && whole && smash__bits32(a->scale) - 0x00800000u < 0x7E000000u) {      /* 1/scale is a normal number, too */
+    if (simd && groups && whole && a->scale >= 1.1754943508222875e-38f && a->scale <= 8.507059173023462e37f) {      /* 1/scale is a normal number, too */
         SMASH__CALL(simd, smash__quantize_near, (x, q, groups, a, seen));
         x += groups * SMASH__GROUP;
         q += groups * SMASH__GROUP;
