@@ -50,11 +50,11 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 98,600 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 100,600 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 16,600 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 16,800 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
        SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
@@ -9492,7 +9492,7 @@ SMASH__FN smash_err smash__code_desc(smash_ctx *ctx, const smash_codebook_desc *
 
 /* Runs of the flat tensor are blocks of a grid with one axis, whose last one may reach beyond the end */
 /* Blocks that are all of one size */
-SMASH__FN smash_err smash__check_whole(smash_ctx *ctx, const smash_grid *grid)
+SMASH__FN SMASH__NOINLINE smash_err smash__check_whole(smash_ctx *ctx, const smash_grid *grid)
 {
     uint32_t i;
     for (i = 0; i < grid->ndim; i++)
@@ -9609,21 +9609,27 @@ SMASH__FN SMASH__NOINLINE void smash__code_read(smash__code_cursor *c, size_t fi
     }
 }
 
+/* What all indexes stand for */
+SMASH__FN SMASH__NOINLINE void smash__code_values(const smash__code_job *job, const smash_tensor *x)
+{
+    smash__code_cursor c;
+    size_t i, n;
+    smash__code_start(&c, job);
+    for (i = 0; i < job->count; i += n) {
+        float y[SMASH__TILE];
+        n = smash__min(job->count - i, SMASH__TILE);
+        smash__code_read(&c, i, n, y);
+        smash__store_f32(x, i, n, y);
+    }
+}
+
 SMASH__DEF smash_err smash_codebook_dequantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *q, const smash_tensor *codebook,
                                                const smash_tensor *scale, const smash_tensor *x)
 {
     smash__code_job job;
-    smash__code_cursor c;
-    size_t i, n;
     SMASH__TRY(smash__code_open(ctx, desc, x, SMASH__WRITE, q, SMASH__READ, codebook, scale, &job));
     SMASH__TRY(smash__code_check(ctx, &job));
-    smash__code_start(&c, &job);
-    for (i = 0; i < job.count; i += n) {
-        float y[SMASH__TILE];
-        n = smash__min(job.count - i, SMASH__TILE);
-        smash__code_read(&c, i, n, y);
-        smash__store_f32(x, i, n, y);
-    }
+    smash__code_values(&job, x);
     return SMASH_OK;
 }
 
@@ -16484,6 +16490,13 @@ SMASH__FN int smash__says_relu(const char *name)
     return 1;
 }
 
+/* Of a name or type that says so: is it ReLU6? */
+SMASH__FN int smash__says_relu6(const char *name)
+{
+    for (; *name; name++) if ((name[0] | 0x20) == 'u' && name[1] == '6') return 1;
+    return 0;
+}
+
 /* A parameter of a normalization: one float for each of *channels, which the first of them says */
 SMASH__FN int smash__is_channels(const smash_model *model, ptrdiff_t param, size_t *channels)
 {
@@ -19537,6 +19550,17 @@ SMASH__FN smash_err smash__measure_record(smash_ctx *ctx, const smash_row *row, 
     return SMASH_OK;
 }
 
+/* An output may be recorded in front of the ReLU that fuse_names gives its layer: what that cuts off needs no levels. 1 if the range has changed */
+SMASH__FN int smash__clamp_fused(const smash_plan *plan, const smash_row *row, float *lo, float *hi)
+{
+    const smash_fold *fold = smash__starts_with(row->target, "_output_") ? smash__fold_into(plan, row->module) : NULL;
+    const float top = fold && fold->activation && smash__says_relu6(fold->activation) ? 6.0f : *hi < 0 ? 0 : *hi;
+    if (!fold || !fold->activation || (*lo >= 0 && *hi <= top)) return 0;
+    *lo = *lo < 0 ? 0 : *lo > top ? top : *lo;
+    *hi = *hi > top ? top : *hi < 0 ? 0 : *hi;
+    return 1;
+}
+
 /* Scale and zero point of an input or output, from its batches in their order */
 SMASH__FN smash_err smash__observe_end(smash_ctx *ctx, const smash__run *run, smash_row *row, size_t first, size_t batches)
 {
@@ -19577,6 +19601,7 @@ SMASH__FN smash_err smash__observe_end(smash_ctx *ctx, const smash__run *run, sm
     for (i = 0; i < grid.blocks; i++) {
         float lo, hi;
         SMASH__TRY(smash__fit_block(ctx, &observer, &row->quant, i, &lo, &hi, (float *)row->scale.data + i, (int32_t *)row->zero.data + i));
+        if (smash__clamp_fused(run->plan, row, &lo, &hi)) SMASH__TRY(smash_quant_params(ctx, &row->quant, lo, hi, (float *)row->scale.data + i, (int32_t *)row->zero.data + i));
         if (!i || lo < row->lo) row->lo = lo;
         if (!i || hi > row->hi) row->hi = hi;
         row->has_zero |= ((const int32_t *)row->zero.data)[i] != 0;
@@ -21109,6 +21134,29 @@ SMASH__FN smash_err smash__note_choice(smash_ctx *ctx, const smash_plan *plan, s
     return row->note ? SMASH_OK : SMASH_ERR_NOMEM;
 }
 
+/* Digits of offsets and paddings can make the file whose targets are as narrow as they get a few bytes larger than another: what costs about as
+ * little is tried, too, at most SMASH__TRIES times. */
+SMASH__FN smash_err smash__shrink_choices(smash_ctx *ctx, smash__run *run)
+{
+    smash_goal *budget = &run->plan->budget;
+    uint32_t k, tries = 0;
+    size_t i;
+    for (i = 0; i < run->plan->count && budget->left > budget->most; i++) {
+        smash_row *row = &run->plan->rows[i];
+        for (k = 0; row->choices && k < row->choice_count && tries < SMASH__TRIES && budget->left > budget->most; k++) {
+            const uint32_t from = row->choice;
+            uint64_t left;
+            if (k == from || row->choices[k].cost > row->choices[from].cost + SMASH__UNSURE) continue;
+            tries++;
+            smash__take_choice(run, row, k);
+            SMASH__TRY(smash__try_upgrades(ctx, run, NULL, NULL, 0, &left));
+            if (left < budget->left) budget->left = left;
+            else smash__take_choice(run, row, from);
+        }
+    }
+    return SMASH_OK;
+}
+
 /* The width of each target of which none is asked, so that the file keeps within its bytes: the fewest for all, then upgrades in order of
  * the error they save per byte (Shoham, Gersho 1988), as many as fit; the rest of the bytes as smash__fill_budget says. The error of a
  * tensor is that of all its numbers over their squares: what it adds to the noise of the output, whatever its size (Lin et al. 2016,
@@ -21144,16 +21192,20 @@ SMASH__FN smash_err smash__choose_widths(smash_ctx *ctx, smash__run *run)
     }
     smash__sort(order, order + n, n, smash__order_upgrades, all);        /* keeps the order of equals: that of the model */
     SMASH__TRY(smash__try_upgrades(ctx, run, all, order, 0, &budget->left));
-    if (budget->left > budget->most)
-        return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is with each target as narrow as it gets; raise it, or let it choose from more", budget->key->name, budget->most,
-                           budget->left);
-    for (hi = n + 1; hi - lo > 1; ) {
+    if (budget->left > budget->most) {
+        hi = 0;
+        SMASH__TRY(smash__shrink_choices(ctx, run));
+        if (budget->left > budget->most)
+            return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s asks for at most %v, and %v is the least there is with each target as narrow as it gets; raise it, or let it choose from more", budget->key->name,
+                               budget->most, budget->left);
+    } else hi = n + 1;
+    while (hi > lo + 1) {
         const size_t at = lo + (hi - lo) / 2;
         uint64_t left;
         SMASH__TRY(smash__try_upgrades(ctx, run, all, order, at, &left));
         if (left <= budget->most) lo = at; else hi = at;
     }
-    SMASH__TRY(smash__try_upgrades(ctx, run, all, order, lo, &budget->left));
+    if (hi) SMASH__TRY(smash__try_upgrades(ctx, run, all, order, lo, &budget->left));
     SMASH__TRY(smash__fill_budget(ctx, run, &fill));
     for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) SMASH__TRY(smash__note_choice(ctx, plan, &plan->rows[i]));
     return smash__write_dtypes(ctx, plan, &plan->dtypes_text);

@@ -12,6 +12,7 @@ static smash_plan plan;
 static smash_model model, got;
 static test_buffer file, mask_file;
 static smash_io got_io;
+static const smash_io *calibration;
 
 /* Two convolutions, of which one has no bias, a linear layer, a transposed convolution in groups, their normalizations, one without gamma and
  * beta, one that fits nothing, and one without statistics */
@@ -74,6 +75,7 @@ static smash_err run(const char *text)
     masks.user = &mask_file;
     desc.out = &out;
     desc.masks = &masks;
+    desc.calibration = calibration;
     err = smash_run(&ctx, &plan, &desc, &result);
     if (err) return err;
     got_io = smash_io_memory(file.data, file.used);
@@ -207,6 +209,67 @@ static void test_activation(void)
     CHECK(!strcmp(meta(&got, "smash.fused"), "{\"conv1\":[\"relu\"]}"), "%s", meta(&got, "smash.fused"));
 }
 
+/* Recorded in front of the ReLU: what it cuts off needs no levels. Biases are folded, then put on the grid of their accumulators. */
+static void test_recorded(void)
+{
+    static const struct { const char *name; float lo, hi; } ends[] = { { "conv1._input_0", -2, 1 }, { "conv1._output_0", -10, 3 }, { "conv2._input_0", 0, 4 }, { "conv2._output_0", -7, 5 },
+        { "a.fc._input_0", -1, 1 }, { "a.fc._output_0", -3, 20 }, { "up._input_0", -4, -3 }, { "up._output_0", -4, -3 } };
+    static const float want[] = { 2 / 127.0f, 3 / 127.0f, 4 / 127.0f, 7 / 127.0f, 1 / 127.0f, 6 / 127.0f, 4 / 127.0f, 4 / 127.0f };
+    static char text[2048];
+    static test_buffer recorded;
+    const size_t two = 2;
+    size_t i, k;
+    float numbers_of[COUNT_OF(ends)][2];
+    smash_tensor t[COUNT_OF(ends)];
+    smash_layout layout;
+    smash_io io = SMASH_ZERO;
+    snprintf(text, sizeof text, "{\"module_types\": {\"up\": \"ConvTranspose2d\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"conv1\", \"conv2\", \"a.fc\", \"up\"], %s}", strstr(all, "\"granularity"));
+    start();
+    recorded.used = 0;
+    io.write = test_buffer_write;
+    io.user = &recorded;
+    for (i = 0; i < COUNT_OF(ends); i++) {
+        numbers_of[i][0] = ends[i].lo;
+        numbers_of[i][1] = ends[i].hi;
+        t[i] = test_view(SMASH_F32, numbers_of[i], 1, &two);
+        t[i].name = ends[i].name;
+    }
+    CHECK_ERR(&ctx, smash_safetensors_layout(&ctx, t, COUNT_OF(t), NULL, 0, &arena, &layout), SMASH_OK, "recorded");
+    CHECK_ERR(&ctx, smash_safetensors_begin(&ctx, &layout, &io), SMASH_OK, "recorded");
+    for (i = 0; i < COUNT_OF(t); i++) CHECK_ERR(&ctx, smash_safetensors_put(&ctx, &layout, &io, i, &t[i]), SMASH_OK, "%s", ends[i].name);
+    io = smash_io_memory(recorded.data, recorded.used);
+    calibration = &io;
+    CHECK_ERR(&ctx, run(text), SMASH_OK, "%s: %s", text, said());
+    calibration = NULL;
+    if (ctx.err) return;
+    for (i = 0; i < COUNT_OF(ends); i++) {
+        char name[64];
+        smash_tensor s;
+        ptrdiff_t p;
+        snprintf(name, sizeof name, "%s_scale", ends[i].name);
+        p = smash_model_find_param(&got, name);
+        CHECK(p >= 0 && smash_model_load(&ctx, &got, (size_t)p, &arena, &s) == SMASH_OK && *(const float *)s.data == want[i], "%s", name);
+    }
+    for (i = 0; i < COUNT_OF(layers); i++) {
+        const folded *l = &layers[i];
+        char name[64];
+        smash_tensor b, s;
+        smash_dtype stored;
+        size_t p;
+        snprintf(name, sizeof name, "%s.bias", l->layer);
+        p = index_of(name);
+        CHECK_ERR(&ctx, smash_model_restore(&ctx, &got, name, &arena, &b, &stored), SMASH_OK, "%s", name);
+        if (ctx.err) continue;
+        CHECK(stored == SMASH_I32, "%s is stored as %s", name, smash_dtype_name(stored));
+        snprintf(name, sizeof name, "%s.bias_scale", l->layer);
+        if (stored != SMASH_I32 || smash_model_load(&ctx, &got, (size_t)smash_model_find_param(&got, name), &arena, &s)) continue;
+        for (k = 0; k < l->channels; k++) {
+            const double old = l->has_bias ? numbers[p][k] : 0, x = ((const float *)b.data)[k], right = (old - at(l->norm, "running_mean", k, 0)) * factor(l->norm, k, 1e-5) + at(l->norm, "bias", k, 0);
+            CHECK(fabs(x - right) <= ((const float *)s.data)[s.shape[0] == 1 ? 0 : k] * 0.5001 + l->bias_step * larger(1, fabs(right)), "%s[%zu] is %.9g, want %.9g", l->layer, k, x, right);
+        }
+    }
+}
+
 /* Through smash() and smash_load(), threads or not: the bytes of smash_run */
 static void test_whole(void)
 {
@@ -313,6 +376,7 @@ int main(void)
     smash_arena_init(&arena, NULL, 0, &test_allocator);
     test_folds();
     test_activation();
+    test_recorded();
     test_whole();
     test_mistakes();
     test_failures();
