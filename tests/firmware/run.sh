@@ -19,14 +19,14 @@ mkdir -p "$dir"
 need() { command -v "$1" >/dev/null 2>&1 || { echo "$1 is not installed: apt-get install $2"; exit 77; }; }
 
 # board MACHINE RAM BIG FLAGS: a Cortex-M. Where its RAM begins, and the large one that -full takes
-code=0x00000000 code_bytes=256K ram_bytes=128K program=$here/main.c
+code=0x00000000 code_bytes=1M ram_bytes=128K program=$here/main.c
 board() {
     machine=$1 ram=$2 big=$3; shift 3
     need arm-none-eabi-gcc gcc-arm-none-eabi
     need qemu-system-arm qemu-system-arm
     size="-DSMASH_ONLY_LAYER0=1 -DSMASH_NO_SELFTEST=0" stack_bytes=4K
     case $target in
-    *-full)  size=$everything ram=$big ram_bytes=8M stack_bytes=64K code_bytes=1M ;;
+    *-full)  size=$everything ram=$big ram_bytes=8M stack_bytes=64K ;;
     *-float) size="-DSMASH_NO_DOUBLE=1 -DSMASH_NO_SELFTEST=0" ;;
     *-digits) size="-DBOARD=1 -I." program=examples/07_firmware.c ;;
     esac
@@ -62,7 +62,7 @@ wasm() {
 }
 
 case $target in
-m0 | m0-float)  ram_bytes=16K                                   # all that a micro:bit has
+m0 | m0-float)  ram_bytes=16K code_bytes=256K                   # all that a micro:bit has
                 board microbit 0x20000000 none -mcpu=cortex-m0 ;;
 m3 | m3-full | m3-float) board mps2-an385 0x20000000 0x21000000 -mcpu=cortex-m3 ;;
 m4-digits)      board mps2-an386 0x20000000 none -mcpu=cortex-m4
