@@ -6794,7 +6794,7 @@ SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_
     int32_t lo[SMASH__TILE], hi[SMASH__TILE];
     size_t i;
     for (i = 0; i < SMASH__TILE; i++) { lo[i] = r->lo; hi[i] = r->hi; }
-    for (; tiles >= 4; tiles -= 4, x += 4 * SMASH__TILE) {           /* four at once: lo and hi live in memory */
+    for (; SMASH__SIMD && tiles >= 4; tiles -= 4, x += 4 * SMASH__TILE) {    /* four at once: lo and hi live in memory. Small cores have no stack for it */
         for (i = 0; i < 4 * SMASH__TILE; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
         for (i = 0; i < SMASH__TILE; i++) {
             int32_t a = smash__float_key(smash__bits32(x[i])), b = smash__float_key(smash__bits32(x[i + SMASH__TILE]));
@@ -23179,20 +23179,11 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_layouts(smash__test *t, const sm
 }
 
 /* What SMASH_NO_DOUBLE leaves: rounding, half floats, tensors there and back, masks of random blocks applied, spread and aligned */
-SMASH__FN smash_err smash__test_float(smash__test *t)
+/* Every grid and granularity, and masks over the same blocks. bits: a byte for each number */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_float_grids(smash__test *t, smash__trip *trip, void *data, void *back, unsigned char *bits)
 {
     static const smash_dtype dtypes[3] = { SMASH_F32, SMASH_F16, SMASH_BF16 };
-    void *data = smash__test_room(t), *back = smash__test_room(t);
-    unsigned char *bits = (unsigned char *)smash__scratch(&t->ctx, SMASH__TEST_MOST, 1);
-    smash__trip trip;
     uint32_t i, g, turn = 0;
-    if (!smash__test_pack(t, &trip) || !data || !back || !bits) return SMASH_ERR_NOMEM;
-    for (i = 0; i < 65536; i += 5) {
-        float x = smash__float32((i << 16 | (i ^ 0x3C3Cu)) & 0xBFFFFFFFu), h = smash_f16_to_f32((uint16_t)i);
-        smash__note(t, (uint64_t)(int64_t)smash_round_half_even(h));
-        smash__note(t, (uint64_t)(int64_t)smash_round_half_away(h));
-        smash__note(t, (uint64_t)smash_f32_to_f16(x) << 16 | smash_f32_to_bf16(x));
-    }
     for (i = 0; i < SMASH__TEST_GRIDS; i++) {
         smash_quant_desc desc = smash__test_desc(i);
         smash_tensor w = smash__test_view((int)(i % SMASH__TEST_SHAPES), dtypes[i % 3], data), mask, full;
@@ -23202,7 +23193,7 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             smash_grain element = smash_grain_element();
             smash_grid grid;
             smash__test_fill(t, &w, (int)(turn++ % 4));
-            SMASH__TRY(smash__test_trip(t, &desc, &w, &trip, back));
+            SMASH__TRY(smash__test_trip(t, &desc, &w, trip, back));
             SMASH__TRY(smash_grid_make(&t->ctx, &desc.grain, &w, &grid));
             mask = smash_tensor_view(SMASH_BOOL, bits, SMASH__TEST_MOST, grid.ndim, grid.count);
             smash__test_fill(t, &mask, SMASH__TIES);
@@ -23219,6 +23210,23 @@ SMASH__FN smash_err smash__test_float(smash__test *t)
             SMASH__TRY(smash__test_layouts(t, &w, &desc.grain, bits, (unsigned char *)back));
         }
     }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__test_float(smash__test *t)
+{
+    void *data = smash__test_room(t), *back = smash__test_room(t);
+    unsigned char *bits = (unsigned char *)smash__scratch(&t->ctx, SMASH__TEST_MOST, 1);
+    smash__trip trip;
+    uint32_t i;
+    if (!smash__test_pack(t, &trip) || !data || !back || !bits) return SMASH_ERR_NOMEM;
+    for (i = 0; i < 65536; i += 5) {
+        float x = smash__float32((i << 16 | (i ^ 0x3C3Cu)) & 0xBFFFFFFFu), h = smash_f16_to_f32((uint16_t)i);
+        smash__note(t, (uint64_t)(int64_t)smash_round_half_even(h));
+        smash__note(t, (uint64_t)(int64_t)smash_round_half_away(h));
+        smash__note(t, (uint64_t)smash_f32_to_f16(x) << 16 | smash_f32_to_bf16(x));
+    }
+    SMASH__TRY(smash__test_float_grids(t, &trip, data, back, bits));
     SMASH__TRY(smash__test_grids(t, 0, &trip, data, back));
     SMASH__TRY(smash__test_formats(t, 0, &trip, data, back));
     return smash__test_integers(t);
