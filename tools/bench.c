@@ -112,7 +112,7 @@ typedef void move_fn(void);
 #endif
 
 /* What calls are measured against. READ has no loop here; a compiler without vectors copies instead. */
-typedef enum { READ, COPY, TWO_TO_1, FOUR_TO_1, EIGHT_TO_1, ONE_TO_4, ONE_TO_8, SHAPES } shape;
+typedef enum { READ, COPY, TWO_TO_1, FOUR_TO_1, EIGHT_TO_1, ONE_TO_4, ONE_TO_8, SHAPES } traffic;
 static const struct { const char *name; size_t in, out; double bytes; move_fn *kept, *past; } shapes[SHAPES] = {      /* vectors of a step; bytes of a number of the wider side */
     { "read", 0, 0, 4, NULL, NULL },
 #if defined(__GNUC__)
@@ -226,7 +226,7 @@ static smash_err do_distance(bench *b)
 typedef struct row {
     const char *name;
     smash_err (*call)(bench *b);
-    shape       limit;
+    traffic     limit;
     double      bytes;
     uint32_t    bits;              /* quantizers */
     int         per_channel;       /* grain: 0 tensor, 1 output channel, 2 element */
@@ -326,7 +326,7 @@ static double measure(bench *b, smash_err (*call)(bench *b))
 
 /* The machine's own loops of a shape: each way to run them. 0 if there is no such way */
 enum { WAYS = 6 };
-static int set_way(bench *b, shape limit, int way, size_t threads)
+static int set_way(bench *b, traffic limit, int way, size_t threads)
 {
     b->shape = (int)limit;
     b->stripes = way & 1 ? threads : STRIPES;
@@ -337,10 +337,10 @@ static int set_way(bench *b, shape limit, int way, size_t threads)
 #endif
     return limit == COPY && way >= 4;                                /* memcpy */
 }
-static smash_err (*way_call(shape limit, int way))(bench *b) { return limit == READ ? do_read : way < 4 ? do_move : do_copy; }
+static smash_err (*way_call(traffic limit, int way))(bench *b) { return limit == READ ? do_read : way < 4 ? do_move : do_copy; }
 
 /* The same of a call and of the fastest of those loops, in turns */
-static double measure_both(bench *b, smash_err (*call)(bench *b), shape limit, size_t threads, double *limit_time)
+static double measure_both(bench *b, smash_err (*call)(bench *b), traffic limit, size_t threads, double *limit_time)
 {
     size_t repeat = repeats(b, call), way_repeat[WAYS];
     double best = 1e9;
