@@ -530,8 +530,8 @@ int main(int argc, char **argv)
     print_machine();
     for (s = 0; s < 3 && sizes[s] <= largest; s++) {
         double limits[SHAPES][MODES];
-        shape k;
-        for (k = READ; k < SHAPES; k = (shape)(k + 1)) for (m = 0; m < MODES; m++) limits[k][m] = 0;
+        traffic k;
+        for (k = READ; k < SHAPES; k = (traffic)(k + 1)) for (m = 0; m < MODES; m++) limits[k][m] = 0;
         printf("\n%lu numbers, %.2f MB as float\n%-28s", (unsigned long)sizes[s], 4e-6 * (double)sizes[s], "");
         for (m = 0; m < MODES; m++) printf("%20s", modes[m].name);
         printf("\n");
@@ -558,7 +558,7 @@ int main(int argc, char **argv)
             }
             printf("\n");
         }
-        for (k = READ; k < SHAPES; k = (shape)(k + 1)) {
+        for (k = READ; k < SHAPES; k = (traffic)(k + 1)) {
             printf("%-28s", shapes[k].name);
             for (m = 0; m < MODES; m++) printf("%12.1f        ", limits[k][m]);
             printf("\n");
