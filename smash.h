@@ -37,13 +37,14 @@
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
        >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error; observers; LSQ, DoReFa, BNN, folding; codebooks; integers of targets
+       >>quant     integer grids and 8-bit floats: range, quantize, dequantize, error; fake quantization; observers; LSQ, DoReFa, BNN,
+                   folding; codebooks, groups; integers of targets
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
        >>io        safetensors through callbacks or from memory
        >>config    the config dictionary, the registry of algorithms, one row per target
-       >>algo      the algorithms, smash(), saving and loading, the report
+       >>algo      the algorithms, smash(), ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
        >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
    The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
@@ -84,10 +85,10 @@
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes of masks must divide the shape.
 
    SMASH.H DOES NOT run networks (single layers in integers apart), train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
-   zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
+   zeros. What inputs and outputs hold it is told by recordings; without these they stay float, and biases with them.
 
    VERSIONS
-       0.1.0  2026-11-21  first: level, l1_norm, l2_norm, fpgm, ptq; safetensors; the smash command
+       0.1.0  2026-11-21  first: 4 pruners, 13 quantizers; safetensors; the smash command
 
    The full license is at the end of this file. */
 #ifndef SMASH_H
@@ -19212,7 +19213,7 @@ SMASH__FN smash_err smash__quant_commit(smash_ctx *ctx, smash_work *work, const 
     return SMASH_OK;
 }
 
-/* ptq, qat, naive, observer: exact ranges of the weights as they are, after pruning. A moving average of one tensor's is the same. */
+/* ptq, qat, naive, observer: ranges of the weights as they are, after pruning, as the observer of the row finds them */
 SMASH__FN smash_err smash__apply_range(smash_ctx *ctx, smash_work *work)
 {
     if (work->row->form.no_scale) return smash__apply_half(ctx, work);
