@@ -1526,7 +1526,7 @@ static smash_err apply_mine(smash_ctx *c, smash_work *work) { return smash_regis
 static void test_register(void)
 {
     static const char *const types[] = { "Conv2d", "Linear", NULL };
-    static const smash_targets rows_of_mine = { types, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, apply_mine, NULL, NULL, 0 };
+    static const smash_targets rows_of_mine = { types, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, apply_mine, NULL, NULL, 0, 0 };
     static const smash_algo mine = SMASH_ZERO;
     smash_algo good = mine;
     static const struct { const char *name; int group, no_summary, no_apply; smash_err want; const char *piece; } rows[] = {

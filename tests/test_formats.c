@@ -13,8 +13,6 @@ static smash_plan plan;
 static smash_model model;
 static test_buffer source, out;
 
-static float float_of(uint32_t bits) { float f; memcpy(&f, &bits, sizeof f); return f; }
-static uint32_t bits_of(float f) { uint32_t u; memcpy(&u, &f, sizeof u); return u; }
 static uint32_t seed = 7;
 static uint32_t any(void) { seed = seed * 1664525u + 1013904223u; return seed >> 8 ^ seed << 16; }
 
@@ -727,7 +725,7 @@ static smash_err form_apply(smash_ctx *c, smash_work *work)
 static void test_forms(void)
 {
     static const char *const types[] = { "Linear", NULL };
-    static const smash_targets rows_of_mine = { types, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, form_apply, form_resolve, NULL, 0 };
+    static const smash_targets rows_of_mine = { types, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, form_apply, form_resolve, NULL, 0, 0 };
     static const char *const parts[FORMS] = { "packed,codebook,shape", "packed,codebook,shape", "packed,scale,codebook,shape", "codebook", "packed,scale,codebook,scale_codebook,scale_scale,scale_offset,shape",
         "packed,scale,codebook,shape", "packed,scale,scale_codebook,scale_scale,scale_offset,shape", "packed,scale,zero_point,shape", NULL, NULL };
     static const smash_dtype dtypes[FORMS] = { SMASH_U4, SMASH_U2, SMASH_U4, SMASH_U8, SMASH_U4, SMASH_U4, SMASH_I4, SMASH_I4, SMASH_U4, SMASH_U4 };
