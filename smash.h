@@ -37,13 +37,14 @@
        >>core      errors, ctx, arena, rounding, exp/log/tanh/sqrt, digest, random
        >>tensor    views, dtypes, conversion, order of axes, distance, granularity
        >>mask      pruning: metric, allocation, align, apply
-       >>quant     integer grids: range, quantize, dequantize, error; observers; LSQ, DoReFa, BNN, folding; codebooks; integers of targets
+       >>quant     integer grids and 8-bit floats: range, quantize, dequantize, error; fake quantization; observers; LSQ, DoReFa, BNN,
+                   folding; codebooks, groups; integers of targets
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
        >>io        safetensors through callbacks or from memory
        >>config    the config dictionary, the registry of algorithms, one row per target
-       >>algo      the algorithms, smash(), saving and loading, the report
+       >>algo      the algorithms, smash(), ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
        >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
    The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
@@ -84,10 +85,10 @@
    LIMITS   8 dims, 256 config keys, 32 levels of JSON, 100 MB of safetensors header; block sizes of masks must divide the shape.
 
    SMASH.H DOES NOT run networks (single layers in integers apart), train them, read ONNX or GGUF, or cut pruned channels out of the file: pruned tensors hold
-   zeros. It knows weights only: inputs, outputs and biases stay float until ranges of real data are known.
+   zeros. What inputs and outputs hold it is told by recordings; without these they stay float, and biases with them.
 
    VERSIONS
-       0.1.0  2026-11-21  first: level, l1_norm, l2_norm, fpgm, ptq; safetensors; the smash command
+       0.1.0  2026-11-21  first: 4 pruners, 13 quantizers; safetensors; the smash command
 
    The full license is at the end of this file. */
 #ifndef SMASH_H
@@ -2323,7 +2324,7 @@ typedef struct smash_plan {
  *   exact  rows in order of group, then of the model; first entry wins on a target named twice (or the last, with
  *          "on_overlap": "last"), and each such pair of entries warns
  *   fails  ARG NOMEM(ctx->need); CONFIG with every mistake in diags; model and plan untouched
- *   from   NNI v3 config list; spec and deviations: an unknown op_name warns, ratios at both levels: target_settings win */
+ *   from   NNI v3 config list; other than there an unknown op_name warns, and of ratios at both levels those of target_settings win */
 SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *config, smash_model *model, smash_plan *plan);
 #endif
 
@@ -4191,6 +4192,13 @@ SMASH__FN void smash__walk_next(smash__walk *w)
         w->block -= w->limit[i] / w->size[i] * w->stride[i];
     }
     smash__walk_measure(w);
+}
+
+/* n of what is left of a run are done */
+SMASH__INLINE void smash__walk_skip(smash__walk *w, size_t *left, size_t n)
+{
+    *left -= n;
+    if (*left == 0) { smash__walk_next(w); *left = w->run; }
 }
 
 /* A walk in which runs of one number, each in a block of its own, are joined to rows. Returns 1 if so: number j of a
@@ -7037,11 +7045,7 @@ SMASH__FN void smash__cursor_start(smash__cursor *c, const smash__quant_job *job
     c->left = c->walk.first + c->walk.run - first;
 }
 
-SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n)
-{
-    c->left -= n;
-    if (c->left == 0) { smash__walk_next(&c->walk); c->left = c->walk.run; }
-}
+SMASH__INLINE void smash__cursor_skip(smash__cursor *c, size_t n) { smash__walk_skip(&c->walk, &c->left, n); }
 
 SMASH__INLINE float smash__cursor_scale(const smash__cursor *c)  { return c->job->scale[c->walk.block]; }
 SMASH__INLINE float smash__cursor_zero(const smash__cursor *c)
@@ -9477,12 +9481,6 @@ SMASH__FN void smash__code_start(smash__code_cursor *c, const smash__code_job *j
     c->left = c->walk.run;
 }
 
-SMASH__INLINE void smash__code_skip(smash__code_cursor *c, size_t n)
-{
-    c->left -= n;
-    if (c->left == 0) { smash__walk_next(&c->walk); c->left = c->walk.run; }
-}
-
 SMASH__FN smash_err smash__code_desc(smash_ctx *ctx, const smash_codebook_desc *desc)
 {
     if (!SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the codebook desc was not initialised; start it with SMASH_ZERO");
@@ -9605,7 +9603,7 @@ SMASH__FN SMASH__NOINLINE void smash__code_read(smash__code_cursor *c, size_t fi
             for (; i < end; i++) y[i] = code[v[i]] * scale;
         } else
             for (; i < end; i++) y[i] = code[v[i]];
-        smash__code_skip(c, some);
+        smash__walk_skip(&c->walk, &c->left, some);
     }
 }
 
@@ -9706,7 +9704,7 @@ SMASH__FN SMASH__NOINLINE void smash__code_range(smash__code_cursor *c, size_t f
             most = size > most ? size : most;
         }
         scale[c->walk.block] = most;
-        smash__code_skip(c, some);
+        smash__walk_skip(&c->walk, &c->left, some);
     }
 }
 
@@ -9802,7 +9800,7 @@ SMASH__FN SMASH__NOINLINE void smash__rank_next(smash__ranker *r, size_t n, floa
             SMASH__CALL(job->simd, smash__rank, (x + i, some, r->edges->edge, r->width, v + i));
             for (j = i; j < end; j++) v[j] = r->edges->index[v[j]];
         }
-        smash__code_skip(&r->c, some);
+        smash__walk_skip(&r->c.walk, &r->c.left, some);
         i = end;
     }
     if (job->own) return;
@@ -10730,19 +10728,25 @@ SMASH__FN smash_err smash__layer_channels(smash_ctx *ctx, smash__layer *l)
     return SMASH_OK;
 }
 
+SMASH__FN void smash__layer_set(smash__layer *l, const smash_tensor *input, const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier,
+                                const smash_tensor *shift, const smash_tensor *output)
+{
+    smash__fill(l, 0, sizeof *l);
+    l->input = input;
+    l->weight = weight;
+    l->bias = bias;
+    l->multiplier = multiplier;
+    l->shift = shift;
+    l->output = output;
+}
+
 SMASH__DEF smash_err smash_quant_simulate_fully_connected(smash_ctx *ctx, const smash_simulate_desc *desc, const smash_tensor *input,
     const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
 {
     smash__layer l;
     size_t inputs, outputs;
     uint32_t i, set;
-    smash__fill(&l, 0, sizeof l);
-    l.input = input;
-    l.weight = weight;
-    l.bias = bias;
-    l.multiplier = multiplier;
-    l.shift = shift;
-    l.output = output;
+    smash__layer_set(&l, input, weight, bias, multiplier, shift, output);
     SMASH__TRY(smash__layer_open(ctx, desc, &l, &inputs, &outputs));
     set = desc ? desc->same : 0;
     for (i = 0; i < 2; i++) {
@@ -10826,13 +10830,7 @@ SMASH__DEF smash_err smash_quant_simulate_convolution(smash_ctx *ctx, const smas
     const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
 {
     smash__layer l;
-    smash__fill(&l, 0, sizeof l);
-    l.input = input;
-    l.weight = weight;
-    l.bias = bias;
-    l.multiplier = multiplier;
-    l.shift = shift;
-    l.output = output;
+    smash__layer_set(&l, input, weight, bias, multiplier, shift, output);
     SMASH__TRY(smash__layer_planes(ctx, desc, &l, 0));
     return smash__layer_run(ctx, &l);
 }
@@ -10841,13 +10839,7 @@ SMASH__DEF smash_err smash_quant_simulate_depthwise(smash_ctx *ctx, const smash_
     const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *multiplier, const smash_tensor *shift, const smash_tensor *output)
 {
     smash__layer l;
-    smash__fill(&l, 0, sizeof l);
-    l.input = input;
-    l.weight = weight;
-    l.bias = bias;
-    l.multiplier = multiplier;
-    l.shift = shift;
-    l.output = output;
+    smash__layer_set(&l, input, weight, bias, multiplier, shift, output);
     SMASH__TRY(smash__layer_planes(ctx, desc, &l, 1));
     return smash__layer_run(ctx, &l);
 }
@@ -17146,19 +17138,25 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     }
 }
 
-/* Does the model have a tensor of a name that a part of this one may get? Then it is a finding. */
+/* The tensor of the model that has a name which a part of this one may get, or -1 */
+SMASH__FN smash_err smash__find_taken(const smash__resolve *r, const char *name, ptrdiff_t *taken)
+{
+    ptrdiff_t at[SMASH_PART_COUNT];
+    int i;
+    *taken = -1;
+    SMASH__TRY(smash__name_parts(r->ctx, r->model, name, at));
+    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT && *taken < 0; i++) *taken = at[i];
+    return SMASH_OK;
+}
+
+/* Is there one? Then it is a finding. */
 SMASH__FN smash_err smash__name_taken(const smash__resolve *r, const smash__entry *entry, uint32_t param, const char *verb, int *taken)
 {
     const char *name = r->model->params[param].name;
-    ptrdiff_t at[SMASH_PART_COUNT];
-    int i;
-    *taken = 0;
-    SMASH__TRY(smash__name_parts(r->ctx, r->model, name, at));
-    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT && !*taken; i++) {
-        if (at[i] < 0) continue;
-        *taken = 1;
-        smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be %s: the model already has a tensor %s, which is the name of a part of what it becomes", name, verb, r->model->params[at[i]].name);
-    }
+    ptrdiff_t other;
+    SMASH__TRY(smash__find_taken(r, name, &other));
+    *taken = other >= 0;
+    if (*taken) smash__say(r->config, SMASH_ERROR, "name_taken", entry->doc, entry->value, "%s cannot be %s: the model already has a tensor %s, which is the name of a part of what it becomes", name, verb, r->model->params[other].name);
     return SMASH_OK;
 }
 
@@ -17317,17 +17315,6 @@ SMASH__FN const char *smash__no_data(const smash_row *row)
                                       : "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE";
 }
 
-/* The same without the finding: what nobody named stays as it is. */
-SMASH__FN smash_err smash__part_taken(const smash__resolve *r, const char *name, int *taken)
-{
-    ptrdiff_t at[SMASH_PART_COUNT];
-    int i;
-    *taken = 0;
-    SMASH__TRY(smash__name_parts(r->ctx, r->model, name, at));
-    for (i = SMASH_PART_MAIN + 1; i < SMASH_PART_COUNT; i++) *taken |= at[i] >= 0;
-    return SMASH_OK;
-}
-
 /* An input or output: one scale, or one for each channel. What the entry says of granularity is meant for its parameters, but for "per_channel". */
 SMASH__FN SMASH__NOINLINE smash_err smash__resolve_observed(smash__resolve *r, smash_row *row, const smash__wish *wish)
 {
@@ -17335,11 +17322,11 @@ SMASH__FN SMASH__NOINLINE smash_err smash__resolve_observed(smash__resolve *r, s
     const int own = v && smash__is_inside(wish->own, v), channels = v && smash_value_is(v, "per_channel");
     smash_grid grid;
     smash_ctx probe;
-    int taken;
+    ptrdiff_t taken;
     if (row->form.no_scale) { row->note = "nothing is written for it: floats of 16 bits need no scale"; return SMASH_OK; }
     row->quant.grain = smash__grain(SMASH_GRAIN_TENSOR);
-    SMASH__TRY(smash__part_taken(r, row->kept.name, &taken));
-    if (taken) { row->note = "stays float: the model has a tensor of the name that its scale or zero point would get"; return SMASH_OK; }
+    SMASH__TRY(smash__find_taken(r, row->kept.name, &taken));
+    if (taken >= 0) { row->note = "stays float: the model has a tensor of the name that its scale or zero point would get"; return SMASH_OK; }
     if (channels && !row->activation) { row->note = "stays float: \"per_channel\" needs its shape (\"shapes\")"; return SMASH_OK; }
     if ((channels || (own && !smash_value_is(v, "default"))) && !smash__resolve_end_grain(r, wish, row, &row->quant.grain)) return SMASH_OK;
     smash__probe(r->ctx, &probe);
@@ -17353,7 +17340,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__resolve_observed(smash__resolve *r, s
 SMASH__FN SMASH__NOINLINE smash_err smash__resolve_bias(smash__resolve *r, smash_row *row, const smash__wish *wish)
 {
     const smash_tensor *t = &r->model->params[row->param].tensor;
-    int taken;
+    ptrdiff_t taken;
     row->quant.bits = 32;
     row->quant.is_unsigned = row->quant.full_range = 0;
     row->quant.scheme = SMASH_SYMMETRIC;
@@ -17365,8 +17352,8 @@ SMASH__FN SMASH__NOINLINE smash_err smash__resolve_bias(smash__resolve *r, smash
     row->qmax = INT32_MAX;
     if (wish->dtype && smash__is_inside(wish->own, wish->dtype))
         smash__say(r->config, SMASH_WARNING, "no_effect", smash__wish_doc(wish, wish->dtype), wish->dtype, "quant_dtype has no effect on %s: a bias has int32, at the scale of its accumulators", r->model->params[row->param].name);
-    SMASH__TRY(smash__part_taken(r, r->model->params[row->param].name, &taken));
-    if (taken) row->note = "stays float: the model has a tensor of the name that its scale would get";
+    SMASH__TRY(smash__find_taken(r, r->model->params[row->param].name, &taken));
+    if (taken >= 0) row->note = "stays float: the model has a tensor of the name that its scale would get";
     else if (smash_model_find_target(r->model, row->module, "weight") < 0) row->note = "stays float: its scale is that of the input times that of the weight, and there is no weight";
     else if (t->ndim != 1) row->note = "stays float: it is not one number for each output channel";
     else {
@@ -19212,7 +19199,7 @@ SMASH__FN smash_err smash__quant_commit(smash_ctx *ctx, smash_work *work, const 
     return SMASH_OK;
 }
 
-/* ptq, qat, naive, observer: exact ranges of the weights as they are, after pruning. A moving average of one tensor's is the same. */
+/* ptq, qat, naive, observer: ranges of the weights as they are, after pruning, as the observer of the row finds them */
 SMASH__FN smash_err smash__apply_range(smash_ctx *ctx, smash_work *work)
 {
     if (work->row->form.no_scale) return smash__apply_half(ctx, work);
@@ -19682,7 +19669,7 @@ SMASH__FN smash_err smash__mean_inputs(smash_ctx *ctx, const smash__run *run, sm
 }
 
 /* 1 if a weight becomes integers with float scales */
-SMASH__FN int smash__is_grid(const smash_row *row)
+SMASH__FN int smash__is_integer_grid(const smash_row *row)
 {
     const smash_form *form = &row->form;
     return smash_row_is_grid(row) && form->zero != SMASH_F32 && !form->no_scale && !form->scale_codes;
@@ -19693,7 +19680,7 @@ SMASH__FN const char *smash__find_input_scale(const smash_plan *plan, smash__pai
 {
     const smash_row *input = smash__row_beside(plan, row, "_input_0");
     if (!pair->weight_row) return "stays float: its weight is not quantized";
-    if (!smash__is_grid(pair->weight_row)) return "stays float: its weight is not stored as integers of a grid";
+    if (!smash__is_integer_grid(pair->weight_row)) return "stays float: its weight is not stored as integers of a grid";
     if (!input) return "stays float: its scale is that of the input times that of the weight, and _input_0 is no target";
     if (input->skip) return input->note == smash__no_data(input) ? smash__no_data(row) : "stays float: its scale is that of the input times that of the weight, and _input_0 stays float";
     if (input->scale.shape[0] != 1 || input->scale.ndim != 1) return "stays float: its input has more than one scale";
@@ -19739,7 +19726,7 @@ SMASH__FN smash_err smash__find_pairs(smash_ctx *ctx, smash__run *run)
         } else {
             row->bias_shift = 0;
             if (pair->bias == (uint32_t)SMASH_NONE || !(SMASH__FLOATS >> plan->model->params[pair->bias].tensor.dtype & 1)) note = "there is no bias to correct";
-            else if (!smash__is_grid(row)) note = "its bias is not corrected: the weight is not stored as integers of a grid";
+            else if (!smash__is_integer_grid(row)) note = "its bias is not corrected: the weight is not stored as integers of a grid";
             else SMASH__TRY(smash__mean_inputs(ctx, run, pair, &note));
             row->note = note;
         }

@@ -69,6 +69,12 @@ static void test_ctx(smash_ctx *ctx)
     (void)test_done; (void)test_ctx;
 }
 
+/* Bits of a number, and back */
+static inline float    float_of(uint32_t bits)  { float x; memcpy(&x, &bits, sizeof x); return x; }
+static inline uint32_t bits_of(float x)         { uint32_t bits; memcpy(&bits, &x, sizeof bits); return bits; }
+static inline double   double_of(uint64_t bits) { double x; memcpy(&x, &bits, sizeof x); return x; }
+static inline uint64_t bits64_of(double x)      { uint64_t bits; memcpy(&bits, &x, sizeof bits); return bits; }
+
 /* A number that no compiler knows, for casts to enums that do not have it */
 static inline int test_int(int n)
 {

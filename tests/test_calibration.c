@@ -99,8 +99,6 @@ static smash_tensor tensor_of(const smash_model *m, const char *name)
 }
 
 static int has(const smash_model *m, const char *name) { return smash_model_find_param(m, name) >= 0; }
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static int near_to(double a, double b, double within) { return fabs(a - b) <= within * (1 + fabs(b)); }
 
 /* Numbers of a bell curve, as far as it matters */

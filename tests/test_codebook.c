@@ -3,8 +3,6 @@
 #include "test.h"
 #include "golden/codebook.h"
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static double size_of(double x) { return x < 0 ? -x : x; }
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
 static double uniform(uint64_t *rng) { return (double)(smash_random(rng) >> 11) / 9007199254740992.0; }

@@ -4,10 +4,6 @@
 #include "golden/digest.h"
 #include "golden/math_values.h"
 
-static double double_of(uint64_t bits) { double x; memcpy(&x, &bits, 8); return x; }
-static uint64_t bits_of(double x) { uint64_t u; memcpy(&u, &x, 8); return u; }
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-
 /* ---- arena ---- */
 
 static void test_arena_buffer(smash_ctx *ctx)
@@ -256,9 +252,9 @@ static void test_round(void)
           smash_round_half_even(-3e9f) == INT32_MIN, "limits of int32");
     for (i = 0; i < COUNT_OF(special); i++) check_round(double_of(special[i]));
     for (k = -300; k <= 300; k++)                                   /* halves and their neighbours */
-        for (i = 0; i < 3; i++) check_round(double_of(bits_of((double)k + 0.5) + i - 1));
+        for (i = 0; i < 3; i++) check_round(double_of(bits64_of((double)k + 0.5) + i - 1));
     for (k = 0; k < 63; k++)
-        for (i = 0; i < 5; i++) check_round(double_of(bits_of((double)((uint64_t)1 << k) + 0.5) + i - 2));
+        for (i = 0; i < 5; i++) check_round(double_of(bits64_of((double)((uint64_t)1 << k) + 0.5) + i - 2));
     for (i = 0; i < 20000; i++) {
         uint64_t r = smash_random(&rng);
         check_round(double_of(r));
@@ -283,7 +279,7 @@ static void test_finite(void)
 /* ---- exp, log, tanh, sqrt ---- */
 
 /* Bits to an integer that counts doubles in order. */
-static int64_t order(double x) { uint64_t u = bits_of(x); return u >> 63 ? -(int64_t)(u & INT64_MAX) : (int64_t)u; }
+static int64_t order(double x) { uint64_t u = bits64_of(x); return u >> 63 ? -(int64_t)(u & INT64_MAX) : (int64_t)u; }
 
 static void test_math(void)
 {
@@ -318,7 +314,7 @@ static void test_math(void)
         if (getenv("TEST_VERBOSE")) printf("%s: %.4f ulp\n", tables[t].name, worst);
     }
     for (i = 0; i < COUNT_OF(edges); i++)
-        CHECK(bits_of(tables[edges[i].f].f(double_of(edges[i].x))) == edges[i].y, "%s, edge %d: %.17g", tables[edges[i].f].name, (int)i, tables[edges[i].f].f(double_of(edges[i].x)));
+        CHECK(bits64_of(tables[edges[i].f].f(double_of(edges[i].x))) == edges[i].y, "%s, edge %d: %.17g", tables[edges[i].f].name, (int)i, tables[edges[i].f].f(double_of(edges[i].x)));
     for (i = 0; i < COUNT_OF(nans); i++) { double y = tables[nans[i].f].f(double_of(nans[i].x)); CHECK(y != y, "%s, NaN row %d: %.17g", tables[nans[i].f].name, (int)i, y); }
     for (i = 0; i < 2000; i++) {                                    /* correctly rounded: the midpoints to the neighbours, squared, enclose x. 27-bit roots are exact */
         uint64_t root = smash_random(&rng) >> 38;

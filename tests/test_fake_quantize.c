@@ -3,9 +3,6 @@
 #include "test.h"
 #include "golden/fake_quantize.h"
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
-
 static double number_at(smash_dtype dtype, const void *data, size_t i)
 {
     switch (dtype) {

@@ -13,8 +13,6 @@ static smash_plan plan;
 static smash_model model;
 static test_buffer source, out;
 
-static float float_of(uint32_t bits) { float f; memcpy(&f, &bits, sizeof f); return f; }
-static uint32_t bits_of(float f) { uint32_t u; memcpy(&u, &f, sizeof u); return u; }
 static uint32_t seed = 7;
 static uint32_t any(void) { seed = seed * 1664525u + 1013904223u; return seed >> 8 ^ seed << 16; }
 

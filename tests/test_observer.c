@@ -4,8 +4,6 @@
 #include "test.h"
 #include "golden/observer.h"
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0xFFC00001u;
 
 enum { MOST = 70000, BLOCKS = 12 };

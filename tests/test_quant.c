@@ -3,8 +3,6 @@
 #include "test.h"
 #include "golden/config_list_quant.h"
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
 
 static smash_quant_desc desc_of(uint32_t bits, uint32_t is_unsigned, smash_scheme scheme)

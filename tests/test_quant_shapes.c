@@ -3,8 +3,6 @@
 #include "../smash.h"
 #include "test.h"
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static float f32(double x) { volatile float y = (float)x; return y; }              /* rounded, on x87, too */
 static int finite32(float x) { return (bits_of(x) & 0x7F800000u) != 0x7F800000u; }
 

@@ -6,7 +6,6 @@
 #include <float.h>
 #include <math.h>
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
 static uint64_t rng = 6;
 static uint32_t below(uint32_t n) { return (uint32_t)(smash_random(&rng) % n); }
 static int32_t between(int32_t a, int32_t b) { return a + (int32_t)below((uint32_t)(b - a + 1)); }

@@ -3,10 +3,6 @@
 #include "test.h"
 #include "golden/halves.h"
 
-static double double_of(uint64_t bits) { double x; memcpy(&x, &bits, 8); return x; }
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
-
 /* ---- dtypes and views ---- */
 
 static void test_dtypes(void)

@@ -3,8 +3,6 @@
 #include "test.h"
 #include "golden/config_list_train.h"
 
-static float float_of(uint32_t bits) { float x; memcpy(&x, &bits, 4); return x; }
-static uint32_t bits_of(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
 static double size_of(double x) { return x < 0 ? -x : x; }
 static int near_to(double a, double b, double relative) { const double most = size_of(a) > size_of(b) ? size_of(a) : size_of(b); return size_of(a - b) <= relative * most + 1e-12; }

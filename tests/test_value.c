@@ -7,8 +7,6 @@
 static smash_ctx ctx;
 static smash_arena arena;
 
-static uint64_t bits_of(double x) { uint64_t u; memcpy(&u, &x, 8); return u; }
-static double double_of(uint64_t u) { double x; memcpy(&x, &u, 8); return x; }
 
 /* The text written compactly by the library, in the arena; NULL on failure. */
 static const char *written(const smash_value *v, uint32_t indent, uint32_t flat)
@@ -740,7 +738,7 @@ static void test_numbers_golden(void)
         double x = 7;
         memcpy(copy, golden_parse[i].text, bytes);
         n = smash_number_parse(copy, bytes, &x);
-        CHECK(n == bytes && bits_of(x) == golden_parse[i].bits,
+        CHECK(n == bytes && bits64_of(x) == golden_parse[i].bits,
               "%s: %.17g, want %.17g", golden_parse[i].text, x, double_of(golden_parse[i].bits));
         free(copy);
     }
@@ -808,19 +806,19 @@ static void test_numbers_random(void)
         x = double_of(u);
         n = smash_number_print(x, text);
         if (n > longest) longest = n;
-        if (smash_number_parse(text, n, &back) != n || bits_of(back) != u || bits_of(strtod(text, NULL)) != u) {
+        if (smash_number_parse(text, n, &back) != n || bits64_of(back) != u || bits64_of(strtod(text, NULL)) != u) {
             bad++;
             CHECK(0, "%016llx: %s", (unsigned long long)u, text);
         }
         digits = digits_in(text);
         if (digits > 1) {
             snprintf(other, sizeof other, "%.*e", digits - 2, x);
-            if (bits_of(strtod(other, NULL)) == u) { bad++; CHECK(0, "%s is shorter than %s", other, text); }
+            if (bits64_of(strtod(other, NULL)) == u) { bad++; CHECK(0, "%s is shorter than %s", other, text); }
         }
         snprintf(other, sizeof other, "%.17g", x);
         n = strlen(other);
         if (other[n - 1] != '0' || other[0] != '0') {
-            if (smash_number_parse(other, n, &read) != n || bits_of(read) != u) { bad++; CHECK(0, "%s", other); }
+            if (smash_number_parse(other, n, &read) != n || bits64_of(read) != u) { bad++; CHECK(0, "%s", other); }
         }
     }
     CHECK(bad == 0, "%d rounds", i);
@@ -835,7 +833,7 @@ static void test_numbers_random(void)
             if (k == 0 && count > 1) decimal[n++] = '.';
         }
         n += (size_t)sprintf(decimal + n, "e%d", (int)(smash_random(&rng) % 660) - 340);
-        if (smash_number_parse(decimal, n, &read) != n || bits_of(read) != bits_of(strtod(decimal, NULL))) {
+        if (smash_number_parse(decimal, n, &read) != n || bits64_of(read) != bits64_of(strtod(decimal, NULL))) {
             bad++;
             CHECK(0, "%s: %.17g, want %.17g", decimal, read, strtod(decimal, NULL));
         }
@@ -1113,7 +1111,7 @@ static void random_value(uint64_t *rng, smash_writer *w, document *d, int depth)
     else if (kind == 1) {
         const int value = (int)(smash_random(rng) & 1);
         n->type = SMASH_VALUE_BOOL;
-        n->number = bits_of((double)value);
+        n->number = bits64_of((double)value);
         smash_write_bool(w, value);
     }
     else if (kind == 2) { n->type = SMASH_VALUE_STRING; random_text(rng, n); smash_write_text(w, n->text); }
@@ -1121,7 +1119,7 @@ static void random_value(uint64_t *rng, smash_writer *w, document *d, int depth)
         double x = double_of(smash_random(rng));
         if (kind == 3 || !smash_is_finite_f64(x)) x = (double)(int64_t)smash_random(rng) / 1048576.0;
         n->type = SMASH_VALUE_NUMBER;
-        n->number = bits_of(x);
+        n->number = bits64_of(x);
         smash_write_number(w, x);
     } else {
         const int is_object = kind > 6;
@@ -1173,7 +1171,7 @@ static void test_round_trip(void)
             const smash_value *v = doc.root + i;
             int same = v->type == n->type && v->span == n->span && v->at < text.bytes;
             if (n->type == SMASH_VALUE_STRING) same = same && v->count == n->bytes && !memcmp(v->text, n->text, n->bytes + 1);
-            else if (n->type == SMASH_VALUE_NUMBER || n->type == SMASH_VALUE_BOOL) same = same && bits_of(v->number) == n->number;
+            else if (n->type == SMASH_VALUE_NUMBER || n->type == SMASH_VALUE_BOOL) same = same && bits64_of(v->number) == n->number;
             else same = same && v->count == n->count;
             if (!same) { CHECK(0, "round %d, value %d of %s", round, (int)i, text.data); break; }
         }
