@@ -2190,6 +2190,7 @@ typedef struct smash_fold {
     uint32_t     weight, bias;       /* parameters of the layer, with a norm */
     uint32_t     mean, variance, gamma, beta;    /* of the norm; gamma and beta may be SMASH_NONE */
     const char  *activation;         /* "relu1", as it is called; or NULL */
+    uint32_t     relu6;              /* 1: it is a ReLU6, by its type, or by the last part of its name where nothing says the type */
     smash_fold_desc    how;
     const smash_json  *doc;          /* for messages: the text of `place` */
     const smash_value *place;
@@ -16471,7 +16472,7 @@ SMASH__FN void smash__write_fold(smash_writer *w, const smash_plan *plan, const 
     smash_write_end(w);
 }
 
-/* 1 if the last part of a name says ReLU or ReLU6: what has no parameters is in no file, so its name is all there is. */
+/* 1 if the last part of a name or type says ReLU, 2 if ReLU6: what has no parameters is in no file, so its name is all there is. */
 SMASH__FN int smash__says_relu(const char *name)
 {
     static const char relu[4] = { 'r', 'e', 'l', 'u' };
@@ -16479,14 +16480,7 @@ SMASH__FN int smash__says_relu(const char *name)
     uint32_t i;
     for (; *name; name++) if (*name == '.') last = name + 1;
     for (i = 0; i < 4; i++) if ((last[i] | 0x20) != relu[i]) return 0;
-    return 1;
-}
-
-/* Of a name or type that says so: is it ReLU6? */
-SMASH__FN int smash__says_relu6(const char *name)
-{
-    for (; *name; name++) if ((name[0] | 0x20) == 'u' && name[1] == '6') return 1;
-    return 0;
+    return last[4] == '6' ? 2 : 1;
 }
 
 /* A parameter of a normalization: one float for each of *channels, which the first of them says */
@@ -16560,7 +16554,10 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
         }
         if (!i) fold->layer = (uint32_t)m;
         else if (i == 1 && type && smash__starts_with(type, "BatchNorm")) fold->norm = (uint32_t)m;
-        else if (relu && i + 1 == list->count) fold->activation = v->text;
+        else if (relu && i + 1 == list->count) {
+            fold->activation = v->text;
+            fold->relu6 = smash__says_relu(type ? type : v->text) == 2;
+        }
         else {
             smash__say(r->config, SMASH_ERROR, "fuse_type", doc, v, "%q is a %s; what can be folded into %q is a BatchNorm behind it, a ReLU, or both in this order", v->text, type ? type : "ReLU", r->names[fold->layer]);
             return;
@@ -19541,7 +19538,7 @@ SMASH__FN smash_err smash__measure_record(smash_ctx *ctx, const smash_row *row, 
 SMASH__FN int smash__clamp_fused(const smash_plan *plan, const smash_row *row, float *lo, float *hi)
 {
     const smash_fold *fold = smash__starts_with(row->target, "_output_") ? smash__fold_into(plan, row->module) : NULL;
-    const float top = fold && fold->activation && smash__says_relu6(fold->activation) ? 6.0f : *hi < 0 ? 0 : *hi;
+    const float top = fold && fold->activation && fold->relu6 ? 6.0f : *hi < 0 ? 0 : *hi;
     if (!fold || !fold->activation || (*lo >= 0 && *hi <= top)) return 0;
     *lo = *lo < 0 ? 0 : *lo > top ? top : *lo;
     *hi = *hi > top ? top : *hi < 0 ? 0 : *hi;
