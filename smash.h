@@ -7760,17 +7760,18 @@ SMASH__FN SMASH__NOINLINE void smash__take_levels(const smash__quant_job *job, s
     }
 }
 
-/* Levels that no chunk takes */
-SMASH__FN size_t smash__dead_levels(const smash__quant_job *job, size_t chunks)
+/* What is known of a grid's error so far, of one tensor or of many that share the grid */
+typedef struct smash__measure { smash__sums sums; size_t count, dead; uint32_t taken[SMASH__LEVEL_WORDS]; } smash__measure;
+
+/* Levels that no chunk takes, and none before did */
+SMASH__FN size_t smash__dead_levels(const smash__quant_job *job, size_t chunks, uint32_t *taken)
 {
     const uint32_t levels = (uint32_t)(job->levels.qmax - job->levels.qmin) + 1;
-    uint32_t u, word;
+    uint32_t u;
     size_t dead = levels, i;
     if (!job->taken) return SIZE_MAX;
-    for (u = 0; u < levels; u++) {
-        for (word = 0, i = 0; i < chunks; i++) word |= job->taken[i * SMASH__LEVEL_WORDS + u / 32];
-        dead -= word >> u % 32 & 1;
-    }
+    for (i = 0; i < chunks * SMASH__LEVEL_WORDS; i++) taken[i % SMASH__LEVEL_WORDS] |= job->taken[i];
+    for (u = 0; u < levels; u++) dead -= taken[u / 32] >> u % 32 & 1;
     return dead;
 }
 
@@ -7786,14 +7787,12 @@ SMASH__FN void smash__measure_chunk(void *arg, size_t chunk)
     if (job->taken) smash__take_levels(job, chunk * SMASH__CHUNK, smash__min(job->count - chunk * SMASH__CHUNK, SMASH__CHUNK), job->taken + chunk * SMASH__LEVEL_WORDS);
 }
 
-SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
-                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats)
+/* The error of q, added to that of others */
+SMASH__FN smash_err smash__measure_more(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale, const smash_tensor *zero, const smash_tensor *q, smash__measure *m)
 {
     smash__quant_job job;
-    smash__sums total = SMASH_ZERO;
     smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t chunks, i;
-    if (!stats) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__quant_open(ctx, desc, w, SMASH__READ, q, SMASH__READ, scale, zero, &job));
     chunks = job.count / SMASH__CHUNK + (job.count % SMASH__CHUNK != 0);
     job.sums = (smash__sums *)smash__scratch(ctx, chunks, sizeof *job.sums);
@@ -7804,15 +7803,31 @@ SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc 
         smash__fill(job.taken, 0, chunks * SMASH__LEVEL_WORDS * sizeof *job.taken);
     }
     smash__parallel(ctx, chunks, smash__measure_chunk, &job);
-    for (i = 0; i < chunks; i++) smash__add_sums(&total, &job.sums[i]);
-    stats->dead = smash__dead_levels(&job, chunks);
+    for (i = 0; i < chunks; i++) smash__add_sums(&m->sums, &job.sums[i]);
+    m->count += job.count;
+    m->dead = smash__dead_levels(&job, chunks, m->taken);
     smash__scratch_rewind(ctx, mark);
-    stats->mse = smash__one_nan(total.error2 / (double)job.count);
-    stats->max_abs_error = smash__one_nan(total.max);
-    stats->snr_db = smash__snr_db(total.a2, total.error2);
-    stats->cosine = smash__cosine(&total);
-    stats->saturated = (size_t)total.clipped;
-    stats->zeros = (size_t)total.zeros_b;
+    return SMASH_OK;
+}
+
+SMASH__FN void smash__measured(const smash__measure *m, smash_quant_stats *stats)
+{
+    stats->mse = smash__one_nan(m->sums.error2 / (double)m->count);
+    stats->max_abs_error = smash__one_nan(m->sums.max);
+    stats->snr_db = smash__snr_db(m->sums.a2, m->sums.error2);
+    stats->cosine = smash__cosine(&m->sums);
+    stats->saturated = (size_t)m->sums.clipped;
+    stats->zeros = (size_t)m->sums.zeros_b;
+    stats->dead = m->dead;
+}
+
+SMASH__DEF smash_err smash_quant_measure(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *w, const smash_tensor *scale,
+                                         const smash_tensor *zero, const smash_tensor *q, smash_quant_stats *stats)
+{
+    smash__measure m = SMASH_ZERO;
+    if (!stats) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
+    SMASH__TRY(smash__measure_more(ctx, desc, w, scale, zero, q, &m));
+    smash__measured(&m, stats);
     return SMASH_OK;
 }
 #endif
@@ -16557,6 +16572,7 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
         else if (relu && i + 1 == list->count) {
             fold->activation = v->text;
             fold->relu6 = smash__says_relu(type ? type : v->text) == 2;
+            if (fold->relu6 && !type) smash__say(r->config, SMASH_WARNING, "fuse_type", doc, v, "%q is taken for a ReLU6, which ends at 6; if it is the sixth ReLU, write \"ReLU\" in its place", v->text);
         }
         else {
             smash__say(r->config, SMASH_ERROR, "fuse_type", doc, v, "%q is a %s; what can be folded into %q is a BatchNorm behind it, a ReLU, or both in this order", v->text, type ? type : "ReLU", r->names[fold->layer]);
@@ -19511,27 +19527,13 @@ SMASH__FN smash_tensor smash__as_grid(const smash_tensor *t, const smash_grid *g
 }
 
 /* What the grid does to the recorded numbers, added to what it did to those before */
-SMASH__FN smash_err smash__measure_record(smash_ctx *ctx, const smash_row *row, const smash_grid *grid, const smash_tensor *t, size_t count, smash_quant_stats *sum, double *signal, double *noise)
+SMASH__FN smash_err smash__measure_record(smash_ctx *ctx, const smash_row *row, const smash_grid *grid, const smash_tensor *t, smash__measure *m)
 {
     const smash_tensor scale = smash__as_grid(&row->scale, grid), zero = smash__as_grid(&row->zero, grid);
-    smash_tensor q = smash_tensor_view(smash_quant_dtype(&row->quant), NULL, 0, t->ndim, t->shape);
-    smash_quant_stats stats;
-    size_t i;
-    double x;
-    SMASH__TRY(smash_tensor_bytes(&q, &q.bytes));
-    q.data = smash__scratch(ctx, q.bytes, 1);
-    if (!q.data) return SMASH_ERR_NOMEM;
+    smash_tensor q;
+    SMASH__TRY(smash__like(ctx, t, smash_quant_dtype(&row->quant), &q));
     SMASH__TRY(smash_quantize(ctx, &row->quant, t, &scale, &zero, &q));
-    SMASH__TRY(smash_quant_measure(ctx, &row->quant, t, &scale, &zero, &q, &stats));
-    for (i = 0; i < count; i++) {
-        smash__load_f64(t, i, 1, &x);
-        *signal += smash__product(x, x);
-    }
-    *noise += smash__product(stats.mse, (double)count);
-    if (stats.max_abs_error > sum->max_abs_error) sum->max_abs_error = stats.max_abs_error;
-    sum->saturated += stats.saturated;
-    sum->zeros += stats.zeros;
-    return SMASH_OK;
+    return smash__measure_more(ctx, &row->quant, t, &scale, &zero, &q, m);
 }
 
 /* An output may be recorded in front of the ReLU that fuse_names gives its layer: what that cuts off needs no levels. 1 if the range has changed */
@@ -19555,7 +19557,7 @@ SMASH__FN smash_err smash__observe_end(smash_ctx *ctx, const smash__run *run, sm
     smash_grid grid;
     smash_tensor t;
     size_t i, bytes, count;
-    double signal = 0, noise = 0;
+    smash__measure measure = SMASH_ZERO;
     void *memory;
     grid.blocks = 0;
     for (i = first; i < first + batches; i++) SMASH__TRY(smash__record_grid(ctx, run, row, i, &grid));
@@ -19590,16 +19592,14 @@ SMASH__FN smash_err smash__observe_end(smash_ctx *ctx, const smash__run *run, sm
         if (!i || hi > row->hi) row->hi = hi;
         row->has_zero |= ((const int32_t *)row->zero.data)[i] != 0;
     }
-    smash__fill(&row->quant_stats, 0, sizeof row->quant_stats);
     for (i = first; i < first + batches; i++) {
         grid.blocks = 0;
         SMASH__TRY(smash__record_grid(ctx, run, row, i, &grid));
         SMASH__TRY(smash__load_record(ctx, run, i, &t, &count));
-        SMASH__TRY(smash__measure_record(ctx, row, &grid, &t, count, &row->quant_stats, &signal, &noise));
+        SMASH__TRY(smash__measure_record(ctx, row, &grid, &t, &measure));
         smash__scratch_rewind(ctx, batch);
     }
-    row->quant_stats.mse = noise / (double)row->numbers;
-    row->quant_stats.snr_db = smash__snr_db(signal, noise);
+    smash__measured(&measure, &row->quant_stats);
     row->skip = 0;
     row->note = NULL;
     smash__scratch_rewind(ctx, mark);

@@ -116,8 +116,15 @@ static double root(double x)
 static double larger(double a, double b) { return a > b ? a : b; }
 static double factor(const char *norm, size_t c, double epsilon) { return at(norm, "weight", c, 1) / root(at(norm, "running_var", c, 1) + epsilon); }
 
+static int has_warning(const char *message)
+{
+    const smash_diag *d = diags.first;
+    while (d && !(d->severity == SMASH_WARNING && !strcmp(d->message, message))) d = d->next;
+    return d != NULL;
+}
+
 static const char all[] = "[{\"op_names\": [\"conv1\", \"conv2\", \"a.fc\", \"up\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\","
-    " \"fuse_names\": [[\"conv1\", \"bn1\", \"relu1\"], [\"conv2\", \"bn2\"], [\"a.fc\", \"a.bn\", \"a.ReLU6_1\"], [\"up\", \"bn3\"]]}]";
+    " \"fuse_names\": [[\"conv1\", \"bn1\", \"gru6.relu1\"], [\"conv2\", \"bn2\"], [\"a.fc\", \"a.bn\", \"a.ReLU6_1\"], [\"up\", \"bn3\"]]}]";
 
 typedef struct folded { const char *layer, *norm; size_t channels; int has_bias; double bias_step; } folded;
 static const folded layers[] = { { "conv1", "bn1", 6, 1, 1e-6 }, { "conv2", "bn2", 4, 0, 1e-6 }, { "a.fc", "a.bn", 5, 1, 2e-3 }, { "up", "bn3", 6, 0, 1e-6 } };
@@ -181,7 +188,7 @@ static void test_folds(void)
         check_layers(text, rows[i].epsilon, rows[i].masked);
         for (k = 0; k < COUNT_OF(gone); k++) CHECK(smash_model_find_module(&got, gone[k]) < 0 && !strstr(meta(&got, "smash.module_types"), gone[k]), "%s: %s is still there", text, gone[k]);
         CHECK(smash_model_find_module(&got, "norm") >= 0, "%s: norm is gone", text);
-        CHECK(!strcmp(meta(&got, "smash.fused"), "{\"conv1\":[\"bn1\",\"relu1\"],\"conv2\":[\"bn2\"],\"a.fc\":[\"a.bn\",\"a.ReLU6_1\"],\"up\":[\"bn3\"]}"), "%s: %s", text, meta(&got, "smash.fused"));
+        CHECK(!strcmp(meta(&got, "smash.fused"), "{\"conv1\":[\"bn1\",\"gru6.relu1\"],\"conv2\":[\"bn2\"],\"a.fc\":[\"a.bn\",\"a.ReLU6_1\"],\"up\":[\"bn3\"]}"), "%s: %s", text, meta(&got, "smash.fused"));
         /* the resolved config does it again */
         CHECK(strlen(meta(&got, "smash.config")) < sizeof resolved, "%s", text);
         snprintf(resolved, sizeof resolved, "%s", meta(&got, "smash.config"));
@@ -212,9 +219,9 @@ static void test_activation(void)
 /* Recorded in front of the ReLU: what it cuts off needs no levels. Biases are folded, then put on the grid of their accumulators. */
 static void test_recorded(void)
 {
-    static const struct { const char *name; float lo, hi; } ends[] = { { "conv1._input_0", -2, 1 }, { "conv1._output_0", -10, 3 }, { "conv2._input_0", 0, 4 }, { "conv2._output_0", -7, 5 },
+    static const struct { const char *name; float lo, hi; } ends[] = { { "conv1._input_0", -2, 1 }, { "conv1._output_0", -10, 30 }, { "conv2._input_0", 0, 4 }, { "conv2._output_0", -7, 5 },
         { "a.fc._input_0", -1, 1 }, { "a.fc._output_0", -3, 20 }, { "up._input_0", -4, -3 }, { "up._output_0", -4, -3 } };
-    static const float want[] = { 2 / 127.0f, 3 / 127.0f, 4 / 127.0f, 7 / 127.0f, 1 / 127.0f, 6 / 127.0f, 4 / 127.0f, 4 / 127.0f };
+    static const float want[] = { 2 / 127.0f, 30 / 127.0f, 4 / 127.0f, 7 / 127.0f, 1 / 127.0f, 6 / 127.0f, 4 / 127.0f, 4 / 127.0f };
     static char text[2048];
     static test_buffer recorded;
     const size_t two = 2;
@@ -241,6 +248,7 @@ static void test_recorded(void)
     calibration = &io;
     CHECK_ERR(&ctx, run(text), SMASH_OK, "%s: %s", text, said());
     calibration = NULL;
+    CHECK(has_warning("\"a.ReLU6_1\" is taken for a ReLU6, which ends at 6; if it is the sixth ReLU, write \"ReLU\" in its place"), "%s", text);
     if (ctx.err) return;
     for (i = 0; i < COUNT_OF(ends); i++) {
         char name[64];
@@ -249,6 +257,11 @@ static void test_recorded(void)
         snprintf(name, sizeof name, "%s_scale", ends[i].name);
         p = smash_model_find_param(&got, name);
         CHECK(p >= 0 && smash_model_load(&ctx, &got, (size_t)p, &arena, &s) == SMASH_OK && *(const float *)s.data == want[i], "%s", name);
+    }
+    for (i = 0; i < plan.count; i++) {                                   /* -1 and 1 come back: two of 255 levels are used */
+        const smash_row *row = &plan.rows[i];
+        if (!strcmp(row->target, "_input_0") && !strcmp(model.modules[row->module].name, "a.fc"))
+            CHECK(row->quant_stats.cosine > 0.999999 && row->quant_stats.dead == 253, "cosine %.9g, %zu dead levels", row->quant_stats.cosine, row->quant_stats.dead);
     }
     for (i = 0; i < COUNT_OF(layers); i++) {
         const folded *l = &layers[i];
