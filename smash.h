@@ -2220,9 +2220,11 @@ typedef struct smash_choice {
     uint32_t     keep;               /* 1: it stays as it is */
     /* filled by smash_run */
     uint32_t     has_zero;
+    uint32_t     bias_skip;          /* 1: the bias beside it stays float */
+    const char  *bias_note;          /* why */
     size_t       nonzero;            /* with pack_sparse, of a pruned tensor: numbers left */
     uint64_t     bytes;              /* of the parameter in the file, with all that belongs to it */
-    uint64_t     cost;               /* the same and what the header says of it, about */
+    uint64_t     cost;               /* the same and what the header says of it, about; and what a bias at its scale takes */
     double       snr_db, noise;      /* noise: sum of squared errors / sum of squares, 10^(-snr_db / 10) */
 } smash_choice;
 
@@ -19372,6 +19374,7 @@ typedef struct smash__pair {
     double    *shift;                   /* what each gets added */
     float     *scale;                   /* of the weight, as it has become: one, or one for each of the bias */
     size_t     scales;                  /* 0: neither, or none yet */
+    int        is_grid;                 /* it has become integers of a grid */
 } smash__pair;
 
 /* Name of an input or output as it is recorded: by its index, or the key that an output has */
@@ -19672,12 +19675,14 @@ SMASH__FN int smash__is_integer_grid(const smash_row *row)
     return smash_row_is_grid(row) && form->zero != SMASH_F32 && !form->no_scale && !form->scale_codes;
 }
 
+SMASH__FN const char *smash__no_grid(void) { return "stays float: its weight is not stored as integers of a grid"; }
+
 /* What a bias is to become, or why it stays float */
 SMASH__FN const char *smash__find_input_scale(const smash_plan *plan, smash__pair *pair, const smash_row *row)
 {
     const smash_row *input = smash__row_beside(plan, row, "_input_0");
     if (!pair->weight_row) return "stays float: its weight is not quantized";
-    if (!smash__is_integer_grid(pair->weight_row)) return "stays float: its weight is not stored as integers of a grid";
+    if (!smash__is_integer_grid(pair->weight_row)) return smash__no_grid();
     if (!input) return "stays float: its scale is that of the input times that of the weight, and _input_0 is no target";
     if (input->skip) return input->note == smash__no_data(input) ? smash__no_data(row) : "stays float: its scale is that of the input times that of the weight, and _input_0 stays float";
     if (input->scale.shape[0] != 1 || input->scale.ndim != 1) return "stays float: its input has more than one scale";
@@ -19820,7 +19825,6 @@ SMASH__FN smash_err smash__find_shift(smash_ctx *ctx, const smash__run *run, sma
     if (!pair->shift || !back.data) return SMASH_ERR_NOMEM;
     SMASH__TRY(smash_dequantize(ctx, &work->row->quant, &work->quantized, &work->scale, &work->zero, &back));
     kernel = count / outputs / inputs;
-    work->row->bias_shift = 0;
     for (o = 0; o < outputs; o++) {
         double sum = 0, x;
         for (c = 0; c < inputs; c++) {
@@ -19881,13 +19885,16 @@ SMASH__FN smash_err smash__raise_dead(smash_ctx *ctx, const smash__run *run, con
     return SMASH_OK;
 }
 
-/* A weight has its integers: what the bias needs of them */
-SMASH__FN SMASH__NOINLINE smash_err smash__leave_scales(smash_ctx *ctx, const smash__run *run, smash__pair *pair, smash_work *work)
+/* A weight is what it is to be: what the bias needs of it, nothing if it is no integers */
+SMASH__FN SMASH__NOINLINE smash_err smash__leave_scales(smash_ctx *ctx, const smash__run *run, smash__pair *pair, smash_work *work, const smash_row *quantize)
 {
     smash_grid grid;
     size_t i;
-    if (pair->mean) SMASH__TRY(smash__find_shift(ctx, run, pair, work));
     pair->scales = 0;
+    pair->is_grid = quantize && smash__is_integer_grid(quantize);
+    if (pair->weight_row) pair->weight_row->bias_shift = 0;
+    if (!pair->is_grid) return SMASH_OK;
+    if (pair->mean) SMASH__TRY(smash__find_shift(ctx, run, pair, work));
     if (!pair->bias_row) return SMASH_OK;
     SMASH__TRY(smash_grid_make(ctx, &work->row->quant.grain, &work->tensor, &grid));
     if (grid.blocks != 1 && (work->row->axis >= grid.ndim || grid.count[work->row->axis] != grid.blocks || grid.block[work->row->axis] != 1 || pair->outputs % grid.blocks)) return SMASH_OK;
@@ -19937,7 +19944,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const s
     size_t i;
     int fits = 1;
     row->skip = 1;                                                       /* until it is done */
-    row->note = n ? NULL : more;
+    row->note = n ? NULL : pair->is_grid ? more : smash__no_grid();
     row->has_zero = 0;
     if (!n) return SMASH_OK;
     work->scale = weight_scale;
@@ -20548,10 +20555,10 @@ SMASH__FN smash_err smash__process(smash_ctx *ctx, smash__run *run, size_t param
     if (!err && prune)    { work.row = prune;    err = prune->algo->targets->apply(ctx, &work); }
     if (!err) err = smash__fold_in(ctx, run->plan, param, &work);
     if (pair && !emit && pair->bias == param && pair->bias_row) quantize = pair->bias_row;      /* tried anew: other masks, other numbers */
-    if (!err && pair && pair->bias == param && pair->shift) err = smash__correct_bias(ctx, run, pair, &work);
+    if (!err && pair && pair->bias == param && pair->shift && pair->is_grid) err = smash__correct_bias(ctx, run, pair, &work);
     if (!err && quantize) { work.row = quantize; err = quantize->needs_data ? smash__quantize_bias(ctx, pair, &work) : quantize->algo->targets->apply(ctx, &work); }
     if (quantize && quantize->skip) quantize = NULL;
-    if (!err && quantize && pair && pair->weight == param) err = smash__leave_scales(ctx, run, pair, &work);
+    if (!err && pair && pair->weight == param) err = smash__leave_scales(ctx, run, pair, &work, quantize);
     if (!err && emit) err = smash__emit(ctx, run, param, &work);
     if (!err && run->left) err = smash__count_left(ctx, run, param, &work, &run->left[param]);
     if (!err && !emit && run->nonzero && (prune || work.masked) && !(quantize && smash_dtype_bits(work.quantized.dtype) < 8))
@@ -20912,8 +20919,10 @@ SMASH__FN uint32_t smash__hull_of(const smash_row *row, uint32_t hull[SMASH__CHO
 SMASH__FN void smash__take_choice(smash__run *run, smash_row *row, uint32_t i)
 {
     const smash_choice *c = &row->choices[i];
+    const smash__pair *pair = smash__pair_of(run, row->param);
     row->choice = i;
     row->skip = c->keep;
+    if (pair && pair->bias_row) { pair->bias_row->skip = c->bias_skip; pair->bias_row->note = c->bias_note; }
     if (run->nonzero) run->nonzero[row->param] = c->nonzero;
     if (c->keep) return;
     row->quant = c->quant;
@@ -20953,18 +20962,21 @@ SMASH__FN const char *smash__choice_name(const smash_choice *c, char out[16]) { 
 SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smash_row *row)
 {
     const char *name = run->plan->model->params[row->param].name;
+    const smash__pair *pair = smash__pair_of(run, row->param);
     smash__parts parts;
     smash_ctx probe;
+    uint64_t cost;
     smash_err err;
     char word[16];
     uint32_t i, k;
     size_t bytes;
     for (i = 0; i < row->choice_count; ) {
         smash_choice *c = &row->choices[i];
-        const smash_arena_mark mark = smash_arena_get_mark(run->plan->arena);
+        smash_arena_mark mark;
         smash__take_choice(run, row, i);
         smash__probe(ctx, &probe);
         err = smash__process(&probe, run, row->param, 0);
+        if (!err && pair && pair->bias_row) err = smash__process(&probe, run, pair->bias, 0);
         if (err == SMASH_ERR_RANGE && c->quant.format != SMASH_DTYPE_NONE) {                           /* more than a float of 16 bits can hold */
             for (k = i; k + 1 < row->choice_count; k++) row->choices[k] = row->choices[k + 1];
             row->choice_count--;
@@ -20973,7 +20985,9 @@ SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smas
         }
         smash__probe_end(ctx, &probe, err != SMASH_OK);
         if (err) return err;
+        mark = smash_arena_get_mark(run->plan->arena);                   /* behind what the pair keeps */
         c->has_zero = row->has_zero;
+        if (pair && pair->bias_row) { c->bias_skip = pair->bias_row->skip; c->bias_note = pair->bias_row->note; }
         c->nonzero = run->nonzero ? run->nonzero[row->param] : 0;
         c->snr_db = c->keep ? smash__float64((uint64_t)0x7FF << 52) : row->quant_stats.snr_db;
         c->noise = c->keep ? 0 : smash_exp(smash__product(c->snr_db, -0.23025850929940458));          /* ln 10 / 10 */
@@ -20983,6 +20997,11 @@ SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smas
         for (c->bytes = 0, k = 0; k < parts.count; k++) {
             SMASH__TRY(smash_tensor_bytes(&parts.tensor[k], &bytes));
             c->bytes += bytes;
+        }
+        if (pair && pair->bias_row) {
+            SMASH__TRY(smash__outputs(ctx, run, pair->bias, &parts));
+            SMASH__TRY(smash__cost_of(ctx, run, &parts, run->plan->budget.most, &cost));
+            c->cost += cost;
         }
         smash_arena_rewind(run->plan->arena, mark);
         i++;
@@ -21202,7 +21221,14 @@ SMASH__FN smash_err smash__run_prepare(smash_ctx *ctx, smash_plan *plan, const s
     run->plan = plan;
     run->desc = desc;
     for (i = 0; i < plan->group_count; i++) plan->groups[i].made = 0;
-    for (i = 0; i < plan->count; i++) if (plan->rows[i].choices) plan->rows[i].skip = 0;                 /* of an earlier run */
+    for (i = 0; i < plan->count; i++) {                                  /* nothing of an earlier run */
+        smash_row *row = &plan->rows[i];
+        if (!row->choices) continue;
+        row->skip = 0;
+        if (row->choices[0].keep) continue;
+        row->quant = row->choices[0].quant;
+        row->form = row->choices[0].form;
+    }
     for (i = 0; i < plan->model->param_count; i++) {
         SMASH__TRY(smash_tensor_bytes(&plan->model->params[i].tensor, &bytes));
         run->total += bytes;

@@ -862,6 +862,75 @@ static void test_around(void)
 }
 
 /* A bias in half precision, of other kinds of numbers, and what the report says */
+/* target_bytes chooses what a weight becomes, and its bias follows: integers beside those of a grid, else a float that says why */
+static void test_budget(void)
+{
+    static const struct { const char *algo, *more; unsigned target; } rows[] = {
+        { "ptq", "", 7000 }, { "ptq", "", 9000 }, { "ptq", "", 16000 }, { "ptq", "", 30000 }, { "ptq", "", 36000 }, { "ptq", "", 50000 }, { "ptq", "", 62000 }, { "ptq", "", 100000 },
+        { "ptq", ", \"ptq_granularity\": \"out_channel\", \"ptq_quant_scheme\": \"affine\"", 18000 }, { "qat", "", 31000 }, { "qat", ", \"qat_granularity\": [[1, 3], \"partial\"]", 60000 },
+        { "ptq", ", \"ptq_observer\": \"mse\"", 32000 },
+        { "ptq", ", \"pack_sparse\": true, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5", 25000 } };
+    static float weight[64 * 200], bias[64], input[30 * 200], conv[64 * 3 * 9], image[2 * 3 * 400];
+    static const char *const names[2] = { "fc", "conv" };
+    uint64_t rng = 78;
+    item items[4], recorded[2];
+    size_t i, k, floats = 0, integers = 0;
+    fill(&rng, weight, COUNT_OF(weight), 0);
+    fill(&rng, bias, COUNT_OF(bias), 0.5f);
+    fill(&rng, input, COUNT_OF(input), 0.5f);
+    fill(&rng, conv, COUNT_OF(conv), 0);
+    fill(&rng, image, COUNT_OF(image), 0.5f);
+    items[0] = f32_item("fc.weight", "64,200", weight, 64 * 200);
+    items[1] = f32_item("fc.bias", "64", bias, 64);
+    items[2] = f32_item("conv.weight", "64,3,3,3", conv, 64 * 27);
+    items[3] = f32_item("conv.bias", "64", bias, 64);
+    recorded[0] = f32_item("fc._input_0", "30,200", input, 30 * 200);
+    recorded[1] = f32_item("conv._input_0", "2,3,20,20", image, 2 * 3 * 400);
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        char text[512];
+        smash_run_desc desc = SMASH_ZERO;
+        smash_io to = SMASH_ZERO, io;
+        smash_model back;
+        smash_result result;
+        sprintf(text, "{\"quantizer\": \"%s\", \"%s_target_bytes\": %u, \"%s_bias_correction\": true%s}", rows[i].algo, rows[i].algo, rows[i].target, rows[i].algo, rows[i].more);
+        start();
+        model_io = make_file(&model_file, items, 4, NULL);
+        calibration_io = make_file(&calibration_file, recorded, 2, NULL);
+        CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
+        if (ctx.err) continue;
+        CHECK(out.used <= rows[i].target && result.bytes == out.used, "%s: %lu bytes", text, (unsigned long)out.used);
+        read_back(&io, &back);
+        for (k = 0; k < 2; k++) {
+            char name[32];
+            const smash_row *w = row_of(&plan, names[k], "weight"), *b = row_of(&plan, names[k], "bias");
+            int whole;
+            if (w) w = &plan.rows[plan.quantize[w->param]];                 /* the pruner's come first */
+            if (b) b = &plan.rows[plan.quantize[b->param]];
+            sprintf(name, "%s.bias_scale", names[k]);
+            if (!w || !b) { CHECK(!has(&back, name), "%s: %s", text, name); continue; }
+            whole = !w->skip && smash_row_is_grid(w);
+            if (whole && strstr(rows[i].more, "partial")) {
+                CHECK(b->skip && b->note && !strcmp(b->note, "stays float: the weight has more than one scale for an output channel"), "%s: %s", text, b->note ? b->note : "no note");
+                continue;
+            }
+            if (whole) integers++; else floats++;
+            CHECK(has(&back, name) == whole && b->skip == (uint32_t)!whole, "%s: %s", text, name);
+            if (!whole) CHECK(b->note && !strcmp(b->note, "stays float: its weight is not stored as integers of a grid"), "%s: %s", text, b->note ? b->note : "no note");
+            if (!whole) CHECK(w->bias_shift <= 0, "%s: a float moves nothing", text);
+        }
+        out2.used = out.used;                                               /* once more, with the same plan */
+        memcpy(out2.data, out.data, out.used);
+        to.write = test_buffer_write;
+        to.user = &out;
+        out.used = 0;
+        desc.out = &to;
+        desc.calibration = &calibration_io;
+        CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "%s again", text);
+        CHECK(out.used == out2.used && !memcmp(out.data, out2.data, out.used), "%s again", text);
+    }
+    CHECK(floats > 2 && integers > 2, "%d and %d", (int)floats, (int)integers);
+}
+
 static smash_err put_text(void *user, const char *text, size_t bytes)
 {
     char *to = (char *)user;
@@ -911,6 +980,7 @@ int main(void)
     test_observers();
     test_formats();
     test_around();
+    test_budget();
     test_report();
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);
