@@ -9415,7 +9415,7 @@ SMASH__DEF smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *des
     f.gamma = gamma;
     f.beta = beta;
     for (c = 0; c < f.channels; c++)
-        if (smash__fold_at(variance, c, 0) < 0) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, c, "variance %z of %q is below 0", c, smash__name(variance));
+        if (smash__fold_at(variance, c, 0) < 0) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, c, "element %z of %q is below 0, and a variance never is", c, smash__name(variance));
     SMASH__TRY(smash__fold_weights(ctx, &f, w, folded_w, n, 0));
     SMASH__TRY(smash__fold_bias(ctx, &f, bias, folded_bias, 0));
     SMASH__TRY(smash__fold_weights(ctx, &f, w, folded_w, n, 1));
@@ -9508,11 +9508,11 @@ SMASH__FN smash_err smash__code_desc(smash_ctx *ctx, const smash_codebook_desc *
 
 /* Runs of the flat tensor are blocks of a grid with one axis, whose last one may reach beyond the end */
 /* Blocks that are all of one size */
-SMASH__FN SMASH__NOINLINE smash_err smash__check_whole(smash_ctx *ctx, const smash_grid *grid)
+SMASH__FN SMASH__NOINLINE smash_err smash__check_whole(smash_ctx *ctx, const smash_tensor *t, const smash_grid *grid)
 {
     uint32_t i;
     for (i = 0; i < grid->ndim; i++)
-        if (grid->remainder[i]) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "blocks of %z leave a remainder of %z along axis %u; codebooks, fitted zero points, percentile and entropy take sizes that divide", grid->block[i], grid->remainder[i], i);
+        if (grid->remainder[i]) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "blocks of %z leave a remainder of %z along axis %u of %q; codebooks, fitted zero points, percentile and entropy take sizes that divide", grid->block[i], grid->remainder[i], i, smash__name(t));
     return SMASH_OK;
 }
 
@@ -9522,7 +9522,7 @@ SMASH__FN smash_err smash__code_grid(smash_ctx *ctx, const smash_codebook_desc *
     const size_t run = desc ? desc->run : 0;
     SMASH__TRY(smash__code_desc(ctx, desc));
     SMASH__TRY(smash_grid_make(ctx, desc && !run ? &desc->grain : &whole, x, grid));
-    if (!run) return smash__check_whole(ctx, grid);
+    if (!run) return smash__check_whole(ctx, x, grid);
     smash__fill(grid, 0, sizeof *grid);
     grid->ndim = 1;
     grid->block[0] = grid->block_elements = run;
@@ -10326,7 +10326,7 @@ SMASH__DEF smash_err smash_quant_fit_hqq(smash_ctx *ctx, const smash_quant_desc 
     SMASH__TRY(smash__quant_levels(ctx, desc, &h.levels));
     SMASH__TRY(smash__code_check_in(ctx, w, "float tensor", &h.count));
     SMASH__TRY(smash_grid_make(ctx, h.levels.grain, w, &h.grid));
-    SMASH__TRY(smash__check_whole(ctx, &h.grid));
+    SMASH__TRY(smash__check_whole(ctx, w, &h.grid));
     SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &h.grid));
     SMASH__TRY(smash__check_blocks(ctx, zero, "zero point", SMASH__BIT(SMASH_F32), SMASH__WRITE, &h.grid));
     SMASH__TRY(smash__check_apart(ctx, w, scale));
@@ -17429,7 +17429,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     if (taken) { row->skip = 1; return SMASH_OK; }
     smash__probe(r->ctx, &probe);
     if (smash_grid_make(&probe, &quant->grain, &r->model->params[row->param].tensor, &grid) ||
-        ((row->form.codes || row->observer.kind == SMASH_OBSERVE_PERCENTILE || row->observer.kind == SMASH_OBSERVE_ENTROPY) && smash__check_whole(&probe, &grid))) {
+        ((row->form.codes || row->observer.kind == SMASH_OBSERVE_PERCENTILE || row->observer.kind == SMASH_OBSERVE_ENTROPY) && smash__check_whole(&probe, &r->model->params[row->param].tensor, &grid))) {
         smash__say_grain(wish, &probe);
         row->skip = 1;
         return SMASH_OK;

@@ -229,7 +229,7 @@ static const row rows[] = {
     { "$S compress examples/models/digits.safetensors --target-bytes 0.25 --dry-run", 0, "the model  target_bytes  18,442 at most (25 % of 73,768)  16,392; 1 stays float        3", "" },
     { "$S compress examples/models/digits.safetensors --target-bytes 20000 --json --dry-run | grep -c '\"chosen_by\": \"target_bytes\"'", 0, "3\n", "" },
     { "$S compress examples/models/digits.safetensors --quantizer ptq --set ptq_observer=percentile --set 'ptq_granularity=[[1,500],\"partial\"]' -o $D/o", 3, NULL,
-      "blocks of 500 leave a remainder of 268 along axis 1; codebooks, fitted zero points, percentile and entropy take sizes that divide" },
+      "blocks of 500 leave a remainder of 268 along axis 1 of \"fc.weight\"; codebooks, fitted zero points, percentile and entropy take sizes that divide" },
     { "$S compress examples/models/digits.safetensors --quantizer kmeans --set 'kmeans_granularity=[[4,500],\"partial\"]' -o $D/o", 3, NULL,
       "take sizes that divide" },
     { "$S compress $M --target-bytes 100 -o $D/o", 3, NULL, "target_bytes asks for at most 100, and " },
