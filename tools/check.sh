@@ -71,7 +71,7 @@ digest_of() {
     "$@" -I. tests/selftest.c -o "$tmp/selftest" && same "$part" "$("$tmp/selftest" 2>&1)"
 }
 
-# fused: with contraction on, only the kernels whose products are exact may use the fused multiply-add
+# fused: with contraction on, only kernels may use the fused multiply-add whose products are exact, or that divide where the last bit could decide
 fused() {
     need gcc; need objdump
     [ "$(uname -m)" = x86_64 ] || { echo "this machine has no x86-64 compiler"; exit 77; }
