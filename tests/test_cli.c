@@ -479,7 +479,7 @@ static const row rows[] = {
 
     /* algorithms, selftest */
     { "$S algorithms", 0, "geometric median", NULL },
-    { "$S algorithms | head -n 1", 0, "what it does", NULL },
+    { "$S algorithms | sed -n 1p", 0, "what it does", NULL },
     { "$S algorithms ptq", 0, "\nptq_quant_dtype ", NULL },
     { "$S algorithms ptq", 0, "\ngroup           quantizer, applied after pruner, distiller; before recoverer, cacher, compiler, batcher\n", NULL },
     { "$S algorithms level", 0, "\ngroup           pruner, applied before distiller, quantizer", NULL },
@@ -490,7 +490,7 @@ static const row rows[] = {
     { "$S algorithms level | awk '/^level_sparse_ratio / { print $2 }'", 0, "number\n", NULL },
     { "$S algorithms level | awk 'length > 160'", 0, NULL, NULL },
     { "$S algorithms level --json", 0, "\"name\": \"sparse_ratio\"", NULL },
-    { "$S algorithms --markdown | head -n 2", 0, "| group | algorithm | what it does | hyperparameters | needs | runs on | works together with | from |\n|---|", NULL },
+    { "$S algorithms --markdown | sed -n 1,2p", 0, "| group | algorithm | what it does | hyperparameters | needs | runs on | works together with | from |\n|---|", NULL },
     { "$S algorithms --markdown", 0, "\n| pruner | `level` | ", NULL },
     { "$S algorithms --markdown | awk -F'|' 'NR > 2 && NF != 10'", 0, NULL, NULL },
     { "$S algorithms level --markdown", 2, NULL, "overview" },

@@ -105,7 +105,7 @@ suite() {
     "$@" -I. -c tests/smash_impl.c -o "$tmp/impl.o" || return 1
     export ASAN_OPTIONS=detect_leaks=1
     for source in tests/test_*.c examples/[0-9]*.c; do
-        [ "$command" ] || [ $source != tests/test_cli.c ] || continue
+        case $source in tests/test_cli.c | tests/test_report.c) [ "$command" ] || continue ;; esac
         implementation=; case $source in tests/*) implementation=$tmp/impl.o ;; esac
         # shellcheck disable=SC2086
         "$@" -I. -DSMASH_COMMAND="\"$command\"" -DDIR="\"$tmp/cli\"" "$source" $implementation -o "$tmp/test" -pthread || return 1
