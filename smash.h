@@ -10237,7 +10237,8 @@ SMASH__FN SMASH__NOINLINE void smash__hqq_add(smash__hqq *h, size_t first, size_
         some = smash__min(n - i, SMASH__TILE);
         smash__code_load(h->w, first + i, some, 0, x);
         for (j = 0; j < some; j++) {
-            const float ratio = x[j] / h->scale, q = smash__nearest(smash__lsq_u(ratio, h->zero, low, high), h->levels.away), moved = q - h->zero, y = moved * h->scale;
+            const float ratio = x[j] / h->scale, q = smash__nearest(smash__lsq_u(ratio, h->zero, low, high), h->levels.away), moved = q - h->zero;
+            const float y = smash__to_f32((double)moved * (double)h->scale);     /* exact, rounded once: a float product may be fused with what follows */
             const double r = (double)x[j] - (double)y;
             h->loss += r < 0 ? -r : r;
             h->next += (double)q - ((double)x[j] - smash__hqq_shrink(r)) / (double)h->scale;
