@@ -6,7 +6,8 @@
    DO THIS
        #define SMASH_IMPLEMENTATION      in exactly one .c file, before
        #include "smash.h"                and in every other file just this line.
-   C99, and C++17 as it stands. No dependency but the C library, and even that is optional. Not with -ffast-math.
+   C99, and C++17 as it stands. No dependency but the C library, and even that is optional. Not with -ffast-math,
+   and with denormal numbers as they are: while FTZ or DAZ is set on an x86 thread, call none of this there.
 
    A PROGRAM
        #define SMASH_IMPLEMENTATION
@@ -2556,6 +2557,21 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #define SMASH__X87 0
 #endif
 
+/* Vectors of 32-bit NEON, of Helium (MVE), and of AltiVec without VSX take denormal floats for 0; compilers make loops of floats
+ * into them all the same (clang does; gcc for Helium). This file has them do without. */
+#undef SMASH__FLUSHED
+#if defined(__clang__) && defined(__arm__) && defined(__ARM_FEATURE_MVE)
+#define SMASH__FLUSHED "no-mve"
+#elif defined(__clang__) && defined(__arm__) && defined(__ARM_NEON)
+#define SMASH__FLUSHED "no-neon"
+#elif defined(__clang__) && defined(__ALTIVEC__) && !defined(__VSX__)
+#define SMASH__FLUSHED "no-altivec"
+#elif defined(__GNUC__) && defined(__ARM_FEATURE_MVE)
+#define SMASH__FLUSHED 1
+#elif defined(__ALTIVEC__) && !defined(__VSX__)
+#error "AltiVec takes denormal floats for 0, so the bytes would differ. Add -mno-altivec for this file, or -mvsx where the CPU has it (POWER7 and later)."
+#endif
+
 #include <stdarg.h>
 #if !SMASH_NO_STDLIB
 #include <stdlib.h>
@@ -2569,6 +2585,12 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #if SMASH__X87
 #pragma GCC push_options
 #pragma GCC target("sse2,fpmath=sse")
+#endif
+#if defined(SMASH__FLUSHED) && defined(__clang__)
+#pragma clang attribute push(__attribute__((target(SMASH__FLUSHED))), apply_to = function)
+#elif defined(SMASH__FLUSHED)
+#pragma GCC push_options
+#pragma GCC optimize("no-tree-loop-vectorize", "no-tree-slp-vectorize")
 #endif
 
 #ifdef __cplusplus
@@ -9748,8 +9770,9 @@ SMASH__DEF smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_des
     return SMASH_OK;
 }
 
-/* Codes in the order of their numbers: the largest float of code index[i] is edge[i]. Behind the last, up to a power of two, is Inf. */
-typedef struct smash__edges { float edge[SMASH__CODES]; uint8_t index[SMASH__CODES]; } smash__edges;
+/* Codes in the order of their numbers: the largest float of code index[i] has the key edge[i]; 0, as both zeros are one number, that of +0.
+ * Behind the last, up to a power of two, is that of Inf. Keys, as vectors of NEON and AltiVec may take denormal floats for 0. */
+typedef struct smash__edges { int32_t edge[SMASH__CODES]; uint8_t index[SMASH__CODES]; } smash__edges;
 
 /* The float below x, which is finite */
 SMASH__FN float smash__float_below(float x) { return x == 0 ? smash__float32(0x80000001u) : smash__key_float(smash__float_key(smash__bits32(x)) - 1); }
@@ -9766,29 +9789,31 @@ SMASH__FN SMASH__NOINLINE size_t smash__edges_make(smash__edges *e, const float 
     }
     for (i = 0; i + 1 < n; i++) {
         const double middle = ((double)code[e->index[i]] + (double)code[e->index[i + 1]]) / 2.0;
-        e->edge[i] = (float)middle;
-        if ((double)e->edge[i] > middle) e->edge[i] = smash__float_below(e->edge[i]);
+        float edge = smash__to_f32(middle);
+        if ((double)edge > middle) edge = smash__float_below(edge);
+        e->edge[i] = edge == 0 ? 0 : smash__float_key(smash__bits32(edge));
     }
     while (width < n) width *= 2;
-    for (; i < width; i++) e->edge[i] = smash__float32(0x7F800000u);
+    for (; i < width; i++) e->edge[i] = 0x7F800000;
     return width;
 }
 
-/* How many edges lie below each number */
-SMASH__INLINE void smash__rank_body(const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank)
+/* How many edges lie below each number; n is at most SMASH__TILE */
+SMASH__INLINE void smash__rank_body(const float *SMASH__RESTRICT x, size_t n, const int32_t *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank)
 {
+    int32_t key[SMASH__TILE];
     size_t i, j;
-    for (i = 0; i < n; i++) rank[i] = 0;
+    for (i = 0; i < n; i++) { key[i] = smash__float_key(smash__bits32(x[i])); rank[i] = 0; }
     if (width <= 16)
         for (j = 0; j + 1 < width; j++) {
-            const float at = edge[j];
-            for (i = 0; i < n; i++) rank[i] += x[i] > at;
+            const int32_t at = edge[j];
+            for (i = 0; i < n; i++) rank[i] += key[i] > at;
         }
     else
         for (j = width / 2; j; j /= 2)
-            for (i = 0; i < n; i++) rank[i] += (int32_t)j & -(int32_t)(x[i] > edge[(size_t)rank[i] + j - 1]);       /* no branch: it would be a guess */
+            for (i = 0; i < n; i++) rank[i] += (int32_t)j & -(int32_t)(key[i] > edge[(size_t)rank[i] + j - 1]);     /* no branch: it would be a guess */
 }
-SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank), (x, n, edge, width, rank))
+SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const int32_t *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank), (x, n, edge, width, rank))
 
 typedef struct smash__ranker { smash__code_cursor c; smash__edges *edges; size_t width, block; } smash__ranker;     /* block: the one whose codes the edges are of */
 
@@ -19962,7 +19987,10 @@ SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const s
     err = smash_quant_bias(&probe, row->quant.rounding, pair->input_scale, &weight_scale, &work->tensor, &work->quantized, &work->scale);
     smash__probe_end(ctx, &probe, err && err != SMASH_ERR_RANGE);
     if (err && err != SMASH_ERR_RANGE) return err;
-    for (i = 0; !err && i < n; i++) fits &= ((const float *)work->scale.data)[i] > 0 && smash_is_finite(((const float *)work->scale.data)[i]);
+    for (i = 0; !err && i < n; i++) {
+        const uint32_t bits = smash__bits32(((const float *)work->scale.data)[i]);
+        fits &= bits > 0 && bits < 0x7F800000u;                          /* above 0, even for vectors that take denormals for 0, and finite */
+    }
     if (err || !fits) {
         smash__fill(&work->quantized, 0, sizeof work->quantized);
         smash__scratch_rewind(ctx, mark);
@@ -23691,6 +23719,12 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #pragma GCC pop_options
 #endif
 #undef SMASH__X87
+#if defined(SMASH__FLUSHED) && defined(__clang__)
+#pragma clang attribute pop
+#elif defined(SMASH__FLUSHED)
+#pragma GCC pop_options
+#endif
+#undef SMASH__FLUSHED
 #endif /* SMASH_IMPLEMENTATION */
 
 /*
