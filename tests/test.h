@@ -69,9 +69,10 @@ static void test_ctx(smash_ctx *ctx)
     (void)test_done; (void)test_ctx;
 }
 
-/* Bits of a number, and back */
+/* Bits of numbers, and back */
 static inline float    float_of(uint32_t bits)  { float x; memcpy(&x, &bits, sizeof x); return x; }
 static inline uint32_t bits_of(float x)         { uint32_t bits; memcpy(&bits, &x, sizeof bits); return bits; }
+static inline void     floats_of(const uint32_t *bits, float *x, size_t n) { size_t i; for (i = 0; i < n; i++) x[i] = float_of(bits[i]); }
 static inline double   double_of(uint64_t bits) { double x; memcpy(&x, &bits, sizeof x); return x; }
 static inline uint64_t bits64_of(double x)      { uint64_t bits; memcpy(&bits, &x, sizeof bits); return bits; }
 
@@ -82,12 +83,62 @@ static inline int test_int(int n)
     return unknown;
 }
 
+static inline double magnitude(double x) { return x < 0 ? -x : x; }
+
 /* A view whose capacity is what its shape takes. */
 static inline smash_tensor test_view(smash_dtype dtype, const void *data, uint32_t ndim, const size_t *shape)
 {
     smash_tensor t = smash_tensor_view(dtype, data, 0, ndim, shape);
     smash_tensor_bytes(&t, &t.bytes);
     return t;
+}
+
+static inline smash_tensor test_row(const void *data, smash_dtype dtype, size_t n) { return test_view(dtype, data, 1, &n); }
+
+static inline smash_quant_desc test_quant_desc(uint32_t bits, uint32_t is_unsigned, smash_scheme scheme)
+{
+    smash_quant_desc d = SMASH_ZERO;
+    d.bits = bits;
+    d.is_unsigned = is_unsigned;
+    d.scheme = scheme;
+    return d;
+}
+
+/* Numbers and integers of any dtype, one at a time */
+static inline double number_at(smash_dtype dtype, const void *data, size_t i)
+{
+    switch (dtype) {
+    case SMASH_F32: return (double)((const float *)data)[i];
+    case SMASH_F64: return ((const double *)data)[i];
+    case SMASH_F16: return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
+    default:        return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
+    }
+}
+
+static inline void set_number(smash_dtype dtype, void *data, size_t i, double x)
+{
+    switch (dtype) {
+    case SMASH_F32: ((float *)data)[i] = (float)x; break;
+    case SMASH_F64: ((double *)data)[i] = x; break;
+    case SMASH_F16: ((uint16_t *)data)[i] = smash_f64_to_f16(x); break;
+    default:        ((uint16_t *)data)[i] = smash_f64_to_bf16(x); break;
+    }
+}
+
+static inline int32_t int_at(smash_dtype dtype, const void *data, size_t i)
+{
+    unsigned bits = smash_dtype_bits(dtype), u;
+    int is_signed = dtype == SMASH_I4 || dtype == SMASH_I2;
+    switch (dtype) {
+    case SMASH_I8:  return ((const int8_t *)data)[i];
+    case SMASH_U8:  return ((const uint8_t *)data)[i];
+    case SMASH_I16: return ((const int16_t *)data)[i];
+    case SMASH_U16: return ((const uint16_t *)data)[i];
+    case SMASH_I32: return ((const int32_t *)data)[i];
+    default: break;
+    }
+    u = (unsigned)((const uint8_t *)data)[i * bits / 8] >> i * bits % 8 & ((1u << bits) - 1u);
+    return is_signed && u >> (bits - 1) ? (int32_t)u - (1 << bits) : (int32_t)u;
 }
 
 /* A buffer of exactly this many bytes, so that the sanitizer sees one byte over. */

@@ -2,13 +2,9 @@
  * memory, and the report. Expected numbers are computed here, in double. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 #include <math.h>
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
-static smash_config config;
-static smash_plan plan;
 static test_buffer source, out, masks;
 static smash_io source_io;
 
@@ -54,15 +50,9 @@ static void make_source(void)
 
 static void start(void)
 {
-    smash_arena_release(&arena);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, smash_builtins(), &arena, &diags);
+    start_config(smash_builtins());
     make_source();
 }
-
-static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
 
 static smash_err run_with(const char *text, const smash_io *from, const smash_io *masks_in, smash_result *result)
 {
@@ -106,15 +96,6 @@ static double number(const smash_tensor *t, size_t i)
     x.data = all;
     x.bytes = sizeof all;
     return smash_tensor_convert(&ctx, t, &x) == SMASH_OK && i < n ? all[i] : 1e30;
-}
-
-static smash_tensor tensor_of(const smash_model *model, const char *name)
-{
-    smash_tensor t = SMASH_ZERO;
-    ptrdiff_t p = smash_model_find_param(model, name);
-    CHECK(p >= 0, "no tensor %s", name);
-    if (p >= 0) CHECK_ERR(&ctx, smash_model_load(&ctx, model, (size_t)p, &arena, &t), SMASH_OK, "%s", name);
-    return t;
 }
 
 /* What the file holds: names, dtypes, shapes, and numbers within half a step of the masked original. */
@@ -1131,12 +1112,6 @@ static int keeps(const given *g, const smash_tensor *t, size_t i)
 }
 
 static smash_err run_given(const char *text, const smash_io *from, smash_result *result) { return run_with(text, from, &given_io, result); }
-
-static void read_back(const test_buffer *file, smash_io *io, smash_model *model)
-{
-    *io = smash_io_memory(file->data, file->used);
-    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, io, &arena, NULL, model), SMASH_OK, "read back");
-}
 
 /* Masks alone: every tensor is what it was where its mask is 1, +0 where it is 0; the masks that are written say the same in full; each has a row. */
 static void test_given(void)

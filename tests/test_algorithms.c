@@ -3,6 +3,7 @@
  * several at once, and what smash_load() does with files of other versions and other registries. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 #include "algorithm_tester.h"
 #ifndef SMASH_IMPLEMENTED
 #define SMASH_IMPLEMENTED                        /* it is linked */
@@ -11,12 +12,8 @@
 #include "../examples/06_algorithm.c"
 #undef main
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
 static smash_registry registry;
 static const smash_algo *room[32];
-static smash_config config;
 static char happened[512];                       /* which callbacks ran, in order */
 
 static void happens(const char *what, const char *name)
@@ -432,8 +429,7 @@ static void make_registry(void)
 
 static void fresh_diags(void)
 {
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
+    forget_diags();
     smash_ctx_reset(&ctx);
     happened[0] = '\0';
 }
@@ -456,14 +452,6 @@ static void build(tester_model make, smash_model *model)
     smash_model_init(model, &arena);
     CHECK_ERR(&ctx, make(&ctx, model), SMASH_OK, "model");
 }
-
-static int has(const char *code)
-{
-    const smash_diag *d;
-    for (d = diags.first; d; d = d->next) if (strcmp(d->code, code) == 0) return 1;
-    return 0;
-}
-static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
 
 static void state_is_there(const smash_result *result)
 {
@@ -674,7 +662,7 @@ static void test_order(void)
         else CHECK(!strstr(happened, "hook") && !strstr(happened, "apply"), "row %d: %s", (int)i, happened);
         if (rows[i].want) CHECK(is_untouched() && (rows[i].silent || strstr(said(), "not today") || strstr(ctx.message, "not today")), "row %d: %s", (int)i, said());
         if (rows[i].want == SMASH_ERR_CONFIG) CHECK(diags.errors == 1 && strstr(said(), made[rows[i].group].name), "row %d: %s", (int)i, said());
-        if (rows[i].want == SMASH_ERR_CONFIG && rows[i].at == IN_MODEL) CHECK(has("incompatible_model"), "row %d: %s", (int)i, diags.last ? diags.last->code : "nothing");
+        if (rows[i].want == SMASH_ERR_CONFIG && rows[i].at == IN_MODEL) CHECK(has_code("incompatible_model"), "row %d: %s", (int)i, diags.last ? diags.last->code : "nothing");
         if (i == 0) {
             const char *models_at = strstr(happened, MODELS);
             CHECK(strstr(happened, CONFIGS) && models_at && strstr(models_at, HOOKS ", apply my_distiller, apply my_recoverer, apply my_cacher"), "%s", happened);
@@ -698,7 +686,7 @@ static void test_order(void)
             CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, "ptq_config_list=[{\"op_names\": [\"fc1\", \"fc9\"], \"target_names\": [\"weight\"]}]"), SMASH_OK, "%s", said());
             build(linear, &model);
             CHECK_ERR(&ctx, smash(&ctx, &model, &config, NULL, &result), SMASH_OK, "%s", said());
-            CHECK(diags.warnings == 1 && strstr(said(), "fc9"), "%s: %d warnings", parts[i], (int)diags.warnings);
+            CHECK(diags.warnings == 1 && strstr(diags.last->message, "fc9"), "%s: %d warnings", parts[i], (int)diags.warnings);
         }
     }
     /* all that is wrong is said at once */
@@ -794,7 +782,7 @@ static void test_components(void)
         CHECK_ERR(&ctx, smash_config_set_text(&ctx, &config, "recoverer=my_recoverer"), SMASH_OK, "deferred: %s", said());
         patterns();
         CHECK_ERR(&ctx, smash(&ctx, &model, &config, NULL, &result), SMASH_ERR_CONFIG, "needs %u", rows[i].needs);
-        CHECK(is_untouched() && strstr(said(), rows[i].call) && strstr(said(), "my_recoverer") && !strstr(happened, "apply"), "needs %u: %s; %s", rows[i].needs, said(), happened);
+        CHECK(is_untouched() && strstr(diags.last->message, rows[i].call) && strstr(diags.last->message, "my_recoverer") && !strstr(happened, "apply"), "needs %u: %s; %s", rows[i].needs, said(), happened);
         fresh_diags();
         CHECK_ERR(&ctx, smash_check(&ctx, &model, &config, 0), SMASH_ERR_CONFIG, "needs %u", rows[i].needs);
         CHECK_ERR(&ctx, smash_check(&ctx, &model, &config, 1), SMASH_OK, "needs %u, experimental", rows[i].needs);
@@ -813,7 +801,7 @@ static void test_components(void)
             continue;
         }
         CHECK_ERR(&ctx, load(0), SMASH_ERR_CONFIG, "needs %u", rows[i].needs);
-        CHECK(is_untouched() && read_config_is_empty() && strstr(said(), rows[i].call) && !strstr(happened, "apply"), "needs %u: %s", rows[i].needs, said());
+        CHECK(is_untouched() && read_config_is_empty() && strstr(diags.last->message, rows[i].call) && !strstr(happened, "apply"), "needs %u: %s", rows[i].needs, said());
         smash_config_add_tokenizer(&ctx, &read_config, &a_tokenizer);
         smash_config_add_processor(&ctx, &read_config, &a_processor);
         smash_config_add_data(&ctx, &read_config, &some_data);

@@ -2,6 +2,7 @@
  * files that are wrong. What is expected comes from loops in double here, or from recordings of NNI v3. */
 #include "smash.h"
 #include "test.h"
+#include "config_test.h"
 #include "golden/config_list_train.h"
 #include <math.h>
 
@@ -10,11 +11,6 @@ enum { ITEMS = 24 };
 /* A safetensors file, put together by hand. text: a shape as it stands in the header */
 typedef struct item { const char *name, *dtype, *text; const void *data; size_t bytes; } item;
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
-static smash_config config;
-static smash_plan plan;
 static smash_model model;
 static test_buffer model_file, calibration_file, out, out2;
 static smash_io model_io, calibration_io;
@@ -23,10 +19,7 @@ static void start(void)
 {
     smash_arena_release(&arena);
     smash_arena_init(&arena, NULL, 0, &test_allocator);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, smash_builtins(), &arena, &diags);
+    start_config(smash_builtins());
 }
 
 static smash_io make_file(test_buffer *f, const item *items, size_t count, const char *metadata)
@@ -74,30 +67,6 @@ static smash_err run(const char *text, int calibrate, smash_result *result)
     return smash_run(&ctx, &plan, &desc, result);
 }
 
-static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
-
-static const smash_row *row_of(const smash_plan *p, const char *module, const char *target)
-{
-    size_t i;
-    for (i = 0; i < p->count; i++) if (!strcmp(p->model->modules[p->rows[i].module].name, module) && !strcmp(p->rows[i].target, target)) return &p->rows[i];
-    return NULL;
-}
-
-static void read_back(smash_io *io, smash_model *m)
-{
-    *io = smash_io_memory(out.data, out.used);
-    CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, io, &arena, NULL, m), SMASH_OK, "the file");
-}
-
-static smash_tensor tensor_of(const smash_model *m, const char *name)
-{
-    smash_tensor t = SMASH_ZERO;
-    const ptrdiff_t p = smash_model_find_param(m, name);
-    CHECK(p >= 0, "no tensor %s", name);
-    if (p >= 0) CHECK_ERR(&ctx, smash_model_load(&ctx, m, (size_t)p, &arena, &t), SMASH_OK, "%s", name);
-    return t;
-}
-
 static int has(const smash_model *m, const char *name) { return smash_model_find_param(m, name) >= 0; }
 static int near_to(double a, double b, double within) { return fabs(a - b) <= within * (1 + fabs(b)); }
 
@@ -112,8 +81,6 @@ static float some(uint64_t *rng)
 static void fill(uint64_t *rng, float *x, size_t n, float add) { size_t i; for (i = 0; i < n; i++) x[i] = some(rng) + add; }
 
 /* ---- recordings of NNI v3 ---- */
-
-static void floats_of(const uint32_t *bits, float *x, size_t n) { size_t i; for (i = 0; i < n; i++) x[i] = float_of(bits[i]); }
 
 static void check_target(const smash_model *m, const char *name, const golden_target *g, size_t row)
 {
@@ -166,7 +133,7 @@ static void test_golden(void)
         sprintf(text, "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [%s\"weight\"%s], \"quant_dtype\": \"%sint%u\", \"quant_scheme\": \"%s\", \"granularity\": %s}]}",
                 golden_linear[i].input.quantized ? "\"_input_\", " : "", golden_linear[i].output.quantized ? ", \"_output_\"" : "", w->is_unsigned ? "u" : "", (unsigned)w->bits, w->affine ? "affine" : "symmetric", grain);
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "row %d: %s", (int)i, said());
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         check_target(&back, "fc._input_0", &golden_linear[i].input, i);
         check_target(&back, "fc._output_0", &golden_linear[i].output, i);
         {
@@ -175,7 +142,7 @@ static void test_golden(void)
             else CHECK(has(&back, "fc.weight_packed"), "row %d", (int)i);
         }
         if (golden_linear[i].input.quantized) {
-            const smash_row *row = row_of(&plan, "fc", "_input_0");
+            const smash_row *row = row_of("fc", "_input_0");
             CHECK(row && row->batches == 3 && row->numbers == 24 && bits_of(row->lo) == golden_linear[i].input.lo[0] && bits_of(row->hi) == golden_linear[i].input.hi[0] && !row->skip && !row->note, "row %d", (int)i);
         }
         CHECK(!diags.first, "row %d: %s", (int)i, said());
@@ -248,9 +215,9 @@ static void test_layers(void)
         sprintf(text, "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"l\"], \"quant_scheme\": \"%s\", \"granularity\": %s%s%s, \"bias_correction\": %s}]}", affine ? "affine" : "symmetric",
                 l->granularity[0] == '[' ? "" : "\"", l->granularity, l->granularity[0] == '[' ? "" : "\"", correct ? "true" : "false");
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "row %d: %s", (int)r, said());
-        read_back(&io, &back);
-        bias_row = row_of(&plan, "l", "bias");
-        weight_row = row_of(&plan, "l", "weight");
+        read_back(&out, &io, &back);
+        bias_row = row_of("l", "bias");
+        weight_row = row_of("l", "weight");
         s = tensor_of(&back, "l._input_0_scale");
         s_in = *(const float *)s.data;
         CHECK(near_to((double)s_in, affine ? (hi - lo) / 254 : (hi > -lo ? hi : -lo) / 127, 1e-6), "row %d: input scale %.9g", (int)r, (double)s_in);
@@ -334,8 +301,8 @@ static void test_fit(void)
         calibration_io = make_file(&calibration_file, items, 1, NULL);
         sprintf(text, "{\"quantizer\": \"ptq\", \"ptq_granularity\": \"%s\"}", rows[i].granularity);
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "row %d: %s", (int)i, said());
-        read_back(&io, &back);
-        row = row_of(&plan, "fc", "bias");
+        read_back(&out, &io, &back);
+        row = row_of("fc", "bias");
         CHECK(row->skip == (uint32_t)!rows[i].fits && (row->note != NULL) == !rows[i].fits && has(&back, "fc.bias_scale") == rows[i].fits, "row %d: %s", (int)i, row->note);
         if (row->note) CHECK(!strcmp(row->note, "stays float: at the scale of the input times that of the weight a number of it does not fit 32 bits, or the scale no float"), "row %d: %s", (int)i, row->note);
         CHECK((strstr(plan.dtypes_text, "fc.bias") != NULL) == rows[i].fits, "row %d: %s", (int)i, plan.dtypes_text);
@@ -408,7 +375,7 @@ static void test_notes(void)
         two_layers(rows[i].bias);
         CHECK_ERR(&ctx, run(rows[i].text, rows[i].calibrate, &result), SMASH_OK, "row %d: %s", (int)i, said());
         for (twice = 0; twice < 2; twice++) {                               /* a plan may be run again */
-            row = row_of(&plan, rows[i].module, rows[i].target);
+            row = row_of(rows[i].module, rows[i].target);
             CHECK(row && (row->note ? rows[i].note && !strcmp(row->note, rows[i].note) : !rows[i].note), "row %d: %s", (int)i, row ? row->note : "no row");
             if (row && row->note && strcmp(row->target, "weight")) CHECK(row->skip, "row %d", (int)i);
             if (!twice) {
@@ -419,7 +386,7 @@ static void test_notes(void)
                 CHECK_ERR(&ctx, smash_run(&ctx, &plan, &desc, &result), SMASH_OK, "row %d", (int)i);
             }
         }
-        CHECK(!row_of(&plan, "fc", "bias") || rows[i].bias, "row %d: a bias that is not there", (int)i);
+        CHECK(!row_of("fc", "bias") || rows[i].bias, "row %d: a bias that is not there", (int)i);
     }
     {   /* with the calibration, then without, then with it: the same as in a plan of its own */
         smash_run_desc desc = SMASH_ZERO;
@@ -478,7 +445,7 @@ static void test_channels(void)
         sprintf(text, "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"l\"], \"target_names\": [\"_input_0\"], \"quant_dtype\": \"%s\", \"quant_scheme\": \"%s\", \"target_settings\": {\"_input_0\": {\"granularity\": %s}}}],"
                       " \"shapes\": {\"l\": {\"_input_0\": %s}}}", affine ? "uint8" : "int8", affine ? "affine" : "symmetric", rows[row].granularity, rows[row].shapes);
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         s = tensor_of(&back, "l._input_0_scale");
         for (i = 0; i < s.ndim; i++) sprintf(shape + strlen(shape), i ? " %d" : "%d", (int)s.shape[i]);
         CHECK(!strcmp(shape, rows[row].scale_shape), "%s: %s", text, shape);
@@ -633,7 +600,7 @@ static void test_observers(void)
         sprintf(text, "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"quant_scheme\": \"%s\", \"granularity\": %s%s%s%s}]}", affine ? "affine" : "symmetric",
                 g < 2 ? "\"" : "", grains[g], g < 2 ? "\"" : "", rows[r].keys);
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         quant.scheme = affine ? SMASH_AFFINE : SMASH_SYMMETRIC;
         desc.kind = rows[r].kind;
         desc.rate = rows[r].rate;
@@ -674,7 +641,7 @@ static void test_observers(void)
             start();
             CHECK_ERR(&ctx, run(again, 1, &result), SMASH_OK, "%s: %s", text, said());
             CHECK(!strcmp(plan.config_text, again), "%s\n%s", again, plan.config_text);
-            read_back(&io, &back);
+            read_back(&out, &io, &back);
             t = tensor_of(&back, "fc.weight_scale");
             for (k = 0; k < blocks; k++) CHECK(bits_of(((const float *)t.data)[k]) == bits_of(want[k]), "%s: once more: block %d", text, (int)k);
             free(again);
@@ -719,9 +686,9 @@ static void test_formats(void)
         two_layers(1);
         sprintf(text, PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"%s\", \"observer\": \"%s\""), floats[i / 2].dtype, i & 1 ? "percentile" : "min_max");
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         t = tensor_of(&back, "fc._input_0_scale");
-        CHECK(near_to((double)*(const float *)t.data, 3.0 / (double)floats[i / 2].most, i & 1 ? 0.01 : 1e-7) && !has(&back, "fc._input_0_zero_point") && row_of(&plan, "fc", "_input_0")->quant_stats.snr_db > 20, "%s: %g", text, (double)*(const float *)t.data);
+        CHECK(near_to((double)*(const float *)t.data, 3.0 / (double)floats[i / 2].most, i & 1 ? 0.01 : 1e-7) && !has(&back, "fc._input_0_zero_point") && row_of("fc", "_input_0")->quant_stats.snr_db > 20, "%s: %g", text, (double)*(const float *)t.data);
         sprintf(text, "\"fc._input_0\":\"%s\"", floats[i / 2].dtype);
         CHECK(strstr(plan.dtypes_text, text) != NULL, "%s", plan.dtypes_text);
         t = tensor_of(&back, "fc.weight_scale");
@@ -738,44 +705,49 @@ static void test_formats(void)
         start();
         two_layers(1);
         CHECK_ERR(&ctx, run(kept[i].text, 1, &result), SMASH_OK, "%s: %s", kept[i].text, said());
-        row = row_of(&plan, "fc", kept[i].target);
+        row = row_of("fc", kept[i].target);
         CHECK(row && row->note && !strcmp(row->note, kept[i].note), "%s: %s", kept[i].text, row ? row->note : "no row");
     }
     start();                                                                /* qat: the averages that training goes by */
     two_layers(1);
     CHECK_ERR(&ctx, run("{\"quantizer\": \"qat\", \"qat_observer\": \"moving_average\", \"qat_observer_rate\": 0.5}", 1, &result), SMASH_OK, "%s", said());
-    CHECK(!row_of(&plan, "fc", "bias")->skip && !row_of(&plan, "fc", "_input_0")->skip, "qat");
+    CHECK(!row_of("fc", "bias")->skip && !row_of("fc", "_input_0")->skip, "qat");
 }
 
 /* ---- the rest of the library around it ---- */
+
+/* A linear layer and a convolution with one bias; as many recorded inputs of the one, two images of the other */
+static void fc_and_conv(uint64_t seed, size_t count, item items[4], item recorded[2])
+{
+    static float weight[64 * 200], bias[64], input[300 * 200], conv[64 * 3 * 9], image[2 * 3 * 400];
+    fill(&seed, weight, COUNT_OF(weight), 0);
+    fill(&seed, bias, COUNT_OF(bias), 0.5f);
+    fill(&seed, input, count * 200, 0.5f);
+    fill(&seed, conv, COUNT_OF(conv), 0);
+    fill(&seed, image, COUNT_OF(image), 0.5f);
+    items[0] = f32_item("fc.weight", "64,200", weight, 64 * 200);
+    items[1] = f32_item("fc.bias", "64", bias, 64);
+    items[2] = f32_item("conv.weight", "64,3,3,3", conv, 64 * 27);
+    items[3] = f32_item("conv.bias", "64", bias, 64);
+    recorded[0] = f32_item("fc._input_0", count == 300 ? "300,200" : "30,200", input, count * 200);
+    recorded[1] = f32_item("conv._input_0", "2,3,20,20", image, 2 * 3 * 400);
+}
 
 /* pruning, threads, smash(), an allocator that fails, numbers that are not mapped, weights that follow biases */
 static int read_slowly(void *user, uint64_t offset, void *data, size_t bytes) { return test_buffer_read(user, offset, data, bytes); }
 
 static void test_around(void)
 {
-    static float weight[64 * 200], bias[64], input[300 * 200], conv[64 * 3 * 9], image[2 * 3 * 400];
     static const char *const texts[] = {
         "{\"quantizer\": \"ptq\", \"ptq_granularity\": \"out_channel\", \"ptq_bias_correction\": true}",
         "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.25, \"quantizer\": \"ptq\", \"ptq_granularity\": \"out_channel\", \"ptq_bias_correction\": true, \"ptq_quant_scheme\": \"affine\"}",
         "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.9, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_bias_correction\": true, \"pack_sparse\": true}",
         "{\"pruner\": \"level\", \"level_target_bytes\": 16000, \"quantizer\": \"ptq\", \"ptq_bias_correction\": true, \"ptq_observer\": \"mse\", \"pack_sparse\": true}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"bias\"], \"target_settings\": {\"bias\": {\"sparse_ratio\": 0.5}}}, {\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\", \"align\": {\"target_name\": \"bias\", \"dims\": [0]}}], \"quantizer\": \"ptq\", \"ptq_bias_correction\": true}" };
-    uint64_t rng = 77;
     size_t i, k;
     item items[4], recorded[3];
-    fill(&rng, weight, COUNT_OF(weight), 0);
-    fill(&rng, bias, COUNT_OF(bias), 0.5f);
-    fill(&rng, input, COUNT_OF(input), 0.5f);
-    fill(&rng, conv, COUNT_OF(conv), 0);
-    fill(&rng, image, COUNT_OF(image), 0.5f);
-    items[0] = f32_item("fc.weight", "64,200", weight, 64 * 200);
-    items[1] = f32_item("fc.bias", "64", bias, 64);
-    items[2] = f32_item("conv.weight", "64,3,3,3", conv, 64 * 27);
-    items[3] = f32_item("conv.bias", "64", bias, 64);
-    recorded[0] = f32_item("fc._input_0", "300,200", input, 300 * 200);
-    recorded[1] = f32_item("conv._input_0", "2,3,20,20", image, 2 * 3 * 400);
-    recorded[2] = f32_item("conv._output_0", "2", image, 2);
+    fc_and_conv(77, 300, items, recorded);
+    recorded[2] = f32_item("conv._output_0", "2", recorded[1].data, 2);
     for (i = 0; i < COUNT_OF(texts); i++) {
         smash_result result, whole;
         smash_desc desc = SMASH_ZERO;
@@ -788,9 +760,9 @@ static void test_around(void)
         calibration_io = make_file(&calibration_file, recorded, 3, NULL);
         CHECK_ERR(&ctx, run(texts[i], 1, &result), SMASH_OK, "%s: %s", texts[i], said());
         out2 = out;
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         if (stuck) {                                                        /* its mask waits for the bias, whose scale waits for it */
-            CHECK(row_of(&plan, "fc", "bias") && !strcmp(plan.rows[plan.count - 1].target, "_output_0"), "rows");
+            CHECK(row_of("fc", "bias") && !strcmp(plan.rows[plan.count - 1].target, "_output_0"), "rows");
             for (k = 0; k < plan.count; k++) if (plan.rows[k].algo->group == SMASH_QUANTIZER && plan.rows[k].module == plan.rows[0].module) {
                 if (!strcmp(plan.rows[k].target, "bias")) CHECK(plan.rows[k].skip && plan.rows[k].note && !strcmp(plan.rows[k].note, "stays float: the mask of its weight follows it, and its scale the weight"), "%s", plan.rows[k].note);
                 if (!strcmp(plan.rows[k].target, "weight")) CHECK(plan.rows[k].note && !strcmp(plan.rows[k].note, "its bias is not corrected: the mask of the weight follows the bias"), "%s", plan.rows[k].note);
@@ -870,22 +842,10 @@ static void test_budget(void)
         { "ptq", ", \"ptq_granularity\": \"out_channel\", \"ptq_quant_scheme\": \"affine\"", 18000 }, { "qat", "", 31000 }, { "qat", ", \"qat_granularity\": [[1, 3], \"partial\"]", 60000 },
         { "ptq", ", \"ptq_observer\": \"mse\"", 32000 },
         { "ptq", ", \"pack_sparse\": true, \"pruner\": \"level\", \"level_sparse_ratio\": 0.5", 25000 } };
-    static float weight[64 * 200], bias[64], input[30 * 200], conv[64 * 3 * 9], image[2 * 3 * 400];
     static const char *const names[2] = { "fc", "conv" };
-    uint64_t rng = 78;
     item items[4], recorded[2];
     size_t i, k, floats = 0, integers = 0;
-    fill(&rng, weight, COUNT_OF(weight), 0);
-    fill(&rng, bias, COUNT_OF(bias), 0.5f);
-    fill(&rng, input, COUNT_OF(input), 0.5f);
-    fill(&rng, conv, COUNT_OF(conv), 0);
-    fill(&rng, image, COUNT_OF(image), 0.5f);
-    items[0] = f32_item("fc.weight", "64,200", weight, 64 * 200);
-    items[1] = f32_item("fc.bias", "64", bias, 64);
-    items[2] = f32_item("conv.weight", "64,3,3,3", conv, 64 * 27);
-    items[3] = f32_item("conv.bias", "64", bias, 64);
-    recorded[0] = f32_item("fc._input_0", "30,200", input, 30 * 200);
-    recorded[1] = f32_item("conv._input_0", "2,3,20,20", image, 2 * 3 * 400);
+    fc_and_conv(78, 30, items, recorded);
     for (i = 0; i < COUNT_OF(rows); i++) {
         char text[512];
         smash_run_desc desc = SMASH_ZERO;
@@ -899,10 +859,10 @@ static void test_budget(void)
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
         if (ctx.err) continue;
         CHECK(out.used <= rows[i].target && result.bytes == out.used, "%s: %lu bytes", text, (unsigned long)out.used);
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         for (k = 0; k < 2; k++) {
             char name[32];
-            const smash_row *w = row_of(&plan, names[k], "weight"), *b = row_of(&plan, names[k], "bias");
+            const smash_row *w = row_of(names[k], "weight"), *b = row_of(names[k], "bias");
             int whole;
             if (w) w = &plan.rows[plan.quantize[w->param]];                 /* the pruner's come first */
             if (b) b = &plan.rows[plan.quantize[b->param]];
@@ -956,7 +916,7 @@ static void test_report(void)
     model_io = make_file(&model_file, items, 2, NULL);
     calibration_io = make_file(&calibration_file, &one, 1, NULL);
     CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_quant_scheme\": \"affine\"}", 1, &result), SMASH_OK, "%s", said());
-    read_back(&io, &back);
+    read_back(&out, &io, &back);
     CHECK_ERR(&ctx, smash_model_restore(&ctx, &back, "fc.bias", &arena, &t, &stored), SMASH_OK, "bias");
     CHECK(stored == SMASH_I32 && near_to((double)((const float *)t.data)[0], 0.5, 1e-3) && near_to((double)((const float *)t.data)[1], -0.25, 1e-3), "%g %g", (double)((const float *)t.data)[0], (double)((const float *)t.data)[1]);
     w.put = put_text;

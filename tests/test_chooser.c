@@ -2,15 +2,11 @@
  * computed here: the file keeps within its bytes, no single upgrade would still fit, and the error is within one upgrade of the least. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 
 enum { MOST = 5, WAYS = 6, ALL = 7776, HALF = 4, FLOAT = 5 };
 static const uint32_t widths[WAYS] = { 2, 4, 8, 16, 16, 0 };          /* integers, float16, and what it is */
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
-static smash_config config;
-static smash_plan plan;
 static test_buffer source, out;
 static smash_io source_io;
 static smash_model model;
@@ -42,14 +38,7 @@ static float *numbers_of(const layer *l, uint64_t seed)
     return x;
 }
 
-static void start(void)
-{
-    smash_arena_release(&arena);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, smash_builtins(), &arena, &diags);
-}
+static void start(void) { start_config(smash_builtins()); }
 
 static void make_source(const smash_tensor *tensors, size_t count)
 {
@@ -115,8 +104,6 @@ static smash_err run(const char *text, smash_result *result)
     smash_err err = resolve(text);
     return err ? err : write_out(result);
 }
-
-static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
 
 /* Squared error over squares, of the grid that the documents describe */
 static double noise_of(const layer *l, const float *x, uint32_t way, int channels)
@@ -326,14 +313,6 @@ static void test_refused(void)
     CHECK(strstr(ctx.message, "fc.weight") != NULL && ctx.index == 5 && out.used == 0, "%s, %d", ctx.message, (int)ctx.index);
 }
 
-static const smash_row *row_of(const char *name)
-{
-    size_t i;
-    for (i = 0; i < plan.count; i++)
-        if (plan.rows[i].algo->group == SMASH_QUANTIZER && plan.rows[i].param != (uint32_t)SMASH_NONE && strcmp(plan.model->params[plan.rows[i].param].name, name) == 0) return &plan.rows[i];
-    return NULL;
-}
-
 /* What an entry says stays said; the rest is chosen. Sizes between the least and all of it. */
 static void test_mixed(void)
 {
@@ -382,10 +361,10 @@ static void test_mixed(void)
                     CHECK(q->choices[k].noise >= c->noise || q->choices[k].cost > c->cost, "%s, %lu: %s: choice %d is better in both", rows[r].name, (unsigned long)asked, plan.model->params[q->param].name, (int)k);
             }
             if (rows[r].fixed) {
-                const smash_row *f = row_of(rows[r].fixed);
+                const smash_row *f = quantizer_row(rows[r].fixed);
                 CHECK(f && !f->choices && !f->skip && f->quant.bits == rows[r].bits, "%s: %s", rows[r].name, rows[r].fixed);
             }
-            CHECK(row_of("gate.weight") == NULL || !row_of("gate.weight")->choices || (row_of("gate.weight")->skip && strcmp(row_of("gate.weight")->note, "stays float: no width takes fewer bytes") == 0), "%s: gate", rows[r].name);
+            CHECK(quantizer_row("gate.weight") == NULL || !quantizer_row("gate.weight")->choices || (quantizer_row("gate.weight")->skip && strcmp(quantizer_row("gate.weight")->note, "stays float: no width takes fewer bytes") == 0), "%s: gate", rows[r].name);
             /* the same plan once more, and a dry run, and threads from behind */
             for (k = 0; k < 3; k++) {
                 ctx.parallel = k == 2 ? test_backwards : NULL;
@@ -440,11 +419,11 @@ static void test_after_pruning(void)
     smash_result result;
     start_mixed();
     CHECK_ERR(&ctx, run(masked, &result), SMASH_OK, "%s", said());
-    row = row_of("fc.weight");
+    row = quantizer_row("fc.weight");
     before = row->choices[1].noise;
     start_mixed();
     CHECK_ERR(&ctx, run(pruned, &result), SMASH_OK, "%s", said());
-    row = row_of("fc.weight");
+    row = quantizer_row("fc.weight");
     CHECK(row->choices[1].noise > 0 && row->choices[1].noise < before, "%g, before %g", row->choices[1].noise, before);
     CHECK(plan.budget.before == source.used - 8 - (source.data[0] | (size_t)source.data[1] << 8) && plan.budget.most == (uint64_t)((double)plan.budget.before * 0.9), "a share is one of the tensors' bytes");
 }
@@ -470,9 +449,9 @@ static void test_half(void)
     make_source(tensors, 2);
     free(tensors[1].data);
     CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_target_bytes\": 9000, \"ptq_config_list\": [{\"op_names\": [\"far\", \"half\"], \"target_names\": [\"weight\"]}]}", &result), SMASH_OK, "%s", said());
-    CHECK(row_of("far.weight")->choice_count == 5 && row_of("half.weight")->choice_count == 6, "%u", (unsigned)row_of("far.weight")->choice_count);
-    for (k = 0; k < 5; k++) CHECK(row_of("far.weight")->choices[k].quant.format != SMASH_F16, "choice %u", (unsigned)k);
-    CHECK(row_of("half.weight")->choices[4].quant.format == SMASH_F16 && row_of("half.weight")->choices[4].noise == 0 && row_of("half.weight")->skip, "half");
+    CHECK(quantizer_row("far.weight")->choice_count == 5 && quantizer_row("half.weight")->choice_count == 6, "%u", (unsigned)quantizer_row("far.weight")->choice_count);
+    for (k = 0; k < 5; k++) CHECK(quantizer_row("far.weight")->choices[k].quant.format != SMASH_F16, "choice %u", (unsigned)k);
+    CHECK(quantizer_row("half.weight")->choices[4].quant.format == SMASH_F16 && quantizer_row("half.weight")->choices[4].noise == 0 && quantizer_row("half.weight")->skip, "half");
     CHECK_ERR(&ctx, write_out(&result), SMASH_OK, "again: %s", said());
     start_mixed();
     CHECK_ERR(&ctx, run("{\"quantizer\": \"half\", \"half_target_bytes\": 3000}", &result), SMASH_ERR_CONFIG, "half");
@@ -549,9 +528,9 @@ static void test_report(void)
         CHECK(found && smash_value_get(r, "note")->type == SMASH_VALUE_STRING, "%s", report.data);
         CHECK(!smash_value_is(dtype, "float") || smash_value_get(r, "mse")->type == SMASH_VALUE_NULL, "%s", report.data);
     }
-    CHECK(strcmp(row_of("conv.weight")->note, "stays float: int16 would save 428 bytes for an SNR of 92.3 dB") == 0, "%s", row_of("conv.weight")->note);
-    CHECK(strcmp(row_of("fc.weight")->note, "int4 saves 7540 bytes for an SNR of 2.6 dB; int8 would take 1064 more, for 23.0 dB") == 0, "%s", row_of("fc.weight")->note);
-    CHECK(strcmp(row_of("gate.weight")->note, "stays float: no width takes fewer bytes") == 0, "%s", row_of("gate.weight")->note);
+    CHECK(strcmp(quantizer_row("conv.weight")->note, "stays float: int16 would save 428 bytes for an SNR of 92.3 dB") == 0, "%s", quantizer_row("conv.weight")->note);
+    CHECK(strcmp(quantizer_row("fc.weight")->note, "int4 saves 7540 bytes for an SNR of 2.6 dB; int8 would take 1064 more, for 23.0 dB") == 0, "%s", quantizer_row("fc.weight")->note);
+    CHECK(strcmp(quantizer_row("gate.weight")->note, "stays float: no width takes fewer bytes") == 0, "%s", quantizer_row("gate.weight")->note);
 }
 
 int main(void)

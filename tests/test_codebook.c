@@ -3,10 +3,8 @@
 #include "test.h"
 #include "golden/codebook.h"
 
-static double size_of(double x) { return x < 0 ? -x : x; }
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
 static double uniform(uint64_t *rng) { return (double)(smash_random(rng) >> 11) / 9007199254740992.0; }
-static smash_tensor row_of(const void *data, smash_dtype dtype, size_t n) { return test_view(dtype, data, 1, &n); }
 
 static double normal(uint64_t *rng)
 {
@@ -81,10 +79,10 @@ static void test_tables(smash_ctx *ctx)
     static const double nf4[16] = { -1, -.6961928, -.52507305, -.39491749, -.28444138, -.18477343, -.09105004, 0, .0795803, .1609302, .2461123, .33791524, .44070983, .562617, .72295684, 1 };
     static const double fp4[16] = { 0, .0625, 8, 12, 4, 6, 2, 3, 0, -.0625, -8, -12, -4, -6, -2, -3 };
     static float code[257];
-    smash_tensor t16 = row_of(code, SMASH_F32, 16), t256 = row_of(code, SMASH_F32, 256), t = t16;
+    smash_tensor t16 = test_row(code, SMASH_F32, 16), t256 = test_row(code, SMASH_F32, 256), t = t16;
     size_t i;
     CHECK_ERR(ctx, smash_codebook_table(ctx, SMASH_CODEBOOK_NF4, &t16), SMASH_OK, "nf4");
-    for (i = 0; i < 16; i++) CHECK(size_of((double)code[i] - nf4[i]) < 6e-9 * 8, "nf4 %d: %.9g", (int)i, (double)code[i]);
+    for (i = 0; i < 16; i++) CHECK(magnitude((double)code[i] - nf4[i]) < 6e-9 * 8, "nf4 %d: %.9g", (int)i, (double)code[i]);
     CHECK(bits_of(code[1]) == 0xBF3239B1u && bits_of(code[14]) == 0x3F3913B3u, "nf4: %08X %08X", bits_of(code[1]), bits_of(code[14]));
     CHECK_ERR(ctx, smash_codebook_table(ctx, SMASH_CODEBOOK_FP4, &t16), SMASH_OK, "fp4");
     for (i = 0; i < 16; i++) CHECK(code[i] == (float)(fp4[i] / 12) && (bits_of(code[i]) >> 31) == i / 8, "fp4 %d: %.9g", (int)i, (double)code[i]);
@@ -114,7 +112,7 @@ static void test_as_published(smash_ctx *ctx)
     static float x[N];
     static float code[16], one = 1;
     unsigned char q[N];
-    const smash_tensor tx = row_of(x, SMASH_F32, N), tc = row_of(code, SMASH_F32, 16), ts = row_of(&one, SMASH_F32, 1), tq = row_of(q, SMASH_U8, N);
+    const smash_tensor tx = test_row(x, SMASH_F32, N), tc = test_row(code, SMASH_F32, 16), ts = test_row(&one, SMASH_F32, 1), tq = test_row(q, SMASH_U8, N);
     size_t i, j, want;
     for (i = 0; i < 45; i++) x[i] = float_of(bits_of(middle[i / 3]) + (ties >> i / 3 & 1 ? (uint32_t)(i % 3) + 1 : i % 3 == 1 ? 4 : (uint32_t)(i % 3) * 2) - 2);
     for (; i < N; i++) x[i] = (float)((double)(i - 45) / 2048 - 1);
@@ -194,7 +192,7 @@ static void test_nearest(smash_ctx *ctx)
             for (d = 0; d < grid.ndim; d++) shape[d] = grid.count[d];
             scale = test_view(SMASH_F32, scales, grid.ndim, shape);
             shape[grid.ndim] = n_codes;
-            code = own ? test_view(SMASH_F32, codes, grid.ndim + 1, shape) : row_of(codes, SMASH_F32, n_codes);
+            code = own ? test_view(SMASH_F32, codes, grid.ndim + 1, shape) : test_row(codes, SMASH_F32, n_codes);
             smash_tensor_count(&code, &k);
             for (i = 0; i < k; i++) codes[i] = turn >= 8 ? (float)((double)(smash_random(&rng) % 9) / 4 - 1) : (float)normal(&rng);
             if (turn % 3 == 0) {
@@ -202,7 +200,7 @@ static void test_nearest(smash_ctx *ctx)
                 CHECK_ERR(ctx, smash_codebook_fit(ctx, &desc, &x, &scale), SMASH_OK, "row %d", (int)row);
                 for (i = 0; i < grid.blocks; i++) {
                     float most = 0;
-                    for (k = 0; k < n; k++) if (block_at(&desc, &grid, &x, k) == i && (float)size_of((double)plain[k]) > most) most = (float)size_of((double)plain[k]);
+                    for (k = 0; k < n; k++) if (block_at(&desc, &grid, &x, k) == i && (float)magnitude((double)plain[k]) > most) most = (float)magnitude((double)plain[k]);
                     if (n > 1000 && i > 20) break;
                     CHECK(scales[i] == most, "row %d, turn %d, block %d: %.9g, want %.9g", (int)row, (int)turn, (int)i, (double)scales[i], (double)most);
                 }
@@ -246,11 +244,11 @@ static void test_many_codes(smash_ctx *ctx)
     enum { N = 3000 };
     static float code[256], x[N];
     unsigned char q[N];
-    const smash_tensor tx = row_of(x, SMASH_F32, N), tq = row_of(q, SMASH_U8, N);
+    const smash_tensor tx = test_row(x, SMASH_F32, N), tq = test_row(q, SMASH_U8, N);
     uint64_t rng = 9;
     size_t codes, i;
     for (codes = 1; codes <= 256; codes += codes < 40 ? 1 : 27) {
-        const smash_tensor tc = row_of(code, SMASH_F32, codes);
+        const smash_tensor tc = test_row(code, SMASH_F32, codes);
         for (i = 0; i < codes; i++) code[i] = (float)((double)(smash_random(&rng) % 512) / 16 - 16);
         for (i = 0; i < N; i++) x[i] = (float)((double)(smash_random(&rng) % 2048) / 64 - 16);
         x[0] = float_of(0x7F7FFFFFu); x[1] = float_of(0xFF7FFFFFu); x[2] = float_of(1); x[3] = float_of(0x80000001u);
@@ -258,7 +256,7 @@ static void test_many_codes(smash_ctx *ctx)
         for (i = 0; i < N; i++) CHECK(q[i] == nearest(code, codes, x[i]), "%d codes, %.9g: %d, want %d", (int)codes, (double)x[i], q[i], (int)nearest(code, codes, x[i]));
     }
     {
-        const smash_tensor tc = row_of(code, SMASH_F32, 4), few = row_of(x, SMASH_F32, 6), u2 = row_of(q, SMASH_U2, 6);
+        const smash_tensor tc = test_row(code, SMASH_F32, 4), few = test_row(x, SMASH_F32, 6), u2 = test_row(q, SMASH_U2, 6);
         code[0] = float_of(0x80000000u); code[1] = 0; code[2] = float_of(0x80000001u); code[3] = float_of(0x7F7FFFFFu);
         x[0] = 0; x[1] = float_of(0x80000000u); x[2] = float_of(1); x[3] = float_of(0x80000001u); x[4] = float_of(0x7F000000u); x[5] = float_of(0x7F7FFFFFu);
         CHECK_ERR(ctx, smash_codebook_quantize(ctx, NULL, &few, &tc, NULL, &u2), SMASH_OK, "ends");
@@ -271,7 +269,7 @@ static void test_codebook_errors(smash_ctx *ctx)
     static const size_t shape[2] = { 4, 6 }, empty[2] = { 0, 3 }, own[3] = { 4, 1, 16 }, rows[2] = { 4, 1 };
     static float x[24], y[24], code[64], s[4] = { 1, 1, 1, 1 };
     unsigned char q[24], buffer[1300];
-    smash_tensor tx = test_view(SMASH_F32, x, 2, shape), ty = test_view(SMASH_F32, y, 2, shape), tc = row_of(code, SMASH_F32, 16), ts = test_view(SMASH_F32, s, 2, rows);
+    smash_tensor tx = test_view(SMASH_F32, x, 2, shape), ty = test_view(SMASH_F32, y, 2, shape), tc = test_row(code, SMASH_F32, 16), ts = test_view(SMASH_F32, s, 2, rows);
     smash_tensor tq = test_view(SMASH_U4, q, 2, shape), t;
     smash_codebook_desc d = desc_of(0, smash_grain_out_channel()), bad = d;
     smash_distance out;
@@ -305,9 +303,9 @@ static void test_codebook_errors(smash_ctx *ctx)
     t = test_view(SMASH_F32, code, 3, own);
     t.shape[0] = 3;
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &t, &ts, &tq), SMASH_ERR_SHAPE, "codes of 3 rows");
-    t = row_of(code, SMASH_F32, 0);
+    t = test_row(code, SMASH_F32, 0);
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &t, &ts, &tq), SMASH_ERR_SHAPE, "no codes");
-    t = row_of(code, SMASH_F32, 257);
+    t = test_row(code, SMASH_F32, 257);
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &t, &ts, &tq), SMASH_ERR_SHAPE, "257 codes");
     bad = desc_of(0, smash_grain_axis(2));
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &bad, &tx, &tc, &ts, &tq), SMASH_ERR_SHAPE, "axis 2");
@@ -329,7 +327,7 @@ static void test_codebook_errors(smash_ctx *ctx)
     CHECK(ctx->index == 5, "index %d", (int)ctx->index);
     CHECK_ERR(ctx, smash_codebook_dequantize(ctx, &d, &tq, &tc, &ts, &ty), SMASH_ERR_RANGE, "code NaN");
     smash_codebook_table(ctx, SMASH_CODEBOOK_NF4, &tc);
-    t = row_of(code, SMASH_F32, 7);
+    t = test_row(code, SMASH_F32, 7);
     q[4] = 0x76;
     CHECK_ERR(ctx, smash_codebook_dequantize(ctx, &d, &tq, &t, &ts, &ty), SMASH_ERR_RANGE, "index 7 of 7");
     CHECK(ctx->index == 0 && strstr(ctx->message, "is index 7, but the codebook has 7"), "%d %s", (int)ctx->index, ctx->message);
@@ -375,14 +373,14 @@ static void test_scales(smash_ctx *ctx)
     enum { MOST = 1000 };
     static float s[MOST], back[MOST], code[256], blocks[4], offset;
     unsigned char q[MOST];
-    const smash_tensor tc = row_of(code, SMASH_F32, 256), to = row_of(&offset, SMASH_F32, 1);
+    const smash_tensor tc = test_row(code, SMASH_F32, 256), to = test_row(&offset, SMASH_F32, 1);
     uint64_t rng = 3;
     size_t row, i, n, kind;
     smash_codebook_table(ctx, SMASH_CODEBOOK_DYNAMIC, &tc);
     for (row = 0; row < COUNT_OF(counts); row++)
         for (kind = 0; kind < 5; kind++) {
-            const smash_tensor ts = row_of(s, SMASH_F32, counts[row]), tq = row_of(q, SMASH_U8, counts[row]), tb = row_of(back, SMASH_F32, counts[row]);
-            const smash_tensor tk = row_of(blocks, SMASH_F32, (counts[row] + 255) / 256);
+            const smash_tensor ts = test_row(s, SMASH_F32, counts[row]), tq = test_row(q, SMASH_U8, counts[row]), tb = test_row(back, SMASH_F32, counts[row]);
+            const smash_tensor tk = test_row(blocks, SMASH_F32, (counts[row] + 255) / 256);
             double mean = 0, most = 0, error = 0;
             n = counts[row];
             for (i = 0; i < n; i++) {
@@ -401,17 +399,17 @@ static void test_scales(smash_ctx *ctx)
                 const float moved = s[i] - offset, b = blocks[i / 256], ratio = b == 0 ? 0 : moved / b;
                 if (i % 256 == 0) {
                     size_t k;
-                    for (most = 0, k = i; k < n && k < i + 256; k++) if (size_of((double)(s[k] - offset)) > most) most = size_of((double)(s[k] - offset));
+                    for (most = 0, k = i; k < n && k < i + 256; k++) if (magnitude((double)(s[k] - offset)) > most) most = magnitude((double)(s[k] - offset));
                     CHECK((double)b == most, "%d of kind %d, block %d: %.9g, want %.9g", (int)n, (int)kind, (int)(i / 256), (double)b, most);
                 }
                 CHECK(q[i] == nearest(code, 256, ratio), "%d of kind %d, scale %d: %d", (int)n, (int)kind, (int)i, q[i]);
                 CHECK(back[i] == (float)((double)code[q[i]] * (double)b + (double)offset), "%d of kind %d, scale %d: %.9g", (int)n, (int)kind, (int)i, (double)back[i]);
-                if (size_of((double)back[i] - (double)s[i]) > error) error = size_of((double)back[i] - (double)s[i]);
+                if (magnitude((double)back[i] - (double)s[i]) > error) error = magnitude((double)back[i] - (double)s[i]);
             }
-            CHECK(error <= 0.0075 * most + 1e-6 * size_of(mean) + 1e-44 || n > 256, "%d of kind %d: %g, of %g", (int)n, (int)kind, error, most);     /* steps of the largest decade are 0.9 / 64 */
+            CHECK(error <= 0.0075 * most + 1e-6 * magnitude(mean) + 1e-44 || n > 256, "%d of kind %d: %g, of %g", (int)n, (int)kind, error, most);     /* steps of the largest decade are 0.9 / 64 */
         }
     {
-        const smash_tensor ts = row_of(s, SMASH_F32, 300), tq = row_of(q, SMASH_U8, 300), tk = row_of(blocks, SMASH_F32, 2), tb = row_of(back, SMASH_F32, 300);
+        const smash_tensor ts = test_row(s, SMASH_F32, 300), tq = test_row(q, SMASH_U8, 300), tk = test_row(blocks, SMASH_F32, 2), tb = test_row(back, SMASH_F32, 300);
         smash_tensor t;
         unsigned char buffer[1300];
         smash_ctx small;
@@ -447,7 +445,7 @@ static void test_scales(smash_ctx *ctx)
         CHECK(small.need == 1 && q[0] == 0x55 && offset == 5 && blocks[0] == 6, "need %d", (int)small.need);
         smash_arena_init(&small.scratch, buffer + (16 - (size_t)buffer % 16) % 16, 1280, NULL);
         CHECK_ERR(&small, smash_codebook_pack_scales(&small, &ts, &tc, &tq, &tk, &to), SMASH_OK, "just enough");
-        t = row_of(code, SMASH_F32, q[3]);
+        t = test_row(code, SMASH_F32, q[3]);
         if (q[3] > 0) CHECK_ERR(ctx, smash_codebook_unpack_scales(ctx, &tq, &t, &tk, &to, &tb), SMASH_ERR_RANGE, "index beyond the codes");
         blocks[1] = float_of(INF);
         CHECK_ERR(ctx, smash_codebook_unpack_scales(ctx, &tq, &tc, &tk, &to, &tb), SMASH_ERR_RANGE, "block Inf");
@@ -494,7 +492,7 @@ static void plain_kmeans(const float *x, size_t n, size_t codes, int quantile, u
         for (i = 0; i < codes; i++) { sum[i] = far[i] = 0; count[i] = 0; far_at[i] = 0; }
         for (i = 0; i < n; i++) {
             const size_t at = nearest(code, codes, x[i]);
-            const double d = size_of((double)x[i] - (double)code[at]);
+            const double d = magnitude((double)x[i] - (double)code[at]);
             sum[at] += (double)x[i];
             count[at]++;
             if (d > far[at]) { far[at] = d; far_at[at] = x[i]; }
@@ -529,7 +527,7 @@ static void test_kmeans(smash_ctx *ctx)
         for (kind = 0; kind < 10; kind++)
             for (n = 1; n <= N; n = n < 3 ? n + 1 : n < 40 ? 40 : n < N ? N : N + 1) {
                 const size_t codes = (size_t)1 << d.bits;
-                const smash_tensor tx = row_of(x, SMASH_F32, n), tc = row_of(code, SMASH_F32, codes);
+                const smash_tensor tx = test_row(x, SMASH_F32, n), tc = test_row(code, SMASH_F32, codes);
                 double got, least;
                 d.start = kind % 2 ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
                 d.iterations = kind == 8 ? 1 : kind == 9 ? 3 : 0;
@@ -575,7 +573,7 @@ static void test_kmeans_blocks(smash_ctx *ctx)
     for (row = 0; row < 4; row++)
         for (dtype = 0; dtype < 4; dtype++) {
             smash_codebook_desc d = descs[row], alone = SMASH_ZERO;
-            smash_tensor tx = test_view(floats[dtype], data, 3, shape), p = test_view(SMASH_F32, x, 3, shape), tc, t1 = row_of(one, SMASH_F32, 8), tq = test_view(SMASH_U4, q, 3, shape);
+            smash_tensor tx = test_view(floats[dtype], data, 3, shape), p = test_view(SMASH_F32, x, 3, shape), tc, t1 = test_row(one, SMASH_F32, 8), tq = test_view(SMASH_U4, q, 3, shape);
             smash_tensor ty = test_view(SMASH_F32, y, 3, shape);
             smash_grid grid;
             size_t dims[4];
@@ -597,7 +595,7 @@ static void test_kmeans_blocks(smash_ctx *ctx)
             for (b = 0; b < grid.blocks; b++) {
                 smash_tensor tb;
                 for (n = i = 0; i < 120; i++) if (block_at(&d, &grid, &tx, i) == b) block[n++] = x[i];
-                tb = row_of(block, SMASH_F32, n);
+                tb = test_row(block, SMASH_F32, n);
                 CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &alone, &tb, &t1), SMASH_OK, "block %d", (int)b);
                 for (k = 0; k < 8; k++) CHECK(one[k] == code[b * 8 + k], "row %d, block %d, code %d: %.9g, alone %.9g", (int)row, (int)b, (int)k, (double)code[b * 8 + k], (double)one[k]);
                 for (n = i = 0; i < 120; i++)
@@ -610,7 +608,7 @@ static void test_kmeans_errors(smash_ctx *ctx)
 {
     static float x[40], code[64];
     static unsigned char buffer[8000];
-    smash_tensor tx = row_of(x, SMASH_F32, 40), tc = row_of(code, SMASH_F32, 16), t;
+    smash_tensor tx = test_row(x, SMASH_F32, 40), tc = test_row(code, SMASH_F32, 16), t;
     smash_codebook_desc d = SMASH_ZERO, bad;
     smash_ctx small;
     size_t i, need, less;
@@ -625,7 +623,7 @@ static void test_kmeans_errors(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &bad, &tx, &tc), SMASH_ERR_ARG, "desc");
     bad = d; bad.run = 20;
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &bad, &tx, &tc), SMASH_ERR_SHAPE, "one list for two blocks");
-    t = row_of(code, SMASH_F32, 8);
+    t = test_row(code, SMASH_F32, 8);
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &d, &tx, &t), SMASH_ERR_SHAPE, "8 codes");
     t = tc; t.data = x;
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &d, &tx, &t), SMASH_ERR_ARG, "in place");
@@ -676,7 +674,7 @@ static double loss_of(const float *w, size_t n, float s, float z, double low, do
     size_t i;
     for (i = 0; i < n; i++) {
         const float ratio = w[i] / s, u = z + ratio, moved = (float)level_of((double)u, low, high) - z, y = moved * s;
-        sum += size_of((double)w[i] - (double)y);
+        sum += magnitude((double)w[i] - (double)y);
     }
     return sum / (double)n;
 }
@@ -700,7 +698,7 @@ static void test_hqq(smash_ctx *ctx)
             float lo = x[0], hi = x[0], first;
             double got, was, whole;
             for (i = 1; i < GROUP; i++) { lo = x[i] < lo ? x[i] : lo; hi = x[i] > hi ? x[i] : hi; }
-            CHECK(size_of((double)s[b] - ((double)hi - (double)lo) / top) <= 1e-7 * (double)s[b], "row %d, block %d: scale %.9g", (int)row, (int)b, (double)s[b]);
+            CHECK(magnitude((double)s[b] - ((double)hi - (double)lo) / top) <= 1e-7 * (double)s[b], "row %d, block %d: scale %.9g", (int)row, (int)b, (double)s[b]);
             first = (float)(-(double)lo / (double)s[b]);
             got = loss_of(x, GROUP, s[b], z[b], 0, top);
             was = loss_of(x, GROUP, s[b], first, 0, top);
@@ -719,7 +717,7 @@ static void test_hqq(smash_ctx *ctx)
         }
         mean /= N / GROUP;
         start /= N / GROUP;
-        CHECK(size_of(start / golden_hqq[row].start - 1) < 2e-4, "row %d: starts at %.9g, want %.9g", (int)row, start, golden_hqq[row].start);
+        CHECK(magnitude(start / golden_hqq[row].start - 1) < 2e-4, "row %d: starts at %.9g, want %.9g", (int)row, start, golden_hqq[row].start);
         CHECK(mean <= golden_hqq[row].source * 1.0002 && mean <= golden_hqq[row].best * 1.002, "row %d: %.9g, source %.9g, best %.9g", (int)row, mean, golden_hqq[row].source, golden_hqq[row].best);
     }
 }
@@ -745,7 +743,7 @@ static void test_hqq_edges(smash_ctx *ctx)
             CHECK_ERR(ctx, smash_quant_fit_hqq(ctx, &d, &tw, &ts, &tz), SMASH_OK, "%u bits, kind %d", d.bits, (int)kind);
             for (b = 0; b < 3; b++) {
                 double most = 0, loss = loss_of(w + b * 20, 20, s[b], z[b], 0, top);
-                for (i = 0; i < 20; i++) if (size_of((double)w[b * 20 + i]) > most) most = size_of((double)w[b * 20 + i]);
+                for (i = 0; i < 20; i++) if (magnitude((double)w[b * 20 + i]) > most) most = magnitude((double)w[b * 20 + i]);
                 CHECK(s[b] >= 1.1920928955078125e-7f && smash_is_finite(s[b]) && smash_is_finite(z[b]) && smash_is_finite((0 - z[b]) * s[b]) && smash_is_finite(((float)top - z[b]) * s[b]),
                       "%u bits, kind %d: %g %g", d.bits, (int)kind, (double)s[b], (double)z[b]);
                 if (kind % 3 == 0) CHECK(loss <= 2e-6 * most + 1e-7 || d.bits == 1, "%u bits, kind %d: a constant %.9g loses %g", d.bits, (int)kind, most, loss);

@@ -1,6 +1,7 @@
 /* test_config.c - the config list: recorded cases of NNI v3, every kind of mistake, overlap, order, resolved config. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 #include <math.h>
 
 typedef struct golden_param { const char *module, *target, *type; const float *data; unsigned ndim; size_t shape[4]; } golden_param;
@@ -8,22 +9,10 @@ typedef struct golden_mask { const char *name; unsigned first, count; } golden_m
 typedef struct golden_case { const char *algorithm, *config; int error; unsigned first_mask, mask_count; const char *deviation; } golden_case;
 #include "golden/config_list_prune.h"
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
 static smash_model model;
-static smash_config config;
-static smash_plan plan;
 static test_buffer model_file, mask_file;
 
-static void start(void)
-{
-    smash_arena_release(&arena);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, smash_builtins(), &arena, &diags);
-}
+static void start(void) { start_config(smash_builtins()); }
 
 /* The ten modules of the recordings */
 static void golden_model(void)
@@ -47,13 +36,6 @@ static void golden_model(void)
 }
 
 static const char *first_message(void) { return diags.first ? diags.first->message : ctx.message; }
-
-static int has_code(const char *code)
-{
-    const smash_diag *d;
-    for (d = diags.first; d; d = d->next) if (strcmp(d->code, code) == 0) return 1;
-    return 0;
-}
 
 /* Keys that are not at their defaults */
 static size_t said_keys(void)
@@ -920,14 +902,6 @@ static void test_old_lists(void)
     CHECK(strcmp(ctx.message, "this list is too long for the old spelling; write sparse_ratio, global_group_id and exclude_op_names") == 0, "%s", ctx.message);
 }
 
-static const smash_row *row_of(const char *module, const char *target)
-{
-    size_t i;
-    for (i = 0; i < plan.count; i++)
-        if (!strcmp(model.modules[plan.rows[i].module].name, module) && !strcmp(plan.rows[i].target, target)) return &plan.rows[i];
-    return NULL;
-}
-
 /* The seed's standard_config, nulls and all, equals its shorthand: same file, but for nothing. */
 static void test_shorthand_equals_standard(void)
 {
@@ -1179,7 +1153,7 @@ static void test_align_chain(void)
 /* ---- inputs and outputs ---- */
 
 /* A mask of the mask file, or of any tensor of one */
-static smash_tensor tensor_of(const test_buffer *file, const char *name)
+static smash_tensor mask_of(const test_buffer *file, const char *name)
 {
     static smash_model read;
     static smash_io io;
@@ -1243,8 +1217,8 @@ static void test_activations(void)
         CHECK_ERR(&ctx, run_config(rows[i].text, rows[i].algorithm), SMASH_OK, "%s: %s", rows[i].text, first_message());
         if (ctx.err) continue;
         CHECK(diags.warnings == 0, "%s: %s", rows[i].text, first_message());
-        source = tensor_of(&mask_file, rows[i].source);
-        mask = tensor_of(&mask_file, rows[i].mask);
+        source = mask_of(&mask_file, rows[i].source);
+        mask = mask_of(&mask_file, rows[i].mask);
         CHECK(source.data && mask.data && mask.dtype == SMASH_BOOL && mask.ndim == rows[i].ndim && !memcmp(mask.shape, rows[i].shape, mask.ndim * sizeof *mask.shape), "%s: %s is no such mask", rows[i].text, rows[i].mask);
         if (!source.data || !mask.data) continue;
         for (d = 0; d < source.ndim; d++) { if (d < rows[i].axis) outer *= source.shape[d]; if (d > rows[i].axis) inner *= source.shape[d]; }
@@ -1310,7 +1284,7 @@ static void test_activations_leave_the_file(void)
     CHECK_ERR(&ctx, smash_safetensors_read(&ctx, NULL, &io_b, &arena, NULL, &b), SMASH_OK, "second");
     CHECK(b.param_count == a.param_count + 1 && smash_model_find_param(&b, "conv._output_0") >= 0, "%zu masks, %zu", a.param_count, b.param_count);
     for (k = 0; k < a.param_count; k++) {
-        smash_tensor s = tensor_of(&first_masks, a.params[k].name), t = tensor_of(&mask_file, a.params[k].name);
+        smash_tensor s = mask_of(&first_masks, a.params[k].name), t = mask_of(&mask_file, a.params[k].name);
         CHECK(s.data && t.data && !smash_tensor_bytes(&s, &bytes) && !memcmp(s.data, t.data, bytes), "%s", a.params[k].name);
     }
 }
@@ -1459,7 +1433,7 @@ static void test_align_axes(void)
         for (s = 0; s < 2; s++) {
             const unsigned axis = s ? rows[i].target_axis : rows[i].source_axis;
             size_t outer = 1, inner = 1;
-            t[s] = tensor_of(&mask_file, s ? rows[i].target : rows[i].source);
+            t[s] = mask_of(&mask_file, s ? rows[i].target : rows[i].source);
             CHECK(t[s].data != NULL, "%s: no mask", text);
             if (!t[s].data) break;
             for (d = 0; d < t[s].ndim; d++) { if (d < axis) outer *= t[s].shape[d]; if (d > axis) inner *= t[s].shape[d]; }

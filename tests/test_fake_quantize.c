@@ -3,26 +3,6 @@
 #include "test.h"
 #include "golden/fake_quantize.h"
 
-static double number_at(smash_dtype dtype, const void *data, size_t i)
-{
-    switch (dtype) {
-    case SMASH_F32: return (double)((const float *)data)[i];
-    case SMASH_F64: return ((const double *)data)[i];
-    case SMASH_F16: return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
-    default:        return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
-    }
-}
-
-static void set_number(smash_dtype dtype, void *data, size_t i, double x)
-{
-    switch (dtype) {
-    case SMASH_F32: ((float *)data)[i] = (float)x; break;
-    case SMASH_F64: ((double *)data)[i] = x; break;
-    case SMASH_F16: ((uint16_t *)data)[i] = smash_f64_to_f16(x); break;
-    default:        ((uint16_t *)data)[i] = smash_f64_to_bf16(x); break;
-    }
-}
-
 /* ---- what NNI did ---- */
 
 static void test_golden(smash_ctx *ctx)

@@ -2,14 +2,10 @@
  * that are codes. Numbers are computed here once more, in double and without the library; files go there and back. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 #include <float.h>
 #include <math.h>             /* fabs, signbit, HUGE_VAL: nothing that must be linked */
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
-static smash_config config;
-static smash_plan plan;
 static smash_model model;
 static test_buffer source, out;
 
@@ -335,16 +331,10 @@ static double wide_numbers[TENSORS][256];
 static smash_tensor views[TENSORS];
 static smash_model back;
 
-static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
-
 static void start(const smash_registry *registry)
 {
     size_t i, n;
-    smash_arena_release(&arena);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, registry ? registry : smash_builtins(), &arena, &diags);
+    start_config(registry ? registry : smash_builtins());
     smash_model_init(&model, &arena);
     seed = 11;
     for (i = 0; i < TENSORS; i++) {

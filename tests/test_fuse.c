@@ -2,13 +2,9 @@
  * here, in double, from the formula; what is in the file must lie within half a step of them, and biases within rounding. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 #include <math.h>
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
-static smash_config config;
-static smash_plan plan;
 static smash_model model, got;
 static test_buffer file, mask_file;
 static smash_io got_io;
@@ -37,11 +33,7 @@ static void start(void)
 {
     uint64_t rng = 7;
     size_t i, k, n, d;
-    smash_arena_release(&arena);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, smash_builtins(), &arena, &diags);
+    start_config(smash_builtins());
     smash_model_init(&model, &arena);
     for (i = 0; i < COUNT_OF(params); i++) {
         smash_tensor wide = smash_tensor_view(SMASH_F64, numbers[i], 0, params[i].ndim, params[i].shape), t = wide;
@@ -80,13 +72,6 @@ static smash_err run(const char *text)
     if (err) return err;
     got_io = smash_io_memory(file.data, file.used);
     return smash_safetensors_read(&ctx, NULL, &got_io, &arena, &diags, &got);
-}
-
-static const char *said(void)
-{
-    const smash_diag *d = diags.first;
-    while (d && d->severity != SMASH_ERROR) d = d->next;
-    return d ? d->message : ctx.message;
 }
 
 static const char *meta(const smash_model *m, const char *key)

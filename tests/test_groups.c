@@ -1,12 +1,8 @@
 /* Quantizers of groups and codebooks, from the config to the file and back: what is read back is what the calls of layer 0 make of the same numbers. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 
-static smash_ctx ctx;
-static smash_arena arena;
-static smash_diags diags;
-static smash_config config;
-static smash_plan plan;
 static smash_model model, back;
 static test_buffer out;
 static smash_io out_io;
@@ -19,17 +15,11 @@ static const struct { const char *name, *type; smash_dtype dtype; uint32_t ndim;
     { "zero.weight", "Linear", SMASH_F32, 2, { 2, 128 } }, { "many.weight", "Linear", SMASH_F32, 2, { 40, 64 * 3 } }, { "big.weight", "Linear", SMASH_F32, 2, { 103, 320 } } };
 static double memory[COUNT_OF(tensors)][MOST];
 
-static const char *said(void) { return diags.last ? diags.last->message : ctx.message; }
-
 static void start(void)
 {
     uint64_t rng = 4;
     size_t i, k, n;
-    smash_arena_release(&arena);
-    smash_ctx_reset(&ctx);
-    memset(&diags, 0, sizeof diags);
-    diags.arena = &arena;
-    smash_config_init(&config, smash_builtins(), &arena, &diags);
+    start_config(smash_builtins());
     smash_model_init(&model, &arena);
     for (i = 0; i < COUNT_OF(tensors); i++) {
         static double numbers[MOST];
@@ -66,14 +56,6 @@ static smash_err run(const char *text)
     CHECK(result.bytes == out.used, "%zu bytes of %zu", out.used, (size_t)result.bytes);
     out_io = smash_io_memory(out.data, out.used);
     return smash_safetensors_read(&ctx, NULL, &out_io, &arena, &diags, &back);
-}
-
-static const smash_row *row_of(const char *name)
-{
-    size_t i;
-    for (i = 0; i < plan.count; i++)
-        if (plan.rows[i].param != (uint32_t)SMASH_NONE && strcmp(model.params[plan.rows[i].param].name, name) == 0) return &plan.rows[i];
-    return NULL;
 }
 
 static smash_tensor load(const char *name, const char *suffix)
@@ -213,7 +195,7 @@ static void test_files(void)
         start();
         CHECK_ERR(&ctx, run(cases[i].config), SMASH_OK, "%s: %s", cases[i].config, said());
         for (k = 0; k < COUNT_OF(tensors); k++) {
-            const smash_row *row = row_of(tensors[k].name);
+            const smash_row *row = quantizer_row(tensors[k].name);
             const int bias = strstr(tensors[k].name, "bias") != NULL, takes = cases[i].kind == CLUSTERS || strcmp(tensors[k].type, "Embedding") != 0;
             const smash_tensor w = test_view(tensors[k].dtype, memory[k], tensors[k].ndim, tensors[k].shape);
             int costs = 0;
@@ -258,7 +240,7 @@ static void test_sizes(void)
         int32_t list[SMASH_MAX_DIMS];
         start();
         CHECK_ERR(&ctx, run(rows[i].config), SMASH_OK, "row %d: %s", (int)i, said());
-        row = row_of(rows[i].name);
+        row = quantizer_row(rows[i].name);
         CHECK(row != NULL, "row %d", (int)i);
         if (!row) continue;
         CHECK(rows[i].note ? row->note && strcmp(row->note, rows[i].note) == 0 : !row->note, "row %d: %s", (int)i, row->note ? row->note : "no note");

@@ -8,8 +8,7 @@
 #include "golden/trained.h"
 
 static uint64_t rng = 7;
-static double uniform(void) { return (double)(smash_random(&rng) >> 11) / 9007199254740992.0; }
-static size_t below(size_t n) { return (size_t)(smash_random(&rng) % n); }
+#include "random.h"
 
 /* A caller's threads, as a loop in a strange order: backwards, or in steps of `parts`. */
 static void odd_order(void *user, size_t count, void (*fn)(void *arg, size_t index), void *arg)
@@ -49,8 +48,6 @@ static double get(smash_dtype dtype, const void *data, size_t i)
     if (dtype == SMASH_F16) return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
     return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
 }
-
-static double magnitude(double x) { return x < 0 ? -x : x; }
 
 /* A tensor over fresh memory of exactly its size */
 static smash_tensor make(smash_dtype dtype, uint32_t ndim, const size_t *shape)

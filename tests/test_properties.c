@@ -8,9 +8,7 @@
 
 static smash_ctx ctx;
 static uint64_t rng = 11;
-static double uniform(void) { return (double)(smash_random(&rng) >> 11) / 9007199254740992.0; }
-static size_t below(size_t n) { return (size_t)(smash_random(&rng) % n); }
-static double magnitude(double x) { return x < 0 ? -x : x; }
+#include "random.h"
 
 /* 1, 2 and 7 threads, each with every choice of SIMD: all must give the same bytes. */
 enum { CREWS = 3, MODES = 3 * CREWS };

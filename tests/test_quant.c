@@ -5,22 +5,13 @@
 
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
 
-static smash_quant_desc desc_of(uint32_t bits, uint32_t is_unsigned, smash_scheme scheme)
-{
-    smash_quant_desc d = SMASH_ZERO;
-    d.bits = bits;
-    d.is_unsigned = is_unsigned;
-    d.scheme = scheme;
-    return d;
-}
-
 /* ---- what NNI did ---- */
 
 static void test_golden(smash_ctx *ctx)
 {
     size_t i, j;
     for (i = 0; i < COUNT_OF(golden_qparams); i++) {
-        smash_quant_desc d = desc_of(golden_qparams[i].bits, golden_qparams[i].is_unsigned, golden_qparams[i].scheme);
+        smash_quant_desc d = test_quant_desc(golden_qparams[i].bits, golden_qparams[i].is_unsigned, golden_qparams[i].scheme);
         float scale = -1;
         int32_t zero = -1, qmin = 1, qmax = 1;
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "row %d", (int)i);
@@ -29,7 +20,7 @@ static void test_golden(smash_ctx *ctx)
         CHECK(bits_of(scale) == golden_qparams[i].scale && zero == golden_qparams[i].zero, "row %d: scale %.9g zero %d", (int)i, (double)scale, (int)zero);
     }
     for (i = 0; i < COUNT_OF(golden_fakequant); i++) {
-        smash_quant_desc d = desc_of(golden_fakequant[i].bits, golden_fakequant[i].is_unsigned, SMASH_AFFINE);
+        smash_quant_desc d = test_quant_desc(golden_fakequant[i].bits, golden_fakequant[i].is_unsigned, SMASH_AFFINE);
         size_t n = golden_fakequant[i].count, one = 1;
         float x[64], y[64], scale_value = float_of(golden_fakequant[i].scale);
         int8_t q[64];
@@ -45,7 +36,7 @@ static void test_golden(smash_ctx *ctx)
             CHECK(y[j] == float_of(golden_fakequant[i].y[j]), "row %d, number %d: %.9g gave %.9g", (int)i, (int)j, (double)x[j], (double)y[j]);
     }
     for (i = 0; i < COUNT_OF(golden_ptq); i++) {
-        smash_quant_desc d = desc_of(golden_ptq[i].bits, golden_ptq[i].is_unsigned, golden_ptq[i].scheme);
+        smash_quant_desc d = test_quant_desc(golden_ptq[i].bits, golden_ptq[i].is_unsigned, golden_ptq[i].scheme);
         float x[64], s[64];
         int32_t z[64];
         smash_tensor w, scale, zero;
@@ -74,49 +65,9 @@ static int32_t half_even(double x)
     return (int32_t)low;
 }
 
-/* Integers out of any dtype, without the library. */
-static int32_t int_at(smash_dtype dtype, const void *data, size_t i)
-{
-    unsigned byte, bits = 0, is_signed = 0, u;
-    switch (dtype) {
-    case SMASH_I8:  return ((const int8_t *)data)[i];
-    case SMASH_U8:  return ((const uint8_t *)data)[i];
-    case SMASH_I16: return ((const int16_t *)data)[i];
-    case SMASH_U16: return ((const uint16_t *)data)[i];
-    case SMASH_I32: return ((const int32_t *)data)[i];
-    case SMASH_I4:  bits = 4; is_signed = 1; break;
-    case SMASH_U4:  bits = 4; break;
-    case SMASH_I2:  bits = 2; is_signed = 1; break;
-    default:        bits = 2; break;
-    }
-    byte = ((const uint8_t *)data)[i * bits / 8];
-    u = byte >> i * bits % 8 & ((1u << bits) - 1u);
-    return is_signed && u >> (bits - 1) ? (int32_t)u - (1 << bits) : (int32_t)u;
-}
-
 /* Half away from zero, the same way */
 static int32_t half_away(double x) { return x < 0 ? -(int32_t)(int64_t)(0.5 - x) : (int32_t)(int64_t)(x + 0.5); }
 static int32_t rounded(const smash_quant_desc *d, double x) { return d->rounding == SMASH_HALF_AWAY ? half_away(x) : half_even(x); }
-
-static double number_at(smash_dtype dtype, const void *data, size_t i)
-{
-    switch (dtype) {
-    case SMASH_F32: return (double)((const float *)data)[i];
-    case SMASH_F64: return ((const double *)data)[i];
-    case SMASH_F16: return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
-    default:        return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
-    }
-}
-
-static void set_number(smash_dtype dtype, void *data, size_t i, double x)
-{
-    switch (dtype) {
-    case SMASH_F32: ((float *)data)[i] = (float)x; break;
-    case SMASH_F64: ((double *)data)[i] = x; break;
-    case SMASH_F16: ((uint16_t *)data)[i] = smash_f64_to_f16(x); break;
-    default:        ((uint16_t *)data)[i] = smash_f64_to_bf16(x); break;
-    }
-}
 
 typedef struct layout { const char *name; uint32_t ndim; size_t shape[3], block[3]; smash_grain_kind kind; uint32_t axis; } layout;
 static const layout layouts[] = {
@@ -312,7 +263,7 @@ static void test_brute(smash_ctx *ctx)
             for (scheme = 0; scheme < 2; scheme++)
                 for (l = 0; l < COUNT_OF(layouts); l++)
                     for (f = 0; f < COUNT_OF(floats); f++, kind = (kind + 1) % 7) {
-                        smash_quant_desc d = desc_of(bits, sign, (smash_scheme)scheme);
+                        smash_quant_desc d = test_quant_desc(bits, sign, (smash_scheme)scheme);
                         check_case(ctx, &layouts[l], d, floats[f], smash_quant_dtype(&d), kind, &rng);
                         d.full_range = !sign && kind % 2;
                         d.rounding = kind % 3 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
@@ -333,7 +284,7 @@ static void test_ties(smash_ctx *ctx)
     for (bits = 1; bits <= 16; bits++)
         for (sign = bits == 1; sign < 2; sign++)
             for (s = 0; s < COUNT_OF(scales); s++) for (way = 0; way < 8; way++) {
-                smash_quant_desc d = desc_of(bits, sign, SMASH_AFFINE);
+                smash_quant_desc d = test_quant_desc(bits, sign, SMASH_AFFINE);
                 size_t n = ((size_t)1 << bits) + 3, one = 1, i, bad = 0;
                 int32_t qmin, qmax, zero_value, *q = (int32_t *)test_exact(n * sizeof *q);
                 float *x = (float *)test_exact(n * sizeof *x);
@@ -383,7 +334,7 @@ static void test_chunks(smash_ctx *ctx)
         size_t n = rows[r].shape[0] * rows[r].shape[1];
         uint64_t rng = 7, want = 0;
         void *data = test_exact(n * 8), *back = test_exact(n * 4), *ints = test_exact(n * 4);
-        smash_quant_desc d = desc_of(rows[r].bits, (uint32_t)r & 1, SMASH_AFFINE);
+        smash_quant_desc d = test_quant_desc(rows[r].bits, (uint32_t)r & 1, SMASH_AFFINE);
         smash_rounding rounding = r % 3 == 1 ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
         smash_tensor w = test_view(rows[r].from, data, 2, rows[r].shape), q = test_view(smash_quant_dtype(&d), ints, 2, rows[r].shape), x = test_view(SMASH_F32, back, 2, rows[r].shape), scale, zero;
         smash_grid grid;
@@ -464,12 +415,12 @@ static void test_limits(smash_ctx *ctx)
     int32_t qmin, qmax;
     size_t i;
     for (i = 0; i < COUNT_OF(rows); i++) {
-        d = desc_of(rows[i].bits, rows[i].is_unsigned, SMASH_SYMMETRIC);
+        d = test_quant_desc(rows[i].bits, rows[i].is_unsigned, SMASH_SYMMETRIC);
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "row %d", (int)i);
         CHECK(qmin == rows[i].qmin && qmax == rows[i].qmax && smash_quant_dtype(&d) == rows[i].dtype, "row %d: %d..%d", (int)i, (int)qmin, (int)qmax);
     }
     for (i = 2; i <= 16; i++) {
-        d = desc_of((uint32_t)i, 0, SMASH_SYMMETRIC);
+        d = test_quant_desc((uint32_t)i, 0, SMASH_SYMMETRIC);
         d.full_range = 1;
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_OK, "%d bits, full", (int)i);
         CHECK(qmin == -(1 << (i - 1)) && qmax == (1 << (i - 1)) - 1, "%d bits, full: %d..%d", (int)i, (int)qmin, (int)qmax);
@@ -477,24 +428,24 @@ static void test_limits(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_quant_limits(ctx, NULL, &qmin, &qmax), SMASH_OK, "NULL is the default");
     CHECK(qmin == -127 && qmax == 127 && smash_quant_dtype(NULL) == SMASH_I8, "int8 is the default");
     for (i = 0; i < COUNT_OF(wrong); i++) {
-        d = desc_of(wrong[i], 0, SMASH_SYMMETRIC);
+        d = test_quant_desc(wrong[i], 0, SMASH_SYMMETRIC);
         qmin = 77;
         CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "%u bits", wrong[i]);
         CHECK(ctx->index == wrong[i] && qmin == 77 && smash_quant_dtype(&d) == SMASH_DTYPE_NONE, "%u bits", wrong[i]);
     }
-    d = desc_of(1, 0, SMASH_SYMMETRIC);
+    d = test_quant_desc(1, 0, SMASH_SYMMETRIC);
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "int1");
     CHECK(!strcmp(ctx->message, "int1 has no number above 0, so there is no step to scale by; int2 has -1, 0 and 1, uint1 has 0 and 1"), "%s", ctx->message);
-    d = desc_of(17, 1, SMASH_SYMMETRIC);
+    d = test_quant_desc(17, 1, SMASH_SYMMETRIC);
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_RANGE, "uint17");
     CHECK(!strcmp(ctx->message, "17 bits asked for; a grid has 1 to 16, and 0 stands for 8"), "%s", ctx->message);
-    d = desc_of(8, 0, (smash_scheme)test_int(2));
+    d = test_quant_desc(8, 0, (smash_scheme)test_int(2));
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such scheme");
-    d = desc_of(8, 0, SMASH_AFFINE);
+    d = test_quant_desc(8, 0, SMASH_AFFINE);
     d.rounding = (smash_rounding)test_int(2);
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "no such rounding");
     CHECK(!strcmp(ctx->message, "there is no rounding 2"), "%s", ctx->message);
-    d = desc_of(8, 0, SMASH_AFFINE);
+    d = test_quant_desc(8, 0, SMASH_AFFINE);
     d.zero_end = 1;
     CHECK_ERR(ctx, smash_quant_limits(ctx, &d, &qmin, &qmax), SMASH_ERR_ARG, "fence");
     CHECK_ERR(ctx, smash_quant_limits(ctx, NULL, NULL, &qmax), SMASH_ERR_ARG, "no place");
@@ -521,7 +472,7 @@ static void test_params(smash_ctx *ctx)
     int32_t zero = 6;
     smash_quant_desc d = SMASH_ZERO;
     for (i = 0; i < COUNT_OF(rows); i++) {
-        d = desc_of(rows[i].bits, rows[i].is_unsigned, rows[i].scheme);
+        d = test_quant_desc(rows[i].bits, rows[i].is_unsigned, rows[i].scheme);
         CHECK_ERR(ctx, smash_quant_params(ctx, &d, float_of(rows[i].lo), float_of(rows[i].hi), &scale, &zero), SMASH_OK, "row %d", (int)i);
         CHECK(bits_of(scale) == rows[i].scale && zero == rows[i].zero, "row %d: %.9g (0x%08X) %d", (int)i, (double)scale, (unsigned)bits_of(scale), (int)zero);
     }
@@ -533,7 +484,7 @@ static void test_params(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_quant_params(ctx, NULL, 0.0f, 1.0f, NULL, &zero), SMASH_ERR_ARG, "no scale");
     CHECK_ERR(ctx, smash_quant_params(ctx, NULL, 0.0f, 1.0f, &scale, NULL), SMASH_ERR_ARG, "no zero");
     CHECK(smash_quant_params(NULL, NULL, 0.0f, float_of(INF), &scale, &zero) == SMASH_ERR_NONFINITE, "no ctx");
-    d = desc_of(1, 0, SMASH_SYMMETRIC);
+    d = test_quant_desc(1, 0, SMASH_SYMMETRIC);
     CHECK_ERR(ctx, smash_quant_params(ctx, &d, 0.0f, 1.0f, &scale, &zero), SMASH_ERR_RANGE, "1 bit");
     CHECK(scale == 5 && zero == 6, "outputs were touched");
 }
@@ -684,7 +635,7 @@ static void test_dead(smash_ctx *ctx)
     static const size_t one[1] = { 1 };
     size_t r;
     for (r = 0; r < COUNT_OF(rows); r++) {
-        smash_quant_desc d = desc_of(rows[r].bits, rows[r].is_unsigned, SMASH_SYMMETRIC);
+        smash_quant_desc d = test_quant_desc(rows[r].bits, rows[r].is_unsigned, SMASH_SYMMETRIC);
         float step = 1, w[5];
         int32_t none = 0, wide[5];
         unsigned char ints[32];
@@ -708,7 +659,7 @@ static void test_no_zero(smash_ctx *ctx)
     };
     size_t r, n = 5, one = 1;
     for (r = 0; r < COUNT_OF(rows); r++) {
-        smash_quant_desc d = desc_of(8, rows[r].is_unsigned, rows[r].scheme);
+        smash_quant_desc d = test_quant_desc(8, rows[r].is_unsigned, rows[r].scheme);
         float x[5] = { -1, -0.5f, 0, 0.5f, 1 }, y[2][5], s = 0.01f;
         int16_t q[2][5];
         smash_tensor w = test_view(SMASH_F32, x, 1, &n), scale = test_view(SMASH_F32, &s, 1, &one), zero = test_view(SMASH_I32, &rows[r].zero, 1, &one), a, b;
@@ -803,7 +754,7 @@ static void test_extremes(smash_ctx *ctx)
     }
     {   /* int32 minus zero point needs 33 bits */
         static const int32_t big[3] = { INT32_MIN, INT32_MAX, 16777217 };
-        smash_quant_desc d = desc_of(8, 0, SMASH_AFFINE);
+        smash_quant_desc d = test_quant_desc(8, 0, SMASH_AFFINE);
         size_t three = 3;
         int32_t z = 127;
         float s1 = 1, back[3];

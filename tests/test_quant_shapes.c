@@ -8,8 +8,7 @@ static int finite32(float x) { return (bits_of(x) & 0x7F800000u) != 0x7F800000u;
 
 enum { MOST = 2200, EDGE = 64 };
 static uint64_t rng = 20261121;
-static size_t below(size_t n) { return (size_t)(smash_random(&rng) % n); }
-static double uniform(void) { return (double)(smash_random(&rng) >> 11) / 9007199254740992.0 * 2 - 1; }
+#include "random.h"
 
 /* ---- memory with an edge at either end, moved by a few elements ---- */
 
@@ -28,44 +27,6 @@ static int edges_kept(const room *r)
     size_t i;
     for (i = 0; i < EDGE; i++) if (r->bytes[r->start - 1 - i] != 0xA5 || r->bytes[r->start + r->size + i] != 0xA5) return 0;
     return 1;
-}
-
-/* ---- numbers and integers of any dtype, one at a time ---- */
-
-static double number_at(smash_dtype dtype, const void *data, size_t i)
-{
-    switch (dtype) {
-    case SMASH_F32: return (double)((const float *)data)[i];
-    case SMASH_F64: return ((const double *)data)[i];
-    case SMASH_F16: return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
-    default:        return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
-    }
-}
-
-static void set_number(smash_dtype dtype, void *data, size_t i, double x)
-{
-    switch (dtype) {
-    case SMASH_F32: ((float *)data)[i] = (float)x; break;
-    case SMASH_F64: ((double *)data)[i] = x; break;
-    case SMASH_F16: ((uint16_t *)data)[i] = smash_f64_to_f16(x); break;
-    default:        ((uint16_t *)data)[i] = smash_f64_to_bf16(x); break;
-    }
-}
-
-static int32_t int_at(smash_dtype dtype, const void *data, size_t i)
-{
-    unsigned bits = smash_dtype_bits(dtype), u;
-    int is_signed = dtype == SMASH_I4 || dtype == SMASH_I2;
-    switch (dtype) {
-    case SMASH_I8:  return ((const int8_t *)data)[i];
-    case SMASH_U8:  return ((const uint8_t *)data)[i];
-    case SMASH_I16: return ((const int16_t *)data)[i];
-    case SMASH_U16: return ((const uint16_t *)data)[i];
-    case SMASH_I32: return ((const int32_t *)data)[i];
-    default: break;
-    }
-    u = (unsigned)((const uint8_t *)data)[i * bits / 8] >> i * bits % 8 & ((1u << bits) - 1u);
-    return is_signed && u >> (bits - 1) ? (int32_t)u - (1 << bits) : (int32_t)u;
 }
 
 /* x to a whole number, by its fraction; |x| < 2^31 */
@@ -137,7 +98,7 @@ static void draw_layout(layout *l)
 
 static double draw_number(int kind)
 {
-    double u = uniform();
+    double u = (uniform() * 2 - 1);
     switch (kind) {
     case 0:  return u * 3;
     case 1:  return below(3) ? 0.0 : u * 1e-3;
@@ -235,7 +196,7 @@ static void check_random(smash_ctx *ctx, int round)
     }
     if (scaled)                                                      /* scales that clip, and any zero points */
         for (i = 0; i < l.blocks; i++) {
-            scale_want[i] = f32((double)scale_want[i] * (0.3 + 0.5 * (1 + uniform())));
+            scale_want[i] = f32((double)scale_want[i] * (0.3 + 0.5 * (1 + (uniform() * 2 - 1))));
             if (scaled == 2) zero_want[i] = qmin + (int32_t)below((size_t)(qmax - qmin) + 1);
             ((float *)scale.data)[i] = scale_want[i];
             ((int32_t *)zero.data)[i] = zero_want[i];
@@ -299,7 +260,7 @@ static void check_random(smash_ctx *ctx, int round)
         smash_tensor tz = test_view(SMASH_F32, zf, l.ndim, l.count), tds = test_view(SMASH_F64, ds, l.ndim, l.count), tdz = test_view(SMASH_F64, dz, l.ndim, l.count);
         double root = 1;
         for (i = 0; i < 200; i++) root = 0.5 * (root + (double)qmax * (double)l.n / root);
-        for (i = 0; i < l.blocks; i++) { zf[i] = plus ? f32((double)zero_want[i] + 0.3 * uniform()) : 0; want_s[i] = want_z[i] = 0; size_s[i] = 0; }
+        for (i = 0; i < l.blocks; i++) { zf[i] = plus ? f32((double)zero_want[i] + 0.3 * (uniform() * 2 - 1)) : 0; want_s[i] = want_z[i] = 0; size_s[i] = 0; }
         y = in_room(&y_room, from, l.ndim, l.shape);
         gx = in_room(&out_room, from, l.ndim, l.shape);
         CHECK_ERR(ctx, smash_quant_lsq(ctx, &d, &x, &scale, plus ? &tz : NULL, &y), SMASH_OK, "%s", row);
@@ -429,7 +390,7 @@ static void test_halves(smash_ctx *ctx)
         tq = test_view(smash_quant_dtype(&d), bytes, 1, &n);
         smash_quant_limits(NULL, &d, &qmin, &qmax);
         z = round % 3 == 0 ? 0 : qmin + (int32_t)below((size_t)(qmax - qmin) + 1);
-        zf = fraction ? f32((double)z + (round % 3 ? uniform() : 0) + (round % 7 ? 0 : 300 * uniform())) : (float)z;
+        zf = fraction ? f32((double)z + (round % 3 ? (uniform() * 2 - 1) : 0) + (round % 7 ? 0 : 300 * (uniform() * 2 - 1))) : (float)z;
         s = float_of(0x3F800000u | (uint32_t)below(0x800000));       /* any mantissa; some of the smallest and largest scales, too */
         if (round % 5 == 0) s = float_of((uint32_t)(1 + below(254)) << 23 | (uint32_t)below(0x800000));
         if (round % 50 == 1) s = float_of((uint32_t)(1 + below(0x800000)));
@@ -438,7 +399,7 @@ static void test_halves(smash_ctx *ctx)
             float near_to_half = f32((k - (double)zf) * (double)s);
             if (!finite32(near_to_half)) near_to_half = 0;
             if (near_to_half != 0 && bits_of(near_to_half) % 0x80000000u < 0x7F7FFFF0u && bits_of(near_to_half) % 0x80000000u > 16) near_to_half = float_of(bits_of(near_to_half) + (uint32_t)below(9) - 4u);
-            x[i] = i % 3 == 0 || round % 7 == 0 ? near_to_half : f32(uniform() * (double)(qmax - qmin) * (double)s);
+            x[i] = i % 3 == 0 || round % 7 == 0 ? near_to_half : f32((uniform() * 2 - 1) * (double)(qmax - qmin) * (double)s);
             if (!finite32(x[i])) x[i] = 0;
             if (round % 11 == 0 && i % 100 == 7) x[i] = float_of((uint32_t)smash_random(&rng) & 0xBFFFFFFFu);      /* anything up to 2 */
             if (round % 13 == 0 && i % 300 == 7) x[i] = float_of(0x7F000000u | (uint32_t)smash_random(&rng) % 0x7FFFFFu | (i & 1 ? 0x80000000u : 0));

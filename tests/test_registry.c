@@ -2,14 +2,12 @@
  * of seed_algorithms.h, for which Pruna's answers are known; algorithms of our own stand in for the callbacks. */
 #include "../smash.h"
 #include "test.h"
+#include "config_test.h"
 #include "seed_algorithms.h"
 #include "golden/config_space.h"
 #include <pthread.h>
 
-static smash_ctx ctx;
-static smash_arena arena, json_arena;
-static smash_diags diags;
-static smash_config config;
+static smash_arena json_arena;
 static const smash_algo *seed_room[SEED_COUNT + 8];
 static smash_registry seeds;
 
@@ -29,16 +27,11 @@ static const smash_tokenizer tokenizer = { "openai/whisper-large-v3", encode, NU
 static const smash_processor processor = { "openai/whisper-large-v3", process, NULL };
 static const smash_data data = { "WikiText", { 8, 1, 1 }, sample, NULL };
 
-static void forget_diags(void) { memset(&diags, 0, sizeof diags); diags.arena = &arena; }
-
 /* An empty config over a registry; components are asked for by smash() only */
 static void start_with(const smash_registry *registry)
 {
-    smash_arena_release(&arena);
     smash_arena_release(&json_arena);
-    forget_diags();
-    smash_ctx_reset(&ctx);
-    smash_config_init(&config, registry, &arena, &diags);
+    start_config(registry);
     config.defer_components = 1;
 }
 static void start(void) { start_with(&seeds); }
@@ -149,20 +142,6 @@ static int is_word(const char *words, const char *word)
 
 /* What kind of refusal a code is */
 static const char illegal[] = "illegal_value wrong_type out_of_range", illegal_group[] = "unknown_algorithm wrong_group wrong_type";
-
-static const smash_diag *first_error(void)
-{
-    const smash_diag *d = diags.first;
-    while (d && d->severity != SMASH_ERROR) d = d->next;
-    return d;
-}
-static const char *said(void) { const smash_diag *d = first_error(); return d ? d->message : ctx.message; }
-static int has_code(const char *code)
-{
-    const smash_diag *d;
-    for (d = diags.first; d; d = d->next) if (!strcmp(d->code, code)) return 1;
-    return 0;
-}
 
 /* 1 if some finding of this code holds this piece */
 static int says(const char *code, const char *piece)

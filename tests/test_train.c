@@ -4,22 +4,9 @@
 #include "golden/config_list_train.h"
 
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
-static double size_of(double x) { return x < 0 ? -x : x; }
-static int near_to(double a, double b, double relative) { const double most = size_of(a) > size_of(b) ? size_of(a) : size_of(b); return size_of(a - b) <= relative * most + 1e-12; }
-static void floats_of(const uint32_t *bits, float *x, size_t n) { size_t i; for (i = 0; i < n; i++) x[i] = float_of(bits[i]); }
-
-static smash_quant_desc desc_of(uint32_t bits, uint32_t is_unsigned, smash_scheme scheme)
-{
-    smash_quant_desc d = SMASH_ZERO;
-    d.bits = bits;
-    d.is_unsigned = is_unsigned;
-    d.scheme = scheme;
-    return d;
-}
+static int near_to(double a, double b, double relative) { const double most = magnitude(a) > magnitude(b) ? magnitude(a) : magnitude(b); return magnitude(a - b) <= relative * most + 1e-12; }
 
 static double uniform(uint64_t *rng) { return (double)(smash_random(rng) >> 11) / 9007199254740992.0 * 2 - 1; }
-
-static smash_tensor row_of(const void *data, smash_dtype dtype, size_t n) { return test_view(dtype, data, 1, &n); }
 
 /* ---- what NNI did ---- */
 
@@ -27,13 +14,13 @@ static void test_golden(smash_ctx *ctx)
 {
     enum { N = 32 };
     float x[N] = { 0 }, g[N], y[N], dx[N];
-    const smash_tensor tx = row_of(x, SMASH_F32, N), tg = row_of(g, SMASH_F32, N), ty = row_of(y, SMASH_F32, N), tdx = row_of(dx, SMASH_F32, N);
+    const smash_tensor tx = test_row(x, SMASH_F32, N), tg = test_row(g, SMASH_F32, N), ty = test_row(y, SMASH_F32, N), tdx = test_row(dx, SMASH_F32, N);
     size_t i, j;
     for (i = 0; i < COUNT_OF(golden_lsq); i++) {
-        const smash_quant_desc d = desc_of(golden_lsq[i].bits, golden_lsq[i].is_unsigned, SMASH_SYMMETRIC);
+        const smash_quant_desc d = test_quant_desc(golden_lsq[i].bits, golden_lsq[i].is_unsigned, SMASH_SYMMETRIC);
         float s = float_of(golden_lsq[i].scale), z = float_of(golden_lsq[i].zero);
         double ds = 0, dz = 0;
-        const smash_tensor scale = row_of(&s, SMASH_F32, 1), zero = row_of(&z, SMASH_F32, 1), dscale = row_of(&ds, SMASH_F64, 1), dzero = row_of(&dz, SMASH_F64, 1);
+        const smash_tensor scale = test_row(&s, SMASH_F32, 1), zero = test_row(&z, SMASH_F32, 1), dscale = test_row(&ds, SMASH_F64, 1), dzero = test_row(&dz, SMASH_F64, 1);
         const smash_tensor *tz = golden_lsq[i].plus ? &zero : NULL, *tdz = golden_lsq[i].plus ? &dzero : NULL;
         floats_of(golden_lsq[i].x, x, N);
         floats_of(golden_lsq[i].gy, g, N);
@@ -47,7 +34,7 @@ static void test_golden(smash_ctx *ctx)
         CHECK(near_to(dz, (double)float_of(golden_lsq[i].gzero), 1e-5), "row %d: %.9g", (int)i, dz);
     }
     for (i = 0; i < COUNT_OF(golden_dorefa); i++) {
-        const smash_quant_desc d = desc_of(golden_dorefa[i].bits, golden_dorefa[i].is_unsigned, SMASH_AFFINE);
+        const smash_quant_desc d = test_quant_desc(golden_dorefa[i].bits, golden_dorefa[i].is_unsigned, SMASH_AFFINE);
         const smash_dorefa what = golden_dorefa[i].outputs ? SMASH_DOREFA_OUTPUTS : SMASH_DOREFA_WEIGHTS;
         floats_of(golden_dorefa[i].x, x, N);
         floats_of(golden_dorefa[i].gy, g, N);
@@ -75,7 +62,7 @@ static void test_golden(smash_ctx *ctx)
 /* x onto the grid of a target and back, of the recorded range; scales and zero points as recorded */
 static void as_target(smash_ctx *ctx, const golden_target *t, float *x, uint32_t ndim, const size_t *shape, const int32_t *grain, size_t row)
 {
-    smash_quant_desc d = desc_of(t->bits, t->is_unsigned, t->affine ? SMASH_AFFINE : SMASH_SYMMETRIC);
+    smash_quant_desc d = test_quant_desc(t->bits, t->is_unsigned, t->affine ? SMASH_AFFINE : SMASH_SYMMETRIC);
     float scale[6];
     int32_t zero[6], ints[12];
     smash_tensor w = test_view(SMASH_F32, x, ndim, shape), q = test_view(SMASH_I32, ints, ndim, shape), ts, tz;
@@ -169,7 +156,7 @@ static void test_lsq(smash_ctx *ctx)
     for (b = 0; b < COUNT_OF(blocks); b++) for (k = 0; k < COUNT_OF(grids); k++) for (way = 0; way < 2; way++) for (dt = 0; dt < COUNT_OF(dtypes); dt++) {
         const int plus = (int)way;
         const smash_dtype type = dtypes[dt];
-        smash_quant_desc d = desc_of(grids[k].bits, grids[k].is_unsigned, SMASH_SYMMETRIC);
+        smash_quant_desc d = test_quant_desc(grids[k].bits, grids[k].is_unsigned, SMASH_SYMMETRIC);
         int32_t qmin, qmax;
         smash_grid grid;
         smash_tensor tx = test_view(SMASH_F32, x, 3, shape), tg = tx, ty = tx, tdx = tx, wide, ts, tz, tds, tdz;
@@ -220,7 +207,7 @@ static void test_lsq(smash_ctx *ctx)
             const double slope_x = (smooth(X + e * S, S, Z, u0, low, high) - smooth(X - e * S, S, Z, u0, low, high)) / (2 * e * S);
             want_s[bl] += (double)g[i] * slope_s;
             want_z[bl] += (double)g[i] * slope_z;
-            sum[bl] += size_of(X);
+            sum[bl] += magnitude(X);
             if (x[i] > most[bl]) most[bl] = x[i];
             if (x[i] < least[bl]) least[bl] = x[i];
             q = (float)smash_round_half_even(u < (float)qmin ? (float)qmin : u > (float)qmax ? (float)qmax : u);
@@ -229,13 +216,13 @@ static void test_lsq(smash_ctx *ctx)
             if (type == SMASH_F16) want = smash_f16_to_f32(smash_f32_to_f16(want));
             if (type == SMASH_BF16) want = smash_bf16_to_f32(smash_f32_to_bf16(want));
             CHECK(y[i] == want, "block %d, grid %d, way %d, number %d: %.9g, not %.9g", (int)b, (int)k, (int)way, (int)i, (double)y[i], (double)want);
-            CHECK(size_of((double)dx[i] - (double)g[i] * slope_x) < 1e-6, "block %d, grid %d, way %d, number %d: %.9g", (int)b, (int)k, (int)way, (int)i, (double)dx[i]);
+            CHECK(magnitude((double)dx[i] - (double)g[i] * slope_x) < 1e-6, "block %d, grid %d, way %d, number %d: %.9g", (int)b, (int)k, (int)way, (int)i, (double)dx[i]);
         }
         for (i = 0; i < grid.blocks; i++) {
             /* the scale's slope also moves u / s where it is not rounded anew: its error is that of a float ratio, times the numbers */
             const double room = 2e-6 * high * (double)grid.block_elements;
-            CHECK(size_of(ds[i] - gamma * want_s[i]) <= gamma * room, "block %d, grid %d, way %d: scale %d: %.9g, not %.9g", (int)b, (int)k, (int)way, (int)i, ds[i], gamma * want_s[i]);
-            if (plus) CHECK(size_of(dz[i] - want_z[i]) <= 1e-7 * (1 + size_of(want_z[i])), "block %d, grid %d, way %d: zero %d: %.9g, not %.9g", (int)b, (int)k, (int)way, (int)i, dz[i], want_z[i]);
+            CHECK(magnitude(ds[i] - gamma * want_s[i]) <= gamma * room, "block %d, grid %d, way %d: scale %d: %.9g, not %.9g", (int)b, (int)k, (int)way, (int)i, ds[i], gamma * want_s[i]);
+            if (plus) CHECK(magnitude(dz[i] - want_z[i]) <= 1e-7 * (1 + magnitude(want_z[i])), "block %d, grid %d, way %d: zero %d: %.9g, not %.9g", (int)b, (int)k, (int)way, (int)i, dz[i], want_z[i]);
         }
         tds = test_view(SMASH_F32, ds32, 3, grid.count);            /* the same sums, as floats */
         if (!plus) {
@@ -256,8 +243,8 @@ static void test_lsq(smash_ctx *ctx)
         }
     }
     for (way = 0; way < 3; way++) {                                 /* in place: y over x, dx over dy, dx over x */
-        smash_tensor tx = row_of(x, SMASH_F32, N), tg = row_of(g, SMASH_F32, N), ty = row_of(y, SMASH_F32, N), tdx = row_of(dx, SMASH_F32, N);
-        smash_tensor ts = row_of(s, SMASH_F32, 1), tds = row_of(ds, SMASH_F64, 1);
+        smash_tensor tx = test_row(x, SMASH_F32, N), tg = test_row(g, SMASH_F32, N), ty = test_row(y, SMASH_F32, N), tdx = test_row(dx, SMASH_F32, N);
+        smash_tensor ts = test_row(s, SMASH_F32, 1), tds = test_row(ds, SMASH_F64, 1);
         for (i = 0; i < N; i++) { x[i] = (float)uniform(&rng); g[i] = (float)uniform(&rng); }
         s[0] = 0.005f;
         smash_quant_lsq(NULL, NULL, &tx, &ts, NULL, &ty);
@@ -274,9 +261,9 @@ static void test_lsq_edges(smash_ctx *ctx)
     float x[4] = { 0, 0, 0, 0 }, y[4] = { 9, 9, 9, 9 }, g[4] = { 1, 2, 3, 4 }, dx[4] = { 9, 9, 9, 9 }, s = 0, z = 0;
     double ds = 9, dz = 9;
     uint16_t h[4] = { 0x7BFFu, 0, 0, 0 }, hy[4] = { 1, 1, 1, 1 };
-    const smash_tensor tx = row_of(x, SMASH_F32, 4), ty = row_of(y, SMASH_F32, 4), tg = row_of(g, SMASH_F32, 4), tdx = row_of(dx, SMASH_F32, 4), ts = row_of(&s, SMASH_F32, 1), tz = row_of(&z, SMASH_F32, 1);
-    const smash_tensor tds = row_of(&ds, SMASH_F64, 1), tdz = row_of(&dz, SMASH_F64, 1), one = row_of(x, SMASH_F32, 1), th = row_of(h, SMASH_F16, 4), thy = row_of(hy, SMASH_F16, 4);
-    const smash_quant_desc d16 = desc_of(16, 0, SMASH_SYMMETRIC), d2 = desc_of(2, 0, SMASH_SYMMETRIC);
+    const smash_tensor tx = test_row(x, SMASH_F32, 4), ty = test_row(y, SMASH_F32, 4), tg = test_row(g, SMASH_F32, 4), tdx = test_row(dx, SMASH_F32, 4), ts = test_row(&s, SMASH_F32, 1), tz = test_row(&z, SMASH_F32, 1);
+    const smash_tensor tds = test_row(&ds, SMASH_F64, 1), tdz = test_row(&dz, SMASH_F64, 1), one = test_row(x, SMASH_F32, 1), th = test_row(h, SMASH_F16, 4), thy = test_row(hy, SMASH_F16, 4);
+    const smash_quant_desc d16 = test_quant_desc(16, 0, SMASH_SYMMETRIC), d2 = test_quant_desc(2, 0, SMASH_SYMMETRIC);
     static const struct { uint32_t scale, zero; const char *message; } bad[] = {
         { 0, 0, "scale 0 of \"tensor\" is not a finite number above 0; clip scales behind each step of the optimizer" },
         { 0xBC23D70Au, 0, "scale 0 of \"tensor\" is not a finite number above 0; clip scales behind each step of the optimizer" },
@@ -322,7 +309,7 @@ static void test_lsq_edges(smash_ctx *ctx)
     for (i = 0; i < 4; i++) g[i] = 3.4028234663852886e38f;
     {
         float small;
-        const smash_tensor t = row_of(&small, SMASH_F32, 1);
+        const smash_tensor t = test_row(&small, SMASH_F32, 1);
         s = 1e30f;
         x[1] = x[0];
         x[3] = x[0];
@@ -381,9 +368,9 @@ static void test_lsq_edges(smash_ctx *ctx)
         CHECK_ERR(ctx, smash_quant_lsq(ctx, NULL, &t, &ts, NULL, &t), SMASH_ERR_OVERFLOW, "huge shape");
         d.grain = smash_grain_block(&three, 1);
         CHECK_ERR(ctx, smash_quant_lsq(ctx, &d, &tx, &ts, NULL, &ty), SMASH_ERR_SHAPE, "3 does not divide 4");
-        d = desc_of(17, 0, SMASH_SYMMETRIC);
+        d = test_quant_desc(17, 0, SMASH_SYMMETRIC);
         CHECK_ERR(ctx, smash_quant_lsq(ctx, &d, &tx, &ts, NULL, &ty), SMASH_ERR_RANGE, "bits");
-        d = desc_of(8, 0, SMASH_SYMMETRIC);
+        d = test_quant_desc(8, 0, SMASH_SYMMETRIC);
         d.zero_end = 1;
         CHECK_ERR(ctx, smash_quant_lsq(ctx, &d, &tx, &ts, NULL, &ty), SMASH_ERR_ARG, "desc");
         t = tx; t.flags = SMASH_TENSOR_DEVICE;
@@ -410,7 +397,7 @@ static double dorefa_loss(const double *x, const float *g, size_t n)
 {
     double most = 0, sum = 0;
     size_t i;
-    for (i = 0; i < n; i++) if (size_of(tanh_of(x[i])) > most) most = size_of(tanh_of(x[i]));
+    for (i = 0; i < n; i++) if (magnitude(tanh_of(x[i])) > most) most = magnitude(tanh_of(x[i]));
     for (i = 0; i < n; i++) sum += (double)g[i] * (2 * (tanh_of(x[i]) / (2 * most) + 0.5) - 1);
     return sum;
 }
@@ -421,8 +408,8 @@ static void test_dorefa(smash_ctx *ctx)
     float x[N] = { 0 }, g[N], y[N], dx[N];
     double wide[N];
     uint16_t half[N];
-    const smash_tensor tx = row_of(x, SMASH_F32, N), tg = row_of(g, SMASH_F32, N), ty = row_of(y, SMASH_F32, N), tdx = row_of(dx, SMASH_F32, N), th = row_of(half, SMASH_BF16, N);
-    smash_quant_desc d = desc_of(4, 1, SMASH_AFFINE);
+    const smash_tensor tx = test_row(x, SMASH_F32, N), tg = test_row(g, SMASH_F32, N), ty = test_row(y, SMASH_F32, N), tdx = test_row(dx, SMASH_F32, N), th = test_row(half, SMASH_BF16, N);
+    smash_quant_desc d = test_quant_desc(4, 1, SMASH_AFFINE);
     uint64_t rng = 3, before;
     size_t i, round;
     for (round = 0; round < 20; round++) {
@@ -436,12 +423,12 @@ static void test_dorefa(smash_ctx *ctx)
             wide[i] = was - e;
             down = dorefa_loss(wide, g, N);
             wide[i] = was;
-            CHECK(size_of((up - down) / (2 * e) - (double)dx[i]) < 1e-5, "round %d, number %d: %.9g, not %.9g", (int)round, (int)i, (double)dx[i], (up - down) / (2 * e));
+            CHECK(magnitude((up - down) / (2 * e) - (double)dx[i]) < 1e-5, "round %d, number %d: %.9g, not %.9g", (int)round, (int)i, (double)dx[i], (up - down) / (2 * e));
         }
         CHECK_ERR(ctx, smash_quant_dorefa(ctx, &d, SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_OK, "round %d", (int)round);
         for (i = 0; i < N; i++) {
             const double level = ((double)y[i] + 1) / 2 * 15, least = level - (double)smash_round_half_even_f64(level);
-            CHECK(size_of(least) < 1e-5 && level > -1e-5 && level < 15 + 1e-5, "round %d, number %d: %.9g", (int)round, (int)i, (double)y[i]);
+            CHECK(magnitude(least) < 1e-5 && level > -1e-5 && level < 15 + 1e-5, "round %d, number %d: %.9g", (int)round, (int)i, (double)y[i]);
         }
     }
     /* all zero: what NNI makes NaN of. m counts as 1 */
@@ -471,17 +458,17 @@ static void test_dorefa(smash_ctx *ctx)
         double mean[6] = { 0 };
         const smash_tensor a = test_view(SMASH_F32, in, 2, shape), b = test_view(SMASH_F32, out, 2, shape);
         int t;
-        d = desc_of(round ? 8 : 2, 1, SMASH_AFFINE);
+        d = test_quant_desc(round ? 8 : 2, 1, SMASH_AFFINE);
         rng = 9;
         for (t = 0; t < 20000; t++) {
             CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, &d, &rng, &a, &b), SMASH_OK, "gradient");
             for (i = 0; i < 6; i++) {
                 const double level = ((double)out[i] + 1) / 2 * (round ? 255 : 3);
                 mean[i] += (double)out[i] / 20000;
-                if (i < 3 && t < 20) CHECK(size_of(level - (double)smash_round_half_even_f64(level)) < 1e-4, "number %d: %.9g", (int)i, (double)out[i]);
+                if (i < 3 && t < 20) CHECK(magnitude(level - (double)smash_round_half_even_f64(level)) < 1e-4, "number %d: %.9g", (int)i, (double)out[i]);
             }
         }
-        for (i = 0; i < 6; i++) CHECK(size_of(mean[i] - (double)in[i]) < 0.02, "number %d: mean %.9g", (int)i, mean[i]);
+        for (i = 0; i < 6; i++) CHECK(magnitude(mean[i] - (double)in[i]) < 0.02, "number %d: mean %.9g", (int)i, mean[i]);
         CHECK(out[3] == 0 && out[5] == 0, "a sample of zeros");
         before = 9;
         for (i = 0; i < 120000; i++) smash_random(&before);
@@ -524,8 +511,8 @@ static void test_ends(smash_ctx *ctx)
     size_t k, i;
     double buffer[3][7], back[7];
     for (k = 0; k < 4; k++) {
-        const smash_tensor from = row_of(xs, SMASH_F32, 7), wide = row_of(back, SMASH_F64, 7);
-        const smash_tensor x = row_of(buffer[0], dtypes[k], 7), g = row_of(buffer[1], dtypes[k], 7), y = row_of(buffer[2], dtypes[k], 7);
+        const smash_tensor from = test_row(xs, SMASH_F32, 7), wide = test_row(back, SMASH_F64, 7);
+        const smash_tensor x = test_row(buffer[0], dtypes[k], 7), g = test_row(buffer[1], dtypes[k], 7), y = test_row(buffer[2], dtypes[k], 7);
         smash_tensor_convert(NULL, &from, &x);
         smash_tensor_convert(NULL, &from, &g);
         CHECK_ERR(ctx, smash_quant_bnn(ctx, &x, &y), SMASH_OK, "dtype %d", (int)k);
@@ -541,7 +528,7 @@ static void test_ends(smash_ctx *ctx)
     {
         float a[3] = { 1, 2, 3 }, b[3] = { 7, 7, 7 };
         uint16_t h[3] = { 0, 0, 0 };
-        const smash_tensor x = row_of(a, SMASH_F32, 3), y = row_of(b, SMASH_F32, 3), half = row_of(h, SMASH_F16, 3), less = row_of(b, SMASH_F32, 2);
+        const smash_tensor x = test_row(a, SMASH_F32, 3), y = test_row(b, SMASH_F32, 3), half = test_row(h, SMASH_F16, 3), less = test_row(b, SMASH_F32, 2);
         CHECK_ERR(ctx, smash_quant_clip(ctx, 1, -1, &x, &y), SMASH_ERR_RANGE, "order");
         CHECK_ERR(ctx, smash_quant_clip(ctx, (double)float_of(NOT_A_NUMBER), 1, &x, &y), SMASH_ERR_RANGE, "NaN");
         CHECK_ERR(ctx, smash_quant_gate(ctx, 0, (double)float_of(INF), &x, &x, &y), SMASH_ERR_RANGE, "Inf");
@@ -563,8 +550,8 @@ static void test_bias(smash_ctx *ctx)
 {
     float s[4] = { 0.5f, 0.25f, 1, 2 }, b[4] = { 1, -1.0625f, 2.5f, -7 }, bs[4] = { 7, 7, 7, 7 }, big[4] = { 536870911.75f, 0, 0, 0 };
     int32_t q[4] = { 9, 9, 9, 9 };
-    const smash_tensor ts = row_of(s, SMASH_F32, 4), t1 = row_of(s, SMASH_F32, 1), tb = row_of(b, SMASH_F32, 4), tq = row_of(q, SMASH_I32, 4), tbs = row_of(bs, SMASH_F32, 4), t3 = row_of(s, SMASH_F32, 3);
-    const smash_tensor tbig = row_of(big, SMASH_F32, 4);
+    const smash_tensor ts = test_row(s, SMASH_F32, 4), t1 = test_row(s, SMASH_F32, 1), tb = test_row(b, SMASH_F32, 4), tq = test_row(q, SMASH_I32, 4), tbs = test_row(bs, SMASH_F32, 4), t3 = test_row(s, SMASH_F32, 3);
+    const smash_tensor tbig = test_row(big, SMASH_F32, 4);
     CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_EVEN, 0.5f, &ts, &tb, &tq, &tbs), SMASH_OK, "channels");
     CHECK(q[0] == 4 && q[1] == -8 && q[2] == 5 && q[3] == -7, "%d %d %d %d", q[0], q[1], q[2], q[3]);       /* -8.5 goes to even */
     CHECK(bs[0] == 0.25f && bs[3] == 1, "%g", (double)bs[0]);
@@ -603,7 +590,7 @@ static void test_correction(smash_ctx *ctx)
     uint32_t d;
     for (k = 0; k < COUNT_OF(layers); k++) {
         const smash_tensor ta = test_view(SMASH_F32, a, layers[k].ndim, layers[k].shape), tb = test_view(SMASH_F32, b, layers[k].ndim, layers[k].shape);
-        const smash_tensor ts = row_of(sum, SMASH_F64, layers[k].channels), tbias = row_of(bias, SMASH_F32, layers[k].channels);
+        const smash_tensor ts = test_row(sum, SMASH_F64, layers[k].channels), tbias = test_row(bias, SMASH_F32, layers[k].channels);
         for (n = 1, d = 0; d < layers[k].ndim; d++) n *= layers[k].shape[d];
         for (inner = 1, d = layers[k].axis + 1; d < layers[k].ndim; d++) inner *= layers[k].shape[d];
         for (c = 0; c < 8; c++) { sum[c] = want[c] = 0; bias[c] = (float)c; }
@@ -643,10 +630,10 @@ static void test_fold(smash_ctx *ctx)
         static const size_t shape[2] = { 3, 4 };
         float w[12] = { 0 }, b[3] = { 0 }, v[4][3] = { { 0 } };
         const uint32_t *from[4];
-        smash_tensor tw = test_view(SMASH_F32, w, 2, shape), tb = row_of(b, SMASH_F32, 3), t[4];
+        smash_tensor tw = test_view(SMASH_F32, w, 2, shape), tb = test_row(b, SMASH_F32, 3), t[4];
         smash_fold_desc d = SMASH_ZERO;
         from[0] = golden_fold[i].mean; from[1] = golden_fold[i].variance; from[2] = golden_fold[i].gamma; from[3] = golden_fold[i].beta;
-        for (j = 0; j < 4; j++) { floats_of(from[j], v[j], 3); t[j] = row_of(v[j], SMASH_F32, 3); }
+        for (j = 0; j < 4; j++) { floats_of(from[j], v[j], 3); t[j] = test_row(v[j], SMASH_F32, 3); }
         floats_of(golden_fold[i].w, w, 12);
         floats_of(golden_fold[i].b, b, 3);
         d.epsilon = golden_fold[i].epsilon;
@@ -661,8 +648,8 @@ static void test_fold(smash_ctx *ctx)
         uint64_t rng = 8;
         for (k = 0; k < COUNT_OF(ways); k++) for (i = 0; i < 4; i++) {
             const size_t C = ways[k].channels;
-            const smash_tensor tw = test_view(SMASH_F64, w, 3, shape), to = test_view(SMASH_F64, out, 3, shape), tb = row_of(bias, SMASH_F64, C), tob = row_of(out_bias, SMASH_F64, C);
-            const smash_tensor m = row_of(v[0], SMASH_F64, C), s = row_of(v[1], SMASH_F64, C), g = row_of(v[2], SMASH_F64, C), be = row_of(v[3], SMASH_F64, C);
+            const smash_tensor tw = test_view(SMASH_F64, w, 3, shape), to = test_view(SMASH_F64, out, 3, shape), tb = test_row(bias, SMASH_F64, C), tob = test_row(out_bias, SMASH_F64, C);
+            const smash_tensor m = test_row(v[0], SMASH_F64, C), s = test_row(v[1], SMASH_F64, C), g = test_row(v[2], SMASH_F64, C), be = test_row(v[3], SMASH_F64, C);
             smash_fold_desc d = SMASH_ZERO;
             d.axis = ways[k].axis;
             d.groups = ways[k].groups;
@@ -680,8 +667,8 @@ static void test_fold(smash_ctx *ctx)
     {   /* refused */
         static const size_t shape[2] = { 2, 2 };
         float w[4] = { 1, 2, 3, 4 }, b[2] = { 0, 0 }, m[2] = { 0, 0 }, v[2] = { 0, 1 }, out[4] = { 7, 7, 7, 7 }, ob[2] = { 7, 7 };
-        const smash_tensor tw = test_view(SMASH_F32, w, 2, shape), to = test_view(SMASH_F32, out, 2, shape), tb = row_of(b, SMASH_F32, 2), tob = row_of(ob, SMASH_F32, 2), tm = row_of(m, SMASH_F32, 2), tv = row_of(v, SMASH_F32, 2);
-        const smash_tensor short1 = row_of(b, SMASH_F32, 1);
+        const smash_tensor tw = test_view(SMASH_F32, w, 2, shape), to = test_view(SMASH_F32, out, 2, shape), tb = test_row(b, SMASH_F32, 2), tob = test_row(ob, SMASH_F32, 2), tm = test_row(m, SMASH_F32, 2), tv = test_row(v, SMASH_F32, 2);
+        const smash_tensor short1 = test_row(b, SMASH_F32, 1);
         smash_fold_desc d = SMASH_ZERO;
         CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, NULL, &to, &tob), SMASH_OK, "a variance of 0");
         CHECK(near_to((double)out[0] * (double)out[0], 1e5, 1e-6) && ob[0] == 0, "%g", (double)out[0]);
@@ -719,7 +706,7 @@ static void test_moments(smash_ctx *ctx)
     static const size_t shape[3] = { 2, 2, 2 }, one[2] = { 1, 2 };
     float y[8] = { 1, 2, 5, 5, 3, 4, 5, 9 }, m[2], v[2];
     uint16_t h[2];
-    const smash_tensor ty = test_view(SMASH_F32, y, 3, shape), tm = row_of(m, SMASH_F32, 2), tv = row_of(v, SMASH_F32, 2), t1 = test_view(SMASH_F32, y, 2, one), th = row_of(h, SMASH_F16, 2);
+    const smash_tensor ty = test_view(SMASH_F32, y, 3, shape), tm = test_row(m, SMASH_F32, 2), tv = test_row(v, SMASH_F32, 2), t1 = test_view(SMASH_F32, y, 2, one), th = test_row(h, SMASH_F16, 2);
     CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &ty, &tm, &tv), SMASH_OK, "biased");
     CHECK(m[0] == 2.5f && m[1] == 6 && v[0] == 1.25f && v[1] == 3, "%g %g %g %g", (double)m[0], (double)m[1], (double)v[0], (double)v[1]);
     CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 0, &ty, &tm, &tv), SMASH_OK, "unbiased");
