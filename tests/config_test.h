@@ -32,8 +32,9 @@ static inline const smash_diag *first_error(void)
     return d;
 }
 
-/* The first error, or what ctx says */
-static inline const char *said(void) { const smash_diag *d = first_error(); return d ? d->message : ctx.message; }
+/* The first error, or the last finding, or what ctx says */
+static inline const char *said(void)      { const smash_diag *d = first_error(); return d ? d->message : ctx.message; }
+static inline const char *last_said(void) { return diags.last ? diags.last->message : ctx.message; }
 
 static inline int has_code(const char *code)
 {
