@@ -19036,15 +19036,18 @@ SMASH__FN smash_err smash__score_group(smash_ctx *ctx, const smash__run *run, co
  * taken is not known any more, so there the limits speak as soon as they are met. */
 SMASH__FN void smash__note_why(smash_row *row)
 {
-    static const char *const most = "max_sparse_ratio is reached: no more goes", *const least = "min_sparse_ratio wants so much to go";
+    enum { MOST, LEAST, ONE_BLOCK, TOO_LITTLE, REASONS };
+    static const char *const why[REASONS] = { "max_sparse_ratio is reached: no more goes", "min_sparse_ratio wants so much to go",
+        "the granularity makes one block of the whole tensor: nothing goes", "the ratio is less than one block of this granularity: nothing goes" };
     const smash_mask_desc *d = &row->mask;
     const size_t parts = d->parts ? d->parts : 1, n = row->mask_stats.blocks / parts, got = row->mask_stats.dropped / parts, asked = smash__share(n, d->ratio);
+    int i;
+    for (i = 0; i < REASONS; i++) if (row->note == why[i]) row->note = NULL;                /* of an earlier run */
     if (d->use_threshold || row->group_rule == SMASH_RULE_GLOBAL || row->group_rule == SMASH_RULE_GOAL) {
-        if (d->max_ratio > 0 && d->max_ratio < 1 && got == smash__share(n, d->max_ratio)) row->note = most;
-        else if (got && got == smash__share(n, d->min_ratio)) row->note = least;
-    } else if (got != asked) row->note = got < asked ? most : least;
-    else if (!got && d->ratio > 0 && !row->group_rule)
-        row->note = row->mask_stats.blocks == 1 ? "the granularity makes one block of the whole tensor: nothing goes" : "the ratio is less than one block of this granularity: nothing goes";
+        if (d->max_ratio > 0 && d->max_ratio < 1 && got == smash__share(n, d->max_ratio)) row->note = why[MOST];
+        else if (got && got == smash__share(n, d->min_ratio)) row->note = why[LEAST];
+    } else if (got != asked) row->note = why[got < asked ? MOST : LEAST];
+    else if (!got && d->ratio > 0 && !row->group_rule) row->note = why[row->mask_stats.blocks == 1 ? ONE_BLOCK : TOO_LITTLE];
 }
 
 /* The masks of the members are made: their rows get to know. */

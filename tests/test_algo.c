@@ -1113,6 +1113,35 @@ static int keeps(const given *g, const smash_tensor *t, size_t i)
 
 static smash_err run_given(const char *text, const smash_io *from, smash_result *result) { return run_with(text, from, &given_io, result); }
 
+/* A plan that is run again, without the masks, says what came of this run. */
+static void test_given_once(void)
+{
+    static const struct { const char *ratios, *first; } rows[] = {
+        { "\"sparse_threshold\": 1e-9, \"max_sparse_ratio\": 0.5", "max_sparse_ratio is reached: no more goes" },
+        { "\"sparse_threshold\": 1e-9, \"min_sparse_ratio\": 0.25, \"max_sparse_ratio\": 0.5", "max_sparse_ratio is reached: no more goes" },
+        { "\"sparse_threshold\": 1e-9", NULL } };
+    static const given mask = { "fc.weight", SMASH_BOOL, 2, { 10, 40 }, "0" };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_result result;
+        smash_row again;
+        const smash_row *row;
+        char text[256];
+        start();
+        make_given(&mask, 1);
+        sprintf(text, "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc\"], %s}]}", rows[i].ratios);
+        CHECK_ERR(&ctx, run_given(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        row = row_of("fc", "weight");
+        CHECK(rows[i].first ? row->note && !strcmp(row->note, rows[i].first) : !row->note, "%s: %s", text, row->note ? row->note : "no note");
+        CHECK_ERR(&ctx, smash_run(&ctx, &plan, NULL, &result), SMASH_OK, "%s: %s", text, said());
+        again = *row_of("fc", "weight");
+        start();
+        CHECK_ERR(&ctx, run(text, &source_io, &result), SMASH_OK, "%s: %s", text, said());
+        row = row_of("fc", "weight");
+        CHECK(row->note == again.note && row->mask_stats.dropped == again.mask_stats.dropped, "%s: %s, and %s in a second run", text, row->note ? row->note : "no note", again.note ? again.note : "no note");
+    }
+}
+
 /* Masks alone: every tensor is what it was where its mask is 1, +0 where it is 0; the masks that are written say the same in full; each has a row. */
 static void test_given(void)
 {
@@ -1703,6 +1732,7 @@ int main(void)
     test_apply_method();
     test_sparse_lies();
     test_given();
+    test_given_once();
     test_given_lies();
     test_given_and_pruned();
     test_given_fpgm();
