@@ -204,7 +204,8 @@ typedef enum smash_err {
 } smash_err;
 
 /* Memory the caller lends. Every call gets the size it asked for back on release, so pools
- * and arenas plug in directly. alloc and resize return NULL when there is no more. */
+ * and arenas plug in directly. alloc and resize return NULL when there is no more; resize may move, and is asked
+ * only where a text outgrows its block. */
 typedef struct smash_allocator {
     void *(*alloc)(void *user, size_t bytes, size_t align);
     void *(*resize)(void *user, void *p, size_t old_bytes, size_t new_bytes, size_t align);   /* may be NULL */
@@ -1519,8 +1520,8 @@ SMASH_API void smash_write_text(smash_writer *w, const char *text);        /* NU
 SMASH_API void smash_write_value(smash_writer *w, const smash_value *v);   /* a parsed subtree, numbers as they were written */
 
 /* A growing text in an arena, 0-terminated from the first put on; smash_text_put is a smash_writer.put with user = smash_text.
- *   text   io   zeroed, then ctx and arena set     data  in  bytes long
- *   needs  arena: at most 4 bytes for each of the text, 256 at least; O(bytes), amortised
+ *   text   io   zeroed, then ctx and arena set     data  in  bytes long, not a part of the text
+ *   needs  arena: at most 4 bytes for each of the text, 2 if nothing else is taken from it meanwhile, 256 at least; O(bytes), amortised
  *   exact everywhere; fails ARG NOMEM(ctx->need); text untouched */
 typedef struct smash_text { smash_ctx *ctx; smash_arena *arena; char *data; size_t bytes, capacity; } smash_text;
 SMASH_API smash_err smash_text_put(void *text, const char *data, size_t bytes);
@@ -2874,12 +2875,13 @@ SMASH__FN void smash__probe(smash_ctx *ctx, smash_ctx *probe)
     smash_ctx_reset(probe);
 }
 
-/* ctx gets its scratch back, and the probe's failure if that is its own after all and the first one. */
-SMASH__FN void smash__probe_end(smash_ctx *ctx, const smash_ctx *probe, int failed)
+/* ctx gets its scratch back, and the probe's failure if that is its own after all and the first one. Returns `failed`. */
+SMASH__FN int smash__probe_end(smash_ctx *ctx, const smash_ctx *probe, int failed)
 {
-    if (!smash__ctx(ctx)) return;
+    if (!smash__ctx(ctx)) return failed;
     if (failed && ctx->err == SMASH_OK) *ctx = *probe;
     else ctx->scratch = probe->scratch;
+    return failed;
 }
 
 SMASH__DEF const char *smash_err_name(smash_err err)
@@ -2964,6 +2966,37 @@ SMASH__DEF void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t by
                     ctx->need, bytes);
     }
     return NULL;
+}
+
+/* p of old_bytes bytes made larger: where it lies, if nothing lies behind it and there is room; with the block of the allocator that holds it
+ * alone; else as a copy. NULL means the failure is in ctx, and p is as it was. */
+SMASH__FN void *smash__arena_grow(smash_ctx *ctx, smash_arena *arena, void *p, size_t old_bytes, size_t bytes)
+{
+    smash__block *block = arena ? (smash__block *)arena->block : NULL;
+    unsigned char *base = block ? (unsigned char *)block + SMASH__BLOCK_HEAD : arena ? arena->base : NULL;
+    size_t total;
+    void *grown;
+    if (p && base && old_bytes <= arena->used && (unsigned char *)p == base + (arena->used - old_bytes)) {
+        const size_t start = arena->used - old_bytes, room = block ? block->bytes - SMASH__BLOCK_HEAD : arena->bytes;
+        int fits = bytes <= room - start;
+        if (!fits && block && !start && arena->allocator->resize && smash__add(bytes, SMASH__BLOCK_HEAD, &total)) {
+            block = (smash__block *)arena->allocator->resize(arena->allocator->user, block, block->bytes, total, SMASH__ALIGN);
+            if (block) {
+                block->bytes = total;
+                arena->block = block;
+                p = (unsigned char *)block + SMASH__BLOCK_HEAD;
+                fits = 1;
+            }
+        }
+        if (fits) {
+            arena->used = start + bytes;
+            if (arena->outside + arena->used > arena->peak) arena->peak = arena->outside + arena->used;
+            return p;
+        }
+    }
+    grown = smash_arena_alloc(ctx, arena, bytes);
+    if (grown && old_bytes) smash__copy(grown, p, old_bytes);
+    return grown;
 }
 
 SMASH__DEF void *smash_arena_array(smash_ctx *ctx, smash_arena *arena, size_t count, size_t size)
@@ -12060,9 +12093,8 @@ SMASH__DEF smash_err smash_text_put(void *text, const char *data, size_t bytes)
         char *grown;
         if (!smash__mul(t->capacity, 2, &capacity) || capacity < want) capacity = want;
         if (capacity < 256) capacity = 256;
-        grown = (char *)smash_arena_alloc(t->ctx, t->arena, capacity);
+        grown = (char *)smash__arena_grow(t->ctx, t->arena, t->data, t->capacity, capacity);
         if (!grown) return t->arena ? SMASH_ERR_NOMEM : SMASH_ERR_ARG;
-        smash__copy(grown, t->data, t->bytes);
         t->data = grown;
         t->capacity = capacity;
     }
@@ -14863,8 +14895,7 @@ SMASH__FN smash_err smash__check_patterns(smash_ctx *ctx, const smash_config *co
         smash_err err;
         smash__probe(ctx, &probe);
         err = smash__re_pass(&re, &probe, e->text, e->count, NULL, 0);       /* not written out: {m,n} may make much of a few bytes */
-        smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
-        if (err == SMASH_ERR_NOMEM) return err;
+        if (smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM)) return err;
         if (err) smash__say(config, SMASH_ERROR, "bad_pattern", doc, e, "the pattern cannot be used: %s", probe.message);
     }
     return SMASH_OK;
@@ -16172,8 +16203,7 @@ SMASH__DEF smash_err smash_config_set_text(smash_ctx *ctx, smash_config *config,
     desc.lenient = desc.unique_keys = 1;
     smash__probe(ctx, &probe);
     err = smash_json_parse(&probe, &desc, copy + equals + 1, bytes - equals - 1, config->arena, NULL, &doc);
-    smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
-    if (err == SMASH_ERR_NOMEM) return err;
+    if (smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM)) return err;
     if (!err) return smash__set_one(ctx, config, copy, doc.root);
     if (copy[equals + 1] != '[' && copy[equals + 1] != '{' && copy[equals + 1] != '"') return smash_config_set_word(ctx, config, copy, copy + equals + 1);   /* l1_norm, out_channel */
     smash__say(config, SMASH_ERROR, "json_syntax", NULL, NULL, "the value of %q is no JSON: %s", copy, probe.message);
@@ -18469,8 +18499,7 @@ SMASH__FN smash_err smash__config_shapes(smash_ctx *ctx, const smash_config *con
             if (!name || !smash__shape_list(target + 1, dims)) continue;
             smash__probe(ctx, &probe);
             err = smash__activation_make(&probe, model, (size_t)module, name, target[1].count, dims, &all[n]);
-            smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
-            if (err == SMASH_ERR_NOMEM) { smash__scratch_rewind(ctx, mark); return err; }
+            if (smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM)) { smash__scratch_rewind(ctx, mark); return err; }
             if (!err) n++;
             else if (!quiet) smash__say(config, SMASH_ERROR, "illegal_value", s->doc, target + 1, "%s", probe.message);
         }
@@ -19988,8 +20017,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const s
     smash__fill(work->zero.data, 0, n * sizeof(int32_t));
     smash__probe(ctx, &probe);
     err = smash_quant_bias(&probe, row->quant.rounding, pair->input_scale, &weight_scale, &work->tensor, &work->quantized, &work->scale);
-    smash__probe_end(ctx, &probe, err && err != SMASH_ERR_RANGE);
-    if (err && err != SMASH_ERR_RANGE) return err;
+    if (smash__probe_end(ctx, &probe, err && err != SMASH_ERR_RANGE)) return err;
     for (i = 0; !err && i < n; i++) {
         const uint32_t bits = smash__bits32(((const float *)work->scale.data)[i]);
         fits &= bits > 0 && bits < 0x7F800000u;                          /* above 0, even for vectors that take denormals for 0, and finite */
@@ -21015,8 +21043,7 @@ SMASH__FN smash_err smash__measure_choices(smash_ctx *ctx, smash__run *run, smas
             smash__probe_end(ctx, &probe, 0);
             continue;
         }
-        smash__probe_end(ctx, &probe, err != SMASH_OK);
-        if (err) return err;
+        if (smash__probe_end(ctx, &probe, err != SMASH_OK)) return err;
         mark = smash_arena_get_mark(run->plan->arena);                   /* behind what the pair keeps */
         c->has_zero = row->has_zero;
         if (pair && pair->bias_row) { c->bias_skip = pair->bias_row->skip; c->bias_note = pair->bias_row->note; }
@@ -21834,8 +21861,7 @@ SMASH__FN smash_err smash__read_reapply(smash_ctx *ctx, const smash_config *conf
     }
     smash__probe(ctx, &probe);
     err = smash_json_parse(&probe, NULL, meta->value, smash__length(meta->value), config->arena, NULL, &doc);
-    smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM);
-    if (err == SMASH_ERR_NOMEM) return err;
+    if (smash__probe_end(ctx, &probe, err == SMASH_ERR_NOMEM)) return err;
     if (err || doc.root->type != SMASH_VALUE_OBJECT) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "metadata smash.reapply is no object {group: algorithm}");
     for (i = 0, k = doc.root + 1; i < doc.root->count; i++, k = k + 1 + k[1].span) {
         const smash_group group = smash_group_from_name(k->text);

@@ -52,6 +52,17 @@ static void *test_alloc(void *user, size_t bytes, size_t align)
     test_alloc_live++;
     return p + TEST_ALLOC_HEAD;
 }
+static void *test_resize(void *user, void *p, size_t old_bytes, size_t bytes, size_t align)
+{
+    unsigned char *q = (unsigned char *)p - TEST_ALLOC_HEAD, *moved = (unsigned char *)test_alloc(user, bytes, align);
+    test_alloc_wrong += memcmp(q, &old_bytes, sizeof old_bytes) != 0;
+    if (!moved) return NULL;
+    memcpy(moved, p, old_bytes < bytes ? old_bytes : bytes);
+    memset(q, 0x5A, TEST_ALLOC_HEAD + old_bytes);
+    free(q);
+    test_alloc_live--;
+    return moved;
+}
 static void test_release(void *user, void *p, size_t bytes)
 {
     (void)user;
@@ -59,7 +70,7 @@ static void test_release(void *user, void *p, size_t bytes)
     test_alloc_live--;
     free((unsigned char *)p - TEST_ALLOC_HEAD);
 }
-static const smash_allocator test_allocator = { test_alloc, NULL, test_release, NULL };
+static const smash_allocator test_allocator = { test_alloc, test_resize, test_release, NULL };
 
 /* A ctx with all the scratch it wants. */
 static void test_ctx(smash_ctx *ctx)
@@ -93,7 +104,7 @@ static inline smash_tensor test_view(smash_dtype dtype, const void *data, uint32
     return t;
 }
 
-static inline smash_tensor test_row(const void *data, smash_dtype dtype, size_t n) { return test_view(dtype, data, 1, &n); }
+static inline smash_tensor row_view(const void *data, smash_dtype dtype, size_t n) { return test_view(dtype, data, 1, &n); }
 
 static inline smash_quant_desc test_quant_desc(uint32_t bits, uint32_t is_unsigned, smash_scheme scheme)
 {

@@ -118,6 +118,11 @@ static void make_files(void)
                       "\"fc._output_0\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[96,104]}}", 26, 99);
     put_model("seen_nan", "{\"fc._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 3);
     put_model("seen_typo", "{\"fx._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 99);
+    /* 1, 1 + 2^-40, 0; 1, 1, 0; 1, 1, 2^-1060; and 1, 1, 0 */
+    put_file("wide1", "\100\000\000\000\000\000\000\000{\"a.weight\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}  " "\000\000\000\000\000\000\360\077\000\020\000\000\000\000\360\077\000\000\000\000\000\000\000\000", 96);
+    put_file("wide2", "\100\000\000\000\000\000\000\000{\"a.weight\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}  " "\000\000\000\000\000\000\360\077\000\000\000\000\000\000\360\077\000\000\000\000\000\000\000\000", 96);
+    put_file("wide3", "\100\000\000\000\000\000\000\000{\"a.weight\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[0,24]}}  " "\000\000\000\000\000\000\360\077\000\000\000\000\000\000\360\077\000\100\000\000\000\000\000\000", 96);
+    put_file("single", "\100\000\000\000\000\000\000\000{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}  " "\000\000\200\077\000\000\200\077\000\000\000\000", 84);
     put_text("ends.json", "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\", \"bias\", \"_input_\"], \"bias_correction\": true}]}");
     put_model("typo", "{\"fc.wieght\":{\"dtype\":\"BOOL\",\"shape\":[4,1],\"data_offsets\":[0,4]}}", 1, 99);
     put_layer("l_good", 0, 0, NULL, NULL);
@@ -465,6 +470,13 @@ static const row rows[] = {
     { "$S compress $M --pruner level --set sparse_ratio=0.5 -o $D/x", 3, NULL, "did you mean \"level_sparse_ratio\"" },
     { "$S diff $M $D/o", 0, "F32, I8", NULL },
     { "$S compress $M -c $D/int4.json -o $D/i4 -q && $S diff $M $D/i4", 0, "F32, I4", NULL },
+    { "$S diff $D/wide1 $D/wide1", 0, "1 tensors compared, 1 of them equal", NULL },
+    { "$S diff $D/wide2 $D/single", 0, "1 tensors compared, 1 of them equal", NULL },
+    { "$S diff $D/wide1 $D/wide2", 0, "1 tensors compared, 0 of them equal", NULL },
+    { "$S diff $D/wide2 $D/wide3", 0, "1 tensors compared, 0 of them equal", NULL },
+    { "$S diff $D/wide1 $D/wide2 --json", 0, "\"max_abs_error\": 9.094947017729282e-13,", NULL },
+    { "$S diff $D/single $D/wide1 --json", 0, "\"mse\": 2.757268708510092e-25,", NULL },
+    { "$S diff $D/wide3 $D/single --json", 0, "\"zeros_a\": 0, \"zeros_b\": 1", NULL },
     { "$S diff $D/i4 $D/i4", 0, "2 tensors compared, 2 of them equal", NULL },
     { "$S diff $D/o $D/i4 --json", 0, "\"dtype_a\": \"I8\", \"dtype_b\": \"I4\"", NULL },
     { "$S diff $M $D/other.safetensors", 0, "in B it is 8x4", NULL },

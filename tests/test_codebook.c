@@ -79,7 +79,7 @@ static void test_tables(smash_ctx *ctx)
     static const double nf4[16] = { -1, -.6961928, -.52507305, -.39491749, -.28444138, -.18477343, -.09105004, 0, .0795803, .1609302, .2461123, .33791524, .44070983, .562617, .72295684, 1 };
     static const double fp4[16] = { 0, .0625, 8, 12, 4, 6, 2, 3, 0, -.0625, -8, -12, -4, -6, -2, -3 };
     static float code[257];
-    smash_tensor t16 = test_row(code, SMASH_F32, 16), t256 = test_row(code, SMASH_F32, 256), t = t16;
+    smash_tensor t16 = row_view(code, SMASH_F32, 16), t256 = row_view(code, SMASH_F32, 256), t = t16;
     size_t i;
     CHECK_ERR(ctx, smash_codebook_table(ctx, SMASH_CODEBOOK_NF4, &t16), SMASH_OK, "nf4");
     for (i = 0; i < 16; i++) CHECK(magnitude((double)code[i] - nf4[i]) < 6e-9 * 8, "nf4 %d: %.9g", (int)i, (double)code[i]);
@@ -112,7 +112,7 @@ static void test_as_published(smash_ctx *ctx)
     static float x[N];
     static float code[16], one = 1;
     unsigned char q[N];
-    const smash_tensor tx = test_row(x, SMASH_F32, N), tc = test_row(code, SMASH_F32, 16), ts = test_row(&one, SMASH_F32, 1), tq = test_row(q, SMASH_U8, N);
+    const smash_tensor tx = row_view(x, SMASH_F32, N), tc = row_view(code, SMASH_F32, 16), ts = row_view(&one, SMASH_F32, 1), tq = row_view(q, SMASH_U8, N);
     size_t i, j, want;
     for (i = 0; i < 45; i++) x[i] = float_of(bits_of(middle[i / 3]) + (ties >> i / 3 & 1 ? (uint32_t)(i % 3) + 1 : i % 3 == 1 ? 4 : (uint32_t)(i % 3) * 2) - 2);
     for (; i < N; i++) x[i] = (float)((double)(i - 45) / 2048 - 1);
@@ -192,7 +192,7 @@ static void test_nearest(smash_ctx *ctx)
             for (d = 0; d < grid.ndim; d++) shape[d] = grid.count[d];
             scale = test_view(SMASH_F32, scales, grid.ndim, shape);
             shape[grid.ndim] = n_codes;
-            code = own ? test_view(SMASH_F32, codes, grid.ndim + 1, shape) : test_row(codes, SMASH_F32, n_codes);
+            code = own ? test_view(SMASH_F32, codes, grid.ndim + 1, shape) : row_view(codes, SMASH_F32, n_codes);
             smash_tensor_count(&code, &k);
             for (i = 0; i < k; i++) codes[i] = turn >= 8 ? (float)((double)(smash_random(&rng) % 9) / 4 - 1) : (float)normal(&rng);
             if (turn % 3 == 0) {
@@ -244,11 +244,11 @@ static void test_many_codes(smash_ctx *ctx)
     enum { N = 3000 };
     static float code[256], x[N];
     unsigned char q[N];
-    const smash_tensor tx = test_row(x, SMASH_F32, N), tq = test_row(q, SMASH_U8, N);
+    const smash_tensor tx = row_view(x, SMASH_F32, N), tq = row_view(q, SMASH_U8, N);
     uint64_t rng = 9;
     size_t codes, i;
     for (codes = 1; codes <= 256; codes += codes < 40 ? 1 : 27) {
-        const smash_tensor tc = test_row(code, SMASH_F32, codes);
+        const smash_tensor tc = row_view(code, SMASH_F32, codes);
         for (i = 0; i < codes; i++) code[i] = (float)((double)(smash_random(&rng) % 512) / 16 - 16);
         for (i = 0; i < N; i++) x[i] = (float)((double)(smash_random(&rng) % 2048) / 64 - 16);
         x[0] = float_of(0x7F7FFFFFu); x[1] = float_of(0xFF7FFFFFu); x[2] = float_of(1); x[3] = float_of(0x80000001u);
@@ -256,7 +256,7 @@ static void test_many_codes(smash_ctx *ctx)
         for (i = 0; i < N; i++) CHECK(q[i] == nearest(code, codes, x[i]), "%d codes, %.9g: %d, want %d", (int)codes, (double)x[i], q[i], (int)nearest(code, codes, x[i]));
     }
     {
-        const smash_tensor tc = test_row(code, SMASH_F32, 4), few = test_row(x, SMASH_F32, 6), u2 = test_row(q, SMASH_U2, 6);
+        const smash_tensor tc = row_view(code, SMASH_F32, 4), few = row_view(x, SMASH_F32, 6), u2 = row_view(q, SMASH_U2, 6);
         code[0] = float_of(0x80000000u); code[1] = 0; code[2] = float_of(0x80000001u); code[3] = float_of(0x7F7FFFFFu);
         x[0] = 0; x[1] = float_of(0x80000000u); x[2] = float_of(1); x[3] = float_of(0x80000001u); x[4] = float_of(0x7F000000u); x[5] = float_of(0x7F7FFFFFu);
         CHECK_ERR(ctx, smash_codebook_quantize(ctx, NULL, &few, &tc, NULL, &u2), SMASH_OK, "ends");
@@ -269,7 +269,7 @@ static void test_codebook_errors(smash_ctx *ctx)
     static const size_t shape[2] = { 4, 6 }, empty[2] = { 0, 3 }, own[3] = { 4, 1, 16 }, rows[2] = { 4, 1 };
     static float x[24], y[24], code[64], s[4] = { 1, 1, 1, 1 };
     unsigned char q[24], buffer[1300];
-    smash_tensor tx = test_view(SMASH_F32, x, 2, shape), ty = test_view(SMASH_F32, y, 2, shape), tc = test_row(code, SMASH_F32, 16), ts = test_view(SMASH_F32, s, 2, rows);
+    smash_tensor tx = test_view(SMASH_F32, x, 2, shape), ty = test_view(SMASH_F32, y, 2, shape), tc = row_view(code, SMASH_F32, 16), ts = test_view(SMASH_F32, s, 2, rows);
     smash_tensor tq = test_view(SMASH_U4, q, 2, shape), t;
     smash_codebook_desc d = desc_of(0, smash_grain_out_channel()), bad = d;
     smash_distance out;
@@ -303,9 +303,9 @@ static void test_codebook_errors(smash_ctx *ctx)
     t = test_view(SMASH_F32, code, 3, own);
     t.shape[0] = 3;
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &t, &ts, &tq), SMASH_ERR_SHAPE, "codes of 3 rows");
-    t = test_row(code, SMASH_F32, 0);
+    t = row_view(code, SMASH_F32, 0);
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &t, &ts, &tq), SMASH_ERR_SHAPE, "no codes");
-    t = test_row(code, SMASH_F32, 257);
+    t = row_view(code, SMASH_F32, 257);
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &t, &ts, &tq), SMASH_ERR_SHAPE, "257 codes");
     bad = desc_of(0, smash_grain_axis(2));
     CHECK_ERR(ctx, smash_codebook_quantize(ctx, &bad, &tx, &tc, &ts, &tq), SMASH_ERR_SHAPE, "axis 2");
@@ -327,7 +327,7 @@ static void test_codebook_errors(smash_ctx *ctx)
     CHECK(ctx->index == 5, "index %d", (int)ctx->index);
     CHECK_ERR(ctx, smash_codebook_dequantize(ctx, &d, &tq, &tc, &ts, &ty), SMASH_ERR_RANGE, "code NaN");
     smash_codebook_table(ctx, SMASH_CODEBOOK_NF4, &tc);
-    t = test_row(code, SMASH_F32, 7);
+    t = row_view(code, SMASH_F32, 7);
     q[4] = 0x76;
     CHECK_ERR(ctx, smash_codebook_dequantize(ctx, &d, &tq, &t, &ts, &ty), SMASH_ERR_RANGE, "index 7 of 7");
     CHECK(ctx->index == 0 && strstr(ctx->message, "is index 7, but the codebook has 7"), "%d %s", (int)ctx->index, ctx->message);
@@ -373,14 +373,14 @@ static void test_scales(smash_ctx *ctx)
     enum { MOST = 1000 };
     static float s[MOST], back[MOST], code[256], blocks[4], offset;
     unsigned char q[MOST];
-    const smash_tensor tc = test_row(code, SMASH_F32, 256), to = test_row(&offset, SMASH_F32, 1);
+    const smash_tensor tc = row_view(code, SMASH_F32, 256), to = row_view(&offset, SMASH_F32, 1);
     uint64_t rng = 3;
     size_t row, i, n, kind;
     smash_codebook_table(ctx, SMASH_CODEBOOK_DYNAMIC, &tc);
     for (row = 0; row < COUNT_OF(counts); row++)
         for (kind = 0; kind < 5; kind++) {
-            const smash_tensor ts = test_row(s, SMASH_F32, counts[row]), tq = test_row(q, SMASH_U8, counts[row]), tb = test_row(back, SMASH_F32, counts[row]);
-            const smash_tensor tk = test_row(blocks, SMASH_F32, (counts[row] + 255) / 256);
+            const smash_tensor ts = row_view(s, SMASH_F32, counts[row]), tq = row_view(q, SMASH_U8, counts[row]), tb = row_view(back, SMASH_F32, counts[row]);
+            const smash_tensor tk = row_view(blocks, SMASH_F32, (counts[row] + 255) / 256);
             double mean = 0, most = 0, error = 0;
             n = counts[row];
             for (i = 0; i < n; i++) {
@@ -409,7 +409,7 @@ static void test_scales(smash_ctx *ctx)
             CHECK(error <= 0.0075 * most + 1e-6 * magnitude(mean) + 1e-44 || n > 256, "%d of kind %d: %g, of %g", (int)n, (int)kind, error, most);     /* steps of the largest decade are 0.9 / 64 */
         }
     {
-        const smash_tensor ts = test_row(s, SMASH_F32, 300), tq = test_row(q, SMASH_U8, 300), tk = test_row(blocks, SMASH_F32, 2), tb = test_row(back, SMASH_F32, 300);
+        const smash_tensor ts = row_view(s, SMASH_F32, 300), tq = row_view(q, SMASH_U8, 300), tk = row_view(blocks, SMASH_F32, 2), tb = row_view(back, SMASH_F32, 300);
         smash_tensor t;
         unsigned char buffer[1300];
         smash_ctx small;
@@ -445,7 +445,7 @@ static void test_scales(smash_ctx *ctx)
         CHECK(small.need == 1 && q[0] == 0x55 && offset == 5 && blocks[0] == 6, "need %d", (int)small.need);
         smash_arena_init(&small.scratch, buffer + (16 - (size_t)buffer % 16) % 16, 1280, NULL);
         CHECK_ERR(&small, smash_codebook_pack_scales(&small, &ts, &tc, &tq, &tk, &to), SMASH_OK, "just enough");
-        t = test_row(code, SMASH_F32, q[3]);
+        t = row_view(code, SMASH_F32, q[3]);
         if (q[3] > 0) CHECK_ERR(ctx, smash_codebook_unpack_scales(ctx, &tq, &t, &tk, &to, &tb), SMASH_ERR_RANGE, "index beyond the codes");
         blocks[1] = float_of(INF);
         CHECK_ERR(ctx, smash_codebook_unpack_scales(ctx, &tq, &tc, &tk, &to, &tb), SMASH_ERR_RANGE, "block Inf");
@@ -527,7 +527,7 @@ static void test_kmeans(smash_ctx *ctx)
         for (kind = 0; kind < 10; kind++)
             for (n = 1; n <= N; n = n < 3 ? n + 1 : n < 40 ? 40 : n < N ? N : N + 1) {
                 const size_t codes = (size_t)1 << d.bits;
-                const smash_tensor tx = test_row(x, SMASH_F32, n), tc = test_row(code, SMASH_F32, codes);
+                const smash_tensor tx = row_view(x, SMASH_F32, n), tc = row_view(code, SMASH_F32, codes);
                 double got, least;
                 d.start = kind % 2 ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
                 d.iterations = kind == 8 ? 1 : kind == 9 ? 3 : 0;
@@ -573,7 +573,7 @@ static void test_kmeans_blocks(smash_ctx *ctx)
     for (row = 0; row < 4; row++)
         for (dtype = 0; dtype < 4; dtype++) {
             smash_codebook_desc d = descs[row], alone = SMASH_ZERO;
-            smash_tensor tx = test_view(floats[dtype], data, 3, shape), p = test_view(SMASH_F32, x, 3, shape), tc, t1 = test_row(one, SMASH_F32, 8), tq = test_view(SMASH_U4, q, 3, shape);
+            smash_tensor tx = test_view(floats[dtype], data, 3, shape), p = test_view(SMASH_F32, x, 3, shape), tc, t1 = row_view(one, SMASH_F32, 8), tq = test_view(SMASH_U4, q, 3, shape);
             smash_tensor ty = test_view(SMASH_F32, y, 3, shape);
             smash_grid grid;
             size_t dims[4];
@@ -595,7 +595,7 @@ static void test_kmeans_blocks(smash_ctx *ctx)
             for (b = 0; b < grid.blocks; b++) {
                 smash_tensor tb;
                 for (n = i = 0; i < 120; i++) if (block_at(&d, &grid, &tx, i) == b) block[n++] = x[i];
-                tb = test_row(block, SMASH_F32, n);
+                tb = row_view(block, SMASH_F32, n);
                 CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &alone, &tb, &t1), SMASH_OK, "block %d", (int)b);
                 for (k = 0; k < 8; k++) CHECK(one[k] == code[b * 8 + k], "row %d, block %d, code %d: %.9g, alone %.9g", (int)row, (int)b, (int)k, (double)code[b * 8 + k], (double)one[k]);
                 for (n = i = 0; i < 120; i++)
@@ -608,7 +608,7 @@ static void test_kmeans_errors(smash_ctx *ctx)
 {
     static float x[40], code[64];
     static unsigned char buffer[8000];
-    smash_tensor tx = test_row(x, SMASH_F32, 40), tc = test_row(code, SMASH_F32, 16), t;
+    smash_tensor tx = row_view(x, SMASH_F32, 40), tc = row_view(code, SMASH_F32, 16), t;
     smash_codebook_desc d = SMASH_ZERO, bad;
     smash_ctx small;
     size_t i, need, less;
@@ -623,7 +623,7 @@ static void test_kmeans_errors(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &bad, &tx, &tc), SMASH_ERR_ARG, "desc");
     bad = d; bad.run = 20;
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &bad, &tx, &tc), SMASH_ERR_SHAPE, "one list for two blocks");
-    t = test_row(code, SMASH_F32, 8);
+    t = row_view(code, SMASH_F32, 8);
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &d, &tx, &t), SMASH_ERR_SHAPE, "8 codes");
     t = tc; t.data = x;
     CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &d, &tx, &t), SMASH_ERR_ARG, "in place");

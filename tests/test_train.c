@@ -14,13 +14,13 @@ static void test_golden(smash_ctx *ctx)
 {
     enum { N = 32 };
     float x[N] = { 0 }, g[N], y[N], dx[N];
-    const smash_tensor tx = test_row(x, SMASH_F32, N), tg = test_row(g, SMASH_F32, N), ty = test_row(y, SMASH_F32, N), tdx = test_row(dx, SMASH_F32, N);
+    const smash_tensor tx = row_view(x, SMASH_F32, N), tg = row_view(g, SMASH_F32, N), ty = row_view(y, SMASH_F32, N), tdx = row_view(dx, SMASH_F32, N);
     size_t i, j;
     for (i = 0; i < COUNT_OF(golden_lsq); i++) {
         const smash_quant_desc d = test_quant_desc(golden_lsq[i].bits, golden_lsq[i].is_unsigned, SMASH_SYMMETRIC);
         float s = float_of(golden_lsq[i].scale), z = float_of(golden_lsq[i].zero);
         double ds = 0, dz = 0;
-        const smash_tensor scale = test_row(&s, SMASH_F32, 1), zero = test_row(&z, SMASH_F32, 1), dscale = test_row(&ds, SMASH_F64, 1), dzero = test_row(&dz, SMASH_F64, 1);
+        const smash_tensor scale = row_view(&s, SMASH_F32, 1), zero = row_view(&z, SMASH_F32, 1), dscale = row_view(&ds, SMASH_F64, 1), dzero = row_view(&dz, SMASH_F64, 1);
         const smash_tensor *tz = golden_lsq[i].plus ? &zero : NULL, *tdz = golden_lsq[i].plus ? &dzero : NULL;
         floats_of(golden_lsq[i].x, x, N);
         floats_of(golden_lsq[i].gy, g, N);
@@ -243,8 +243,8 @@ static void test_lsq(smash_ctx *ctx)
         }
     }
     for (way = 0; way < 3; way++) {                                 /* in place: y over x, dx over dy, dx over x */
-        smash_tensor tx = test_row(x, SMASH_F32, N), tg = test_row(g, SMASH_F32, N), ty = test_row(y, SMASH_F32, N), tdx = test_row(dx, SMASH_F32, N);
-        smash_tensor ts = test_row(s, SMASH_F32, 1), tds = test_row(ds, SMASH_F64, 1);
+        smash_tensor tx = row_view(x, SMASH_F32, N), tg = row_view(g, SMASH_F32, N), ty = row_view(y, SMASH_F32, N), tdx = row_view(dx, SMASH_F32, N);
+        smash_tensor ts = row_view(s, SMASH_F32, 1), tds = row_view(ds, SMASH_F64, 1);
         for (i = 0; i < N; i++) { x[i] = (float)uniform(&rng); g[i] = (float)uniform(&rng); }
         s[0] = 0.005f;
         smash_quant_lsq(NULL, NULL, &tx, &ts, NULL, &ty);
@@ -261,8 +261,8 @@ static void test_lsq_edges(smash_ctx *ctx)
     float x[4] = { 0, 0, 0, 0 }, y[4] = { 9, 9, 9, 9 }, g[4] = { 1, 2, 3, 4 }, dx[4] = { 9, 9, 9, 9 }, s = 0, z = 0;
     double ds = 9, dz = 9;
     uint16_t h[4] = { 0x7BFFu, 0, 0, 0 }, hy[4] = { 1, 1, 1, 1 };
-    const smash_tensor tx = test_row(x, SMASH_F32, 4), ty = test_row(y, SMASH_F32, 4), tg = test_row(g, SMASH_F32, 4), tdx = test_row(dx, SMASH_F32, 4), ts = test_row(&s, SMASH_F32, 1), tz = test_row(&z, SMASH_F32, 1);
-    const smash_tensor tds = test_row(&ds, SMASH_F64, 1), tdz = test_row(&dz, SMASH_F64, 1), one = test_row(x, SMASH_F32, 1), th = test_row(h, SMASH_F16, 4), thy = test_row(hy, SMASH_F16, 4);
+    const smash_tensor tx = row_view(x, SMASH_F32, 4), ty = row_view(y, SMASH_F32, 4), tg = row_view(g, SMASH_F32, 4), tdx = row_view(dx, SMASH_F32, 4), ts = row_view(&s, SMASH_F32, 1), tz = row_view(&z, SMASH_F32, 1);
+    const smash_tensor tds = row_view(&ds, SMASH_F64, 1), tdz = row_view(&dz, SMASH_F64, 1), one = row_view(x, SMASH_F32, 1), th = row_view(h, SMASH_F16, 4), thy = row_view(hy, SMASH_F16, 4);
     const smash_quant_desc d16 = test_quant_desc(16, 0, SMASH_SYMMETRIC), d2 = test_quant_desc(2, 0, SMASH_SYMMETRIC);
     static const struct { uint32_t scale, zero; const char *message; } bad[] = {
         { 0, 0, "scale 0 of \"tensor\" is not a finite number above 0; clip scales behind each step of the optimizer" },
@@ -309,7 +309,7 @@ static void test_lsq_edges(smash_ctx *ctx)
     for (i = 0; i < 4; i++) g[i] = 3.4028234663852886e38f;
     {
         float small;
-        const smash_tensor t = test_row(&small, SMASH_F32, 1);
+        const smash_tensor t = row_view(&small, SMASH_F32, 1);
         s = 1e30f;
         x[1] = x[0];
         x[3] = x[0];
@@ -408,7 +408,7 @@ static void test_dorefa(smash_ctx *ctx)
     float x[N] = { 0 }, g[N], y[N], dx[N];
     double wide[N];
     uint16_t half[N];
-    const smash_tensor tx = test_row(x, SMASH_F32, N), tg = test_row(g, SMASH_F32, N), ty = test_row(y, SMASH_F32, N), tdx = test_row(dx, SMASH_F32, N), th = test_row(half, SMASH_BF16, N);
+    const smash_tensor tx = row_view(x, SMASH_F32, N), tg = row_view(g, SMASH_F32, N), ty = row_view(y, SMASH_F32, N), tdx = row_view(dx, SMASH_F32, N), th = row_view(half, SMASH_BF16, N);
     smash_quant_desc d = test_quant_desc(4, 1, SMASH_AFFINE);
     uint64_t rng = 3, before;
     size_t i, round;
@@ -511,8 +511,8 @@ static void test_ends(smash_ctx *ctx)
     size_t k, i;
     double buffer[3][7], back[7];
     for (k = 0; k < 4; k++) {
-        const smash_tensor from = test_row(xs, SMASH_F32, 7), wide = test_row(back, SMASH_F64, 7);
-        const smash_tensor x = test_row(buffer[0], dtypes[k], 7), g = test_row(buffer[1], dtypes[k], 7), y = test_row(buffer[2], dtypes[k], 7);
+        const smash_tensor from = row_view(xs, SMASH_F32, 7), wide = row_view(back, SMASH_F64, 7);
+        const smash_tensor x = row_view(buffer[0], dtypes[k], 7), g = row_view(buffer[1], dtypes[k], 7), y = row_view(buffer[2], dtypes[k], 7);
         smash_tensor_convert(NULL, &from, &x);
         smash_tensor_convert(NULL, &from, &g);
         CHECK_ERR(ctx, smash_quant_bnn(ctx, &x, &y), SMASH_OK, "dtype %d", (int)k);
@@ -528,7 +528,7 @@ static void test_ends(smash_ctx *ctx)
     {
         float a[3] = { 1, 2, 3 }, b[3] = { 7, 7, 7 };
         uint16_t h[3] = { 0, 0, 0 };
-        const smash_tensor x = test_row(a, SMASH_F32, 3), y = test_row(b, SMASH_F32, 3), half = test_row(h, SMASH_F16, 3), less = test_row(b, SMASH_F32, 2);
+        const smash_tensor x = row_view(a, SMASH_F32, 3), y = row_view(b, SMASH_F32, 3), half = row_view(h, SMASH_F16, 3), less = row_view(b, SMASH_F32, 2);
         CHECK_ERR(ctx, smash_quant_clip(ctx, 1, -1, &x, &y), SMASH_ERR_RANGE, "order");
         CHECK_ERR(ctx, smash_quant_clip(ctx, (double)float_of(NOT_A_NUMBER), 1, &x, &y), SMASH_ERR_RANGE, "NaN");
         CHECK_ERR(ctx, smash_quant_gate(ctx, 0, (double)float_of(INF), &x, &x, &y), SMASH_ERR_RANGE, "Inf");
@@ -550,8 +550,8 @@ static void test_bias(smash_ctx *ctx)
 {
     float s[4] = { 0.5f, 0.25f, 1, 2 }, b[4] = { 1, -1.0625f, 2.5f, -7 }, bs[4] = { 7, 7, 7, 7 }, big[4] = { 536870911.75f, 0, 0, 0 };
     int32_t q[4] = { 9, 9, 9, 9 };
-    const smash_tensor ts = test_row(s, SMASH_F32, 4), t1 = test_row(s, SMASH_F32, 1), tb = test_row(b, SMASH_F32, 4), tq = test_row(q, SMASH_I32, 4), tbs = test_row(bs, SMASH_F32, 4), t3 = test_row(s, SMASH_F32, 3);
-    const smash_tensor tbig = test_row(big, SMASH_F32, 4);
+    const smash_tensor ts = row_view(s, SMASH_F32, 4), t1 = row_view(s, SMASH_F32, 1), tb = row_view(b, SMASH_F32, 4), tq = row_view(q, SMASH_I32, 4), tbs = row_view(bs, SMASH_F32, 4), t3 = row_view(s, SMASH_F32, 3);
+    const smash_tensor tbig = row_view(big, SMASH_F32, 4);
     CHECK_ERR(ctx, smash_quant_bias(ctx, SMASH_HALF_EVEN, 0.5f, &ts, &tb, &tq, &tbs), SMASH_OK, "channels");
     CHECK(q[0] == 4 && q[1] == -8 && q[2] == 5 && q[3] == -7, "%d %d %d %d", q[0], q[1], q[2], q[3]);       /* -8.5 goes to even */
     CHECK(bs[0] == 0.25f && bs[3] == 1, "%g", (double)bs[0]);
@@ -590,7 +590,7 @@ static void test_correction(smash_ctx *ctx)
     uint32_t d;
     for (k = 0; k < COUNT_OF(layers); k++) {
         const smash_tensor ta = test_view(SMASH_F32, a, layers[k].ndim, layers[k].shape), tb = test_view(SMASH_F32, b, layers[k].ndim, layers[k].shape);
-        const smash_tensor ts = test_row(sum, SMASH_F64, layers[k].channels), tbias = test_row(bias, SMASH_F32, layers[k].channels);
+        const smash_tensor ts = row_view(sum, SMASH_F64, layers[k].channels), tbias = row_view(bias, SMASH_F32, layers[k].channels);
         for (n = 1, d = 0; d < layers[k].ndim; d++) n *= layers[k].shape[d];
         for (inner = 1, d = layers[k].axis + 1; d < layers[k].ndim; d++) inner *= layers[k].shape[d];
         for (c = 0; c < 8; c++) { sum[c] = want[c] = 0; bias[c] = (float)c; }
@@ -630,10 +630,10 @@ static void test_fold(smash_ctx *ctx)
         static const size_t shape[2] = { 3, 4 };
         float w[12] = { 0 }, b[3] = { 0 }, v[4][3] = { { 0 } };
         const uint32_t *from[4];
-        smash_tensor tw = test_view(SMASH_F32, w, 2, shape), tb = test_row(b, SMASH_F32, 3), t[4];
+        smash_tensor tw = test_view(SMASH_F32, w, 2, shape), tb = row_view(b, SMASH_F32, 3), t[4];
         smash_fold_desc d = SMASH_ZERO;
         from[0] = golden_fold[i].mean; from[1] = golden_fold[i].variance; from[2] = golden_fold[i].gamma; from[3] = golden_fold[i].beta;
-        for (j = 0; j < 4; j++) { floats_of(from[j], v[j], 3); t[j] = test_row(v[j], SMASH_F32, 3); }
+        for (j = 0; j < 4; j++) { floats_of(from[j], v[j], 3); t[j] = row_view(v[j], SMASH_F32, 3); }
         floats_of(golden_fold[i].w, w, 12);
         floats_of(golden_fold[i].b, b, 3);
         d.epsilon = golden_fold[i].epsilon;
@@ -648,8 +648,8 @@ static void test_fold(smash_ctx *ctx)
         uint64_t rng = 8;
         for (k = 0; k < COUNT_OF(ways); k++) for (i = 0; i < 4; i++) {
             const size_t C = ways[k].channels;
-            const smash_tensor tw = test_view(SMASH_F64, w, 3, shape), to = test_view(SMASH_F64, out, 3, shape), tb = test_row(bias, SMASH_F64, C), tob = test_row(out_bias, SMASH_F64, C);
-            const smash_tensor m = test_row(v[0], SMASH_F64, C), s = test_row(v[1], SMASH_F64, C), g = test_row(v[2], SMASH_F64, C), be = test_row(v[3], SMASH_F64, C);
+            const smash_tensor tw = test_view(SMASH_F64, w, 3, shape), to = test_view(SMASH_F64, out, 3, shape), tb = row_view(bias, SMASH_F64, C), tob = row_view(out_bias, SMASH_F64, C);
+            const smash_tensor m = row_view(v[0], SMASH_F64, C), s = row_view(v[1], SMASH_F64, C), g = row_view(v[2], SMASH_F64, C), be = row_view(v[3], SMASH_F64, C);
             smash_fold_desc d = SMASH_ZERO;
             d.axis = ways[k].axis;
             d.groups = ways[k].groups;
@@ -667,8 +667,8 @@ static void test_fold(smash_ctx *ctx)
     {   /* refused */
         static const size_t shape[2] = { 2, 2 };
         float w[4] = { 1, 2, 3, 4 }, b[2] = { 0, 0 }, m[2] = { 0, 0 }, v[2] = { 0, 1 }, out[4] = { 7, 7, 7, 7 }, ob[2] = { 7, 7 };
-        const smash_tensor tw = test_view(SMASH_F32, w, 2, shape), to = test_view(SMASH_F32, out, 2, shape), tb = test_row(b, SMASH_F32, 2), tob = test_row(ob, SMASH_F32, 2), tm = test_row(m, SMASH_F32, 2), tv = test_row(v, SMASH_F32, 2);
-        const smash_tensor short1 = test_row(b, SMASH_F32, 1);
+        const smash_tensor tw = test_view(SMASH_F32, w, 2, shape), to = test_view(SMASH_F32, out, 2, shape), tb = row_view(b, SMASH_F32, 2), tob = row_view(ob, SMASH_F32, 2), tm = row_view(m, SMASH_F32, 2), tv = row_view(v, SMASH_F32, 2);
+        const smash_tensor short1 = row_view(b, SMASH_F32, 1);
         smash_fold_desc d = SMASH_ZERO;
         CHECK_ERR(ctx, smash_quant_fold(ctx, NULL, &tm, &tv, NULL, NULL, &tw, NULL, &to, &tob), SMASH_OK, "a variance of 0");
         CHECK(near_to((double)out[0] * (double)out[0], 1e5, 1e-6) && ob[0] == 0, "%g", (double)out[0]);
@@ -706,7 +706,7 @@ static void test_moments(smash_ctx *ctx)
     static const size_t shape[3] = { 2, 2, 2 }, one[2] = { 1, 2 };
     float y[8] = { 1, 2, 5, 5, 3, 4, 5, 9 }, m[2], v[2];
     uint16_t h[2];
-    const smash_tensor ty = test_view(SMASH_F32, y, 3, shape), tm = test_row(m, SMASH_F32, 2), tv = test_row(v, SMASH_F32, 2), t1 = test_view(SMASH_F32, y, 2, one), th = test_row(h, SMASH_F16, 2);
+    const smash_tensor ty = test_view(SMASH_F32, y, 3, shape), tm = row_view(m, SMASH_F32, 2), tv = row_view(v, SMASH_F32, 2), t1 = test_view(SMASH_F32, y, 2, one), th = row_view(h, SMASH_F16, 2);
     CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 1, &ty, &tm, &tv), SMASH_OK, "biased");
     CHECK(m[0] == 2.5f && m[1] == 6 && v[0] == 1.25f && v[1] == 3, "%g %g %g %g", (double)m[0], (double)m[1], (double)v[0], (double)v[1]);
     CHECK_ERR(ctx, smash_quant_moments(ctx, 1, 0, &ty, &tm, &tv), SMASH_OK, "unbiased");

@@ -1009,6 +1009,53 @@ static void test_writer_text(void)
     smash_arena_release(&arena);
 }
 
+/* A text grows where it lies, with its block, or into a copy; what it held is there, and nothing beside it is touched. */
+static void test_text_grows(void)
+{
+    static const smash_allocator no_resize = { test_alloc, NULL, test_release, NULL };
+    static unsigned char memory[2048 + 16];
+    unsigned char *buffer = memory + (16 - (uintptr_t)memory % 16);
+    static const struct { const char *what; size_t room; const smash_allocator *allocator; int beside; size_t fail, bytes, fits, most; } rows[] = {
+        { "a buffer is used to its end", 1024, NULL, 0, 0, 5000, 1023, 1024 },
+        { "no room beside another piece", 1024, NULL, 1, 0, 5000, 511, 1024 },
+        { "from a buffer into a block", 300, &test_allocator, 0, 0, 300000, 300000, 300 + 524288 },
+        { "a block grows", 0, &test_allocator, 0, 0, 300000, 300000, 524288 },
+        { "a block is copied", 0, &no_resize, 0, 0, 300000, 300000, 2 * 524288 },
+        { "another piece lies behind", 0, &test_allocator, 1, 0, 300000, 300000, 3 * 524288 },
+        { "no first block", 0, &test_allocator, 0, 1, 300000, 0, 0 },
+        { "a resize that fails, and is a copy", 0, &test_allocator, 0, 2, 300000, 300000, 2 * 524288 } };
+    size_t row, i;
+    for (row = 0; row < COUNT_OF(rows); row++) {
+        smash_text text = SMASH_ZERO;
+        smash_arena own;
+        unsigned char *beside = NULL;
+        smash_err err = SMASH_OK;
+        memset(buffer, 0x5A, 2048);
+        smash_arena_init(&own, rows[row].room ? buffer : NULL, rows[row].room, rows[row].allocator);
+        text.arena = &own;
+        test_alloc_calls = 0;
+        test_fail_at = rows[row].fail;
+        for (i = 0; i < rows[row].bytes && !err; i += !err) {
+            const char c = (char)('a' + i % 26);
+            if (rows[row].beside && i == 100) {
+                beside = (unsigned char *)smash_arena_alloc(NULL, &own, 16);
+                memset(beside, 7, 16);
+            }
+            err = smash_text_put(&text, &c, 1);
+        }
+        test_fail_at = 0;
+        CHECK(err == (i < rows[row].bytes ? SMASH_ERR_NOMEM : SMASH_OK) && i == rows[row].fits && text.bytes == i, "%s: %d bytes, %s", rows[row].what, (int)i, smash_err_name(err));
+        CHECK(own.peak <= rows[row].most, "%s: took %d", rows[row].what, (int)own.peak);
+        for (i = 0; i < text.bytes && text.data[i] == (char)('a' + i % 26); i++) { }
+        CHECK(i == text.bytes && (!i || !text.data[i]), "%s: byte %d", rows[row].what, (int)i);
+        for (i = 0; beside && i < 16; i++) CHECK(beside[i] == 7, "%s: byte %d beside", rows[row].what, (int)i);
+        for (i = rows[row].room; i < 2048 && buffer[i] == 0x5A; i++) { }
+        CHECK(i == 2048, "%s: behind the buffer", rows[row].what);
+        smash_arena_release(&own);
+        CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%s: %d blocks are left", rows[row].what, (int)test_alloc_live);
+    }
+}
+
 /* A put that fails at call number *left and must never be called again */
 static smash_err failing_put(void *user, const char *text, size_t bytes)
 {
@@ -1255,6 +1302,7 @@ int main(void)
     test_writer_numbers();
     test_writer_text();
     test_text();
+    test_text_grows();
     test_nearest();
     test_round_trip();
     test_damage();

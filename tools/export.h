@@ -157,11 +157,12 @@ static void claim(claims *c, const char *name, const char *suffix)
     c->slots[at] = d;
 }
 
-/* All that is declared for a tensor of this identifier. */
-static const char *const id_suffixes[] = { "", "_scale", "_zero_point", "_multiplier", "_shift", "_kernel_sum", "_effective_bias", "_multiplier_count",
-                                           "_input_zero", "_output_zero", "_low", "_high", "_accumulator_bound", "_crc32", "_rank", "_count", "_scale_count",
-                                           "_dim0", "_dim1", "_dim2", "_dim3", "_dim4", "_dim5", "_dim6", "_dim7" };
-enum { ID_SUFFIXES = sizeof(id_suffixes) / sizeof(id_suffixes[0]), ID_BYTES = 200, PREFIX_BYTES = 60 };
+/* All that is declared for a tensor of this identifier: its parts, and these. */
+static const char *const id_suffixes[] = { "_multiplier_count", "_input_zero", "_output_zero", "_low", "_high", "_accumulator_bound", "_crc32", "_rank", "_count",
+                                           "_scale_count", "_dim0", "_dim1", "_dim2", "_dim3", "_dim4", "_dim5", "_dim6", "_dim7" };
+enum { ID_SUFFIXES = PARTS + sizeof(id_suffixes) / sizeof(id_suffixes[0]), ID_BYTES = 200, PREFIX_BYTES = 60 };
+
+static const char *id_suffix(uint32_t i) { return i < PARTS ? part_suffixes[i] : id_suffixes[i - PARTS]; }
 
 static int is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -170,8 +171,8 @@ static int is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 
 static const char *c_identifier(smash_ctx *ctx, smash_arena *arena, claims *c, const char *prefix, const char *name)
 {
     char text[PREFIX_BYTES + ID_BYTES + 32], *copy;
-    size_t n = (size_t)sprintf(text, "%.*s_", PREFIX_BYTES, prefix), base = n, i, end, at;
-    uint32_t k = 1;
+    size_t n = (size_t)sprintf(text, "%.*s_", PREFIX_BYTES, prefix), base = n, end, at;
+    uint32_t k = 1, i;
     uint64_t digest;
 
     for (; *name && n < base + ID_BYTES; name++) {
@@ -186,10 +187,10 @@ static const char *c_identifier(smash_ctx *ctx, smash_arena *arena, claims *c, c
     if (c->next[at]) k = c->next[at];
     for (;; k++) {
         if (k > 1) n = end + (size_t)sprintf(text + end, "_%lu", (unsigned long)k);
-        for (i = 0; i < ID_SUFFIXES && !is_claimed(c, text, id_suffixes[i]); i++) { }
+        for (i = 0; i < ID_SUFFIXES && !is_claimed(c, text, id_suffix(i)); i++) { }
         if (i == ID_SUFFIXES) break;
     }
-    for (i = 0; i < ID_SUFFIXES; i++) claim(c, text, id_suffixes[i]);
+    for (i = 0; i < ID_SUFFIXES; i++) claim(c, text, id_suffix(i));
     c->next[at] = k + 1;
     if ((copy = (char *)smash_arena_alloc(ctx, arena, n + 1)) == NULL) return NULL;
     memcpy(copy, text, n + 1);
