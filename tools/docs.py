@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The docs gate: what the documents say is true. Run from the root of the repository, after `make`.
+"""The docs gate: what the documents say is true. Run from the root of the repository, after
+`make smash build/digits build/examples/07_firmware`.
 
  1. Comments. The lines without a blank one between them that hold a SMASH_API declaration are its paragraph; the comments
     in it that begin in column 0, or stand behind the declaration, are what is said of all functions in the paragraph. They must
@@ -47,6 +48,7 @@ SWALLOWED = {
     "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
 CALLED_THROUGH = {"->apply(": "smash_builtins"}     # a pointer: where the functions stand that it may call
+BUILT = ("smash", "build/digits", "build/examples/07_firmware")
 NOT_RUN = {"make test": "it runs this gate's neighbours, and takes longer than all of it"}
 
 failed = 0
@@ -298,6 +300,10 @@ def main():
     if "--write" in sys.argv[1:]:
         algorithms_table(write=True)
         return failed != 0
+    missing = [name for name in BUILT if not os.path.exists(name)]
+    if missing:
+        print(f"FAILED README.md runs what is not built; do this first: make {' '.join(missing)}")
+        return 1
     text = read("smash.h")
     cut = text.rindex("\n\n", 0, text.index("MARK: - Implementation"))
     header, implementation = text[:cut + 1], text[cut + 1:]
