@@ -2926,6 +2926,13 @@ SMASH__DEF void smash_arena_init(smash_arena *arena, void *buffer, size_t bytes,
     arena->allocator = allocator;
 }
 
+SMASH__FN void smash__arena_short(smash_ctx *ctx, size_t need, size_t bytes)
+{
+    if (!smash__ctx(ctx) || ctx->err) return;
+    ctx->need = need;
+    SMASH__FAIL(ctx, SMASH_ERR_NOMEM, 0, "%z bytes more memory needed (%z asked for); give the arena a larger buffer or an allocator", need, bytes);
+}
+
 SMASH__DEF void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t bytes)
 {
     unsigned char *base;
@@ -2962,8 +2969,7 @@ SMASH__DEF void *smash_arena_alloc(smash_ctx *ctx, smash_arena *arena, size_t by
         ctx->need = bytes - (arena->allocator ? 0 : have);
         if (!smash__add(ctx->need, arena->allocator ? 0 : pad, &ctx->need)) ctx->need = SIZE_MAX;
         if (!ctx->need) ctx->need = 1;                  /* an empty block that the allocator refused */
-        SMASH__FAIL(ctx, SMASH_ERR_NOMEM, 0, "%z bytes more memory needed (%z asked for); give the arena a larger buffer or an allocator",
-                    ctx->need, bytes);
+        smash__arena_short(ctx, ctx->need, bytes);
     }
     return NULL;
 }
@@ -2992,6 +2998,10 @@ SMASH__FN void *smash__arena_grow(smash_ctx *ctx, smash_arena *arena, void *p, s
             arena->used = start + bytes;
             if (arena->outside + arena->used > arena->peak) arena->peak = arena->outside + arena->used;
             return p;
+        }
+        if (!arena->allocator) {                        /* a copy would take more still */
+            smash__arena_short(ctx, bytes - (room - start), bytes);
+            return NULL;
         }
     }
     grown = smash_arena_alloc(ctx, arena, bytes);
