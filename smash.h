@@ -18081,10 +18081,11 @@ SMASH__FN const char *smash__apply_name(smash_apply_method method)
     return names[method];
 }
 
-/* How a range is found, less what is default */
-SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc *o)
+/* How a range is found, less what is default, or the algorithm's own */
+SMASH__FN void smash__write_observer(smash_writer *w, const smash_algo *algo, const smash_observer_desc *o)
 {
-    if (o->kind != SMASH_OBSERVE_MIN_MAX) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
+    if (!algo->targets->observes) return;
+    if (o->kind != SMASH_OBSERVE_MIN_MAX && !smash__refused(algo, "observer")) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
     if (o->kind == SMASH_OBSERVE_MOVING_AVERAGE && (o->rate < 0.01f || o->rate > 0.01f)) { smash_write_key(w, "observer_rate"); smash_write_number(w, (double)o->rate); }
     if (o->kind == SMASH_OBSERVE_PERCENTILE && o->outside != 100000) { smash_write_key(w, "observer_percentile"); smash_write_number(w, (1e9 - (double)o->outside) / 1e7); }
     if (o->kind >= SMASH_OBSERVE_PERCENTILE && o->bins != 2048) { smash_write_key(w, "observer_bins"); smash_write_u64(w, o->bins); }
@@ -18106,7 +18107,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         if (row->quant.full_range && !smash__refused(algo, "quant_range")) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
         if (row->quant.rounding == SMASH_HALF_AWAY && !smash__refused(algo, "quant_rounding")) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
         if (smash__fold_of(plan, row->param) && smash__fold_of(plan, row->param)->how.epsilon > 0) { smash_write_key(w, "fuse_epsilon"); smash_write_number(w, smash__fold_of(plan, row->param)->how.epsilon); }
-        if (!is_bias && (!row->skip || row->needs_data) && !smash__refused(algo, "observer")) smash__write_observer(w, &row->observer);
+        if (!is_bias && (!row->skip || row->needs_data) ) smash__write_observer(w, algo, &row->observer);
         if (row->bias_correction) { smash_write_key(w, "bias_correction"); smash_write_bool(w, 1); }
         if (row->param == SMASH__NO_INDEX ? row->needs_data && row->quant.grain.kind != SMASH_GRAIN_TENSOR : !row->skip && !row->form.no_scale && !smash__refused(algo, "granularity")) {
             smash_write_key(w, "granularity");
@@ -19309,6 +19310,18 @@ SMASH__FN smash_err smash__resolve_lsq(smash_ctx *ctx, const smash_job *job, sma
     return SMASH_OK;
 }
 
+/* Inputs and outputs as PyTorch's histogram observer has them: on half of uint8, so that sums of two products of bytes fit 16 bits */
+SMASH__FN smash_err smash__resolve_reduced(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    (void)job;
+    if (!smash__is_end(row->target)) return SMASH_OK;
+    row->quant.bits = 7;
+    row->quant.is_unsigned = 1;
+    row->quant.scheme = SMASH_AFFINE;
+    row->observer.kind = SMASH_OBSERVE_MSE;
+    return SMASH_OK;
+}
 SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     row->quant.scheme = SMASH_AFFINE;
@@ -20169,6 +20182,8 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
     static const char *const one_grid[] = { "quant_dtype", "it makes int8", "quant_scheme", "its grid is symmetric", "quant_range", "its grid is -127..127",
         "granularity", "it has one scale for the whole tensor", NULL };
+    static const char *const reduced[] = { "quant_dtype", "weights become int8, inputs and outputs uint7", "quant_scheme", "weights are symmetric, inputs and outputs affine", "quant_range", "weights are -127..127, inputs and outputs 0..127",
+        "granularity", "it has one scale for the whole tensor", "observer", "weights go by min_max, inputs and outputs by mse", "observer_rate", "it has no moving averages", "observer_percentile", "it has no percentiles", NULL };
     static const char *const whole[] = { "granularity", "its grid is -1..1, whatever the weights are, so there is one for the whole tensor", NULL };
     static const char *const signs[] = { "quant_dtype", "it makes uint1, for -1 and 1", "quant_scheme", "there is nothing but -1 and 1", "quant_range", "there is nothing but -1 and 1",
         "quant_rounding", "it takes the sign", "granularity", "its numbers are -1 and 1, so there is one scale for the whole tensor", NULL };
@@ -20177,6 +20192,7 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, NULL, 0, 1 };
     static const smash_targets half = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_half, no_keys, 1, 0 };
     static const smash_targets naive = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, one_grid, 0, 0 };
+    static const smash_targets observer = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_reduced, reduced, 0, 1 };
     static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0, 0 };
     static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 0 };
     static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 0 };
@@ -20261,9 +20277,10 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         { "naive", SMASH_QUANTIZER, "quantize weights to int8 by their largest magnitude",
           "Stores weights as int8, -127..127, with one scale for each tensor, max|w| / 127. What NNI v2 cuts off is rounded here.",
           nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
-        { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
-          "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
-          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+        { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8, inputs and outputs to affine uint7",
+          "Stores weights as int8, -127..127, from their exact range, as NNI v2's observer quantizer does with PyTorch's min-max observer. Inputs and outputs get scale and zero point on 0..127 from a histogram of what was "
+          "recorded of them (--calibration), by least squared error, one of each for a tensor; biases the scale of their accumulators, as with ptq.",
+          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &observer, NULL, NULL, NULL, NULL, NULL },
         { "weight_only", SMASH_QUANTIZER, "quantize weights to 4 or 8 bits in groups of a row",
           "Stores weights as integers with a scale, and if affine a zero point, for each group of a row, found from its exact range. For runtimes that turn weights back into floats as they go.",
           groups, weight_only_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
@@ -22224,7 +22241,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash__write_fold(w, plan, smash__fold_into(plan, row->module));
     }
     if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
-    if (row->algo->group == SMASH_QUANTIZER && !smash__refused(row->algo, "observer") && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
+    if (row->algo->group == SMASH_QUANTIZER && row->algo->targets->observes && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
     if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
     if (row->algo->group == SMASH_QUANTIZER) {
         const int grid = smash_row_is_grid(row);
