@@ -2295,6 +2295,11 @@ SMASH_API const char *smash_row_word(const smash_row *row, char text[16]);
  *   row  in     needs nothing; exact everywhere; fails never */
 SMASH_API int smash_row_is_grid(const smash_row *row);
 
+/* The activation that a module's type tells, or its name where there is no type: by how its last part begins, in small letters or capitals. relu6 and
+ * what begins so ends at 6, relu at nothing, hardtanh goes from -1 to 1; all else is NONE.
+ *   name  in     needs nothing; exact everywhere; fails never */
+SMASH_API smash_fused smash_fused_named(const char *name);
+
 typedef struct smash_plan {
     const smash_model *model;
     smash_arena       *arena;
@@ -8283,7 +8288,8 @@ SMASH__FN void smash__observe_count(const smash__observe_job *job, size_t block,
     size_t i = 0, j;
     if (w->dtype == SMASH_F32) {
         const float *x = (const float *)w->data + first;
-        SMASH__CALL(job->fit.simd != 0, smash__count_tiles, (x, n / SMASH__TILE, origin, b->first, bins));
+        const int simd = job->fit.simd ? 1 : 0;
+        SMASH__CALL(simd, smash__count_tiles, (x, n / SMASH__TILE, origin, b->first, bins));
         i = n / SMASH__TILE * SMASH__TILE;
     }
     while (i < n) {
@@ -16630,6 +16636,7 @@ typedef struct smash__resolve {
     const smash_json    *templates_doc;
     smash_activation    *activations;                      /* shapes that the model or the config says */
     size_t               activation_count;
+    const smash_value   *told[10];                         /* keys of entries that were refused last: once is enough for all targets */
     smash_err            err;                              /* NOMEM where a function has no way to say it */
 } smash__resolve;
 
@@ -16660,16 +16667,22 @@ SMASH__FN void smash__write_fold(smash_writer *w, const smash_plan *plan, const 
     smash_write_end(w);
 }
 
-/* 1 if the last part of a name or type says ReLU, 2 if ReLU6: what has no parameters is in no file, so its name is all there is. */
-SMASH__FN int smash__says_relu(const char *name)
+/* What has no parameters is in no file, so its name is all there is. */
+SMASH__DEF smash_fused smash_fused_named(const char *name)
 {
-    static const char relu[4] = { 'r', 'e', 'l', 'u' };
+    static const char *const begin[3] = { "relu6", "relu", "hardtanh" };
+    static const smash_fused is[3] = { SMASH_FUSED_RELU6, SMASH_FUSED_RELU, SMASH_FUSED_RELU_N1_TO_1 };
     const char *last = name;
-    uint32_t i;
+    uint32_t i, k;
     for (; *name; name++) if (*name == '.') last = name + 1;
-    for (i = 0; i < 4; i++) if ((last[i] | 0x20) != relu[i]) return 0;
-    return last[4] == '6' ? 2 : 1;
+    for (i = 0; i < 3; i++) {
+        for (k = 0; begin[i][k] && (last[k] | 0x20) == begin[i][k]; k++) {}
+        if (!begin[i][k]) return is[i];
+    }
+    return SMASH_FUSED_NONE;
 }
+
+SMASH__FN int smash__is_relu(smash_fused f) { return f == SMASH_FUSED_RELU || f == SMASH_FUSED_RELU6; }
 
 /* A parameter of a normalization: one float for each of *channels, which the first of them says */
 SMASH__FN int smash__is_channels(const smash_model *model, ptrdiff_t param, size_t *channels)
@@ -16731,7 +16744,7 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
     for (i = 0; i < list->count; i++, v++) {
         const ptrdiff_t m = smash_model_find_module(r->model, v->text);
         const char *type = m < 0 ? NULL : r->types[m];
-        const int relu = type ? smash__starts_with(type, "ReLU") && r->model->modules[m].first == SMASH__NO_INDEX : smash__says_relu(v->text);
+        const int relu = type ? smash__starts_with(type, "ReLU") && r->model->modules[m].first == SMASH__NO_INDEX : smash__is_relu(smash_fused_named(v->text));
         if (m < 0 && (!relu || !i)) {
             smash__say(r->config, SMASH_ERROR, "fuse_unknown", doc, v, "the model has no module %q%s", v->text, smash__did_you_mean(r->config, v->text, r->names, r->model->module_count, near));
             return;
@@ -16744,7 +16757,7 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
         else if (i == 1 && type && smash__starts_with(type, "BatchNorm")) fold->norm = (uint32_t)m;
         else if (relu && i + 1 == list->count) {
             fold->activation = v->text;
-            fold->relu6 = smash__says_relu(type ? type : v->text) == 2;
+            fold->relu6 = smash_fused_named(type ? type : v->text) == SMASH_FUSED_RELU6;
             if (fold->relu6 && !type) smash__say(r->config, SMASH_WARNING, "fuse_type", doc, v, "%q is taken for a ReLU6, which ends at 6; if it is the sixth ReLU, write \"ReLU\" in its place", v->text);
         }
         else {
@@ -17414,7 +17427,12 @@ SMASH__FN SMASH__NOINLINE smash_err smash__resolve_form(smash__resolve *r, const
     smash_err err;
     int i, refused = 0;
     *good = 0;
-    for (i = 0; i < 10; i++) refused |= smash__refuse(wish, given[i].v, given[i].key, entry->algo->name, smash__refused(entry->algo, given[i].key));
+    for (i = 0; i < 10; i++) {
+        if (given[i].v && given[i].v == r->told[i]) { refused = 1; continue; }
+        if (!smash__refuse(wish, given[i].v, given[i].key, entry->algo->name, smash__refused(entry->algo, given[i].key))) continue;
+        r->told[i] = given[i].v;
+        refused = 1;
+    }
     if (refused) return SMASH_OK;
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned, &quant->format);
@@ -17641,7 +17659,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     if (!end && param < 0) {
         const smash_param *other = smash__stored_otherwise(r->model, m, target);
         if (other) {
-            smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s is compressed already, into %s and what belongs to it; start from the model before that", target, other->name);
+            smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s of %q is compressed already, into %s and what belongs to it; start from the model before that", target, m->name, other->name);
             return SMASH_OK;
         }
         if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */

@@ -733,6 +733,7 @@ static void test_formats(void)
         two_layers(1);
         CHECK_ERR(&ctx, run(refused[i].text, 1, &result), SMASH_ERR_CONFIG, "%s", refused[i].text);
         CHECK(strstr(said(), refused[i].says) != NULL, "%s: %s", refused[i].text, said());
+        CHECK(diags.errors == 1 || !strstr(refused[i].text, "fc") || strstr(refused[i].text, "float"), "%s: said %d times", refused[i].text, (int)diags.errors);
     }
     for (i = 0; i < COUNT_OF(kept); i++) {
         const smash_row *row;

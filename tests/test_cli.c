@@ -454,6 +454,8 @@ static const row rows[] = {
     { "$S export $D/slash.safetensors --format npy -o $D/nd2/", 4, NULL, "smash: a/b.weight has a / in it and cannot be the name of a file; a .npz takes it; nothing was written\n" },
     { "$S export $M --format npy -o $D/absent/nd/", 5, NULL, "absent/nd/ cannot be written: No such file" },
     { "mkdir -p $D/nd3/fc.bias.npy; $S export $M --format npy -o $D/nd3/; s=$?; ls $D/nd3; exit $s", 5, "fc.bias.npy\nfc.weight.npy\n", "nd3/fc.bias.npy cannot be written: Is a directory" },
+    { "$S compress examples/models/digits.safetensors --quantizer ptq --set ptq_quant_dtype=int4 -o $D/f.st -q && printf '{\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"fc\"],\"target_names\":[\"weight\"]}]}' > $D/f.json && "
+      "$S compress $D/f.st -c $D/f.json -o $D/g.st", 3, NULL, "weight of \"fc\" is compressed already, into fc.weight_packed and what belongs to it; start from the model before that" },
     { "rm -r $D/nd $D/nd3 $D/one.npy*", 0, NULL, NULL },
     { "$S export $M -o $D/e.bin --json > $D/e.json && cmp $D/e.json $D/e.bin.json && cat $D/e.json", 0,
       "\"data\": {\"dtype\": \"F32\", \"shape\": [4, 8], \"offset\": 0, \"bytes\": 128, \"crc32\": \"79dea187\"}", NULL },

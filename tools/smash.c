@@ -1696,20 +1696,14 @@ static int load_activation(app *a, export_job *j, const char *name, export_activ
 /* The activation that was fused into a module: by its type, or by its name where nobody says that. */
 static smash_fused fused_into(const export_job *j, const char *module)
 {
-    static const struct { const char *name; smash_fused is; } activations[] = {
-        { "relu6", SMASH_FUSED_RELU6 }, { "relu", SMASH_FUSED_RELU }, { "hardtanh", SMASH_FUSED_RELU_N1_TO_1 } };
     const smash_value *list = member(&j->fused, module), *v = list;
     smash_fused found = SMASH_FUSED_NONE;
-    uint32_t i, k, n;
+    uint32_t i;
     if (!list || list->type != SMASH_VALUE_ARRAY) return found;
     for (i = 0, v++; i < list->count; i++, v += v->span) {
-        const char *name = value_text(v), *type = name ? value_text(member(&j->types, name)) : NULL, *dot = name ? strrchr(name, '.') : NULL;
-        if (!name) continue;
-        if (!type) type = dot ? dot + 1 : name;
-        for (k = 0; k < sizeof(activations) / sizeof(activations[0]); k++) {
-            for (n = 0; activations[k].name[n] && (type[n] | 32) == activations[k].name[n]; n++) { }
-            if (!activations[k].name[n]) { found = activations[k].is; break; }
-        }
+        const char *name = value_text(v), *type = name ? value_text(member(&j->types, name)) : NULL;
+        const smash_fused f = name ? smash_fused_named(type ? type : name) : SMASH_FUSED_NONE;
+        if (f != SMASH_FUSED_NONE) found = f;
     }
     return found;
 }
