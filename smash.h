@@ -1201,7 +1201,8 @@ SMASH_API smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_desc
  *   w         in   f32 f64 f16 bf16, finite; f64 numbers are rounded to f32 first
  *   codebook, scale  in, opt  as for smash_codebook_dequantize; codes in any order, scales of any sign
  *   q         out  u2 u4 u8 that holds the largest index, shape of w; may not alias the others. Spare bits of the last packed byte are 0
- *   needs     scratch: 1,280 bytes; O(n log codes); codes of blocks that change from number to number cost codes each time
+ *   needs     scratch: 1,280 bytes, with threads and codes of blocks for each 65,536 numbers, 32 times at most; O(n log codes); codes of blocks that change
+ *             from number to number cost codes each time
  *   exact     everywhere
  *   fails     ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(block size, or index of codebook or scale); NONFINITE(index), q then unspecified
  *   from      Dettmers et al. 2023, arXiv:2305.14314; bitsandbytes, which puts the first of two in the high nibble */
@@ -1245,8 +1246,9 @@ SMASH_API smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_ten
  * the lower index first. It ends when nothing moves, and gives the codes with the least sum of squared errors of all it met, the start among them.
  *   w         in   f32 f64 f16 bf16, finite; f64 numbers are rounded to f32 first
  *   codebook  out  f32, [2^bits] where there is one block, or one more axis than the grid has, [.., 2^bits]; ascending; may not alias w
- *   needs     scratch: 1,280 bytes and 32 for each code, 144 more for each where the start is QUANTILE; O(n log codes) an iteration
- *   exact     everywhere: sums in double in the order of memory
+ *   needs     scratch: 1,296 bytes and 32 for each code, 144 more for each where the start is QUANTILE; all but 1,280 and 16 a code for each chunk of a block;
+ *             with threads, where blocks have one chunk, all of it for each block, 32 times at most; O(n log codes) an iteration
+ *   exact     everywhere: sums in double in the order of memory, chunk by chunk: 65,536 numbers, or so many times as much that a block has 32 of them at most
  *   fails     ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE(bits, iterations, block size) NONFINITE(index); codebook untouched
  *   from      Lloyd 1982, doi:10.1109/TIT.1982.1056489; Han et al. 2016, arXiv:1510.00149 */
 SMASH_API smash_err smash_codebook_kmeans(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook);
@@ -2293,6 +2295,11 @@ SMASH_API const char *smash_row_word(const smash_row *row, char text[16]);
 /* 1 if they become integers of a grid, which has a scheme, qmin and qmax.
  *   row  in     needs nothing; exact everywhere; fails never */
 SMASH_API int smash_row_is_grid(const smash_row *row);
+
+/* The activation that a module's type tells, or its name where there is no type: by how its last part begins, in small letters or capitals. relu6 and
+ * what begins so ends at 6, relu at nothing, hardtanh goes from -1 to 1; all else is NONE.
+ *   name  in     needs nothing; exact everywhere; fails never */
+SMASH_API smash_fused smash_fused_named(const char *name);
 
 typedef struct smash_plan {
     const smash_model *model;
@@ -8238,6 +8245,8 @@ SMASH__INLINE int32_t smash__bin_of(uint32_t bits, uint32_t origin)
     return (int32_t)(((m ^ flip) >> shift) ^ flip);
 }
 
+/* Not with AVX-512: the indexes are read one by one as soon as they are there, and halves of wide stores come back late. What is left to wait for is
+ * adding 1 in memory, 1.5 cycles each; tables that take turns only help where one number is most of them. */
 SMASH__INLINE void smash__count_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, uint32_t origin, int32_t first, uint64_t *SMASH__RESTRICT bins)
 {
     int32_t bin[SMASH__TILE];
@@ -8322,7 +8331,8 @@ SMASH__FN void smash__observe_count(const smash__observe_job *job, size_t block,
     size_t i = 0, j;
     if (w->dtype == SMASH_F32) {
         const float *x = (const float *)w->data + first;
-        SMASH__CALL(job->fit.simd, smash__count_tiles, (x, n / SMASH__TILE, origin, b->first, bins));
+        const int simd = job->fit.simd ? 1 : 0;
+        SMASH__CALL(simd, smash__count_tiles, (x, n / SMASH__TILE, origin, b->first, bins));
         i = n / SMASH__TILE * SMASH__TILE;
     }
     while (i < n) {
@@ -9553,15 +9563,22 @@ typedef struct smash__code_job {
     float offset;                       /* of packed scales; else 0 */
     int simd;
     smash_grid grid;
+    size_t part;                        /* numbers, or blocks, of a thread's share */
+    float *to;                          /* largest magnitudes, of blocks or, where there is one block, of parts */
+    struct smash__edges *edges;         /* of all codes; where blocks have codes of their own, for each part if there are threads */
+    size_t width;
+    int threads;
+    unsigned char bad[SMASH__QUANT_PARTS];      /* the part met NaN or Inf */
 } smash__code_job;
 
 typedef struct smash__code_cursor { const smash__code_job *job; smash__walk walk; size_t left; } smash__code_cursor;
 
-SMASH__FN void smash__code_start(smash__code_cursor *c, const smash__code_job *job)
+SMASH__FN void smash__code_start(smash__code_cursor *c, const smash__code_job *job, size_t first)
 {
     c->job = job;
     smash__walk_start(&c->walk, &job->grid);
-    c->left = c->walk.run;
+    smash__walk_find(&c->walk, first);
+    c->left = c->walk.first + c->walk.run - first;
 }
 
 SMASH__FN smash_err smash__code_desc(smash_ctx *ctx, const smash_codebook_desc *desc)
@@ -9690,17 +9707,19 @@ SMASH__FN SMASH__NOINLINE void smash__code_read(smash__code_cursor *c, size_t fi
     }
 }
 
-/* What all indexes stand for */
-SMASH__FN SMASH__NOINLINE void smash__code_values(const smash__code_job *job, const smash_tensor *x)
+/* What the indexes of a part stand for */
+SMASH__FN void smash__code_values(void *arg, size_t part)
 {
+    const smash__code_job *job = (const smash__code_job *)arg;
+    const size_t end = smash__min(job->count, (part + 1) * job->part);
     smash__code_cursor c;
-    size_t i, n;
-    smash__code_start(&c, job);
-    for (i = 0; i < job->count; i += n) {
+    size_t i = part * job->part, n;
+    smash__code_start(&c, job, i);
+    for (; i < end; i += n) {
         float y[SMASH__TILE];
-        n = smash__min(job->count - i, SMASH__TILE);
+        n = smash__min(end - i, SMASH__TILE);
         smash__code_read(&c, i, n, y);
-        smash__store_f32(x, i, n, y);
+        smash__store_f32(job->x, i, n, y);
     }
 }
 
@@ -9710,7 +9729,7 @@ SMASH__DEF smash_err smash_codebook_dequantize(smash_ctx *ctx, const smash_codeb
     smash__code_job job;
     SMASH__TRY(smash__code_open(ctx, desc, x, SMASH__WRITE, q, SMASH__READ, codebook, scale, &job));
     SMASH__TRY(smash__code_check(ctx, &job));
-    smash__code_values(&job, x);
+    smash__parallel(ctx, smash__quant_parts(job.count, &job.part), smash__code_values, &job);
     return SMASH_OK;
 }
 
@@ -9760,17 +9779,37 @@ SMASH__FN SMASH__NOINLINE void smash__code_load(const smash_tensor *t, size_t fi
     if (offset != 0) for (i = 0; i < n; i++) x[i] -= offset;
 }
 
+typedef struct smash__finite_job { const smash_tensor *t; size_t count, part; unsigned char bad[SMASH__QUANT_PARTS]; } smash__finite_job;
+
+SMASH__FN void smash__finite_part(void *arg, size_t part)
+{
+    smash__finite_job *job = (smash__finite_job *)arg;
+    const size_t end = smash__min(job->count, (part + 1) * job->part);
+    float x[SMASH__TILE];
+    size_t i, j, n;
+    uint32_t most = 0;
+    for (i = part * job->part; i < end; i += n) {
+        n = smash__min(end - i, SMASH__TILE);
+        smash__code_load(job->t, i, n, 0, x);
+        for (j = 0; j < n; j++) {
+            const uint32_t size = smash__bits32(x[j]) & 0x7FFFFFFFu;
+            most = size > most ? size : most;
+        }
+    }
+    job->bad[part] = most >= 0x7F800000u;
+}
+
 /* Numbers as floats come in, all of them finite */
 SMASH__FN SMASH__NOINLINE smash_err smash__code_check_in(smash_ctx *ctx, const smash_tensor *t, const char *role, size_t *count)
 {
-    float x[SMASH__TILE];
-    size_t i, j, n;
+    smash__finite_job job;
+    size_t i, parts;
     SMASH__TRY(smash__check(ctx, t, role, SMASH__FLOATS, SMASH__READ, count));
-    for (i = 0; i < *count; i += n) {
-        n = smash__min(*count - i, SMASH__TILE);
-        smash__code_load(t, i, n, 0, x);
-        for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) return smash__quant_nonfinite(ctx, t, i + j + 1, 1);
-    }
+    job.t = t;
+    job.count = *count;
+    parts = smash__quant_parts(job.count, &job.part);
+    smash__parallel(ctx, parts, smash__finite_part, &job);
+    for (i = 0; i < parts; i++) if (job.bad[i]) return smash__quant_nonfinite(ctx, t, job.count, 1);
     return SMASH_OK;
 }
 
@@ -9791,13 +9830,35 @@ SMASH__FN SMASH__NOINLINE void smash__code_range(smash__code_cursor *c, size_t f
     }
 }
 
-SMASH__FN void smash__code_ranges(const smash__code_job *job, float *scale)
+/* part: of one block, or of blocks that lie behind each other, or all */
+SMASH__FN void smash__code_range_part(void *arg, size_t part)
 {
+    const smash__code_job *job = (const smash__code_job *)arg;
+    const size_t first = part * job->part, end = smash__min(job->count, first + job->part);
     smash__code_cursor c;
     size_t i;
-    for (i = 0; i < job->grid.blocks; i++) scale[i] = 0;
-    smash__code_start(&c, job);
-    for (i = 0; i < job->count; i += SMASH__TILE) smash__code_range(&c, i, smash__min(job->count - i, SMASH__TILE), scale);
+    smash__code_start(&c, job, first);
+    for (i = first; i < end; i += SMASH__TILE) smash__code_range(&c, i, smash__min(end - i, SMASH__TILE), job->grid.blocks == 1 ? job->to + part : job->to);
+}
+
+SMASH__FN void smash__code_ranges(smash_ctx *ctx, smash__code_job *job, float *scale)
+{
+    float most[SMASH__QUANT_PARTS];
+    size_t i, parts = 1;
+    uint32_t axes;
+    job->to = job->grid.blocks == 1 ? most : scale;
+    job->part = job->count;
+    if (job->grid.blocks == 1) parts = smash__quant_parts(job->count, &job->part);
+    else if (job->count && smash__grid_run(&job->grid, &axes) == job->grid.block_elements) {
+        const size_t each = SMASH__CHUNK / job->grid.block_elements + (SMASH__CHUNK % job->grid.block_elements != 0);
+        if (job->grid.blocks > each) job->part = each * job->grid.block_elements;
+        parts = job->grid.blocks / each + (job->grid.blocks % each != 0);
+    }
+    for (i = 0; i < (job->grid.blocks == 1 ? parts : job->grid.blocks); i++) job->to[i] = 0;
+    smash__parallel(ctx, parts, smash__code_range_part, job);
+    if (job->grid.blocks != 1) return;
+    scale[0] = 0;
+    for (i = 0; i < parts; i++) scale[0] = most[i] > scale[0] ? most[i] : scale[0];
 }
 
 SMASH__DEF smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *scale)
@@ -9809,7 +9870,7 @@ SMASH__DEF smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_des
     SMASH__TRY(smash__check_blocks(ctx, scale, "scale", SMASH__BIT(SMASH_F32), SMASH__WRITE, &job.grid));
     SMASH__TRY(smash__check_apart(ctx, w, scale));
     job.x = w;
-    smash__code_ranges(&job, (float *)scale->data);
+    smash__code_ranges(ctx, &job, (float *)scale->data);
     return SMASH_OK;
 }
 
@@ -9860,12 +9921,12 @@ SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const int3
 
 typedef struct smash__ranker { smash__code_cursor c; smash__edges *edges; size_t width, block; } smash__ranker;     /* block: the one whose codes the edges are of */
 
-SMASH__FN void smash__rank_start(smash__ranker *r, const smash__code_job *job, smash__edges *edges)
+SMASH__FN void smash__rank_start(smash__ranker *r, const smash__code_job *job, size_t part)
 {
-    smash__code_start(&r->c, job);
-    r->edges = edges;
-    r->block = 0;
-    r->width = smash__edges_make(edges, job->codebook, job->codes);
+    smash__code_start(&r->c, job, part * job->part);
+    r->edges = job->edges + (job->own && job->threads ? part : 0);
+    r->block = r->c.walk.block;
+    r->width = job->own ? smash__edges_make(r->edges, job->codebook + r->block * job->codes, job->codes) : job->width;
 }
 
 /* Indexes of the next n <= SMASH__TILE numbers, of which x[i] is scaled here */
@@ -9894,22 +9955,35 @@ SMASH__FN SMASH__NOINLINE void smash__rank_next(smash__ranker *r, size_t n, floa
     for (j = 0; j < n; j++) v[j] = r->edges->index[v[j]];
 }
 
-/* Returns the first number that is not finite, or the count */
-SMASH__FN SMASH__NOINLINE size_t smash__code_write(const smash__code_job *job, smash__edges *edges)
+/* Ends at the first number that is not finite */
+SMASH__FN void smash__code_write_part(void *arg, size_t part)
 {
+    smash__code_job *job = (smash__code_job *)arg;
+    const size_t end = smash__min(job->count, (part + 1) * job->part);
     smash__ranker r;
     size_t i, j, n;
-    smash__rank_start(&r, job, edges);
-    for (i = 0; i < job->count; i += n) {
+    smash__rank_start(&r, job, part);
+    job->bad[part] = 0;
+    for (i = part * job->part; i < end; i += n) {
         float x[SMASH__TILE];
         int32_t v[SMASH__TILE];
-        n = smash__min(job->count - i, SMASH__TILE);
+        n = smash__min(end - i, SMASH__TILE);
         smash__code_load(job->x, i, n, job->offset, x);
-        for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) return i + j;
+        for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) { job->bad[part] = 1; return; }
         smash__rank_next(&r, n, x, v);
         smash__store_ints(job->q, i, n, v);
     }
-    return job->count;
+}
+
+/* NONFINITE is not said here */
+SMASH__FN SMASH__NOINLINE smash_err smash__code_write(smash_ctx *ctx, smash__code_job *job)
+{
+    const size_t parts = smash__quant_parts(job->count, &job->part);
+    size_t i;
+    if (!job->own) job->width = smash__edges_make(job->edges, job->codebook, job->codes);
+    smash__parallel(ctx, parts, smash__code_write_part, job);
+    for (i = 0; i < parts; i++) if (job->bad[i]) return SMASH_ERR_NONFINITE;
+    return SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_codebook_quantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
@@ -9917,14 +9991,15 @@ SMASH__DEF smash_err smash_codebook_quantize(smash_ctx *ctx, const smash_codeboo
 {
     smash__code_job job;
     smash_arena_mark mark = smash__scratch_mark(ctx);
-    smash__edges *edges;
-    size_t good;
+    smash_err err;
     SMASH__TRY(smash__code_open(ctx, desc, w, SMASH__READ, q, SMASH__WRITE, codebook, scale, &job));
-    edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *edges);
-    if (!edges) return SMASH_ERR_NOMEM;
-    good = smash__code_write(&job, edges);
+    if (!job.count) return SMASH_OK;
+    job.threads = smash__ctx(ctx) && ctx->parallel;
+    job.edges = (smash__edges *)smash__scratch(ctx, job.own && job.threads ? smash__quant_parts(job.count, &job.part) : 1, sizeof *job.edges);
+    if (!job.edges) return SMASH_ERR_NOMEM;
+    err = smash__code_write(ctx, &job);
     smash__scratch_rewind(ctx, mark);
-    return good < job.count ? smash__quant_nonfinite(ctx, w, good + 1, 1) : SMASH_OK;
+    return err ? smash__quant_nonfinite(ctx, w, job.count, 1) : SMASH_OK;
 }
 
 /* A tile's share of the distance */
@@ -9964,7 +10039,7 @@ SMASH__DEF smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__code_open(ctx, desc, w, SMASH__READ, q, SMASH__READ, codebook, scale, &job));
     SMASH__TRY(smash__code_check(ctx, &job));
-    smash__code_start(&c, &job);
+    smash__code_start(&c, &job, 0);
     for (i = 0; i < job.count; i = end) {
         end = i + smash__min(job.count - i, SMASH__CHUNK);
         smash__code_chunk(&c, i, end, &total);
@@ -10009,7 +10084,6 @@ SMASH__DEF smash_err smash_codebook_pack_scales(smash_ctx *ctx, const smash_tens
 {
     smash__code_job job;
     smash_arena_mark mark = smash__scratch_mark(ctx);
-    smash__edges *edges;
     const float *x;
     double sum = 0;
     size_t i;
@@ -10019,12 +10093,12 @@ SMASH__DEF smash_err smash_codebook_pack_scales(smash_ctx *ctx, const smash_tens
     for (i = 0; i < job.count; i++) sum += (double)x[i];
     job.offset = job.count ? smash__to_f32(sum / (double)job.count) : 0;
     for (i = 0; i < job.count; i++) if (!smash_is_finite(x[i] - job.offset)) return smash__too_large(ctx, scale, i);
-    edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *edges);
-    if (!edges) return SMASH_ERR_NOMEM;
+    job.edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *job.edges);
+    if (!job.edges) return SMASH_ERR_NOMEM;
     *(float *)offset->data = job.offset;
     if (job.count) {
-        smash__code_ranges(&job, (float *)block_scale->data);
-        smash__code_write(&job, edges);
+        smash__code_ranges(ctx, &job, (float *)block_scale->data);
+        (void)smash__code_write(ctx, &job);                              /* all were looked at */
     }
     smash__scratch_rewind(ctx, mark);
     return SMASH_OK;
@@ -10055,6 +10129,7 @@ SMASH__DEF smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_te
 /* ---- k-means ---- */
 
 typedef struct smash__cluster { double sum, far; uint64_t count; float farthest, best; } smash__cluster;     /* far: how far the farthest number is */
+typedef struct smash__kmeans_share { double error; float lo, hi; } smash__kmeans_share;
 typedef struct smash__target { uint64_t rest; uint32_t prefix, slot; } smash__target;      /* a rank that is looked for: among the numbers whose bits begin like this */
 
 typedef struct smash__kmeans {
@@ -10062,41 +10137,58 @@ typedef struct smash__kmeans {
     smash_grid grid;
     size_t count, codes, run, pieces, width;    /* of a piece, of a block */
     uint32_t axes, bits, iterations;
-    int simd;
+    int simd, quantile;
+    size_t chunk, chunks, part;                 /* of a block: numbers of a share, shares; blocks that one thread takes */
+    smash__kmeans_share *share;                    /* of each chunk, and so are clusters and tallies */
     smash__cluster *cluster;
     smash__edges *edges;
     smash__target *target;
     uint64_t (*tally)[16];
-    float *code;                                /* of this block */
+    float *codebook, *code;                     /* code: of this block */
+    size_t block, first, numbers;
+    unsigned known;                             /* bits of the targets */
 } smash__kmeans;
 
-/* Numbers of the piece that begins here: the last run of a flat tensor may have fewer */
-SMASH__FN size_t smash__kmeans_run(const smash__kmeans *k, size_t first) { return smash__min(k->run, k->count - first); }
+/* Numbers in a row that begin with number `at` of the block, up to SMASH__TILE: where, and how many */
+SMASH__FN size_t smash__kmeans_next(const smash__kmeans *k, size_t at, size_t end, size_t *first)
+{
+    const size_t inside = at % k->run;
+    if (k->pieces == 1) { *first = k->first + at; return smash__min(end - at, SMASH__TILE); }
+    *first = smash__piece(&k->grid, k->axes, k->block, at / k->run) + inside;
+    return smash__min(smash__min(k->run - inside, end - at), SMASH__TILE);
+}
+
+SMASH__FN size_t smash__kmeans_end(const smash__kmeans *k, size_t chunk) { return chunk * k->chunk + smash__min(k->chunk, k->numbers - chunk * k->chunk); }
 
 /* Bits that order like the numbers */
 SMASH__FN uint32_t smash__rank_key(float x) { return (uint32_t)smash__float_key(smash__bits32(x)) ^ 0x80000000u; }
 
-/* Counts the next 4 bits of all numbers of a run whose first bits are those of a target */
-SMASH__FN SMASH__NOINLINE void smash__quantile_tally(const smash__kmeans *k, size_t first, size_t n, unsigned known)
+/* Counts the next 4 bits of all numbers whose first bits are those of a target */
+SMASH__FN void smash__quantile_tally(void *arg, size_t chunk)
 {
+    const smash__kmeans *k = (const smash__kmeans *)arg;
+    uint64_t (*tally)[16] = k->tally + chunk * k->codes;
+    const unsigned known = k->known;
     float x[SMASH__TILE];
-    size_t i, j, some;
-    for (i = 0; i < n; i += some) {
-        some = smash__min(n - i, SMASH__TILE);
-        smash__code_load(k->w, first + i, some, 0, x);
+    size_t i, j, some, first;
+    smash__fill(tally, 0, k->codes * sizeof *tally);
+    for (i = chunk * k->chunk; i < smash__kmeans_end(k, chunk); i += some) {
+        some = smash__kmeans_next(k, i, smash__kmeans_end(k, chunk), &first);
+        smash__code_load(k->w, first, some, 0, x);
         for (j = 0; j < some; j++) {
             const uint32_t key = smash__rank_key(x[j]), prefix = known ? key >> (32 - known) : 0;
             size_t at = 0, step;
             for (step = k->codes / 2; step; step /= 2) at += k->target[at + step - 1].prefix < prefix ? step : 0;     /* the first that is not below it */
-            if (k->target[at].prefix == prefix) k->tally[k->target[at].slot][key >> (28 - known) & 15]++;
+            if (k->target[at].prefix == prefix) tally[k->target[at].slot][key >> (28 - known) & 15]++;
         }
     }
 }
 
 /* Numbers of given ranks, 4 bits after 4 bits, without sorting anything */
-SMASH__FN SMASH__NOINLINE void smash__quantile_start(const smash__kmeans *k, size_t block, uint64_t numbers)
+SMASH__FN SMASH__NOINLINE void smash__quantile_start(smash_ctx *ctx, smash__kmeans *k)
 {
-    size_t i, p;
+    const uint64_t numbers = k->numbers;
+    size_t i, chunk;
     unsigned known, next;
     for (i = 0; i < k->codes; i++) {
         const uint64_t share = 2 * (uint64_t)i + 1, by = 2 * (uint64_t)k->codes;
@@ -10105,11 +10197,10 @@ SMASH__FN SMASH__NOINLINE void smash__quantile_start(const smash__kmeans *k, siz
         k->target[i].slot = 0;
     }
     for (known = 0; known < 32; known += 4) {
-        smash__fill(k->tally, 0, k->codes * sizeof *k->tally);
-        for (p = 0; p < k->pieces; p++) {
-            const size_t first = smash__piece(&k->grid, k->axes, block, p);
-            smash__quantile_tally(k, first, smash__kmeans_run(k, first), known);
-        }
+        k->known = known;
+        smash__parallel(ctx, k->chunks, smash__quantile_tally, k);
+        for (chunk = 1; chunk < k->chunks; chunk++)
+            for (i = 0; i < k->codes * 16; i++) k->tally[i / 16][i % 16] += k->tally[chunk * k->codes + i / 16][i % 16];
         for (i = 0; i < k->codes; i++) {
             smash__target *t = &k->target[i];
             for (next = 0; t->rest >= k->tally[t->slot][next]; next++) t->rest -= k->tally[t->slot][next];
@@ -10120,46 +10211,82 @@ SMASH__FN SMASH__NOINLINE void smash__quantile_start(const smash__kmeans *k, siz
     for (i = 0; i < k->codes; i++) k->code[i] = smash__key_float((int32_t)(k->target[i].prefix ^ 0x80000000u));
 }
 
-SMASH__FN SMASH__NOINLINE void smash__linear_start(const smash__kmeans *k, size_t block)
+SMASH__FN void smash__linear_range(void *arg, size_t chunk)
 {
+    const smash__kmeans *k = (const smash__kmeans *)arg;
     float x[SMASH__TILE], lo = 0, hi = 0;
-    size_t i, j, p, n, some, first;
-    double width;
-    for (p = 0; p < k->pieces; p++) {
-        first = smash__piece(&k->grid, k->axes, block, p);
-        n = smash__kmeans_run(k, first);
-        for (i = 0; i < n; i += some) {
-            some = smash__min(n - i, SMASH__TILE);
-            smash__code_load(k->w, first + i, some, 0, x);
-            if (!p && !i) lo = hi = x[0];
-            for (j = 0; j < some; j++) {
-                lo = x[j] < lo ? x[j] : lo;
-                hi = x[j] > hi ? x[j] : hi;
-            }
+    size_t i, j, some, first;
+    for (i = chunk * k->chunk; i < smash__kmeans_end(k, chunk); i += some) {
+        some = smash__kmeans_next(k, i, smash__kmeans_end(k, chunk), &first);
+        smash__code_load(k->w, first, some, 0, x);
+        if (i == chunk * k->chunk) lo = hi = x[0];
+        for (j = 0; j < some; j++) {
+            lo = x[j] < lo ? x[j] : lo;
+            hi = x[j] > hi ? x[j] : hi;
         }
+    }
+    k->share[chunk].lo = lo;
+    k->share[chunk].hi = hi;
+}
+
+SMASH__FN SMASH__NOINLINE void smash__linear_start(smash_ctx *ctx, smash__kmeans *k)
+{
+    float lo, hi;
+    size_t i;
+    double width;
+    smash__parallel(ctx, k->chunks, smash__linear_range, k);
+    lo = k->share[0].lo;
+    hi = k->share[0].hi;
+    for (i = 1; i < k->chunks; i++) {
+        lo = k->share[i].lo < lo ? k->share[i].lo : lo;
+        hi = k->share[i].hi > hi ? k->share[i].hi : hi;
     }
     width = (double)hi - (double)lo;
     for (i = 0; i < k->codes; i++) k->code[i] = smash__to_f32((double)lo + smash__product(width, (double)i) / (double)(k->codes - 1));
 }
 
-/* A run: each number to its code. Returns error + the squared errors. */
-SMASH__FN SMASH__NOINLINE double smash__kmeans_add(const smash__kmeans *k, size_t first, size_t n, double error)
+/* A chunk: each number to its code */
+SMASH__FN void smash__kmeans_add(void *arg, size_t chunk)
 {
+    const smash__kmeans *k = (const smash__kmeans *)arg;
+    smash__cluster *cluster = k->cluster + chunk * k->codes;
     float x[SMASH__TILE];
     int32_t rank[SMASH__TILE];
-    size_t i, j, some;
-    for (i = 0; i < n; i += some) {
-        some = smash__min(n - i, SMASH__TILE);
-        smash__code_load(k->w, first + i, some, 0, x);
+    double error = 0;
+    size_t i, j, some, first;
+    for (i = 0; i < k->codes; i++) { cluster[i].sum = cluster[i].far = 0; cluster[i].count = 0; }
+    for (i = chunk * k->chunk; i < smash__kmeans_end(k, chunk); i += some) {
+        some = smash__kmeans_next(k, i, smash__kmeans_end(k, chunk), &first);
+        smash__code_load(k->w, first, some, 0, x);
         SMASH__CALL(k->simd, smash__rank, (x, some, k->edges->edge, k->width, rank));
         for (j = 0; j < some; j++) {
             const size_t at = k->edges->index[rank[j]];
-            smash__cluster *c = &k->cluster[at];
+            smash__cluster *c = &cluster[at];
             const double d = (double)x[j] - (double)k->code[at], size = d < 0 ? -d : d;
             error += smash__product(d, d);
             c->sum += (double)x[j];
             c->count++;
             if (size > c->far) { c->far = size; c->farthest = x[j]; }
+        }
+    }
+    k->share[chunk].error = error;
+}
+
+/* All chunks, added up in their order in the clusters of the first. Returns the error. */
+SMASH__FN double smash__kmeans_sum(smash_ctx *ctx, smash__kmeans *k)
+{
+    size_t chunk, i;
+    double error;
+    smash__parallel(ctx, k->chunks, smash__kmeans_add, k);
+    error = k->share[0].error;
+    for (chunk = 1; chunk < k->chunks; chunk++) {
+        const smash__cluster *from = k->cluster + chunk * k->codes;
+        error += k->share[chunk].error;
+        for (i = 0; i < k->codes; i++) {
+            smash__cluster *c = &k->cluster[i];
+            c->sum += from[i].sum;
+            c->count += from[i].count;
+            if (from[i].far > c->far) { c->far = from[i].far; c->farthest = from[i].farthest; }
         }
     }
     return error;
@@ -10191,18 +10318,21 @@ SMASH__FN int smash__kmeans_move(const smash__kmeans *k)
     return moved;
 }
 
-SMASH__FN SMASH__NOINLINE void smash__kmeans_block(smash__kmeans *k, size_t block)
+SMASH__FN SMASH__NOINLINE void smash__kmeans_block(smash_ctx *ctx, smash__kmeans *k, size_t block)
 {
     double error, best = 0;
     uint32_t turn;
-    size_t i, p;
+    size_t i;
+    k->block = block;
+    k->first = smash__piece(&k->grid, k->axes, block, 0);
+    k->numbers = k->pieces == 1 ? smash__min(k->run, k->count - k->first) : k->grid.block_elements;     /* the last run of a flat tensor may have fewer */
+    k->chunks = k->numbers / k->chunk + (k->numbers % k->chunk != 0);
+    k->code = k->codebook + block * k->codes;
+    if (k->quantile) smash__quantile_start(ctx, k);
+    else smash__linear_start(ctx, k);
     for (turn = 0; ; turn++) {
         k->width = smash__edges_make(k->edges, k->code, k->codes);
-        for (i = 0; i < k->codes; i++) { k->cluster[i].sum = k->cluster[i].far = 0; k->cluster[i].count = 0; }
-        for (error = 0, p = 0; p < k->pieces; p++) {
-            const size_t first = smash__piece(&k->grid, k->axes, block, p);
-            error = smash__kmeans_add(k, first, smash__kmeans_run(k, first), error);
-        }
+        error = smash__kmeans_sum(ctx, k);
         if (!turn || error < best) {
             best = error;
             for (i = 0; i < k->codes; i++) k->cluster[i].best = k->code[i];
@@ -10210,6 +10340,19 @@ SMASH__FN SMASH__NOINLINE void smash__kmeans_block(smash__kmeans *k, size_t bloc
         if (turn == k->iterations || error == 0 || !smash__kmeans_move(k)) break;
     }
     for (i = 0; i < k->codes; i++) k->code[i] = k->cluster[i].best;
+}
+
+/* Blocks that are one chunk each */
+SMASH__FN void smash__kmeans_part(void *arg, size_t part)
+{
+    smash__kmeans k = *(const smash__kmeans *)arg;
+    const size_t end = smash__min(k.grid.blocks, (part + 1) * k.part);
+    size_t block;
+    k.edges += part;
+    k.share += part;
+    k.cluster += part * k.codes;
+    if (k.quantile) { k.target += part * k.codes; k.tally += part * k.codes; }
+    for (block = part * k.part; block < end; block++) smash__kmeans_block(NULL, &k, block);
 }
 
 SMASH__FN smash_err smash__kmeans_open(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook, smash__kmeans *k)
@@ -10235,6 +10378,10 @@ SMASH__FN smash_err smash__kmeans_open(smash_ctx *ctx, const smash_codebook_desc
     k->simd = smash__simd(ctx);
     k->run = smash__grid_run(&k->grid, &k->axes);
     k->pieces = k->grid.block_elements / k->run;
+    k->quantile = desc && desc->start == SMASH_START_QUANTILE;
+    k->codebook = (float *)codebook->data;
+    k->chunk = smash__min(k->grid.block_elements, k->count);
+    k->chunks = smash__quant_parts(k->chunk, &k->chunk);
     return SMASH_OK;
 }
 
@@ -10242,26 +10389,30 @@ SMASH__DEF smash_err smash_codebook_kmeans(smash_ctx *ctx, const smash_codebook_
 {
     smash__kmeans k;
     smash_arena_mark mark = smash__scratch_mark(ctx);
-    const int quantile = desc && desc->start == SMASH_START_QUANTILE;
-    size_t block;
+    size_t block, parts = 1, all;
+    int cut;
     SMASH__TRY(smash__kmeans_open(ctx, desc, w, codebook, &k));
-    k.edges = (smash__edges *)smash__scratch(ctx, 1, sizeof *k.edges);
-    k.cluster = (smash__cluster *)smash__scratch(ctx, k.codes, sizeof *k.cluster);
-    if (quantile) {
-        k.target = (smash__target *)smash__scratch(ctx, k.codes, sizeof *k.target);
-        k.tally = (uint64_t (*)[16])smash__scratch(ctx, k.codes, sizeof *k.tally);
+    if (!k.count) return SMASH_OK;
+    k.part = k.grid.blocks;
+    cut = k.chunks > 1;
+    if (!cut && smash__ctx(ctx) && ctx->parallel) {
+        k.part = (k.grid.blocks - 1) / SMASH__QUANT_PARTS + 1;
+        parts = (k.grid.blocks - 1) / k.part + 1;
     }
-    if (!k.edges || !k.cluster || (quantile && (!k.target || !k.tally))) {
+    all = parts * k.chunks;                                              /* one of them is 1 */
+    k.edges = (smash__edges *)smash__scratch(ctx, parts, sizeof *k.edges);
+    k.share = (smash__kmeans_share *)smash__scratch(ctx, all, sizeof *k.share);
+    k.cluster = (smash__cluster *)smash__scratch(ctx, all * k.codes, sizeof *k.cluster);
+    if (k.quantile) {
+        k.target = (smash__target *)smash__scratch(ctx, parts * k.codes, sizeof *k.target);
+        k.tally = (uint64_t (*)[16])smash__scratch(ctx, all * k.codes, sizeof *k.tally);
+    }
+    if (!k.edges || !k.share || !k.cluster || (k.quantile && (!k.target || !k.tally))) {
         smash__scratch_rewind(ctx, mark);
         return SMASH_ERR_NOMEM;
     }
-    for (block = 0; block < k.grid.blocks; block++) {
-        const size_t left = k.count - smash__piece(&k.grid, k.axes, block, 0);
-        k.code = (float *)codebook->data + block * k.codes;
-        if (quantile) smash__quantile_start(&k, block, k.pieces == 1 ? smash__min(k.run, left) : k.grid.block_elements);
-        else smash__linear_start(&k, block);
-        smash__kmeans_block(&k, block);
-    }
+    if (!cut) smash__parallel(ctx, parts, smash__kmeans_part, &k);
+    else for (block = 0; block < k.grid.blocks; block++) smash__kmeans_block(ctx, &k, block);
     smash__scratch_rewind(ctx, mark);
     return SMASH_OK;
 }
@@ -16525,6 +16676,7 @@ typedef struct smash__resolve {
     const smash_json    *templates_doc;
     smash_activation    *activations;                      /* shapes that the model or the config says */
     size_t               activation_count;
+    const smash_value   *told[10];                         /* keys of entries that were refused last: once is enough for all targets */
     smash_err            err;                              /* NOMEM where a function has no way to say it */
 } smash__resolve;
 
@@ -16555,16 +16707,22 @@ SMASH__FN void smash__write_fold(smash_writer *w, const smash_plan *plan, const 
     smash_write_end(w);
 }
 
-/* 1 if the last part of a name or type says ReLU, 2 if ReLU6: what has no parameters is in no file, so its name is all there is. */
-SMASH__FN int smash__says_relu(const char *name)
+/* What has no parameters is in no file, so its name is all there is. */
+SMASH__DEF smash_fused smash_fused_named(const char *name)
 {
-    static const char relu[4] = { 'r', 'e', 'l', 'u' };
+    static const char *const begin[3] = { "relu6", "relu", "hardtanh" };
+    static const smash_fused is[3] = { SMASH_FUSED_RELU6, SMASH_FUSED_RELU, SMASH_FUSED_RELU_N1_TO_1 };
     const char *last = name;
-    uint32_t i;
+    uint32_t i, k;
     for (; *name; name++) if (*name == '.') last = name + 1;
-    for (i = 0; i < 4; i++) if ((last[i] | 0x20) != relu[i]) return 0;
-    return last[4] == '6' ? 2 : 1;
+    for (i = 0; i < 3; i++) {
+        for (k = 0; begin[i][k] && (last[k] | 0x20) == begin[i][k]; k++) {}
+        if (!begin[i][k]) return is[i];
+    }
+    return SMASH_FUSED_NONE;
 }
+
+SMASH__FN int smash__is_relu(smash_fused f) { return f == SMASH_FUSED_RELU || f == SMASH_FUSED_RELU6; }
 
 /* A parameter of a normalization: one float for each of *channels, which the first of them says */
 SMASH__FN int smash__is_channels(const smash_model *model, ptrdiff_t param, size_t *channels)
@@ -16626,7 +16784,7 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
     for (i = 0; i < list->count; i++, v++) {
         const ptrdiff_t m = smash_model_find_module(r->model, v->text);
         const char *type = m < 0 ? NULL : r->types[m];
-        const int relu = type ? smash__starts_with(type, "ReLU") && r->model->modules[m].first == SMASH__NO_INDEX : smash__says_relu(v->text);
+        const int relu = type ? smash__starts_with(type, "ReLU") && r->model->modules[m].first == SMASH__NO_INDEX : smash__is_relu(smash_fused_named(v->text));
         if (m < 0 && (!relu || !i)) {
             smash__say(r->config, SMASH_ERROR, "fuse_unknown", doc, v, "the model has no module %q%s", v->text, smash__did_you_mean(r->config, v->text, r->names, r->model->module_count, near));
             return;
@@ -16639,7 +16797,7 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
         else if (i == 1 && type && smash__starts_with(type, "BatchNorm")) fold->norm = (uint32_t)m;
         else if (relu && i + 1 == list->count) {
             fold->activation = v->text;
-            fold->relu6 = smash__says_relu(type ? type : v->text) == 2;
+            fold->relu6 = smash_fused_named(type ? type : v->text) == SMASH_FUSED_RELU6;
             if (fold->relu6 && !type) smash__say(r->config, SMASH_WARNING, "fuse_type", doc, v, "%q is taken for a ReLU6, which ends at 6; if it is the sixth ReLU, write \"ReLU\" in its place", v->text);
         }
         else {
@@ -17309,7 +17467,12 @@ SMASH__FN SMASH__NOINLINE smash_err smash__resolve_form(smash__resolve *r, const
     smash_err err;
     int i, refused = 0;
     *good = 0;
-    for (i = 0; i < 10; i++) refused |= smash__refuse(wish, given[i].v, given[i].key, entry->algo->name, smash__refused(entry->algo, given[i].key));
+    for (i = 0; i < 10; i++) {
+        if (given[i].v && given[i].v == r->told[i]) { refused = 1; continue; }
+        if (!smash__refuse(wish, given[i].v, given[i].key, entry->algo->name, smash__refused(entry->algo, given[i].key))) continue;
+        r->told[i] = given[i].v;
+        refused = 1;
+    }
     if (refused) return SMASH_OK;
     quant->bits = 8;
     if (wish->dtype) smash__dtype_word(wish->dtype->text, &quant->bits, &quant->is_unsigned, &quant->format);
@@ -17536,7 +17699,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     if (!end && param < 0) {
         const smash_param *other = smash__stored_otherwise(r->model, m, target);
         if (other) {
-            smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s is compressed already, into %s and what belongs to it; start from the model before that", target, other->name);
+            smash__say(r->config, SMASH_ERROR, "not_float", entry->doc, entry->value, "%s of %q is compressed already, into %s and what belongs to it; start from the model before that", target, m->name, other->name);
             return SMASH_OK;
         }
         if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */
@@ -18121,10 +18284,11 @@ SMASH__FN const char *smash__apply_name(smash_apply_method method)
     return names[method];
 }
 
-/* How a range is found, less what is default */
-SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc *o)
+/* How a range is found, less what is default, or the algorithm's own */
+SMASH__FN void smash__write_observer(smash_writer *w, const smash_algo *algo, const smash_observer_desc *o)
 {
-    if (o->kind != SMASH_OBSERVE_MIN_MAX) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
+    if (!algo->targets->observes) return;
+    if (o->kind != SMASH_OBSERVE_MIN_MAX && !smash__refused(algo, "observer")) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
     if (o->kind == SMASH_OBSERVE_MOVING_AVERAGE && (o->rate < 0.01f || o->rate > 0.01f)) { smash_write_key(w, "observer_rate"); smash_write_number(w, (double)o->rate); }
     if (o->kind == SMASH_OBSERVE_PERCENTILE && o->outside != 100000) { smash_write_key(w, "observer_percentile"); smash_write_number(w, (1e9 - (double)o->outside) / 1e7); }
     if (o->kind >= SMASH_OBSERVE_PERCENTILE && o->bins != 2048) { smash_write_key(w, "observer_bins"); smash_write_u64(w, o->bins); }
@@ -18146,7 +18310,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
         if (row->quant.full_range && !smash__refused(algo, "quant_range")) { smash_write_key(w, "quant_range"); smash_write_text(w, "full"); }
         if (row->quant.rounding == SMASH_HALF_AWAY && !smash__refused(algo, "quant_rounding")) { smash_write_key(w, "quant_rounding"); smash_write_text(w, "half_away"); }
         if (smash__fold_of(plan, row->param) && smash__fold_of(plan, row->param)->how.epsilon > 0) { smash_write_key(w, "fuse_epsilon"); smash_write_number(w, smash__fold_of(plan, row->param)->how.epsilon); }
-        if (!is_bias && (!row->skip || row->needs_data) && !smash__refused(algo, "observer")) smash__write_observer(w, &row->observer);
+        if (!is_bias && (!row->skip || row->needs_data) ) smash__write_observer(w, algo, &row->observer);
         if (row->bias_correction) { smash_write_key(w, "bias_correction"); smash_write_bool(w, 1); }
         if (row->param == SMASH__NO_INDEX ? row->needs_data && row->quant.grain.kind != SMASH_GRAIN_TENSOR : !row->skip && !row->form.no_scale && !smash__refused(algo, "granularity")) {
             smash_write_key(w, "granularity");
@@ -19351,6 +19515,18 @@ SMASH__FN smash_err smash__resolve_lsq(smash_ctx *ctx, const smash_job *job, sma
     return SMASH_OK;
 }
 
+/* Inputs and outputs as PyTorch's histogram observer has them: on half of uint8, so that sums of two products of bytes fit 16 bits */
+SMASH__FN smash_err smash__resolve_reduced(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    (void)job;
+    if (!smash__is_end(row->target)) return SMASH_OK;
+    row->quant.bits = 7;
+    row->quant.is_unsigned = 1;
+    row->quant.scheme = SMASH_AFFINE;
+    row->observer.kind = SMASH_OBSERVE_MSE;
+    return SMASH_OK;
+}
 SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     row->quant.scheme = SMASH_AFFINE;
@@ -20210,6 +20386,8 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
     static const char *const one_grid[] = { "quant_dtype", "it makes int8", "quant_scheme", "its grid is symmetric", "quant_range", "its grid is -127..127",
         "granularity", "it has one scale for the whole tensor", NULL };
+    static const char *const reduced[] = { "quant_dtype", "weights become int8, inputs and outputs uint7", "quant_scheme", "weights are symmetric, inputs and outputs affine", "quant_range", "weights are -127..127, inputs and outputs 0..127",
+        "granularity", "it has one scale for the whole tensor", "observer", "weights go by min_max, inputs and outputs by mse", "observer_rate", "it has no moving averages", "observer_percentile", "it has no percentiles", NULL };
     static const char *const whole[] = { "granularity", "its grid is -1..1, whatever the weights are, so there is one for the whole tensor", NULL };
     static const char *const signs[] = { "quant_dtype", "it makes uint1, for -1 and 1", "quant_scheme", "there is nothing but -1 and 1", "quant_range", "there is nothing but -1 and 1",
         "quant_rounding", "it takes the sign", "granularity", "its numbers are -1 and 1, so there is one scale for the whole tensor", NULL };
@@ -20218,6 +20396,7 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets ptq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, NULL, 0, 1 };
     static const smash_targets half = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_half, no_keys, 1, 0 };
     static const smash_targets naive = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, one_grid, 0, 0 };
+    static const smash_targets observer = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_reduced, reduced, 0, 1 };
     static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0, 0 };
     static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 0 };
     static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 0 };
@@ -20302,9 +20481,10 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         { "naive", SMASH_QUANTIZER, "quantize weights to int8 by their largest magnitude",
           "Stores weights as int8, -127..127, with one scale for each tensor, max|w| / 127. What NNI v2 cuts off is rounded here.",
           nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
-        { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
-          "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
-          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+        { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8, inputs and outputs to affine uint7",
+          "Stores weights as int8, -127..127, from their exact range, as NNI v2's observer quantizer does with PyTorch's min-max observer. Inputs and outputs get scale and zero point on 0..127 from a histogram of what was "
+          "recorded of them (--calibration), by least squared error, one of each for a tensor; biases the scale of their accumulators, as with ptq.",
+          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &observer, NULL, NULL, NULL, NULL, NULL },
         { "weight_only", SMASH_QUANTIZER, "quantize weights to 4 or 8 bits in groups of a row",
           "Stores weights as integers with a scale, and if affine a zero point, for each group of a row, found from its exact range. For runtimes that turn weights back into floats as they go.",
           groups, weight_only_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
@@ -22263,7 +22443,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash__write_fold(w, plan, smash__fold_into(plan, row->module));
     }
     if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
-    if (row->algo->group == SMASH_QUANTIZER && !smash__refused(row->algo, "observer") && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
+    if (row->algo->group == SMASH_QUANTIZER && row->algo->targets->observes && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
     if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
     if (row->algo->group == SMASH_QUANTIZER) {
         const int grid = smash_row_is_grid(row);

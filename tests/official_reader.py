@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Opens files that `smash compress` wrote with the official safetensors package, decodes them with numpy from what README says
 of the format, and compares the numbers with the float model: every kept weight within one step, every dropped one zero.
-Then the same files as `smash export` writes them, .npz and raw bytes with their sidecars: every number, size and checksum.
+Then the same files as `smash export` writes them, .npz, .npy and raw bytes with their sidecars: every number, size and checksum.
 
 usage: official_reader.py ./smash MODEL WORK_FOLDER        needs: safetensors, numpy (PyPI)"""
 import json
@@ -122,13 +122,28 @@ def npz_parts(path):
     return parts, sidecar
 
 
+def folder_parts(path):
+    with open(path + "export.json", encoding="utf-8") as f:
+        sidecar = json.load(f)
+    parts = {}
+    for tensor in sidecar["tensors"]:
+        for kind in PARTS:
+            part = tensor[kind]
+            if part is None:
+                continue
+            array = parts[tensor["name"], kind] = np.load(path + part["file"], mmap_mode="r", allow_pickle=False)
+            assert array.dtype.str == part["descr"] and list(array.shape) == part["shape"] and "%08x" % zlib.crc32(array.tobytes()) == part["crc32"]
+    assert set(os.listdir(path)) >= {t[k]["file"] for t in sidecar["tensors"] for k in PARTS if t[k]} | {"export.json"}
+    return parts, sidecar
+
+
 def exported(smash, model, tensors, dtypes, names, folder):
     """What differs between the model and its exports; [] if nothing does."""
     wrong = []
-    for end, read in ((".npz", npz_parts), (".bin", raw_parts)):
+    for end, read in ((".npz", npz_parts), (".bin", raw_parts), ("-npy/", folder_parts)):
         for layout in ("oihw", "ohwi"):
             path = os.path.join(folder, "export" + end)
-            subprocess.run([smash, "export", model, "-o", path, "--quiet", "--layout", layout] + (["--depthwise", "none", "--flatten", "fc=48"] if layout == "ohwi" else []), check=True)
+            subprocess.run([smash, "export", model, "-o", path, "--quiet", "--layout", layout] + (["--format", "npy"] if end == "-npy/" else []) + (["--depthwise", "none", "--flatten", "fc=48"] if layout == "ohwi" else []), check=True)
             parts, sidecar = read(path)
             if sorted(t["name"] for t in sidecar["tensors"]) != sorted(names):
                 wrong.append("names in " + end)

@@ -668,6 +668,7 @@ static void test_formats(void)
         { "{\"quantizer\": \"lsq\", \"lsq_observer\": \"mse\"}", "there is no key \"lsq_observer\"" },
         { "{\"quantizer\": \"lsq\", \"lsq_config_list\": [{\"op_names\": [\"fc\"], \"observer\": \"mse\"}]}", "lsq takes no observer: it finds its ranges in its own way, those of weights only" },
         { "{\"quantizer\": \"naive\", \"naive_config_list\": [{\"op_names\": [\"fc\"], \"bias_correction\": true}]}", "naive takes no bias_correction: it finds its ranges in its own way, those of weights only" },
+        { "{\"quantizer\": \"observer\", \"observer_config_list\": [{\"op_names\": [\"fc\"], \"observer\": \"entropy\"}]}", "observer takes no observer: weights go by min_max, inputs and outputs by mse" },
         { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"float16\", \"observer\": \"percentile\""), "float16 takes no observer: there is no range to find" },
         { PTQ("\"op_names\": [\"fc\"], \"quant_dtype\": \"float8_e5m2\", \"observer\": \"entropy\""), "float8_e5m2 takes no observer of this kind: it counts the steps of integers" } };
     static const struct { const char *text, *target, *note; } kept[] = {
@@ -699,6 +700,7 @@ static void test_formats(void)
         two_layers(1);
         CHECK_ERR(&ctx, run(refused[i].text, 1, &result), SMASH_ERR_CONFIG, "%s", refused[i].text);
         CHECK(strstr(said(), refused[i].says) != NULL, "%s: %s", refused[i].text, said());
+        CHECK(diags.errors == 1 || !strstr(refused[i].text, "fc") || strstr(refused[i].text, "float"), "%s: said %d times", refused[i].text, (int)diags.errors);
     }
     for (i = 0; i < COUNT_OF(kept); i++) {
         const smash_row *row;
@@ -712,6 +714,130 @@ static void test_formats(void)
     two_layers(1);
     CHECK_ERR(&ctx, run("{\"quantizer\": \"qat\", \"qat_observer\": \"moving_average\", \"qat_observer_rate\": 0.5}", 1, &result), SMASH_OK, "%s", said());
     CHECK(!row_of("fc", "bias")->skip && !row_of("fc", "_input_0")->skip, "qat");
+}
+
+/* ---- the quantizer "observer" ---- */
+
+static double half_even(double x) { const double r = floor(x), rest = x - r; return rest > 0.5 || (rest >= 0.5 && floor(r / 2) * 2 < r) ? r + 1 : r; }
+static double least(double a, double b) { return a < b ? a : b; }
+static double most(double a, double b) { return a > b ? a : b; }
+
+/* Scale and zero point of 0..127 by least squared error, from the definition: bins as fine as 2048 of them allow, 64 ends to either side. */
+static void reduced_grid(const float *x, size_t count, int bin_count, float *scale, int32_t *zero)
+{
+    static double c[8192], n[8192];
+    double lo = 0, hi = 0, width = ldexp(1, -149), best = -1;
+    int first, end, a, b, k, left = 0, right = 0, was_left = 1, was_right = 0;
+    size_t i;
+    for (i = 0; i < count; i++) { lo = x[i] < lo ? (double)x[i] : lo; hi = x[i] > hi ? (double)x[i] : hi; }
+    while (floor(hi / width) - floor(lo / width) >= bin_count) width *= 2;
+    first = (int)floor(lo / width);
+    end = (int)floor(hi / width) + 1;
+    for (k = first; k < end; k++) {
+        c[k - first] = (double)(float)least(most((k + 0.5) * width, lo), hi);
+        n[k - first] = 0;
+    }
+    for (i = 0; i < count; i++) n[(int)floor((double)x[i] / width) - first]++;
+    for (a = 64; a >= (first < 0 ? 1 : 64); a--) {
+        left = -((a * -first + 63) / 64);
+        if (left == was_left) continue;
+        was_left = left;
+        was_right = -1;
+        for (b = 64; b >= 1; b--) {
+            float s;
+            double error = 0, z, from, to;
+            right = (b * end + 63) / 64;
+            if (right == was_right) continue;
+            was_right = right;
+            from = most(lo, left * width);
+            to = least(hi, right * width);
+            s = (float)(to - from) / 127.0f;
+            if (s < 1.1920929e-07f) s = 1.1920929e-07f;
+            z = least(most(-half_even((double)((float)from / s)), 0), 127);
+            for (k = 0; k < end - first; k++) {
+                const double q = half_even(least(most((double)((float)z + (float)c[k] / s), 0), 127)), d = c[k] - (double)((float)(q - z) * s);
+                const float f = (float)d;
+                if (n[k] > 0) error += n[k] * ((double)f * (double)f);
+            }
+            if (best >= 0 && error >= best) continue;
+            best = error;
+            *scale = s;
+            *zero = (int32_t)z;
+        }
+    }
+}
+
+/* Weights int8 by their ends, inputs and outputs uint7 from a histogram of all batches, biases at the product of both scales */
+static void test_quantizer_observer(void)
+{
+    static const struct { const char *keys; int bins; } rows[] = { { "", 2048 }, { ", \"observer_observer_bins\": 256", 256 }, { ", \"observer_observer_bins\": 1024", 1024 } };
+    static const float tails[4] = { 1, 1, 9, -14 };
+    static float weight[8 * 40], bias[8], input[600], output[160];
+    smash_result result;
+    size_t i, k;
+    uint64_t rng = 77;
+    for (i = 0; i < 4 * COUNT_OF(rows); i++) {
+        const int relu = (i & 1) != 0;
+        char text[256];
+        item items[6];
+        smash_model back;
+        smash_io io;
+        smash_tensor got;
+        float scale = 0, top = 0, s_in = 0;
+        int32_t zero = 0;
+        const smash_row *row;
+        start();
+        fill(&rng, weight, COUNT_OF(weight), 0);
+        fill(&rng, bias, COUNT_OF(bias), 0);
+        fill(&rng, input, COUNT_OF(input), 0.5f);
+        fill(&rng, output, COUNT_OF(output), 0);
+        input[5] = tails[i / COUNT_OF(rows)] * 4;
+        if (relu) for (k = 0; k < 160; k++) output[k] = output[k] < 0 ? 0 : output[k];
+        items[0] = f32_item("fc.weight", "8,40", weight, 320);
+        items[1] = f32_item("fc.bias", "8", bias, 8);
+        model_io = make_file(&model_file, items, 2, NULL);
+        items[0] = f32_item("fc._input_0#0", "10,40", input, 400);
+        items[1] = f32_item("fc._input_0#1", "5,40", input + 400, 200);
+        items[2] = f32_item("fc._output_0", "20,8", output, 160);
+        calibration_io = make_file(&calibration_file, items, 3, NULL);
+        sprintf(text, "{\"quantizer\": \"observer\"%s}", rows[i % COUNT_OF(rows)].keys);
+        CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
+        read_back(&io, &back);
+        for (k = 0; k < 320; k++) top = fabsf(weight[k]) > top ? fabsf(weight[k]) : top;
+        got = tensor_of(&back, "fc.weight_scale");
+        CHECK(bits_of(*(const float *)got.data) == bits_of(top / 127), "%d: weight", (int)i);
+        got = tensor_of(&back, "fc.weight");
+        for (k = 0; k < 320; k++) CHECK(((const int8_t *)got.data)[k] == (int)half_even((double)(weight[k] / (top / 127))), "%d: weight %d", (int)i, (int)k);
+        for (k = 0; k < 2; k++) {
+            char name[40];
+            reduced_grid(k ? output : input, k ? 160 : 600, rows[i % COUNT_OF(rows)].bins, &scale, &zero);
+            sprintf(name, "fc._%s_0_scale", k ? "output" : "input");
+            got = tensor_of(&back, name);
+            CHECK(bits_of(*(const float *)got.data) == bits_of(scale), "%d: %s is %.9g, not %.9g", (int)i, name, (double)*(const float *)got.data, (double)scale);
+            if (!k) s_in = scale;
+            sprintf(name, "fc._%s_0_zero_point", k ? "output" : "input");
+            CHECK(has(&back, name) == (zero != 0), "%d: %s", (int)i, name);
+            if (zero) { got = tensor_of(&back, name); CHECK(got.dtype == SMASH_U8 && *(const uint8_t *)got.data == zero, "%d: %s is %d, not %d", (int)i, name, (int)*(const uint8_t *)got.data, (int)zero); }
+        }
+        got = tensor_of(&back, "fc.bias");
+        for (k = 0; k < 8; k++) CHECK(got.dtype == SMASH_I32 && ((const int32_t *)got.data)[k] == (int32_t)half_even((double)bias[k] / ((double)s_in * (double)(top / 127))), "%d: bias %d", (int)i, (int)k);
+        row = row_of(&plan, "fc", "_input_0");
+        CHECK(!row->skip && row->qmin == 0 && row->qmax == 127 && row->batches == 2 && row->numbers == 600 && row->observer.kind == SMASH_OBSERVE_MSE, "%d: input", (int)i);
+        CHECK(!strcmp(smash_row_word(row, text), "uint7"), "%s", text);
+        {   /* the resolved config means the same */
+            char *again = (char *)malloc(strlen(plan.config_text) + 1);
+            strcpy(again, plan.config_text);
+            start();
+            CHECK_ERR(&ctx, run(again, 1, &result), SMASH_OK, "%s: %s", again, said());
+            CHECK(!strcmp(plan.config_text, again), "%s\n%s", again, plan.config_text);
+            CHECK(row_of(&plan, "fc", "_output_0")->observer.bins == (uint32_t)rows[i % COUNT_OF(rows)].bins, "%s", again);
+            free(again);
+        }
+    }
+    start();
+    two_layers(1);
+    CHECK_ERR(&ctx, run("{\"quantizer\": \"observer\"}", 0, &result), SMASH_OK, "%s", said());
+    CHECK(!row_of(&plan, "fc", "weight")->skip && row_of(&plan, "fc", "_input_0")->skip && row_of(&plan, "fc", "bias")->skip, "without recordings");
 }
 
 /* ---- the rest of the library around it ---- */
@@ -938,6 +1064,7 @@ int main(void)
     test_channels();
     test_hostile();
     test_observers();
+    test_quantizer_observer();
     test_formats();
     test_around();
     test_budget();

@@ -116,6 +116,8 @@ static void make_files(void)
     put_model("parts5", "{\"a_compressed\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"a_bitmask\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[4,8]},\"a_shape\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]}}", 4, 99);
     put_model("seen", "{\"fc._input_0#0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]},\"fc._input_0#1\":{\"dtype\":\"F32\",\"shape\":[1,8],\"data_offsets\":[64,96]},"
                       "\"fc._output_0\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[96,104]}}", 26, 99);
+    put_model("one.safetensors", "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", 6, 99);
+    put_model("slash.safetensors", "{\"a/b.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", 6, 99);
     put_model("seen_nan", "{\"fc._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 3);
     put_model("seen_typo", "{\"fx._input_0\":{\"dtype\":\"F32\",\"shape\":[2,8],\"data_offsets\":[0,64]}}", 16, 99);
     /* 1, 1 + 2^-40, 0; 1, 1, 0; 1, 1, 2^-1060; and 1, 1, 0 */
@@ -366,8 +368,8 @@ static const row rows[] = {
     { "$S export --help", 0, "smash export small.safetensors -o weights.h --layout ohwi --depthwise 'dw*' --prefix net\n", NULL },
     { "$S export", 2, NULL, "smash: export needs MODEL -o OUT; see `smash export --help`\n" },
     { "$S export $M", 2, NULL, "smash: export needs -o OUT, the file to write, or --dry-run\n" },
-    { "$S export $M --dry-run", 2, NULL, "smash: export needs --format c, npy or raw, or an OUT that ends in .h, .npz or .bin\n" },
-    { "$S export $M -o $D/x", 2, NULL, "ends in .h, .npz or .bin" },
+    { "$S export $M --dry-run", 2, NULL, "smash: export needs --format c, npy or raw, or an OUT that ends in .h, .npz, .npy or .bin\n" },
+    { "$S export $M -o $D/x", 2, NULL, "ends in .h, .npz, .npy or .bin" },
     { "$S export $M -o $D/x.h --format hex", 2, NULL, "smash: --format takes c, npy or raw, not hex\n" },
     { "$S export $M -o $D/x.h --layout nhwc", 2, NULL, "smash: --layout takes oihw, as models store it, or ohwi, not nhwc\n" },
     { "$S export $M -o $D/x.h --depthwise fc", 2, NULL, "smash: --depthwise goes with --layout ohwi\n" },
@@ -439,6 +441,27 @@ static const row rows[] = {
     { "$S export $M --format raw --dry-run", 0, "fc.bias    Linear  F32        4     16     128\n\n2 tensors, 144 bytes with scales -> 144 bytes of raw numbers, digest ", NULL },
     { "$S export $M --format npy --dry-run", 0, "bytes of NumPy arrays, digest ", NULL },
     { "$S export $M --format npy --dry-run -q", 0, NULL, NULL },
+    { "for k in kmeans llm_int8_weight_bits=4 hqq \"ptq_granularity=[[1,5],\\\"partial\\\"]\"; do $S compress examples/models/digits.safetensors --quantizer ${k%%_[wg]*} $(test ${k%%_[wg]*} = $k || echo --set $k) -o $D/f.st -q && "
+      "$S export $D/f.st --format raw --dry-run | grep -c 'as the floats that it stands for'; done", 0, "3\n3\n3\n1\n", NULL },
+    /* arrays that are files: one, or a folder of them */
+    { "$S export $M -o $D/x.npy", 1, NULL, "smash: fc.bias is a second array, and a .npy file holds one; write a .npz, or a folder: -o OUT/; nothing was written\n" },
+    { "$S export $D/empty.safetensors -o $D/x.npy", 1, NULL, "empty.safetensors holds no numbers, and a .npy file one array; nothing was written\n" },
+    { "ls $D/x.npy*", 2, NULL, "" },
+    { "$S export $D/one.safetensors -o $D/one.npy -q && head -c 128 $D/one.npy | tail -c +11 && tail -c +129 $D/one.npy | od -An -tf4 | tr -s ' \\n' ' ' && grep file $D/one.npy.json", 0,
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }", NULL },
+    { "$S export $D/one.safetensors --format npy -o $D/one.npy --json", 0, "\"file\": \"one.npy\", \"descr\": \"<f4\"", NULL },
+    { "$S export $M --format raw -o $D/e.bin -q && $S export $M --format npy -o $D/nd/ && (tail -c +129 $D/nd/fc.weight.npy; tail -c +129 $D/nd/fc.bias.npy) | cmp - $D/e.bin && ls $D/nd", 0,
+      "400 bytes of NumPy arrays, digest ", NULL },
+    { "$S export $M --format npy -o $D/nd/ --json > $D/nd.json && cmp $D/nd.json $D/nd/export.json && ls $D/nd && cat $D/nd.json", 0, "export.json\nfc.bias.npy\nfc.weight.npy\n", NULL },
+    { "$S export $M --format npy -o $D/nd/ --json", 0, "\"file\": \"fc.bias.npy\"", NULL },
+    { "$S export $M --format npy -o $D/nd2/ --dry-run && ls $D/nd2", 2, "dry run, nothing was written\n", "" },
+    { "$S export $D/f4.safetensors --format npy -o $D/nd2/; s=$?; ls $D/nd2 2>/dev/null; exit $s", 1, "", "which no .npy file can hold" },
+    { "$S export $D/slash.safetensors --format npy -o $D/nd2/", 4, NULL, "smash: a/b.weight has a / in it and cannot be the name of a file; a .npz takes it; nothing was written\n" },
+    { "$S export $M --format npy -o $D/absent/nd/", 5, NULL, "absent/nd/ cannot be written: No such file" },
+    { "mkdir -p $D/nd3/fc.bias.npy; $S export $M --format npy -o $D/nd3/; s=$?; ls $D/nd3; exit $s", 5, "fc.bias.npy\nfc.weight.npy\n", "nd3/fc.bias.npy cannot be written: Is a directory" },
+    { "$S compress examples/models/digits.safetensors --quantizer ptq --set ptq_quant_dtype=int4 -o $D/f.st -q && printf '{\"quantizer\":\"ptq\",\"ptq_config_list\":[{\"op_names\":[\"fc\"],\"target_names\":[\"weight\"]}]}' > $D/f.json && "
+      "$S compress $D/f.st -c $D/f.json -o $D/g.st", 3, NULL, "weight of \"fc\" is compressed already, into fc.weight_packed and what belongs to it; start from the model before that" },
+    { "rm -r $D/nd $D/nd3 $D/one.npy*", 0, NULL, NULL },
     { "$S export $M -o $D/e.bin --json > $D/e.json && cmp $D/e.json $D/e.bin.json && cat $D/e.json", 0,
       "\"data\": {\"dtype\": \"F32\", \"shape\": [4, 8], \"offset\": 0, \"bytes\": 128, \"crc32\": \"79dea187\"}", NULL },
     { "$S export $M -o $D/e.bin -q && $S export - -o $D/e2.bin -q < $M && cmp $D/e.bin $D/e2.bin && cmp $D/e.bin.json $D/e2.bin.json && tail -c 144 $M | cmp - $D/e.bin", 0, NULL, NULL },
@@ -733,7 +756,7 @@ static void compare_exported(const char *label, const char *model_path, const ch
         smash_digest_add(&digest, data, (size_t)(at - data));
         CHECK(crc32_bit_by_bit(data, head[2]) == head[3], "%s: %s", label, name);
         CHECK_ERR(&ctx, smash_model_restore(&ctx, &model, name, &arena, &want, &stored), SMASH_OK, "%s: %s", label, name);
-        CHECK(stored == (smash_dtype)head[1] && want.ndim == head[4], "%s: %s is %s", label, name, smash_dtype_name((smash_dtype)head[1]));
+        CHECK((head[5] ? stored : want.dtype) == (smash_dtype)head[1] && want.ndim == head[4], "%s: %s is %s", label, name, smash_dtype_name((smash_dtype)head[1]));
         smash_tensor_count(&want, &n);
         if (!head[5] && head[4] != 4) CHECK(want.bytes >= head[2] && memcmp(want.data, data, head[2]) == 0, "%s: %s", label, name);
         for (i = 0; (head[5] || head[4] == 4) && i < n; i++) {            /* i: of the header */
@@ -857,6 +880,10 @@ static void test_export(void)
         { "int12", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set ptq_quant_dtype=int12", "", 0 },
         { "packed", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --pruner level --set level_sparse_ratio=0.9 --quantizer ptq --set pack_sparse=true", "--layout ohwi --depthwise none", 1 },
         { "packed floats", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --pruner level --set level_sparse_ratio=0.9 --set pack_sparse=true", "", 0 },
+        { "partial blocks", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer ptq --set 'ptq_granularity=[[1,5],\"partial\"]'", "", 0 },
+        { "kmeans", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer kmeans --set kmeans_bits=3", "--layout ohwi --depthwise none", 1 },
+        { "nf4", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer llm_int8 --set llm_int8_weight_bits=4 --set llm_int8_quant_type=nf4 --set llm_int8_double_quant=true", "", 0 },
+        { "hqq", "$S compress examples/models/digits.safetensors -q -o $D/x.safetensors --quantizer hqq --set hqq_weight_bits=4", "", 0 },
         { "depthwise", "printf '{\"quantizer\":\"ptq\",\"module_types\":{\"dw\":\"Conv2d\"},\"ptq_config_list\":[{\"op_names\":[\"dw\"],\"target_names\":[\"weight\"],\"quant_dtype\":\"int4\",\"granularity\":\"out_channel\"}]}' > $D/dw.json; "
                        "$S compress $D/dw.safetensors -q -c $D/dw.json -o $D/x.safetensors", "--layout ohwi --depthwise 'd?'", 2 },
         { "awkward", "cp $D/awkward.safetensors $D/x.safetensors", "", 0 }

@@ -1,6 +1,7 @@
 /* Codebooks, scales of one byte, k-means and half-quadratic zero points: against searches by brute force, and lists and losses from the formulas. */
 #include "../smash.h"
 #include "test.h"
+#include "../tools/pool.h"
 #include "golden/codebook.h"
 
 static const uint32_t INF = 0x7F800000u, NOT_A_NUMBER = 0x7FC00001u;
@@ -475,7 +476,7 @@ static double error_of(const float *x, size_t n, const float *code, size_t codes
 static void plain_kmeans(const float *x, size_t n, size_t codes, int quantile, uint32_t iterations, float *best)
 {
     float code[256], *sorted = (float *)test_exact(n * sizeof *sorted), far_at[256];
-    double sum[256], far[256], least = 0;
+    double sum[256], part[256], far[256], least = 0;
     size_t count[256], i, j, m;
     uint32_t turn;
     memcpy(sorted, x, n * sizeof *sorted);
@@ -489,16 +490,18 @@ static void plain_kmeans(const float *x, size_t n, size_t codes, int quantile, u
         int moved = 0;
         if (!turn || error < least) { least = error; memcpy(best, code, codes * sizeof *code); }
         if (turn == iterations) break;
-        for (i = 0; i < codes; i++) { sum[i] = far[i] = 0; count[i] = 0; far_at[i] = 0; }
+        for (i = 0; i < codes; i++) { sum[i] = part[i] = far[i] = 0; count[i] = 0; far_at[i] = 0; }
         for (i = 0; i < n; i++) {
+            if (i && i % 65536 == 0) for (j = 0; j < codes; j++) { sum[j] += part[j]; part[j] = 0; }
             const size_t at = nearest(code, codes, x[i]);
             const double d = magnitude((double)x[i] - (double)code[at]);
-            sum[at] += (double)x[i];
+            part[at] += (double)x[i];
             count[at]++;
             if (d > far[at]) { far[at] = d; far_at[at] = x[i]; }
         }
         for (i = 0; i < codes; i++) {
             float to = code[i];
+            sum[i] += part[i];
             if (count[i]) to = (float)(sum[i] / (double)count[i]);
             else {
                 for (m = 0, j = 1; j < codes; j++) if (far[j] > far[m]) m = j;
@@ -549,6 +552,79 @@ static void test_kmeans(smash_ctx *ctx)
                 CHECK(got <= least, "%u bits, kind %u, %d numbers: %g is worse than the start, %g", d.bits, kind, (int)n, got, least);
                 if (kind / 2 == 1 && d.bits > 2) CHECK(got == 0, "%u bits, kind %u, %d numbers: %g", d.bits, kind, (int)n, got);
             }
+}
+
+/* Chunks are added up one after the other; 1, 2 and 5 threads give the same bytes, as does one that goes backwards. */
+static void test_threads(smash_ctx *ctx)
+{
+    enum { N = 300003, WIDE = 8192, TALL = 36, RUN = 64 };
+    static float x[N], want[256 * TALL], code[256 * TALL], scale[(N + RUN - 1) / RUN], scale2[(N + RUN - 1) / RUN], y[N], y2[N];
+    static unsigned char q[N], q2[N];
+    static const size_t threads[3] = { 1, 2, 5 };
+    static const struct { uint32_t run; int32_t block[2]; uint32_t bits; smash_codebook_start start; } rows[] = {
+        { 0, { 0, 0 }, 4, SMASH_START_LINEAR }, { 0, { 0, 0 }, 8, SMASH_START_QUANTILE }, { 0, { 0, 0 }, 1, SMASH_START_QUANTILE }, { 0, { 1, -1 }, 4, SMASH_START_LINEAR }, { 0, { 1, -1 }, 3, SMASH_START_QUANTILE },
+        { 0, { 18, -1 }, 4, SMASH_START_LINEAR }, { 0, { -1, 4096 }, 2, SMASH_START_LINEAR }, { 0, { -1, 4096 }, 4, SMASH_START_QUANTILE }, { 100000, { 0, 0 }, 4, SMASH_START_QUANTILE }, { 9000, { 0, 0 }, 4, SMASH_START_LINEAR } };
+    const size_t shape[2] = { TALL, WIDE };
+    uint64_t rng = 5;
+    size_t i, r, t;
+    for (i = 0; i < N; i++) x[i] = (float)normal(&rng) * (float)(1 + i / 70000);
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        const size_t n = rows[r].block[0] ? (size_t)TALL * WIDE : N, codes = (size_t)1 << rows[r].bits;
+        const smash_tensor tx = rows[r].block[0] ? test_view(SMASH_F32, x, 2, shape) : row_view(x, SMASH_F32, N);
+        const smash_dtype dtype = rows[r].bits == 4 ? SMASH_U4 : SMASH_U8;
+        smash_tensor tc, ts, tq = test_view(dtype, q, tx.ndim, tx.shape), ty = test_view(SMASH_F32, y, tx.ndim, tx.shape);
+        smash_codebook_desc d = SMASH_ZERO;
+        size_t dims[4] = { 1, 1, 1, 1 }, blocks = 1, of = 0;
+        if (rows[r].run) dims[of++] = (n + rows[r].run - 1) / rows[r].run;
+        else if (rows[r].block[0]) { dims[of++] = rows[r].block[0] < 0 ? 1 : (size_t)(TALL / rows[r].block[0]); dims[of++] = rows[r].block[1] < 0 ? 1 : (size_t)(WIDE / rows[r].block[1]); }
+        else of = 1;
+        for (i = 0; i < of; i++) blocks *= dims[i];
+        d.run = rows[r].run;
+        if (rows[r].block[0]) d.grain = smash_grain_block(rows[r].block, 2);
+        d.bits = rows[r].bits;
+        d.start = rows[r].start;
+        d.iterations = 6;
+        ts = test_view(SMASH_F32, scale, (uint32_t)of, dims);
+        dims[of] = codes;
+        tc = blocks > 1 ? test_view(SMASH_F32, code, (uint32_t)of + 1, dims) : row_view(code, SMASH_F32, codes);
+        for (t = 0; t < 5; t++) {
+            pool p;
+            if (t == 4) ctx->parallel = test_backwards;
+            else if (t) pool_start(&p, ctx, threads[t - 1]);
+            memset(q, 0x11, sizeof q);
+            memset(y, 0x11, sizeof y);
+            memset(scale, 0x11, sizeof scale);
+            CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &d, &tx, &tc), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_codebook_fit(ctx, &d, &tx, &ts), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_codebook_quantize(ctx, &d, &tx, &tc, r % 2 ? &ts : NULL, &tq), SMASH_OK, "row %d", (int)r);
+            CHECK_ERR(ctx, smash_codebook_dequantize(ctx, &d, &tq, &tc, r % 2 ? &ts : NULL, &ty), SMASH_OK, "row %d", (int)r);
+            if (t == 4) ctx->parallel = NULL;
+            else if (t) pool_stop(&p, ctx);
+            if (t == 3) {
+                const float was = x[n - 1], other = x[n / 3];
+                x[n / 3] = x[n - 1] = float_of(INF);
+                CHECK_ERR(ctx, smash_codebook_fit(ctx, &d, &tx, &ts), SMASH_ERR_NONFINITE, "row %d", (int)r);
+                CHECK(ctx->index == n / 3, "row %d: index %d", (int)r, (int)ctx->index);
+                CHECK_ERR(ctx, smash_codebook_kmeans(ctx, &d, &tx, &tc), SMASH_ERR_NONFINITE, "row %d", (int)r);
+                x[n / 3] = other;
+                x[n - 1] = was;
+            }
+            if (!t) { memcpy(want, code, sizeof code); memcpy(scale2, scale, sizeof scale); memcpy(q2, q, sizeof q); memcpy(y2, y, sizeof y); }
+            CHECK(!memcmp(want, code, blocks * codes * sizeof *code) && !memcmp(scale, scale2, sizeof scale) && !memcmp(q, q2, sizeof q) && !memcmp(y, y2, sizeof y), "row %d, turn %d: other bytes", (int)r, (int)t);
+        }
+        if (blocks == 1) {
+            float plain[256];
+            plain_kmeans(x, n, codes, (int)d.start, 6, plain);
+            CHECK(!memcmp(plain, want, codes * sizeof *plain), "row %d: not as the sums of chunks", (int)r);
+        }
+        for (i = 0; i < (rows[r].block[0] == 1 || rows[r].run || blocks == 1 ? blocks : 0); i++) {
+            const size_t from = i * (rows[r].run ? rows[r].run : n / blocks), end = rows[r].run ? from + rows[r].run : from + n / blocks;
+            size_t j;
+            float most = 0;
+            for (j = from; j < end && j < n; j++) most = magnitude((double)x[j]) > (double)most ? (float)magnitude((double)x[j]) : most;
+            CHECK(bits_of(scale2[i]) == bits_of(most), "row %d, block %d: %g, not %g", (int)r, (int)i, (double)scale2[i], (double)most);
+        }
+    }
 }
 
 /* Blocks: each as if it were alone, in every dtype */
@@ -639,7 +715,7 @@ static void test_kmeans_errors(smash_ctx *ctx)
     x[33] = 33;
     for (i = 0; i < 2; i++) {
         d.start = i ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
-        need = 1280 + 32 * 16 + (i ? 144 * 16 : 0);
+        need = 1296 + 32 * 16 + (i ? 144 * 16 : 0);
         for (less = 0; less < 2; less++) {
             smash_ctx_init(&small);
             smash_arena_init(&small.scratch, buffer + (16 - (size_t)buffer % 16) % 16, need - 1 + less, NULL);
@@ -806,6 +882,7 @@ int main(void)
     test_codebook_errors(&ctx);
     test_scales(&ctx);
     test_kmeans(&ctx);
+    test_threads(&ctx);
     test_kmeans_blocks(&ctx);
     test_kmeans_errors(&ctx);
     test_hqq(&ctx);

@@ -621,7 +621,7 @@ static void test_refused(void)
           "bnn takes no granularity: its numbers are -1 and 1, so there is one scale for the whole tensor" },
         { "{\"quantizer\": \"bnn\", \"bnn_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_rounding\": \"half_away\"}]}", "not_taken", "bnn takes no quant_rounding: it takes the sign" },
         { "{\"quantizer\": \"naive\", \"naive_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\"}]}", "not_taken", "naive takes no quant_dtype: it makes int8" },
-        { "{\"quantizer\": \"observer\", \"observer_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_scheme\": \"affine\"}]}", "not_taken", "observer takes no quant_scheme: its grid is symmetric" },
+        { "{\"quantizer\": \"observer\", \"observer_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"quant_scheme\": \"affine\"}]}", "not_taken", "observer takes no quant_scheme: weights are symmetric, inputs and outputs affine" },
         { "{\"quantizer\": \"observer\", \"observer_config_list\": [{\"op_names\": [\"fc\"], \"target_names\": [\"weight\"], \"granularity\": \"out_channel\"}]}", "not_taken",
           "observer takes no granularity: it has one scale for the whole tensor" },
         { "{\"quantizer\": \"lsq\", \"lsq_quant_scheme\": \"affine\"}", "not_taken", "lsq takes no quant_scheme \"affine\": it has no zero point; lsqplus trains one" },

@@ -368,9 +368,20 @@ static void test_failures(void)
     CHECK_ERR(&ctx, run(text), SMASH_ERR_NONFINITE, "%s", said());
 }
 
+static void test_names(void)
+{
+    static const struct { const char *name; smash_fused is; } rows[] = {
+        { "", SMASH_FUSED_NONE }, { "relu", SMASH_FUSED_RELU }, { "ReLU", SMASH_FUSED_RELU }, { "ReLU6", SMASH_FUSED_RELU6 }, { "relu6", SMASH_FUSED_RELU6 }, { "relu61", SMASH_FUSED_RELU6 }, { "relu_6", SMASH_FUSED_RELU },
+        { "layer1.relu1", SMASH_FUSED_RELU }, { "relu6.act", SMASH_FUSED_NONE }, { "net.0.relu6", SMASH_FUSED_RELU6 }, { "PReLU", SMASH_FUSED_NONE }, { "relu.", SMASH_FUSED_NONE }, { "rel", SMASH_FUSED_NONE },
+        { "Hardtanh", SMASH_FUSED_RELU_N1_TO_1 }, { "hard", SMASH_FUSED_NONE }, { "Tanh", SMASH_FUSED_NONE } };
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows); i++) CHECK(smash_fused_named(rows[i].name) == rows[i].is, "%s: %d", rows[i].name, (int)smash_fused_named(rows[i].name));
+}
+
 int main(void)
 {
     test_ctx(&ctx);
+    test_names();
     smash_arena_init(&arena, NULL, 0, &test_allocator);
     test_folds();
     test_activation();

@@ -226,7 +226,7 @@ static smash_err call_codebook(int variant)
     smash_err err;
     desc.start = variant == 3 ? SMASH_START_QUANTILE : SMASH_START_LINEAR;
     said_arena = 0;
-    said_scratch = variant < 2 ? 1280 : 1280 + 32 * 16 + (variant == 3 ? 144 * 16 : 0);
+    said_scratch = variant < 2 ? 1280 : 1296 + 32 * 16 + (variant == 3 ? 144 * 16 : 0);
     err = variant == 0 ? smash_codebook_quantize(use, NULL, &w, &list, NULL, &q) : variant == 1 ? smash_codebook_pack_scales(use, &w, &list, &q, &b, &o) : smash_codebook_kmeans(use, &desc, &w, &means);
     if (!err) note(&book, sizeof book);
     return err;

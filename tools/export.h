@@ -1,4 +1,4 @@
-/* export.h - model tensors for firmware: a C header, NumPy arrays in one .npz, or raw bytes. What is written depends on the tensors and
+/* export.h - model tensors for firmware: a C header, NumPy arrays, or raw bytes. What is written depends on the tensors and
  * the options alone: no date, no path, no byte order of this machine. Include after smash.h and files.h. */
 #ifndef EXPORT_H
 #define EXPORT_H
@@ -11,6 +11,7 @@
 
 typedef enum export_format { EXPORT_NONE, EXPORT_C, EXPORT_NPY, EXPORT_RAW } export_format;
 static const char *const export_formats[] = { "", "c", "npy", "raw", NULL };
+typedef enum export_npy { NPY_ARCHIVE, NPY_FILE, NPY_FOLDER } export_npy;      /* by the end of OUT: .npz or any other, .npy, / */
 
 /* Arrays of one tensor; each writer goes through this list. */
 enum { PART_DATA, PART_SCALE, PART_ZERO_POINT, PART_MULTIPLIER, PART_SHIFT, PART_KERNEL_SUM, PART_EFFECTIVE_BIAS, PARTS };

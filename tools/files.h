@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 #if defined(_WIN32)
+#include <direct.h>
 #include <fcntl.h>
 #include <io.h>
 #include <process.h>
@@ -46,6 +47,7 @@ static int file_create(const char *path, handle *out)
 }
 static int file_spool(handle *out) { *out = tmpfile(); return *out ? 0 : errno; }
 static int file_close(handle f) { return fclose(f) ? errno : 0; }
+static int file_make_folder(const char *path) { return _mkdir(path) && errno != EEXIST ? errno : 0; }
 
 /* 1: a plain file, *bytes is its size; 0: something to be read to its end */
 static int file_size(handle f, uint64_t *bytes)
@@ -112,6 +114,8 @@ static void file_copy_mode(const char *from, handle to)
 }
 
 static int file_create(const char *path, handle *out) { *out = open(path, O_RDWR | O_CREAT | O_EXCL, 0666); return *out < 0 ? errno : 0; }
+
+static int file_make_folder(const char *path) { return mkdir(path, 0777) && errno != EEXIST ? errno : 0; }
 
 /* A file without a name: it is gone when it is closed. */
 static int file_spool(handle *out)

@@ -1398,6 +1398,8 @@ typedef struct export_job {
     output        out[OUTPUTS];       /* the file, and beside it what a .npz or .bin does not say of itself */
     sink          to;
     export_format format;
+    export_npy    npy;
+    int           folder_now;         /* the model is gone through a second time, and each array gets its file */
     int           ohwi;
     const char   *prefix, *macro, *sidecar;
     const char  **depthwise, **flatten;   /* globs, NULL-terminated */
@@ -1405,6 +1407,7 @@ typedef struct export_job {
     size_t       *channels;           /* of each of flatten */
     smash_requant_form form;
     members       types, dtypes, fused;   /* metadata that says more of the tensors */
+    size_t        arrays;
     claims        names;
     export_tensor *tensors;
     size_t        count;
@@ -1430,18 +1433,20 @@ static int export_usage(app *a, export_job *j)
 {
     const char *out = a->value[FLAG_EXPORT_OUT], *format_name = a->value[FLAG_FORMAT], *layout = a->value[FLAG_LAYOUT], *requant = a->value[FLAG_REQUANT], *dot, *bad;
     static const char *const ends[] = { "", ".h", ".npz", ".bin" };
+    const int archive = format_name && strcmp(format_name, "npz") == 0;
     char *macro;
     size_t i, n;
     int k;
 
     if (!out && !is_set(a, FLAG_DRY_RUN)) return fail(a, BAD_USAGE, "export needs -o OUT, the file to write, or --dry-run");
     dot = out ? strrchr(out, '.') : NULL;
-    if (format_name && strcmp(format_name, "npz") == 0) format_name = "npy";
+    if (archive) format_name = "npy";
+    if (!format_name && dot && strcmp(dot, ".npy") == 0) format_name = "npy";
     for (k = 1; export_formats[k]; k++) {
         if (format_name ? strcmp(format_name, export_formats[k]) == 0 : dot && strcmp(dot, ends[k]) == 0) j->format = (export_format)k;
     }
     if (!j->format && format_name) return fail(a, BAD_USAGE, "--format takes c, npy or raw, not %s", format_name);
-    if (!j->format) return fail(a, BAD_USAGE, "export needs --format c, npy or raw, or an OUT that ends in .h, .npz or .bin");
+    if (!j->format) return fail(a, BAD_USAGE, "export needs --format c, npy or raw, or an OUT that ends in .h, .npz, .npy or .bin");
     if (layout && strcmp(layout, "ohwi") != 0 && strcmp(layout, "oihw") != 0) return fail(a, BAD_USAGE, "--layout takes oihw, as models store it, or ohwi, not %s", layout);
     j->ohwi = layout && strcmp(layout, "ohwi") == 0;
     if (is_set(a, FLAG_DEPTHWISE) && !j->ohwi) return fail(a, BAD_USAGE, "--depthwise goes with --layout ohwi");
@@ -1475,7 +1480,8 @@ static int export_usage(app *a, export_job *j)
         a->results = stderr;
         return DONE;
     }
-    if (j->format != EXPORT_C) j->sidecar = format(a, "%s.json", out);
+    if (j->format == EXPORT_NPY && !archive) j->npy = out[strlen(out) - 1] == '/' ? NPY_FOLDER : dot && strcmp(dot, ".npy") == 0 ? NPY_FILE : NPY_ARCHIVE;
+    if (j->format != EXPORT_C) j->sidecar = format(a, j->npy == NPY_FOLDER ? "%sexport.json" : "%s.json", out);
     if (file_same(out, a->args[0]) || (j->sidecar && file_same(j->sidecar, a->args[0]))) return fail(a, BAD_USAGE, "%s stands for two files at once", a->args[0]);
     return DONE;
 }
@@ -1721,20 +1727,14 @@ static int load_activation(app *a, export_job *j, const char *name, export_activ
 /* The activation that was fused into a module: by its type, or by its name where nobody says that. */
 static smash_fused fused_into(const export_job *j, const char *module)
 {
-    static const struct { const char *name; smash_fused is; } activations[] = {
-        { "relu6", SMASH_FUSED_RELU6 }, { "relu", SMASH_FUSED_RELU }, { "hardtanh", SMASH_FUSED_RELU_N1_TO_1 } };
     const smash_value *list = member(&j->fused, module), *v = list;
     smash_fused found = SMASH_FUSED_NONE;
-    uint32_t i, k, n;
+    uint32_t i;
     if (!list || list->type != SMASH_VALUE_ARRAY) return found;
     for (i = 0, v++; i < list->count; i++, v += v->span) {
-        const char *name = value_text(v), *type = name ? value_text(member(&j->types, name)) : NULL, *dot = name ? strrchr(name, '.') : NULL;
-        if (!name) continue;
-        if (!type) type = dot ? dot + 1 : name;
-        for (k = 0; k < sizeof(activations) / sizeof(activations[0]); k++) {
-            for (n = 0; activations[k].name[n] && (type[n] | 32) == activations[k].name[n]; n++) { }
-            if (!activations[k].name[n]) { found = activations[k].is; break; }
-        }
+        const char *name = value_text(v), *type = name ? value_text(member(&j->types, name)) : NULL;
+        const smash_fused f = name ? smash_fused_named(type ? type : name) : SMASH_FUSED_NONE;
+        if (f != SMASH_FUSED_NONE) found = f;
     }
     return found;
 }
@@ -1888,6 +1888,33 @@ static int bias_parts(app *a, export_job *j, const logical *l, const smash_modul
     return status;
 }
 
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A .npy file: the one of the export, or one of its folder */
+static int export_array(app *a, export_job *j, const export_part *part, const char *name, const char *suffix)
+{
+    output *o = &j->out[OUT_FILE];
+    char head[512];
+    const size_t head_bytes = npy_header(part, head);
+    const char *path;
+    if (j->npy == NPY_FILE && j->arrays++) return fail(a, FAILED, "%s%s is a second array, and a .npy file holds one; write a .npz, or a folder: -o OUT/; nothing was written", name, suffix);
+    if (j->npy == NPY_FOLDER && strchr(name, '/')) return fail(a, BAD_MODEL, "%s has a / in it and cannot be the name of a file; a .npz takes it; nothing was written", name);
+    sink_put(&j->to, head, head_bytes);
+    sink_put(&j->to, part->data, part->bytes);
+    if (!j->folder_now) return DONE;
+    if ((path = format(a, "%s%s%s.npy", a->value[FLAG_EXPORT_OUT], name, suffix)) == NULL) return fail(a, FAILED, "out of memory");
+    if (!output_open(o, path, OUT_FILE) && !output_write(o, 0, head, head_bytes) && !output_write(o, head_bytes, part->data, part->bytes) && !output_flush(o, head_bytes + part->bytes))
+        output_finish(o);
+    if (o->error) return fail_output(a, o);
+    output_close(o);
+    o->path = NULL;
+    return DONE;
+}
+
 /* One tensor from the model to the file. */
 static int export_one(app *a, export_job *j, const logical *l)
 {
@@ -1944,7 +1971,9 @@ static int export_one(app *a, export_job *j, const logical *l)
     }
     for (k = 0; k < PARTS; k++) {
         if (!e->part[k].dtype) continue;
-        if (j->format == EXPORT_NPY) {
+        if (j->format == EXPORT_NPY && j->npy != NPY_ARCHIVE) {
+            if ((status = export_array(a, j, &e->part[k], e->name, part_suffixes[k])) != DONE) return status;
+        } else if (j->format == EXPORT_NPY) {
             if (j->to.bytes + e->part[k].bytes > 0xF0000000u) return fail(a, FAILED, "over 4 GiB, which a .npz without extensions cannot hold; --format raw does; nothing was written");
             zip_member(&j->to, &e->part[k], e->name, part_suffixes[k]);
         } else if (j->format == EXPORT_RAW) {
@@ -2026,7 +2055,7 @@ static void export_json(app *a, export_job *j, smash_text *text, smash_writer *w
             smash_write_key(w, part_names[k]);
             if (!part->dtype) { smash_write_null(w); continue; }
             smash_write_begin_object(w);
-            if (j->format == EXPORT_NPY) json_text(w, "member", format(a, "%s%s.npy", e->name, part_suffixes[k]));
+            if (j->format == EXPORT_NPY) json_text(w, j->npy == NPY_ARCHIVE ? "member" : "file", j->npy == NPY_FILE ? file_name(a->value[FLAG_EXPORT_OUT]) : format(a, "%s%s.npy", e->name, part_suffixes[k]));
             if (j->format == EXPORT_NPY) json_text(w, "descr", npy_descr(part->dtype)); else json_text(w, "dtype", smash_dtype_name(part->dtype));
             if (note) json_text(w, "note", note);
             json_shape(w, &t);
@@ -2072,12 +2101,27 @@ static void export_table(app *a, export_job *j)
             j->format == EXPORT_C ? "C" : j->format == EXPORT_NPY ? "NumPy arrays" : "raw numbers", smash_digest_end(&j->to.digest), is_set(a, FLAG_DRY_RUN) ? "; dry run, nothing was written" : "");
 }
 
+static int export_all(app *a, export_job *j)
+{
+    smash_arena_mark mark;
+    logical l;
+    size_t i;
+    int status;
+    for (i = 0; i < j->model.param_count; i++) {
+        if (!logical_at(&a->ctx, &a->arena, &j->model, i, &l)) continue;
+        mark = smash_arena_get_mark(&a->data);
+        status = export_one(a, j, &l);
+        smash_arena_rewind(&a->data, mark);
+        if (status) return status;
+        if (j->to.out && j->to.out->error) return fail_output(a, j->to.out);
+    }
+    return DONE;
+}
+
 static int export_tensors(app *a, export_job *j)
 {
     smash_text text;
     smash_writer w;
-    smash_arena_mark mark;
-    logical l;
     size_t i;
     int status, k;
 
@@ -2086,7 +2130,7 @@ static int export_tensors(app *a, export_job *j)
     if (!j->tensors || !claims_begin(&a->ctx, &a->arena, &j->names, j->model.param_count)) return fail(a, FAILED, "out of memory");
     if (!read_members(a, j, "smash.module_types", &j->types) || !read_members(a, j, "smash.quant_dtypes", &j->dtypes) || !read_members(a, j, "smash.fused", &j->fused))
         return fail(a, FAILED, "out of memory");
-    if (!is_set(a, FLAG_DRY_RUN)) {
+    if (!is_set(a, FLAG_DRY_RUN) && j->npy != NPY_FOLDER) {
         for (k = OUT_FILE; k <= OUT_SIDECAR; k++) {
             const char *path = k == OUT_FILE ? a->value[FLAG_EXPORT_OUT] : j->sidecar;
             if (path && output_open(&j->out[k], path, k)) return fail_output(a, &j->out[k]);
@@ -2099,14 +2143,7 @@ static int export_tensors(app *a, export_job *j)
         c_claim_own(&j->names, j->prefix, j->macro);
         c_begin(&j->to, j->prefix, j->macro);
     }
-    for (i = 0; i < j->model.param_count; i++) {
-        if (!logical_at(&a->ctx, &a->arena, &j->model, i, &l)) continue;
-        mark = smash_arena_get_mark(&a->data);
-        status = export_one(a, j, &l);
-        smash_arena_rewind(&a->data, mark);
-        if (status) return status;
-        if (j->to.out && j->to.out->error) return fail_output(a, j->to.out);
-    }
+    if ((status = export_all(a, j)) != DONE) return status;
     for (i = 0; j->depthwise[i]; i++) {
         if (!j->matched[i]) return fail(a, BAD_USAGE, "--depthwise %s: the model has no Conv2d of such a name whose weight is [N, 1, H, W]; nothing was written", j->depthwise[i]);
     }
@@ -2114,7 +2151,18 @@ static int export_tensors(app *a, export_job *j)
         if (!j->matched[i++]) return fail(a, BAD_USAGE, "--flatten %s: the model has no Linear of such a name; nothing was written", j->flatten[k]);
     }
     if (j->format == EXPORT_C) c_end(&j->to, j->tensors, j->count, j->prefix, j->macro, (int)j->form, smash_digest_end(&j->digest));
-    if (j->format == EXPORT_NPY && !zip_end(&j->to, j->tensors, j->count)) return fail(a, FAILED, "more arrays or bytes than a .npz without extensions can hold; --format raw does; nothing was written");
+    if (j->npy == NPY_FILE && !j->arrays) return fail(a, FAILED, "%s holds no numbers, and a .npy file one array; nothing was written", j->model_file.name);
+    if (j->npy == NPY_FOLDER && !is_set(a, FLAG_DRY_RUN)) {              /* all is well: once more, into files */
+        const char *folder = a->value[FLAG_EXPORT_OUT];
+        if ((k = file_make_folder(folder)) != 0) return fail(a, BAD_IO, "%s cannot be written: %s", folder, strerror(k));
+        if (output_open(&j->out[OUT_SIDECAR], j->sidecar, OUT_SIDECAR)) return fail_output(a, &j->out[OUT_SIDECAR]);
+        j->folder_now = 1;
+        j->count = 0;
+        j->to.bytes = j->to.used = 0;
+        smash_digest_init(&j->to.digest);
+        if ((status = export_all(a, j)) != DONE) return status;
+    }
+    if (j->format == EXPORT_NPY && j->npy == NPY_ARCHIVE && !zip_end(&j->to, j->tensors, j->count)) return fail(a, FAILED, "more arrays or bytes than a .npz without extensions can hold; --format raw does; nothing was written");
     sink_flush(&j->to);
 
     export_json(a, j, &text, &w);
@@ -2175,6 +2223,7 @@ static const command commands[] = {
       "  smash export small.safetensors -o weights.h --layout ohwi --depthwise 'dw*' --prefix net\n"
       "  smash export int8.safetensors -o net.h --layout ohwi --depthwise none --flatten fc=48 --requant single\n"
       "  smash export small.safetensors -o weights.npz                  for numpy.load, with weights.npz.json beside it\n"
+      "  smash export small.safetensors --format npy -o arrays/         a .npy file each, and arrays/export.json\n"
       "  smash export small.safetensors --format raw -o weights.bin     with weights.bin.json, which says what lies where\n"
       "  smash export small.safetensors --format c --dry-run\n" },
     { "inspect", "MODEL", "show the modules of a model, their types, tensors and zeros", INSPECT, 1, 1, run_inspect,
@@ -2210,7 +2259,7 @@ static const flag flags[FLAG_COUNT] = {
     { "--quantizer", NULL, "NAME",      "quantize with this algorithm",                                COMPRESS | CHECK },
     { "--target-bytes", NULL, "N",      "how large the file may be; below 1: this share of its tensors", COMPRESS },
     { "--threads",   NULL, "N",         "threads to use; the result is the same with any number",      COMPRESS | INSPECT | DIFF | SELFTEST },
-    { "--format",    NULL, "FORMAT",    "c, npy (or npz) or raw; by the end of OUT, .h .npz .bin",              EXPORT },
+    { "--format",    NULL, "FORMAT",    "c, npy (or npz) or raw; by the end of OUT, .h .npz .npy .bin",         EXPORT },
     { "--output",    "-o", "OUT",       "the file to write; - for C on the standard output",           EXPORT },
     { "--layout",    NULL, "LAYOUT",    "of Conv2d weights: oihw, as stored, or ohwi",                 EXPORT },
     { "--depthwise", NULL, "GLOBS",     "with ohwi: which [N,1,H,W] become [1,H,W,N]; or none",         EXPORT },
