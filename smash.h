@@ -3610,8 +3610,30 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
     SMASH__FN SMASH__NOINLINE SMASH__AVX512 void name##_avx512 params { name##_body args; }
 #define SMASH__CALL(simd, name, args) \
     do { if ((simd) == 2) name##_avx512 args; else if ((simd) == 1) name##_avx2 args; else name##_plain args; } while (0)
+
+/* To memory past the caches, 32 bytes at a time: a store into a cache reads the line first, which is as much traffic again. Worth it where the
+ * whole output is larger than the caches. What fits no 32 bytes is copied. */
+typedef float smash__line __attribute__((vector_size(32), may_alias)), smash__line_at __attribute__((vector_size(32), aligned(1), may_alias));
+SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const void *from, size_t bytes)
+{
+    size_t i = 0;
+    if ((uintptr_t)to % sizeof(smash__line) == 0)
+        for (; i + sizeof(smash__line) <= bytes; i += sizeof(smash__line)) {
+            const smash__line line = *(const smash__line_at *)(const void *)((const char *)from + i);
+#if defined(__clang__)
+            __builtin_nontemporal_store(line, (smash__line *)(void *)((char *)to + i));
+#else
+            __builtin_ia32_movntps256((float *)(void *)((char *)to + i), line);
+#endif
+        }
+    smash__copy((char *)to + i, (const char *)from + i, bytes - i);
+}
+#define SMASH__STORE_PAST(to, from, bytes) smash__store_past(to, from, bytes)
+#define SMASH__PAST_DONE() __builtin_ia32_sfence()       /* before anyone else is told that the bytes are there */
 #else
 #define SMASH__SIMD 0
+#define SMASH__STORE_PAST(to, from, bytes) smash__copy(to, from, bytes)
+#define SMASH__PAST_DONE() ((void)0)
 #define SMASH__KERNEL(name, params, args) SMASH__FN SMASH__NOINLINE void name##_plain params { name##_body args; }
 #define SMASH__CALL(simd, name, args) do { (void)(simd); name##_plain args; } while (0)
 #endif
@@ -3629,6 +3651,9 @@ SMASH__FN int smash__simd(const smash_ctx *ctx)
     return 0;
 #endif
 }
+
+/* 1 if so much output goes past the caches */
+SMASH__FN int smash__past(int simd, size_t bytes) { return SMASH__SIMD && simd && bytes >= (size_t)1 << 25; }
 
 /* Work is cut into chunks of this many elements, whatever the number of threads; sums are combined in chunk order. */
 enum { SMASH__CHUNK = 65536, SMASH__TILE = 32 };
@@ -7100,7 +7125,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
-    int simd, tiles_only;               /* tiles_only: of a dtype that no kernel reads back */
+    int simd, tiles_only, past;         /* tiles_only: of a dtype that no kernel reads back; past: x is written past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -7250,6 +7275,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
     job->q = q;
+    job->past = written == x && smash__past(job->simd, x->bytes);
     job->tiles_only = q->dtype == SMASH_I32 || job->levels.format;
     if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
@@ -7655,6 +7681,17 @@ SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first
     }
 }
 
+SMASH__FN SMASH__NOINLINE void smash__dequantize_past(const smash__quant_job *job, size_t first, size_t n, float scale, float zero)
+{
+    float stage[SMASH__QUANT_STAGE];
+    size_t some;
+    for (; n; n -= some, first += some) {
+        some = smash__min(n, SMASH__QUANT_STAGE);
+        smash__dequantize_block(job, first, some, scale, zero, stage);
+        SMASH__STORE_PAST((float *)job->x->data + first, stage, some * sizeof *stage);
+    }
+}
+
 /* The next numbers, up to a tile of any blocks, as floats, with their scales and zero points for whoever needs them */
 SMASH__FN SMASH__NOINLINE void smash__dequantize_next(smash__cursor *c, size_t first, size_t n, float scale[SMASH__TILE],
     int32_t zero[SMASH__TILE], float x[SMASH__TILE])
@@ -7694,13 +7731,15 @@ SMASH__FN void smash__dequantize_part(void *arg, size_t part)
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) / job->step * job->step;
         if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
-            smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
+            if (SMASH__SIMD && job->past) smash__dequantize_past(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c));
+            else                         smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
             smash__cursor_skip(&c, n);
         } else {
             n = smash__min(end - i, SMASH__TILE);
             smash__dequantize_few(&c, i, n);
         }
     }
+    if (SMASH__SIMD && job->past) SMASH__PAST_DONE();
 }
 
 SMASH__DEF smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,

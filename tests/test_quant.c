@@ -764,6 +764,44 @@ static void test_extremes(smash_ctx *ctx)
     }
 }
 
+/* 32 MB of floats and more go past the caches: the same bytes, wherever they lie */
+static void test_past(smash_ctx *ctx)
+{
+    static const struct { size_t shape[2]; int32_t block[2]; size_t shift; uint32_t bits; } rows[] = {
+        { { 1, 8388609 }, { -1, -1 }, 0, 8 }, { { 2011, 4177 }, { 1, -1 }, 4, 8 }, { { 2011, 4177 }, { 1, -1 }, 1, 8 }, { { 2050, 4098 }, { 1, -1 }, 3, 4 },
+    };
+    size_t i, k, most = 0;
+    uint8_t *q;
+    float *x, *expected, *scales;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) if (rows[i].shape[0] * rows[i].shape[1] > most) most = rows[i].shape[0] * rows[i].shape[1];
+    q = (uint8_t *)malloc(most);
+    x = (float *)malloc((most + 16) * sizeof *x);
+    expected = (float *)malloc(most * sizeof *x);
+    scales = (float *)malloc(4096 * sizeof *x);
+    CHECK(q && x && expected && scales, "memory");
+    if (q && x && expected && scales) {
+        for (k = 0; k < most; k++) q[k] = (uint8_t)(k * 2654435761u >> 11);
+        for (k = 0; k < 4096; k++) scales[k] = 0.001f * (float)(k + 1);
+        for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+            const size_t n = rows[i].shape[0] * rows[i].shape[1], count[2] = { rows[i].block[0] < 0 ? 1 : rows[i].shape[0], 1 };
+            smash_quant_desc d = SMASH_ZERO;
+            float *at = x + rows[i].shift;
+            smash_tensor from = smash_tensor_view(rows[i].bits == 8 ? SMASH_I8 : SMASH_I4, q, n * rows[i].bits / 8, 2, rows[i].shape), to = smash_tensor_view(SMASH_F32, at, n * 4, 2, rows[i].shape);
+            smash_tensor scale = smash_tensor_view(SMASH_F32, scales, count[0] * 4, 2, count);
+            d.bits = rows[i].bits;
+            d.grain = smash_grain_block(rows[i].block, 2);
+            at[n] = 77;
+            CHECK_ERR(ctx, smash_dequantize(ctx, &d, &from, &scale, NULL, &to), SMASH_OK, "past");
+            for (k = 0; k < n; k++) {
+                const int b = q[k * rows[i].bits / 8] >> (rows[i].bits == 8 ? 0 : 4 * (k % 2)), half = 1 << (rows[i].bits - 1), v = ((b & (2 * half - 1)) ^ half) - half;
+                expected[k] = (float)v * scales[count[0] == 1 ? 0 : k / rows[i].shape[1]];
+            }
+            CHECK(memcmp(at, expected, n * 4) == 0 && at[n] == 77, "row %lu", (unsigned long)i);
+        }
+    }
+    free(q); free(x); free(expected); free(scales);
+}
+
 int main(void)
 {
     smash_ctx ctx;
@@ -779,5 +817,6 @@ int main(void)
     test_no_zero(&ctx);
     test_nonfinite(&ctx);
     test_extremes(&ctx);
+    test_past(&ctx);
     return test_done();
 }

@@ -509,6 +509,7 @@ int main(int argc, char **argv)
     };
     enum { MODES = sizeof(modes) / sizeof(modes[0]), ROWS = sizeof(rows) / sizeof(rows[0]) };
     size_t largest = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : sizes[2], s, m, r, dims[2];
+    const char *only = argc > 2 ? argv[2] : "";
     bench *b = (bench *)calloc(1, sizeof(bench));
     pool *p = (pool *)calloc(1, sizeof(pool));
     float *w, *copy;
@@ -516,7 +517,7 @@ int main(int argc, char **argv)
 
     if (!b || !p) return 1;
     for (s = 0; s < 3 && sizes[s] <= largest; s++) dims[0] = sizes[s];
-    if (s == 0) { fprintf(stderr, "usage: bench [LARGEST], at least %lu\n", (unsigned long)sizes[0]); return 2; }
+    if (s == 0) { fprintf(stderr, "usage: bench [LARGEST [NAME]], LARGEST at least %lu; NAME: only lines that have it in them\n", (unsigned long)sizes[0]); return 2; }
     smash_ctx_init(&b->ctx);
     smash_arena_init(&b->ctx.scratch, NULL, 0, smash_allocator_libc());
     w = (float *)big(dims[0] * 4);
@@ -541,6 +542,7 @@ int main(int argc, char **argv)
         b->w = smash_tensor_view(SMASH_F32, w, sizes[s] * 4, 2, dims);
         b->copy = smash_tensor_view(SMASH_F32, copy, sizes[s] * 4, 2, dims);
         for (r = 0; r < ROWS; r++) {
+            if (!strstr(rows[r].name, only)) continue;
             printf("%-28s", rows[r].name);
             for (m = 0; m < MODES; m++) {
                 double rate, limit, time, limit_time;
@@ -559,12 +561,13 @@ int main(int argc, char **argv)
             printf("\n");
         }
         for (k = READ; k < SHAPES; k = (traffic)(k + 1)) {
+            if (limits[k][0] == 0) continue;
             printf("%-28s", shapes[k].name);
             for (m = 0; m < MODES; m++) printf("%12.1f        ", limits[k][m]);
             printf("\n");
         }
     }
-    print_jobs(b, mask, metric, b->count);
+    if (!*only) print_jobs(b, mask, metric, b->count);
     smash_arena_release(&b->ctx.scratch);
     free(w); free(copy); free(q); free(mask); free(scale); free(zero); free(metric);
     free(b); free(p);
