@@ -802,7 +802,7 @@ static void test_quantizer_observer(void)
         calibration_io = make_file(&calibration_file, items, 3, NULL);
         sprintf(text, "{\"quantizer\": \"observer\"%s}", rows[i % COUNT_OF(rows)].keys);
         CHECK_ERR(&ctx, run(text, 1, &result), SMASH_OK, "%s: %s", text, said());
-        read_back(&io, &back);
+        read_back(&out, &io, &back);
         for (k = 0; k < 320; k++) top = fabsf(weight[k]) > top ? fabsf(weight[k]) : top;
         got = tensor_of(&back, "fc.weight_scale");
         CHECK(bits_of(*(const float *)got.data) == bits_of(top / 127), "%d: weight", (int)i);
