@@ -1952,7 +1952,7 @@ typedef struct smash_algo {
 } smash_algo;
 
 /* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
- * target_parameters, target_bytes and target_macs, and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
+ * target_parameters, target_bytes and target_macs (not if they need training), and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -14497,7 +14497,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     if (algo->targets) {
         if (i == 0) return &list;
         i--;
-        if (algo->group == SMASH_PRUNER) {
+        if (algo->group == SMASH_PRUNER && !(algo->needs & SMASH_NEEDS_TRAINING)) {
             if (i < 3) return &goals[i];
             i -= 3;
         }
@@ -21659,7 +21659,7 @@ SMASH__FN smash_err smash__check_trained(smash_ctx *ctx, const smash_config *con
         if (!algo) continue;
         if (algo->needs & SMASH_NEEDS_TRAINING)
             smash__say(config, SMASH_ERROR, "needs_training", s->doc, s->value, "%s %s: it runs in a training session, smash_session_begin()", algo->name, smash__why_training(algo));
-        else if (schedule && schedule->key->kind == SMASH_KEY_CHOICE && schedule->value->type == SMASH_VALUE_STRING && !smash_value_is(schedule->value, "none") && algo->group == SMASH_PRUNER)
+        else if (schedule && algo->check_config == smash__check_schedule && !smash_value_is(schedule->value, "none"))
             smash__say(config, SMASH_WARNING, "no_effect", schedule->doc, schedule->value, "%q has no effect: the goal is taken at once; schedules are for training, smash_session_begin()", schedule->name);
     }
     return smash__found(ctx, config, seen, "the config needs training");
