@@ -14185,7 +14185,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "apply_method", SMASH_KEY_CHOICE, "mse kl cosine attention", "mse",
           "how far the student is from the teacher: mean squared error, for hidden states; Kullback-Leibler divergence of softmaxes, for logits; angle; maps of attention", 0, 0, 0, SMASH__DISTILLERS, 0 },
         { "lambda", SMASH_KEY_NUMBER, "a number from 0 on", "1", "what the loss of a target is multiplied by", 0, 1.7976931348623157e308, 0, SMASH__DISTILLERS, 0 },
-        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of such names", "auto", "whose input or output of the teacher a target learns from; auto: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
+        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of one or more", "auto", "whose input or output of the teacher a target learns from; auto, outside of a list: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
     return keys;
@@ -14471,6 +14471,8 @@ SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
 {
     const char *const *r = algo->targets ? algo->targets->refused : NULL;
     for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
+    if (algo->targets && algo->group == SMASH_PRUNER && (algo->needs & SMASH_NEEDS_TRAINING) && (smash__equal(key, "target_parameters") || smash__equal(key, "target_bytes") || smash__equal(key, "target_macs")))
+        return "training masks by ratio or threshold, before there is a file to measure";
     if (algo->targets && algo->group == SMASH_QUANTIZER && !algo->targets->observes && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
     return NULL;
 }
@@ -15012,6 +15014,19 @@ SMASH__FN void smash__check_fuses(const smash_config *config, const smash_json *
                        i + 1, smash__value_text(e, text));
 }
 
+/* Modules of a teacher: each once, and not many */
+enum { SMASH__LINKS_MAX = 64 };
+SMASH__FN void smash__check_links(const smash_config *config, const smash_json *doc, const char *name, const smash_value *v)
+{
+    uint32_t i, j;
+    if (v->count > SMASH__LINKS_MAX) smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q names %u modules; a target takes at most %i", name, v->count, SMASH__LINKS_MAX);
+    for (i = 0; i < v->count && v->count <= SMASH__LINKS_MAX; i++) {
+        for (j = 0; j < i && !smash__same_scalar(&v[1 + i], &v[1 + j]); j++) { }
+        if (v[1 + i].count == 0 || j < i)
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v + 1 + i, v[1 + i].count ? "%q names %q twice" : "%q names a module without a name", name, v[1 + i].text);
+    }
+}
+
 /* The value of one key, as far as it can be judged without a model. name: the key as it was written, with its algorithm in front or
  * without. A key of an entry takes what it says; a hyperparameter also what Python holds equal. */
 SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
@@ -15093,8 +15108,8 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (good) smash__check_fuses(config, doc, v);
         break;
     case SMASH_KEY_LINK:
-        good = (v->type == SMASH_VALUE_STRING && v->count) || (v->count && smash__is_string_list(v));
-        for (bits = 0, e = v + 1; good && v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e++) good = e->count > 0;
+        good = v->type == SMASH_VALUE_STRING ? v->count > 0 : v->count && smash__is_string_list(v);
+        if (good && v->type == SMASH_VALUE_ARRAY) smash__check_links(config, doc, name, v);
         break;
     case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
@@ -15828,10 +15843,11 @@ SMASH__FN const smash_value *smash__canonical(smash_ctx *ctx, smash_arena *arena
     char digits[SMASH_NUMBER_BYTES];
     smash_value word;
     int64_t whole;
-    if (smash__pick_of(key, v, &word)) return smash__value_copy(ctx, arena, &word);
+    if (smash__pick_of(key, v, &word)) { word.at = v->at; return smash__value_copy(ctx, arena, &word); }
     if ((key->kind != SMASH_KEY_NUMBER && key->kind != SMASH_KEY_INTEGER) || v->type == SMASH_VALUE_NULL) return v;
     if (v->type == SMASH_VALUE_NUMBER && (key->kind == SMASH_KEY_NUMBER || (v->number != 0 && smash_value_i64(v, &whole)))) return v;
     word = smash__word(digits, smash_number_print(v->number == 0 ? 0.0 : v->number, digits));
+    word.at = v->at;
     return smash__value_copy(ctx, arena, &word);
 }
 
@@ -17536,8 +17552,8 @@ SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__ent
 {
     static const char *const words[] = { "mse", "kl", "cosine", "attention" };
     const smash_setting *temperature = smash__hyper(r->config, entry->algo, "temperature"), *rows = smash__hyper(r->config, entry->algo, "all_rows");
-    const smash_value *link = wish->link, *e;
-    uint32_t i, j;
+    const smash_value *link = wish->link;
+    uint32_t i;
     row->loss.loss = SMASH_LOSS_MSE;
     for (i = 0; i < 4 && wish->method; i++) if (smash_value_is(wish->method, words[i])) row->loss.loss = (smash_loss)(SMASH_LOSS_MSE + (int)i);
     row->loss.lambda = wish->lambda ? wish->lambda->number : 1;
@@ -17560,15 +17576,8 @@ SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__ent
             return SMASH_OK;
         }
     }
-    for (i = 0, e = link && link->type == SMASH_VALUE_ARRAY ? link + 1 : link; i < row->link_count; i++, e++) {
-        row->links[i] = !e || smash_value_is(e, "auto") ? r->names[row->module] : e->text;
-        for (j = 0; j < i && !smash__equal(row->links[j], row->links[i]); j++) { }
-        if (j < i) {
-            smash__say(r->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, link), link, "\"link\" of %s names %q twice", row->kept.name, row->links[i]);
-            row->skip = 1;
-            return SMASH_OK;
-        }
-    }
+    for (i = 0; i < row->link_count; i++)
+        row->links[i] = link && link->type == SMASH_VALUE_ARRAY ? link[1 + i].text : link && !smash_value_is(link, "auto") ? link->text : r->names[row->module];
     return SMASH_OK;
 }
 
@@ -18196,7 +18205,7 @@ SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc 
 }
 
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
-/* The modules of the teacher that a row learns from: "auto" is the one of its own name, and what is called auto is in a list. */
+/* The modules of the teacher that a row learns from: "auto" is the one of its own name; one that is called auto stands in a list. */
 SMASH__FN void smash__write_links(smash_writer *w, const smash_plan *plan, const smash_row *row, const char *key)
 {
     uint32_t i;

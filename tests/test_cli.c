@@ -477,6 +477,12 @@ static const row rows[] = {
     { "$S check $D/absent $D/cut.safetensors", 5, NULL, "cut.safetensors" },
     { "$S check $D/list.json --pruner level", 0, "list.json: ok", NULL },
 
+    /* what needs training */
+    { "$S compress examples/models/digits.safetensors --dry-run --pruner taylor --set taylor_sparse_ratio=0.5", 3, "", "taylor scores by gradients: it runs in a training session, smash_session_begin() [needs_training]\nsmash: the config does not fit the model; nothing was written\n" },
+    { "$S compress examples/models/digits.safetensors --dry-run --set distiller=dynamic_layerwise", 3, "", "dynamic_layerwise learns from a teacher: it runs in a training session, smash_session_begin() [needs_training]" },
+    { "$S compress examples/models/digits.safetensors --dry-run --pruner level --set level_sparse_ratio=0.5 --set level_schedule=agp 2>&1 | grep -c 'has no effect: the goal is taken at once'", 0, "1\n", NULL },
+    { "$S compress examples/models/digits.safetensors --dry-run --pruner agp", 3, "", "there is no pruner \"agp\" in this version; use level with level_schedule agp instead" },
+
     /* algorithms, selftest */
     { "$S algorithms", 0, "geometric median", NULL },
     { "$S algorithms | sed -n 1p", 0, "what it does", NULL },
