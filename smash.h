@@ -16840,8 +16840,8 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
 /* Metric, blocks and types of an algorithm: its own, or those of the one that its key "base" names */
 SMASH__FN const smash_targets *smash__targets_of(const smash_config *config, const smash_algo *algo)
 {
-    const smash_setting *s = smash__hyper(config, algo, "base");
-    const smash_algo *base = s && smash__is_own(algo, s->key) && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
+    const smash_setting *s = algo->needs & SMASH_NEEDS_TRAINING ? smash__hyper(config, algo, "base") : NULL;
+    const smash_algo *base = s && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
     return base && base->group == algo->group && base->targets ? base->targets : algo->targets;
 }
 
