@@ -2234,17 +2234,13 @@ typedef struct smash_choice {
 } smash_choice;
 
 /* How a distiller measures how far an input or output of the student is from the teacher's. */
-typedef enum smash_loss {
-    SMASH_LOSS_DEFAULT = 0,          /* MSE */
-    SMASH_LOSS_MSE = 1, SMASH_LOSS_KL = 2, SMASH_LOSS_COSINE = 3, SMASH_LOSS_ATTENTION = 4
-} smash_loss;
+typedef enum smash_loss_kind { SMASH_LOSS_MSE = 0, SMASH_LOSS_KL, SMASH_LOSS_COSINE, SMASH_LOSS_ATTENTION } smash_loss_kind;
+
 typedef struct smash_loss_desc {
-    uint32_t   zero_begin;
-    smash_loss loss;
-    double     lambda;               /* what it is multiplied by */
-    double     temperature;          /* KL */
-    uint32_t   all_rows;             /* KL: 1: the mean over all rows; 0: the sum of them over dim 0 */
-    uint32_t   zero_end;
+    smash_loss_kind kind;
+    double lambda;        /* 0 stands for 1, at most 1e30; the loss and the gradient are multiplied by it */
+    double temperature;   /* KL: 1e-6 to 1e6; 0 stands for 2 */
+    int    all_rows;      /* KL: divide by all rows, not by the size of dim 0 */
 } smash_loss_desc;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
@@ -14184,7 +14180,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mse kl cosine attention", "mse",
           "how far the student is from the teacher: mean squared error, for hidden states; Kullback-Leibler divergence of softmaxes, for logits; angle; maps of attention", 0, 0, 0, SMASH__DISTILLERS, 0 },
-        { "lambda", SMASH_KEY_NUMBER, "a number from 0 on", "1", "what the loss of a target is multiplied by", 0, 1.7976931348623157e308, 0, SMASH__DISTILLERS, 0 },
+        { "lambda", SMASH_KEY_NUMBER, NULL, "1", "what the loss of a target is multiplied by; 0: it is not compared", 0, 1e30, 0, SMASH__DISTILLERS, 0 },
         { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of one or more", "auto", "whose input or output of the teacher a target learns from; auto, outside of a list: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
@@ -17541,24 +17537,26 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
 
 /* ---- distillers ---- */
 
-SMASH__FN const char *smash__loss_name(smash_loss loss)
+SMASH__FN const char *smash__loss_name(smash_loss_kind kind)
 {
-    static const char *const names[] = { "mse", "mse", "kl", "cosine", "attention" };
-    return names[loss];
+    static const char *const names[] = { "mse", "kl", "cosine", "attention" };
+    return names[kind];
 }
 
 /* What a target of the student is compared with, and how. Whether the teacher has it only a teacher can say. */
 SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
-    static const char *const words[] = { "mse", "kl", "cosine", "attention" };
     const smash_setting *temperature = smash__hyper(r->config, entry->algo, "temperature"), *rows = smash__hyper(r->config, entry->algo, "all_rows");
     const smash_value *link = wish->link;
     uint32_t i;
-    row->loss.loss = SMASH_LOSS_MSE;
-    for (i = 0; i < 4 && wish->method; i++) if (smash_value_is(wish->method, words[i])) row->loss.loss = (smash_loss)(SMASH_LOSS_MSE + (int)i);
+    for (i = SMASH_LOSS_MSE; i <= SMASH_LOSS_ATTENTION && wish->method; i++) if (smash_value_is(wish->method, smash__loss_name((smash_loss_kind)i))) row->loss.kind = (smash_loss_kind)i;
     row->loss.lambda = wish->lambda ? wish->lambda->number : 1;
     row->loss.temperature = temperature && temperature->value->type == SMASH_VALUE_NUMBER ? temperature->value->number : 2;
     row->loss.all_rows = rows && rows->value->number != 0;
+    if (wish->lambda && !(wish->lambda->number > 0)) {                   /* a desc takes 0 as 1 */
+        row->skip = 1;
+        row->note = "not compared: its lambda is 0";
+    }
     row->link_count = link && link->type == SMASH_VALUE_ARRAY ? link->count : 1;
     row->links = (const char **)smash_arena_array(r->ctx, r->plan->arena, row->link_count, sizeof *row->links);
     if (!row->links) return SMASH_ERR_NOMEM;
@@ -18238,7 +18236,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
             smash__write_grain(w, &row->quant.grain, ndim);
         }
     } else if (row->algo->group == SMASH_DISTILLER) {
-        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.kind));
         smash_write_key(w, "lambda"); smash_write_number(w, row->loss.lambda);
         smash__write_links(w, plan, row, "link");
     } else if (row->align_row != SMASH__NO_INDEX) {
@@ -20393,7 +20391,7 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         SMASH_HYPER_INTEGER("rounds", 1, SMASH__STEPS_MOST, "5", "how often some of the weights go"), SMASH__STEPS_KEY("100", "optimizer steps of each round"),
         SMASH_HYPER_BOOLEAN("reset_weights", "true", "true: what is left begins each round as it was at first") };
     static const smash_key distiller_keys[] = {
-        SMASH__FROM_0("origin_loss_lambda", "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-3, 1e6, "2", "kl: what logits are divided by"),
+        SMASH_HYPER_NUMBER("origin_loss_lambda", 0, 1e30, "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-6, 1e6, "2", "kl: what logits are divided by"),
         SMASH_HYPER_BOOLEAN("all_rows", "false", "kl: true: the mean over all rows; false: their sum over the first dim, as batchmean has it") };
     static const smash_key qat_keys[] = {
         SMASH_HYPER_INTEGER("quant_start_step", 0, SMASH__STEPS_MOST, "0", "in training: optimizer steps before numbers are put on the grid"),
@@ -22504,7 +22502,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else if (row->algo->group == SMASH_DISTILLER) {
-        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.kind));
         smash_write_key(w, "lambda");       smash_write_number(w, row->loss.lambda);
         smash_write_key(w, "links");
         smash_write_begin_array(w);

@@ -90,12 +90,12 @@ static const char *text_of(const smash_value *v)
 #define TRAINING_STEPS(algo, usual) { algo, "training_steps", usual, "1 5000", "0", "\"" algo "_training_steps\" is 0 (a number)" STEPS " (default " usual ")" }
 #define FROM_0(algo, key, usual) { algo, key, usual, "0 0.5 3", "-0.5", "\"" algo "_" key "\" is -0.5 (a number); it must be a number from 0 to 1.7976931348623157e+308 (default " usual ")" }
 #define DISTILLER(algo) \
-    FROM_0(algo, "origin_loss_lambda", "1"), \
-    { algo, "temperature", "2", "1 0.001 4", "0", "\"" algo "_temperature\" is 0 (a number); it must be a number from 0.001 to 1000000 (default 2)" }, \
+    { algo, "origin_loss_lambda", "1", "0 0.5", "-0.5", "\"" algo "_origin_loss_lambda\" is -0.5 (a number); it must be a number from 0 to 1e+30 (default 1)" }, \
+    { algo, "temperature", "2", "1 0.000001 4", "0", "\"" algo "_temperature\" is 0 (a number); it must be a number from 1e-06 to 1000000 (default 2)" }, \
     { algo, "all_rows", "false", "true false", "maybe", "\"" algo "_all_rows\" is \"maybe\" (a string); it must be true or false (default false)" }, \
     { algo, "apply_method", "mse", "mse kl cosine attention", "clamp_round", "\"" algo "_apply_method\" is \"clamp_round\" (a string); legal: mse kl cosine attention" }, \
     { algo, "apply_method", "mse", "", "kll", "\"" algo "_apply_method\" is \"kll\" (a string); legal: mse kl cosine attention; did you mean \"kl\"?" }, \
-    { algo, "lambda", "1", "0 1 0.25 1e9", "-1", "\"" algo "_lambda\" is -1 (a number); it must be a number from 0 on" }, \
+    { algo, "lambda", "1", "0 1 0.25 1e9", "-1", "\"" algo "_lambda\" is -1 (a number); it must be a number from 0 to 1e+30" }, \
     { algo, "link", "auto", "auto layer1.fc", "7", "\"" algo "_link\" is 7 (a number); it must be the name of a module of the teacher, or a list of one or more" }, \
     { algo, "link", "auto", "", "[]", "\"" algo "_link\" is a list; it must be the name of a module of the teacher, or a list of one or more" }, \
     { algo, "link", "auto", "", "[1]", "\"" algo "_link\" is a list; it must be the name of a module of the teacher, or a list of one or more" }, \
@@ -247,8 +247,8 @@ static void test_refusals(void)
         { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"lamda\": 2}"), "unknown_key", "there is no key \"lamda\"; did you mean \"lambda\"?", 2, 23 },
         { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}"), "wrong_group", "\"sparse_ratio\" is a key of a pruner; dynamic_layerwise is a distiller", 2, 23 },
         { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"apply_method\": \"mul\"}"), "illegal_value", "\"apply_method\" is \"mul\" (a string); legal: mse kl cosine attention", 2, 39 },
-        { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"lambda\": true}"), "wrong_type", "\"lambda\" is true (a boolean); it must be a number from 0 on", 2, 33 },
-        { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"lambda\": -0.1}"), "out_of_range", "\"lambda\" is -0.1 (a number); it must be a number from 0 on", 2, 33 },
+        { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"lambda\": true}"), "wrong_type", "\"lambda\" is true (a boolean); it must be a number from 0 to 1e+30", 2, 33 },
+        { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"lambda\": -0.1}"), "out_of_range", "\"lambda\" is -0.1 (a number); it must be a number from 0 to 1e+30", 2, 33 },
         { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"link\": \"\"}"), "wrong_type", "\"link\" is \"\" (a string); it must be the name of a module of the teacher, or a list of one or more", 2, 31 },
         { LIST("distiller", "dynamic_layerwise", "{\"op_names\": [\"fc1\"], \"link\": [\"a\", \"a\"]}"), "illegal_value", "\"link\" names \"a\" twice", 2, 37 },
         { LIST("distiller", "dynamic_layerwise", "{\"lambda\": 1}"), "missing_key", "this entry selects no modules; it needs op_names, op_names_re or op_types", 2, 1 },
@@ -293,7 +293,7 @@ static void test_refusals(void)
 /* "fc1._output_0 mse 1 2 0 fc1; ": target, loss, lambda, temperature, all_rows, links */
 static const char *rows_text(void)
 {
-    static const char *const words[] = { "?", "mse", "kl", "cosine", "attention" };
+    static const char *const words[] = { "mse", "kl", "cosine", "attention" };
     static char text[2048];
     size_t i, used = 0;
     uint32_t k;
@@ -301,8 +301,8 @@ static const char *rows_text(void)
     for (i = 0; i < plan.count; i++) {
         const smash_row *row = &plan.rows[i];
         if (row->algo->group != SMASH_DISTILLER) { used += (size_t)sprintf(text + used, "%s; ", row->algo->name); continue; }
-        CHECK(row->param == (uint32_t)SMASH_NONE && !row->skip && !row->note && row->kept.name, "row %d", (int)i);
-        used += (size_t)sprintf(text + used, "%s %s %g %g %u", row->kept.name, words[row->loss.loss], row->loss.lambda, row->loss.temperature, row->loss.all_rows);
+        CHECK(row->param == (uint32_t)SMASH_NONE && row->skip == (row->loss.lambda <= 0) && (row->note != NULL) == (row->loss.lambda <= 0) && row->kept.name, "row %d", (int)i);
+        used += (size_t)sprintf(text + used, "%s %s %g %g %u", row->kept.name, words[row->loss.kind], row->loss.lambda, row->loss.temperature, (unsigned)row->loss.all_rows);
         for (k = 0; k < row->link_count; k++) used += (size_t)sprintf(text + used, " %s", row->links[k]);
         used += (size_t)sprintf(text + used, "; ");
     }
