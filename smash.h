@@ -11522,11 +11522,11 @@ SMASH__DEF smash_err smash_loss_projection_init(smash_ctx *ctx, uint64_t seed, c
     if (weight->ndim != 2 || !weight->shape[1])
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has shape %s, it must be [outputs, inputs]", smash__name(weight), smash__shape_text(weight->ndim, weight->shape, text));
     if (bias) SMASH__TRY(smash__check_f32(ctx, bias, "bias", SMASH__WRITE, 1, weight->shape, &weight, 1));
-    width = 2 / smash_sqrt((double)weight->shape[1]);
+    width = 2.220446049250313e-16 / smash_sqrt((double)weight->shape[1]);            /* 2 / 2^53 */
     for (part = 0; part < (bias ? 2u : 1u); part++) {
         float *to = (float *)(part ? bias : weight)->data;
         for (i = 0; i < (part ? weight->shape[0] : n); i++)
-            to[i] = smash__to_f32(((double)(int64_t)(smash_random(&seed) >> 11) * 1.1102230246251565e-16 - 0.5) * width);
+            to[i] = smash__to_f32(((double)(int64_t)(smash_random(&seed) >> 11) - 4503599627370496.0) * width);
     }
     return SMASH_OK;
 }
