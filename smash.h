@@ -11021,7 +11021,7 @@ SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_t
  * MARK: - Distillation, implementation                                                >>distill-impl
  *================================================================================================*/
 
-enum { SMASH__LOSS_TILE = 16, SMASH__LOSS_LANES = 8 };
+enum { SMASH__LOSS_LANES = 8, SMASH__LOSS_TILE = SMASH_ONLY_LAYER0 ? 8 : 16 };     /* numbers at a time: less stack on microcontrollers, and the same bits */
 
 /* What a pass over a row takes and gives. keep is 0 and low -1000, read from where no compiler sees that they are */
 typedef struct smash__loss_pass {
@@ -11045,7 +11045,12 @@ enum { SMASH__LOSS_DOT, SMASH__LOSS_DISTANCE, SMASH__LOSS_LARGEST, SMASH__LOSS_S
 #define SMASH__AT(p, i) (wide ? ((const double *)(p))[i] : (double)((const float *)(p))[i])
 
 /* e[i] = 2^y, y = (x[i] - from) * scale <= 0: y = k + r, 2^r = (P + r) / (P - r) with P even, to 4e-16 of it */
-SMASH__INLINE void smash__loss_exp(const int wide, const int fuses, const void *SMASH__RESTRICT x, double from, const smash__loss_pass *SMASH__RESTRICT s, double *SMASH__RESTRICT e)
+#if SMASH_ONLY_LAYER0
+SMASH__FN SMASH__NOINLINE               /* once, so that its numbers do not stay on the stack of what calls it */
+#else
+SMASH__INLINE
+#endif
+void smash__loss_exp(const int wide, const int fuses, const void *SMASH__RESTRICT x, double from, const smash__loss_pass *SMASH__RESTRICT s, double *SMASH__RESTRICT e)
 {
     const double scale = s->scale, low = s->low, round = 6755399441055744.0;        /* 1.5 * 2^52: adding it leaves a whole number in the low bits */
     int i;
@@ -11063,11 +11068,11 @@ SMASH__INLINE void smash__loss_exp(const int wide, const int fuses, const void *
     }
 }
 
-/* Number i of a tile into lane j: a whole tile in two groups of lanes, and what is left at the end */
+/* Number i of a tile into lane j: a whole tile in one or two groups of lanes, and what is left at the end */
 #define SMASH__EACH(step) do { \
     if (n == SMASH__LOSS_TILE) { \
         for (j = 0; j < SMASH__LOSS_LANES; j++) { i = j; step } \
-        for (j = 0; j < SMASH__LOSS_LANES; j++) { i = j + SMASH__LOSS_LANES; step } \
+        for (j = 0; j + SMASH__LOSS_LANES < SMASH__LOSS_TILE; j++) { i = j + SMASH__LOSS_LANES; step } \
     } else for (i = 0; i < n; i++) { j = i % SMASH__LOSS_LANES; step } \
 } while (0)
 
@@ -11139,7 +11144,7 @@ SMASH__FN void smash__loss_clear(smash__loss_pass *s)
     s->limit = 3.4028234663852886e38;
 }
 
-/* One pass over count numbers of two tensors: where they lie, or 16 at a time as doubles */
+/* One pass over count numbers of two tensors: where they lie, or a tile at a time as doubles */
 SMASH__FN SMASH__NOINLINE void smash__loss_run(int simd, int op, const smash_tensor *x, size_t at_x, const smash_tensor *y, size_t at_y, float *g, size_t count, smash__loss_pass *s)
 {
     double u[SMASH__LOSS_TILE], v[SMASH__LOSS_TILE];
