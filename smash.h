@@ -40,6 +40,7 @@
        >>mask      pruning: metric, allocation, align, apply
        >>quant     integer grids and 8-bit floats: range, quantize, dequantize, error; fake quantization; observers; LSQ, DoReFa, BNN,
                    folding; codebooks, groups; integers of targets
+       >>distill   losses between a student and its teacher, with gradients: MSE, KL, cosine, attention; projection
        >>value     JSON in and out, exact numbers
        >>select    regular expressions in linear time, globs, which modules an entry means
        >>model     modules and their tensors
@@ -48,19 +49,19 @@
        >>algo      the algorithms, smash(), ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
        >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
-   The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
+   The first five are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask and quant only: 100,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 111,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
-       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 16,800 bytes less in layer 0
+       SMASH_NO_MESSAGES   codes, indexes and sizes, but no sentences: 18,100 bytes less in layer 0
        SMASH_NO_SIMD       scalar code only; the results are the same bytes
-       SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors),
+       SMASH_NO_DOUBLE     no double arithmetic, for FPUs that have only float: no F64, and nothing that sums (scores, errors, losses),
                            so masks are made and checked on the host, quantized and applied here; layers 1 to 3 go, too
-       SMASH_NO_MASK _QUANT _VALUE _SELECT _MODEL _IO _CONFIG _ALGO    without that section and those that stand on it
+       SMASH_NO_MASK _QUANT _DISTILL _VALUE _SELECT _MODEL _IO _CONFIG _ALGO    without that section and those that stand on it
        SMASH_NO_SELFTEST   without smash_selftest; _ONLY_LAYER0 and _NO_DOUBLE leave it out, too, unless this is set to 0
        SMASH_API           what stands before every declaration (default: extern)
 
@@ -110,7 +111,7 @@
 #define SMASH_STATIC 0        /* 1: every function is static inline, private to the file that includes */
 #endif
 #ifndef SMASH_ONLY_LAYER0
-#define SMASH_ONLY_LAYER0 0   /* 1: core, tensor, mask, quant and nothing else: the firmware build */
+#define SMASH_ONLY_LAYER0 0   /* 1: core, tensor, mask, quant, distill and nothing else: the firmware build */
 #endif
 #ifndef SMASH_NO_STDLIB
 #define SMASH_NO_STDLIB 0     /* 1: no <string.h>, no <stdlib.h>: no smash_allocator_libc() */
@@ -133,6 +134,9 @@
 #ifndef SMASH_NO_QUANT
 #define SMASH_NO_QUANT 0
 #endif
+#ifndef SMASH_NO_DISTILL      /* its losses are sums in double */
+#define SMASH_NO_DISTILL SMASH_NO_DOUBLE
+#endif
 #ifndef SMASH_NO_VALUE
 #define SMASH_NO_VALUE (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
 #endif
@@ -153,6 +157,9 @@
 #endif
 #ifndef SMASH_NO_SELFTEST     /* the firmware build leaves it out unless you set it to 0 */
 #define SMASH_NO_SELFTEST (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
+#endif
+#if SMASH_NO_DOUBLE && !SMASH_NO_DISTILL
+#error "SMASH_NO_DOUBLE leaves out the distill section, which sums in double: do not set SMASH_NO_DISTILL to 0."
 #endif
 #if SMASH_NO_DOUBLE && !SMASH_NO_VALUE
 #error "SMASH_NO_DOUBLE leaves out the value section, whose numbers are doubles, and all that stands on it: do not set SMASH_NO_VALUE to 0."
@@ -1389,6 +1396,67 @@ SMASH_API smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_te
                                                   int32_t lowest, int32_t highest, const smash_tensor *bounds, smash_accumulator_bound *worst);
 #endif
 
+/*==================================================================================================
+ * MARK: - Distillation                                                                  >>distill
+ * How far a student is from its teacher, and which way to go. The one idea: a loss is a double and its gradient a tensor of the student's
+ * shape, so that any training loop can use them; nothing is remembered in between.
+ *================================================================================================*/
+
+/* Rows are along the last axis; x is the student, y the teacher.
+ *   MSE        mean of (x-y)^2
+ *   KL         T^2 / B * sum p_y (log p_y - log p_x), p = softmax(row / T), T the temperature, B the size of dim 0, or all rows
+ *   COSINE     mean over the rows of 1 - cos(x, y). Two rows of zeros have cosine 1, one of zeros and another 0, and gradient 0
+ *   ATTENTION  of [N, C, ...]: a map is the sum of squares over the channels C, divided by its L2 norm over the places that are left; one of
+ *              zeros stays so, with gradient 0. Mean over N and places of (map of x - map of y)^2; C may differ */
+typedef enum smash_loss_kind { SMASH_LOSS_MSE = 0, SMASH_LOSS_KL, SMASH_LOSS_COSINE, SMASH_LOSS_ATTENTION } smash_loss_kind;
+
+typedef struct smash_loss_desc {
+    smash_loss_kind kind;
+    double lambda;        /* 0 stands for 1, at most 1e30; the loss and the gradient are multiplied by it */
+    double temperature;   /* KL: 1e-6 to 1e6; 0 stands for 2 */
+    int    all_rows;      /* KL: divide by all rows, not by the size of dim 0 */
+} smash_loss_desc;
+
+#if !SMASH_NO_DISTILL
+/* The loss, and if asked d loss / d student.
+ *   student   in   f32 f64 f16 bf16, finite     teacher  in  of these, too, finite; shape of student but for the channels of ATTENTION
+ *   loss      out  0 if a tensor is empty
+ *   gradient  opt, out  f32, shape of student, all 0 if the teacher is empty; may not alias the others. What is beyond f32 becomes its
+ *             largest number
+ *   needs     scratch: 8 bytes per 65,536 numbers or longer row; O(n)
+ *   exact     same bits everywhere: double, sums in a fixed order, an exponential of its own. Against the exact value: MSE within 1e-13 of it, KL and COSINE
+ *             within 1e-14 of what their sums hold (KL: largest |x-y| / T), so 0 to 1e-14 where student and teacher are the same
+ *   fails     ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need); RANGE for lambda, temperature, and a loss beyond double; NONFINITE(index). loss untouched,
+ *             gradient, too, but on NONFINITE and a loss beyond double
+ *   from      Hinton et al. 2015, arXiv:1503.02531; Zagoruyko & Komodakis 2017, arXiv:1612.03928; NNI v3 Adaptive1dLayerwiseDistiller: its kl is batchmean */
+SMASH_API smash_err smash_loss(smash_ctx *ctx, const smash_loss_desc *desc, const smash_tensor *student, const smash_tensor *teacher,
+                               double *loss, const smash_tensor *gradient);
+
+/* A Linear layer in front of a loss, where rows of student and teacher differ in length: out = student * weight^T + bias.
+ *   student  in   f32 f64 f16 bf16 [..., in], at least 1 dim     weight  in  f32 [outputs, in]     bias  opt, in  f32 [outputs]
+ *   out      out  f32 [..., outputs]; may not alias the others
+ *   needs    nothing, O(rows * in * outputs)
+ *   exact    same bits everywhere: sums in double in a fixed order, rounded once to f32. NaN, Inf and what is beyond f32 go through
+ *   fails    ARG DTYPE SHAPE OVERFLOW; out untouched */
+SMASH_API smash_err smash_loss_project(smash_ctx *ctx, const smash_tensor *student, const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *out);
+
+/* Its gradients, from d loss / d out.
+ *   student, weight  in  as above     gradient_out  in  f32 [..., outputs], what smash_loss gave
+ *   gradient_student opt, out  f32, shape of student     gradient_weight  opt, out  f32 [outputs, in]     gradient_bias  opt, out  f32 [outputs]; none may alias another
+ *   needs    nothing, O(rows * in * outputs)
+ *   exact    as smash_loss_project
+ *   fails    ARG DTYPE SHAPE OVERFLOW; outputs untouched */
+SMASH_API smash_err smash_loss_project_backward(smash_ctx *ctx, const smash_tensor *student, const smash_tensor *weight, const smash_tensor *gradient_out,
+                                                const smash_tensor *gradient_student, const smash_tensor *gradient_weight, const smash_tensor *gradient_bias);
+
+/* Where a projection begins: uniform in -1/sqrt(in) .. 1/sqrt(in), weight first, then bias.
+ *   weight   out  f32 [outputs, in], in at least 1     bias  opt, out  f32 [outputs]; may not alias weight
+ *   needs    nothing, O(n); exact everywhere: a seed gives these numbers
+ *   fails    ARG DTYPE SHAPE OVERFLOW; both untouched
+ *   from     the distribution of PyTorch's Linear; the numbers are others */
+SMASH_API smash_err smash_loss_projection_init(smash_ctx *ctx, uint64_t seed, const smash_tensor *weight, const smash_tensor *bias);
+#endif
+
 #if !SMASH_NO_VALUE
 /*==================================================================================================
  * MARK: - Value                                                                            >>value
@@ -2235,16 +2303,6 @@ typedef struct smash_choice {
     uint64_t     cost;               /* the same and what the header says of it, about; and what a bias at its scale takes */
     double       snr_db, noise;      /* noise: sum of squared errors / sum of squares, 10^(-snr_db / 10) */
 } smash_choice;
-
-/* How a distiller measures how far an input or output of the student is from the teacher's. */
-typedef enum smash_loss_kind { SMASH_LOSS_MSE = 0, SMASH_LOSS_KL, SMASH_LOSS_COSINE, SMASH_LOSS_ATTENTION } smash_loss_kind;
-
-typedef struct smash_loss_desc {
-    smash_loss_kind kind;
-    double lambda;        /* 0 stands for 1, at most 1e30; the loss and the gradient are multiplied by it */
-    double temperature;   /* KL: 1e-6 to 1e6; 0 stands for 2 */
-    int    all_rows;      /* KL: divide by all rows, not by the size of dim 0 */
-} smash_loss_desc;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
@@ -11201,6 +11259,528 @@ SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_t
     return SMASH_OK;
 }
 #undef SMASH__QUANT_INTS
+#endif
+#if !SMASH_NO_DISTILL
+/*==================================================================================================
+ * MARK: - Distillation, implementation                                                >>distill-impl
+ *================================================================================================*/
+
+enum { SMASH__LOSS_LANES = 8, SMASH__LOSS_TILE = SMASH_ONLY_LAYER0 ? 8 : 16 };     /* numbers at a time: less stack on microcontrollers, and the same bits */
+
+/* What a pass over a row takes and gives. keep is 0 and low -1000, read from where no compiler sees that they are */
+typedef struct smash__loss_pass {
+    double   lanes[4][SMASH__LOSS_LANES];
+    double   from_x, from_y, scale, low;       /* exponentials: 2^((x - from) * scale), at least 2^low */
+    double   a, p, q, limit;                   /* gradients, and the largest float */
+    uint64_t keep;
+} smash__loss_pass;
+
+/* DOT: x y. DISTANCE: (x-y)^2, x x, y y, x y. LARGEST of x, of y. SUMS: e^x, e^y, e^y (y - x). TOWARDS: g = a (p x - q y). SOFTMAX: g = p e^x - q e^y */
+enum { SMASH__LOSS_DOT, SMASH__LOSS_DISTANCE, SMASH__LOSS_LARGEST, SMASH__LOSS_SUMS, SMASH__LOSS_TOWARDS, SMASH__LOSS_SOFTMAX };
+
+/* A product that no addition behind it is fused with, as smash__product's, but in vectors, too: machines that fuse do something to its bits
+ * first. x86 without FMA has nothing to fuse with. */
+#define SMASH__KEEP(x) (fuses ? smash__float64(smash__bits64(x) ^ s->keep) : (x))
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__i386__)) && !defined(__FMA__)
+#define SMASH__FUSES 0
+#else
+#define SMASH__FUSES 1
+#endif
+#define SMASH__AT(p, i) (wide ? ((const double *)(p))[i] : (double)((const float *)(p))[i])
+
+/* e[i] = 2^y, y = (x[i] - from) * scale <= 0: y = k + r, 2^r = (P + r) / (P - r) with P even, to 4e-16 of it */
+#if SMASH_ONLY_LAYER0
+SMASH__FN SMASH__NOINLINE               /* once, so that its numbers do not stay on the stack of what calls it */
+#else
+SMASH__INLINE
+#endif
+void smash__loss_exp(const int wide, const int fuses, const void *SMASH__RESTRICT x, double from, const smash__loss_pass *SMASH__RESTRICT s, double *SMASH__RESTRICT e)
+{
+    const double scale = s->scale, low = s->low, round = 6755399441055744.0;        /* 1.5 * 2^52: adding it leaves a whole number in the low bits */
+    int i;
+    for (i = 0; i < SMASH__LOSS_TILE; i++) {
+        double y = SMASH__KEEP((SMASH__AT(x, i) - from) * scale), k, r, square, even;
+        y = y > low ? y : low;
+        k = y + round;
+        r = y - (k - round);
+        square = SMASH__KEEP(r * r);
+        even = SMASH__KEEP(-1.2614702340295824e-07 * square) + 1.0581979533759608e-05;
+        even = SMASH__KEEP(even * square) + -0.0009250684590574207;
+        even = SMASH__KEEP(even * square) + 0.11552453009274036;
+        even = SMASH__KEEP(even * square) + 2.88539008177793;
+        e[i] = smash__float64(smash__bits64((even + r) / (even - r)) + (smash__bits64(k) << 52));
+    }
+}
+
+/* Number i of a tile into lane j: a whole tile in one or two groups of lanes, and what is left at the end */
+#define SMASH__EACH(step) do { \
+    if (n == SMASH__LOSS_TILE) { \
+        for (j = 0; j < SMASH__LOSS_LANES; j++) { i = j; step } \
+        for (j = 0; j + SMASH__LOSS_LANES < SMASH__LOSS_TILE; j++) { i = j + SMASH__LOSS_LANES; step } \
+    } else for (i = 0; i < n; i++) { j = i % SMASH__LOSS_LANES; step } \
+} while (0)
+
+/* x and y have whole tiles, but only count numbers of them matter */
+SMASH__INLINE void smash__loss_body(const int wide, const int fuses, int op, const void *SMASH__RESTRICT x, const void *SMASH__RESTRICT y, float *SMASH__RESTRICT g, size_t count,
+                                    smash__loss_pass *SMASH__RESTRICT s)
+{
+    double *SMASH__RESTRICT one = s->lanes[0], *SMASH__RESTRICT two = s->lanes[1], *SMASH__RESTRICT three = s->lanes[2], *SMASH__RESTRICT four = s->lanes[3];
+    const double from_x = s->from_x, from_y = s->from_y, a = s->a, p = s->p, q = s->q, limit = s->limit;
+    const size_t step_bytes = SMASH__LOSS_TILE * (wide ? sizeof(double) : sizeof(float));
+    double e[SMASH__LOSS_TILE], f[SMASH__LOSS_TILE];
+    size_t n, i, j;
+    for (; count; count -= n, x = (const char *)x + step_bytes, y = (const char *)y + step_bytes) {
+        n = smash__min(count, SMASH__LOSS_TILE);
+        switch (op) {
+        case SMASH__LOSS_DOT:
+            SMASH__EACH(one[j] += SMASH__KEEP(SMASH__AT(x, i) * SMASH__AT(y, i)););
+            break;
+        case SMASH__LOSS_DISTANCE:
+            SMASH__EACH(const double u = SMASH__AT(x, i); const double v = SMASH__AT(y, i); const double d = u - v;
+                        one[j] += SMASH__KEEP(d * d); two[j] += SMASH__KEEP(u * u); three[j] += SMASH__KEEP(v * v); four[j] += SMASH__KEEP(u * v););
+            break;
+        case SMASH__LOSS_LARGEST:
+            SMASH__EACH(const double u = SMASH__AT(x, i); const double v = SMASH__AT(y, i); one[j] = u > one[j] ? u : one[j]; two[j] = v > two[j] ? v : two[j];);
+            break;
+        case SMASH__LOSS_SUMS:
+            smash__loss_exp(wide, fuses, y, from_y, s, e);
+            SMASH__EACH(two[j] += e[i]; three[j] += SMASH__KEEP(e[i] * ((SMASH__AT(y, i) - from_y) - (SMASH__AT(x, i) - from_x))););
+            smash__loss_exp(wide, fuses, x, from_x, s, e);
+            SMASH__EACH(one[j] += e[i];);
+            break;
+        default:
+            if (op == SMASH__LOSS_SOFTMAX) {
+                smash__loss_exp(wide, fuses, x, from_x, s, e);
+                smash__loss_exp(wide, fuses, y, from_y, s, f);
+                for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = SMASH__KEEP(p * e[i]) - SMASH__KEEP(q * f[i]);
+            } else
+                for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = a * (SMASH__KEEP(p * SMASH__AT(x, i)) - SMASH__KEEP(q * SMASH__AT(y, i)));
+            for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = e[i] > limit ? limit : e[i];
+            for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = e[i] < -limit ? -limit : e[i];
+            if (n == SMASH__LOSS_TILE) for (i = 0; i < SMASH__LOSS_TILE; i++) g[i] = (float)e[i];
+            else for (i = 0; i < n; i++) g[i] = (float)e[i];
+            g += n;
+        }
+    }
+}
+#undef SMASH__EACH
+#undef SMASH__AT
+
+#define SMASH__LOSS_COPY(name, wide, fuses) name(int op, const void *SMASH__RESTRICT x, const void *SMASH__RESTRICT y, float *SMASH__RESTRICT g, size_t count, smash__loss_pass *SMASH__RESTRICT s) \
+    { smash__loss_body(wide, fuses, op, x, y, g, count, s); }
+SMASH__FN SMASH__NOINLINE void SMASH__LOSS_COPY(smash__loss_narrow_plain, 0, SMASH__FUSES)
+SMASH__FN SMASH__NOINLINE void SMASH__LOSS_COPY(smash__loss_wide_plain, 1, SMASH__FUSES)
+#if SMASH__SIMD
+SMASH__FN SMASH__NOINLINE SMASH__AVX2 void SMASH__LOSS_COPY(smash__loss_narrow_avx2, 0, SMASH__FUSES)
+SMASH__FN SMASH__NOINLINE SMASH__AVX2 void SMASH__LOSS_COPY(smash__loss_wide_avx2, 1, SMASH__FUSES)
+SMASH__FN SMASH__NOINLINE SMASH__AVX512 void SMASH__LOSS_COPY(smash__loss_narrow_avx512, 0, 1)
+SMASH__FN SMASH__NOINLINE SMASH__AVX512 void SMASH__LOSS_COPY(smash__loss_wide_avx512, 1, 1)
+#endif
+#undef SMASH__LOSS_COPY
+
+SMASH__FN void smash__loss_clear(smash__loss_pass *s)
+{
+    const volatile uint64_t none = 0;
+    const volatile double low = -1000;
+    smash__fill(s, 0, sizeof *s);
+    s->keep = none;
+    s->low = low;
+    s->limit = 3.4028234663852886e38;
+}
+
+/* One pass over count numbers of two tensors: where they lie, or a tile at a time as doubles */
+SMASH__FN SMASH__NOINLINE void smash__loss_run(int simd, int op, const smash_tensor *x, size_t at_x, const smash_tensor *y, size_t at_y, float *g, size_t count, smash__loss_pass *s)
+{
+    double u[SMASH__LOSS_TILE], v[SMASH__LOSS_TILE];
+    size_t i = 0, some;
+    if (x->dtype == y->dtype && (x->dtype == SMASH_F32 || x->dtype == SMASH_F64)) {
+        i = count / SMASH__LOSS_TILE * SMASH__LOSS_TILE;
+        if (x->dtype == SMASH_F32) SMASH__CALL(simd, smash__loss_narrow, (op, (const float *)x->data + at_x, (const float *)y->data + at_y, g, i, s));
+        else                       SMASH__CALL(simd, smash__loss_wide, (op, (const double *)x->data + at_x, (const double *)y->data + at_y, g, i, s));
+    }
+    smash__fill(u, 0, sizeof u);
+    smash__fill(v, 0, sizeof v);
+    for (; i < count; i += some) {
+        some = smash__min(count - i, SMASH__LOSS_TILE);
+        smash__load_f64(x, at_x + i, some, u);
+        smash__load_f64(y, at_y + i, some, v);
+        SMASH__CALL(simd, smash__loss_wide, (op, u, v, g ? g + i : NULL, some, s));
+    }
+}
+
+/* The sum of the lanes, which begin anew */
+SMASH__FN double smash__loss_sum(double *lanes)
+{
+    double sum = 0;
+    int j;
+    for (j = 0; j < SMASH__LOSS_LANES; j++) { sum += lanes[j]; lanes[j] = 0; }
+    return sum;
+}
+
+typedef struct smash__loss_job {
+    const smash_tensor *student, *teacher, *gradient;
+    smash_loss_kind kind;
+    size_t count, rows, columns, chunk;        /* chunk: rows of a piece of work */
+    size_t channels[2];                        /* attention: of student and teacher */
+    double temperature, step;                  /* step: what a row's gradient is multiplied by */
+    int    simd;
+    double *sums;
+} smash__loss_job;
+
+/* What is not finite comes through all of these sums */
+SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, size_t row)
+{
+    const size_t first = row * job->columns, n = smash__min(job->columns, job->count - first);
+    float *g = job->gradient ? (float *)job->gradient->data + first : NULL;
+    smash__loss_pass s;
+    double loss, xx, yy, xy, cosine, length;
+    int j, then = SMASH__LOSS_TOWARDS;
+    smash__loss_clear(&s);
+    s.a = job->step;
+    s.p = s.q = 1;
+    if (job->kind == SMASH_LOSS_KL) {
+        for (j = 0; j < SMASH__LOSS_LANES; j++) s.lanes[0][j] = s.lanes[1][j] = -1.7976931348623157e308;
+        smash__loss_run(job->simd, SMASH__LOSS_LARGEST, job->student, first, job->teacher, first, NULL, n, &s);
+        s.from_x = s.lanes[0][0];
+        s.from_y = s.lanes[1][0];
+        for (j = 0; j < SMASH__LOSS_LANES; j++) {
+            if (s.lanes[0][j] > s.from_x) s.from_x = s.lanes[0][j];
+            if (s.lanes[1][j] > s.from_y) s.from_y = s.lanes[1][j];
+        }
+        smash__fill(s.lanes, 0, sizeof s.lanes);
+        s.scale = 1.4426950408889634 / job->temperature;
+        smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
+        xx = smash__loss_sum(s.lanes[0]);
+        yy = smash__loss_sum(s.lanes[1]);
+        xy = smash__loss_sum(s.lanes[2]);
+        loss = xy / yy / job->temperature - smash_log(yy / xx);
+        if (loss < 0 && smash_is_finite_f64(loss)) loss = 0;            /* an ulp of rounding */
+        s.p = job->step / xx;
+        s.q = job->step / yy;
+        then = SMASH__LOSS_SOFTMAX;
+    } else {
+        smash__loss_run(job->simd, SMASH__LOSS_DISTANCE, job->student, first, job->teacher, first, NULL, n, &s);
+        loss = smash__loss_sum(s.lanes[0]);
+        xx = smash__loss_sum(s.lanes[1]);
+        yy = smash__loss_sum(s.lanes[2]);
+        xy = smash__loss_sum(s.lanes[3]);
+        if (job->kind == SMASH_LOSS_COSINE && smash_is_finite_f64(loss) && smash_is_finite_f64(xx) && smash_is_finite_f64(yy)) {
+            length = smash_sqrt(xx) * smash_sqrt(yy);
+            cosine = length > 0 ? xy / length : xx == 0 && yy == 0 ? 1 : 0;
+            if (cosine > 1) cosine = 1;
+            loss = 1 - cosine;
+            s.p = length > 0 ? cosine / xx : 0;
+            s.q = length > 0 ? 1 / length : 0;
+        }
+    }
+    if (g && smash_is_finite_f64(loss)) smash__loss_run(job->simd, then, job->student, first, job->teacher, first, g, n, &s);
+    return loss;
+}
+
+/* Sums of squares over the channels of one sample at some places */
+SMASH__FN SMASH__NOINLINE void smash__loss_map(const smash__loss_job *job, int which, size_t sample, size_t place, size_t some, double *map)
+{
+    const smash_tensor *t = which ? job->teacher : job->student;
+    double x[SMASH__LOSS_LANES];
+    size_t c, i;
+    for (i = 0; i < some; i++) map[i] = 0;
+    for (c = 0; c < job->channels[which]; c++) {
+        smash__load_f64(t, (sample * job->channels[which] + c) * job->columns + place, some, x);
+        for (i = 0; i < some; i++) map[i] += smash__product(x[i], x[i]);
+    }
+}
+
+/* The maps of a sample, read anew at each of three passes: their lengths, how far they are apart, the gradient. No memory for them is needed */
+SMASH__FN SMASH__NOINLINE double smash__loss_attention(const smash__loss_job *job, size_t sample)
+{
+    const double limit = 3.4028234663852886e38;
+    double map[2][SMASH__LOSS_LANES], x[SMASH__LOSS_LANES], square[2] = { 0, 0 }, scale[2], loss = 0, along = 0;
+    size_t place, some, i, c, at;
+    int pass, which;
+    for (pass = 0; pass < (job->gradient ? 3 : 2); pass++) {
+        if (pass == 2 && !smash_is_finite_f64(loss)) break;
+        for (which = 0; which < 2; which++) scale[which] = square[which] == 0 ? 0 : 1 / smash_sqrt(square[which]);
+        for (place = 0; place < job->columns; place += some) {
+            some = smash__min(job->columns - place, SMASH__LOSS_LANES);
+            for (which = 0; which < 2; which++) smash__loss_map(job, which, sample, place, some, map[which]);
+            for (i = 0; i < some; i++) {
+                const double a = smash__product(map[0][i], scale[0]), apart = a - smash__product(map[1][i], scale[1]);
+                if (pass == 0) for (which = 0; which < 2; which++) square[which] += smash__product(map[which][i], map[which][i]);
+                if (pass == 1) { loss += smash__product(apart, apart); along += smash__product(apart, a); }
+                if (pass == 2) map[0][i] = 2 * scale[0] * job->step * (apart - smash__product(along, a));
+            }
+            for (c = 0; pass == 2 && c < job->channels[0]; c++) {
+                at = (sample * job->channels[0] + c) * job->columns + place;
+                smash__load_f64(job->student, at, some, x);
+                for (i = 0; i < some; i++) {
+                    const double g = map[0][i] * x[i];
+                    ((float *)job->gradient->data)[at + i] = (float)(g > limit ? limit : g < -limit ? -limit : g);
+                }
+            }
+        }
+        for (which = 0; which < 2; which++) if (!smash_is_finite_f64(square[which])) return smash__nan();
+    }
+    return loss;
+}
+
+SMASH__FN void smash__loss_chunk(void *arg, size_t chunk)
+{
+    const smash__loss_job *job = (const smash__loss_job *)arg;
+    size_t row = chunk * job->chunk, end = row + smash__min(job->chunk, job->rows - row);
+    double sum = 0;
+    for (; row < end; row++) sum += job->kind == SMASH_LOSS_ATTENTION ? smash__loss_attention(job, row) : smash__loss_row(job, row);
+    job->sums[chunk] = sum;
+}
+
+SMASH__FN smash_err smash__loss_bad(smash_ctx *ctx, const smash_tensor *t, size_t count)
+{
+    double x;
+    size_t i;
+    for (i = 0; i < count; i++) {
+        smash__load_f64(t, i, 1, &x);
+        if (!smash_is_finite_f64(x)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "element %z of %q is NaN or Inf; no loss can come of it", i, smash__name(t));
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__loss_shapes(smash_ctx *ctx, const smash_tensor *student, const smash_tensor *teacher, int attention)
+{
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    smash_tensor like = *student;
+    if (attention && student->ndim < 3)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, student->ndim, "student %q has shape %s; attention needs samples, channels, and at least one axis of places",
+                           smash__name(student), smash__shape_text(student->ndim, student->shape, is));
+    if (attention && teacher->ndim == student->ndim) like.shape[1] = teacher->shape[1];
+    if (smash__same_shape(teacher, like.ndim, like.shape)) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "teacher %q has shape %s, student %q %s; %s", smash__name(teacher), smash__shape_text(teacher->ndim, teacher->shape, is),
+                       smash__name(student), smash__shape_text(student->ndim, student->shape, must),
+                       attention ? "all but the channels must be the same" : "they must be the same: nothing is broadcast");
+}
+
+SMASH__DEF smash_err smash_loss(smash_ctx *ctx, const smash_loss_desc *desc, const smash_tensor *student, const smash_tensor *teacher, double *loss, const smash_tensor *gradient)
+{
+    const smash_loss_desc none = SMASH_ZERO;
+    smash__loss_job job;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    double lambda, total = 0;
+    size_t other, n, chunks, i;
+    if (!desc) desc = &none;
+    if (!loss) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the loss");
+    if ((unsigned)desc->kind > SMASH_LOSS_ATTENTION) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%i is no kind of loss", (int)desc->kind);
+    lambda = desc->lambda == 0 ? 1 : desc->lambda;
+    job.temperature = desc->kind != SMASH_LOSS_KL ? 1 : desc->temperature == 0 ? 2 : desc->temperature;
+    if (!(lambda > 0 && lambda <= 1e30)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "lambda must be above 0 and at most 1e30; 0 stands for 1");
+    if (!(job.temperature >= 1e-6 && job.temperature <= 1e6)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the temperature must be 1e-6 to 1e6; 0 stands for 2");
+    SMASH__TRY(smash__check(ctx, student, "student", SMASH__FLOATS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, teacher, "teacher", SMASH__FLOATS, SMASH__READ, &other));
+    SMASH__TRY(smash__loss_shapes(ctx, student, teacher, desc->kind == SMASH_LOSS_ATTENTION));
+    if (gradient) {
+        SMASH__TRY(smash__check(ctx, gradient, "gradient", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL));
+        SMASH__TRY(smash__check_shape(ctx, gradient, "gradient", student->ndim, student->shape));
+        SMASH__TRY(smash__check_apart(ctx, gradient, student));
+        SMASH__TRY(smash__check_apart(ctx, gradient, teacher));
+    }
+    if (!n || !other) {
+        if (gradient) smash__fill(gradient->data, 0, n * sizeof(float));
+        *loss = 0;
+        return SMASH_OK;
+    }
+    job.student = student;
+    job.teacher = teacher;
+    job.gradient = gradient;
+    job.kind = desc->kind;
+    job.count = n;
+    job.simd = smash__simd(ctx);
+    job.channels[0] = job.channels[1] = 0;
+    job.columns = desc->kind == SMASH_LOSS_MSE ? SMASH__CHUNK : student->ndim ? student->shape[student->ndim - 1] : 1;
+    if (desc->kind == SMASH_LOSS_ATTENTION) {
+        job.channels[0] = student->shape[1];
+        job.channels[1] = teacher->shape[1];
+        job.columns = n / student->shape[0] / student->shape[1];
+        job.rows = student->shape[0];
+    } else job.rows = n / job.columns + (n % job.columns != 0);
+    job.chunk = desc->kind == SMASH_LOSS_ATTENTION || job.columns >= SMASH__CHUNK ? 1 : SMASH__CHUNK / job.columns;
+    switch (desc->kind) {
+    case SMASH_LOSS_MSE:    lambda /= (double)n; job.step = 2 * lambda; break;
+    case SMASH_LOSS_KL:     lambda /= (double)(desc->all_rows || !student->ndim ? job.rows : student->shape[0]); job.step = lambda * job.temperature; lambda *= job.temperature * job.temperature; break;
+    case SMASH_LOSS_COSINE: lambda /= (double)job.rows; job.step = lambda; break;
+    default:                lambda /= (double)job.rows * (double)job.columns; job.step = 2 * lambda;
+    }
+    chunks = job.rows / job.chunk + (job.rows % job.chunk != 0);
+    job.sums = (double *)smash__scratch(ctx, chunks, sizeof *job.sums);
+    if (!job.sums) return SMASH_ERR_NOMEM;
+    smash__parallel(ctx, chunks, smash__loss_chunk, &job);
+    for (i = 0; i < chunks; i++) total += job.sums[i];
+    smash__scratch_rewind(ctx, mark);
+    total *= lambda;
+    if (!smash_is_finite_f64(total)) {
+        SMASH__TRY(smash__loss_bad(ctx, student, n));
+        SMASH__TRY(smash__loss_bad(ctx, teacher, other));
+        return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the loss of %q is beyond what a double holds", smash__name(student));
+    }
+    *loss = total;
+    return SMASH_OK;
+}
+
+/* ---- a projection in front of a loss ---- */
+
+/* Row by row: out[row, i] = sum over k of factor[row * row_step + k * step] * x[k * width + i]; without factor the sum of x[k * width + i]. A forward pass
+ * is sums along rows instead: out[row, i] = bias[i] + sum over k of x[row * terms + k] * factor[i * terms + k]. */
+typedef struct smash__project_job {
+    const smash_tensor *x, *factor, *bias, *out;
+    size_t terms, width, row_step, step;
+    int    forward, simd;
+} smash__project_job;
+
+SMASH__FN void smash__project_forward_row(void *arg, size_t row)
+{
+    const smash__project_job *job = (const smash__project_job *)arg;
+    smash__loss_pass s;
+    size_t i;
+    smash__loss_clear(&s);
+    for (i = 0; i < job->width; i++) {
+        double sum;
+        smash__loss_run(job->simd, SMASH__LOSS_DOT, job->x, row * job->terms, job->factor, i * job->terms, NULL, job->terms, &s);
+        sum = smash__loss_sum(s.lanes[0]);
+        if (job->bias) sum += smash__widen(((const float *)job->bias->data)[i]);
+        ((float *)job->out->data)[row * job->width + i] = smash__to_f32(smash__one_nan(sum));
+    }
+}
+
+SMASH__FN void smash__project_back_row(void *arg, size_t row)
+{
+    const smash__project_job *job = (const smash__project_job *)arg;
+    double sum[SMASH__LOSS_TILE], x[SMASH__LOSS_TILE], factor = 1;
+    size_t first, some, i, k;
+    for (first = 0; first < job->width; first += some) {
+        some = smash__min(job->width - first, SMASH__LOSS_TILE);
+        for (i = 0; i < some; i++) sum[i] = 0;
+        for (k = 0; k < job->terms; k++) {
+            smash__load_f64(job->x, k * job->width + first, some, x);
+            if (job->factor) smash__load_f64(job->factor, row * job->row_step + k * job->step, 1, &factor);
+            for (i = 0; i < some; i++) sum[i] += smash__product(factor, x[i]);
+        }
+        for (i = 0; i < some; i++) ((float *)job->out->data)[row * job->width + first + i] = smash__to_f32(smash__one_nan(sum[i]));
+    }
+}
+
+/* weight is [outputs, last dim of student]; rows of the student in front of it */
+SMASH__FN smash_err smash__check_projection(smash_ctx *ctx, const smash_tensor *student, const smash_tensor *weight, size_t *rows)
+{
+    char is[SMASH__SHAPE_TEXT], other[SMASH__SHAPE_TEXT];
+    size_t n, d;
+    SMASH__TRY(smash__check(ctx, student, "student", SMASH__FLOATS, SMASH__READ, &n));
+    SMASH__TRY(smash__check(ctx, weight, "weight", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
+    if (!student->ndim || weight->ndim != 2 || weight->shape[1] != student->shape[student->ndim - 1])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has shape %s, student %q %s; it must be [outputs, last dim of the student]", smash__name(weight),
+                           smash__shape_text(weight->ndim, weight->shape, is), smash__name(student), smash__shape_text(student->ndim, student->shape, other));
+    for (*rows = 1, d = 0; d + 1 < student->ndim; d++)
+        if (!smash__mul(*rows, student->shape[d], rows)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, d, "the rows of %q do not fit the address space", smash__name(student));
+    return SMASH_OK;
+}
+
+/* An f32 tensor of a shape; as an output also apart from some others */
+SMASH__FN smash_err smash__check_f32(smash_ctx *ctx, const smash_tensor *t, const char *role, int access, uint32_t ndim, const size_t *shape, const smash_tensor *const *others, int count)
+{
+    int i;
+    SMASH__TRY(smash__check(ctx, t, role, SMASH__BIT(SMASH_F32), access, NULL));
+    SMASH__TRY(smash__check_shape(ctx, t, role, ndim, shape));
+    for (i = 0; i < count; i++) if (others[i]) SMASH__TRY(smash__check_apart(ctx, t, others[i]));
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_loss_project(smash_ctx *ctx, const smash_tensor *student, const smash_tensor *weight, const smash_tensor *bias, const smash_tensor *out)
+{
+    const smash_tensor *inputs[3];
+    smash__project_job job;
+    smash_tensor like;
+    size_t rows;
+    SMASH__TRY(smash__check_projection(ctx, student, weight, &rows));
+    if (bias) SMASH__TRY(smash__check_f32(ctx, bias, "bias", SMASH__READ, 1, weight->shape, NULL, 0));
+    like = *student;
+    like.shape[like.ndim - 1] = weight->shape[0];
+    inputs[0] = student;
+    inputs[1] = weight;
+    inputs[2] = bias;
+    SMASH__TRY(smash__check_f32(ctx, out, "out", SMASH__WRITE, like.ndim, like.shape, inputs, 3));
+    smash__fill(&job, 0, sizeof job);
+    job.x = student;
+    job.factor = weight;
+    job.bias = bias;
+    job.out = out;
+    job.terms = weight->shape[1];
+    job.width = weight->shape[0];
+    job.simd = smash__simd(ctx);
+    smash__parallel(ctx, job.width ? rows : 0, smash__project_forward_row, &job);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_loss_project_backward(smash_ctx *ctx, const smash_tensor *student, const smash_tensor *weight, const smash_tensor *gradient_out,
+                                                 const smash_tensor *gradient_student, const smash_tensor *gradient_weight, const smash_tensor *gradient_bias)
+{
+    const smash_tensor *others[5];
+    smash__project_job job;
+    smash_tensor like;
+    size_t rows;
+    SMASH__TRY(smash__check_projection(ctx, student, weight, &rows));
+    like = *student;
+    like.shape[like.ndim - 1] = weight->shape[0];
+    SMASH__TRY(smash__check_f32(ctx, gradient_out, "gradient of out", SMASH__READ, like.ndim, like.shape, NULL, 0));
+    others[0] = student;
+    others[1] = weight;
+    others[2] = gradient_out;
+    others[3] = gradient_student;
+    others[4] = gradient_weight;
+    if (gradient_student) SMASH__TRY(smash__check_f32(ctx, gradient_student, "gradient of student", SMASH__WRITE, student->ndim, student->shape, others, 3));
+    if (gradient_weight) SMASH__TRY(smash__check_f32(ctx, gradient_weight, "gradient of weight", SMASH__WRITE, 2, weight->shape, others, 4));
+    if (gradient_bias) SMASH__TRY(smash__check_f32(ctx, gradient_bias, "gradient of bias", SMASH__WRITE, 1, weight->shape, others, 5));
+    smash__fill(&job, 0, sizeof job);
+    job.factor = gradient_out;
+    job.width = weight->shape[1];
+    if (gradient_student) {
+        job.x = weight;
+        job.out = gradient_student;
+        job.terms = job.row_step = weight->shape[0];
+        job.step = 1;
+        smash__parallel(ctx, job.width ? rows : 0, smash__project_back_row, &job);
+    }
+    job.terms = rows;
+    if (gradient_weight) {
+        job.x = student;
+        job.out = gradient_weight;
+        job.row_step = 1;
+        job.step = weight->shape[0];
+        smash__parallel(ctx, job.width ? weight->shape[0] : 0, smash__project_back_row, &job);
+    }
+    if (gradient_bias) {
+        job.x = gradient_out;
+        job.factor = NULL;
+        job.out = gradient_bias;
+        job.width = weight->shape[0];
+        smash__project_back_row(&job, 0);
+    }
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_loss_projection_init(smash_ctx *ctx, uint64_t seed, const smash_tensor *weight, const smash_tensor *bias)
+{
+    char text[SMASH__SHAPE_TEXT];
+    double width;
+    size_t n, i, part;
+    SMASH__TRY(smash__check(ctx, weight, "weight", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
+    if (weight->ndim != 2 || !weight->shape[1])
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "weight %q has shape %s, it must be [outputs, inputs]", smash__name(weight), smash__shape_text(weight->ndim, weight->shape, text));
+    if (bias) SMASH__TRY(smash__check_f32(ctx, bias, "bias", SMASH__WRITE, 1, weight->shape, &weight, 1));
+    width = 2.220446049250313e-16 / smash_sqrt((double)weight->shape[1]);            /* 2 / 2^53 */
+    for (part = 0; part < (bias ? 2u : 1u); part++) {
+        float *to = (float *)(part ? bias : weight)->data;
+        for (i = 0; i < (part ? weight->shape[0] : n); i++)
+            to[i] = smash__to_f32(((double)(int64_t)(smash_random(&seed) >> 11) - 4503599627370496.0) * width);
+    }
+    return SMASH_OK;
+}
+#undef SMASH__KEEP
+#undef SMASH__FUSES
 #endif
 #if !SMASH_NO_VALUE
 /*==================================================================================================
@@ -24178,6 +24758,63 @@ SMASH__FN smash_err smash__test_whole(smash__test *t)
 }
 #endif
 
+#if !SMASH_NO_DISTILL
+/* A projection there and back */
+SMASH__FN SMASH__NOINLINE smash_err smash__test_project(smash__test *t, void *const room[4])
+{
+    static const size_t shape[2] = { 3, 19 }, weights[2] = { 2, 19 }, outs[2] = { 3, 2 };
+    const smash_tensor weight = smash_tensor_view(SMASH_F32, room[1], 38 * sizeof(float), 2, weights), bias = smash_tensor_view(SMASH_F32, (float *)room[1] + 40, 2 * sizeof(float), 1, weights);
+    const smash_tensor out = smash_tensor_view(SMASH_F32, (float *)room[1] + 50, 6 * sizeof(float), 2, outs), dx = smash_tensor_view(SMASH_F32, room[2], 57 * sizeof(float), 2, shape);
+    const smash_tensor dw = smash_tensor_view(SMASH_F32, room[3], 38 * sizeof(float), 2, weights), db = smash_tensor_view(SMASH_F32, (float *)room[3] + 40, 2 * sizeof(float), 1, weights);
+    int dtype;
+    for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++) {
+        const smash_tensor x = smash_tensor_view((smash_dtype)dtype, room[0], SMASH__TEST_MOST * sizeof(double), 2, shape);
+        smash__test_fill(t, &x, SMASH__COMMON);
+        SMASH__TRY(smash_loss_projection_init(&t->ctx, (uint64_t)dtype, &weight, &bias));
+        smash__note_tensor(t, &weight);
+        SMASH__TRY(smash_loss_project(&t->ctx, &x, &weight, &bias, &out));
+        smash__note_tensor(t, &out);
+        SMASH__TRY(smash_loss_project_backward(&t->ctx, &x, &weight, &out, &dx, &dw, &db));
+        smash__note_tensor(t, &dx);
+        smash__note_tensor(t, &dw);
+        smash__note_tensor(t, &db);
+    }
+    return SMASH_OK;
+}
+
+/* Every loss of every dtype and shape */
+SMASH__FN smash_err smash__test_distill(smash__test *t)
+{
+    void *room[4];
+    uint32_t i, dtype, kind;
+    for (i = 0; i < 4; i++) {
+        room[i] = smash__test_room(t);
+        if (!room[i]) return SMASH_ERR_NOMEM;
+        smash__fill(room[i], 0, SMASH__TEST_MOST * sizeof(double));
+    }
+    for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++)
+        for (kind = SMASH_LOSS_MSE; kind <= SMASH_LOSS_ATTENTION; kind++)
+            for (i = 0; i < 2 * SMASH__TEST_SHAPES; i++) {
+                smash_loss_desc desc = SMASH_ZERO;
+                smash_tensor x = smash__test_view((int)(i % SMASH__TEST_SHAPES), (smash_dtype)dtype, room[0]), y = x, g;
+                double loss = 0;
+                y.data = room[1];
+                if (i & 1) y.dtype = SMASH_F16;
+                g = smash__test_view((int)(i % SMASH__TEST_SHAPES), SMASH_F32, room[2]);
+                desc.kind = (smash_loss_kind)kind;
+                desc.temperature = i % 3 ? (double)i * 0.25 : 0;
+                desc.lambda = i & 2 ? 0.3 : 0;
+                desc.all_rows = (int)(i & 1);
+                smash__test_fill(t, &x, i % 4 == 3 ? SMASH__ANY : (int)(i / 2 % 4));
+                smash__test_fill(t, &y, (int)(i % 3));
+                if (smash_loss(&t->ctx, &desc, &x, &y, &loss, &g)) { SMASH__TRY(smash__note_err(t, t->ctx.err)); continue; }    /* what it then left in g differs */
+                smash__note(t, smash__bits64(loss));
+                smash__note_tensor(t, &g);
+            }
+    return smash__test_project(t, room);
+}
+#endif
+
 /* ---- all of them ---- */
 
 typedef struct smash__section { const char *name; smash_err (*run)(smash__test *t); } smash__section;
@@ -24194,11 +24831,14 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #if !SMASH_NO_QUANT
         { "quant", smash__test_quant },
 #endif
+#if !SMASH_NO_DISTILL
+        { "distill", smash__test_distill },
+#endif
 #endif
 #if !SMASH_NO_MASK && !SMASH_NO_QUANT
         { "float", smash__test_float },
 #endif
-#if !SMASH_NO_MASK && !SMASH_NO_QUANT && !SMASH_NO_DOUBLE
+#if !SMASH_NO_MASK && !SMASH_NO_QUANT && !SMASH_NO_DISTILL && !SMASH_NO_DOUBLE
         { "layer0", NULL },
 #if !SMASH_ONLY_LAYER0
         { "large", smash__test_large },

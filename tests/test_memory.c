@@ -72,6 +72,17 @@ static smash_err call_distance(int count)
     return err;
 }
 
+static smash_err call_loss(int count)
+{
+    size_t n = (size_t)count;
+    smash_tensor a = test_view(SMASH_F32, numbers, 1, &n), b = test_view(SMASH_F32, numbers + 1, 1, &n);
+    double loss = 0;
+    smash_err err = smash_loss(use, NULL, &a, &b, &loss, NULL);
+    said_scratch = (n + 65535) / 65536 * 8;
+    if (!err) note(&loss, sizeof loss);
+    return err;
+}
+
 static const size_t matrix[2] = { 24, 36 };
 enum { CELLS = 24 * 36 };
 typedef struct mask_case { smash_metric metric; smash_dtype dtype; int axis; double ratio; } mask_case;   /* axis -1: single elements */
@@ -862,6 +873,8 @@ static const row rows[] = {
     { "smash_arena_array", NULL, call_arena, 1, ARENA_EXACT },
     { "smash_tensor_distance", NULL, call_distance, 1, SCRATCH_EXACT },
     { "smash_tensor_distance", NULL, call_distance, 65537, SCRATCH_EXACT },
+    { "smash_loss", NULL, call_loss, 1, SCRATCH_EXACT },
+    { "smash_loss", NULL, call_loss, 65537, SCRATCH_EXACT },
     { "smash_mask_metric", NULL, call_metric, 1, SCRATCH_EXACT },
     { "smash_mask_metric", NULL, call_metric, 2, SCRATCH_EXACT },
     { "smash_mask_metric", NULL, call_metric, 3, SCRATCH_EXACT },

@@ -222,6 +222,17 @@ static smash_err do_distance(bench *b)
     return smash_tensor_distance(&b->ctx, &b->w, &b->copy, &d);
 }
 
+/* Logits of a vocabulary of 32,000 */
+static smash_err do_kl(bench *b)
+{
+    const size_t shape[2] = { b->count < 32000 ? 1 : b->count / 32000, b->count < 32000 ? b->count : 32000 };
+    const smash_tensor student = smash_tensor_view(SMASH_F32, b->w.data, b->w.bytes, 2, shape), teacher = smash_tensor_view(SMASH_F32, b->copy.data, b->copy.bytes, 2, shape);
+    smash_loss_desc d = SMASH_ZERO;
+    double loss;
+    d.kind = SMASH_LOSS_KL;
+    return smash_loss(&b->ctx, &d, &student, &teacher, &loss, NULL);
+}
+
 /* bytes: moved per number. */
 typedef struct row {
     const char *name;
@@ -252,7 +263,8 @@ static const row rows[] = {
     { "mask, smallest 50 %",        do_mask,       FOUR_TO_1,  5,    0, 2, SMASH_METRIC_L1 },
     { "mask, weakest 50 % of rows", do_mask,       READ,       4,    0, 1, SMASH_METRIC_L1 },
     { "apply mask, elements",       do_apply,      COPY,       9,    0, 2, SMASH_METRIC_L1 },
-    { "distance",                   do_distance,   READ,       8,    0, 0, SMASH_METRIC_DEFAULT }
+    { "distance",                   do_distance,   READ,       8,    0, 0, SMASH_METRIC_DEFAULT },
+    { "KL loss",                    do_kl,         READ,       8,    0, 0, SMASH_METRIC_DEFAULT }
 };
 
 static smash_tensor view(smash_dtype dtype, void *data, const smash_grid *grid)

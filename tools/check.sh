@@ -181,7 +181,7 @@ section_warnings() {
         step "nvcc $one" compile nvcc -x cu -I. -Werror all-warnings -Xcompiler -Wall,-Wextra,-Wconversion,-Wsign-conversion,-Wshadow,-Wcast-qual,-Wformat=2 -c tests/$one
     done
     step "gcc -march=sapphirerapids" compile gcc -std=c99 -O2 -march=sapphirerapids $warnings -c tests/smash_impl.c
-    for gate in "SMASH_NO_MASK smash_mask_" "SMASH_NO_QUANT smash_quant|smash_dequantize" "SMASH_NO_VALUE smash_json_|smash_write_|smash_safetensors_|smash_config_" \
+    for gate in "SMASH_NO_MASK smash_mask_" "SMASH_NO_QUANT smash_quant|smash_dequantize" "SMASH_NO_DISTILL smash_loss" "SMASH_NO_VALUE smash_json_|smash_write_|smash_safetensors_|smash_config_" \
                 "SMASH_NO_SELECT smash_regex_|smash_glob_|smash_config_" "SMASH_NO_MODEL smash_model_|smash_safetensors_" "SMASH_NO_IO smash_io_|smash_safetensors_|smash_run" \
                 "SMASH_NO_CONFIG smash_config_|smash_run" "SMASH_NO_ALGO smash_run|smash_builtins" "SMASH_NO_SELFTEST smash_selftest" \
                 "SMASH_NO_DOUBLE smash_exp|smash_mask_make|smash_quant_measure|smash_json_" "SMASH_ONLY_LAYER0 smash_json_|smash_regex_|smash_model_" \

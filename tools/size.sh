@@ -99,10 +99,10 @@ int8="return smash_quantize(&ctx, &quant, &w, &scale, NULL, &q) || smash_dequant
 
 { arm-none-eabi-gcc --version | head -n 1; echo; } >"$dir/sizes.txt"
 row "bytes of code and tables, -Os" "Cortex-M0" "Cortex-M4F"
-library "core, tensor" "$double" -DSMASH_NO_MASK=1 -DSMASH_NO_QUANT=1
-library "core, tensor, mask" "$double" -DSMASH_NO_QUANT=1
-library "core, tensor, quant" "$double" -DSMASH_NO_MASK=1
-library "layer 0: core, tensor, mask, quant" "$double"
+library "core, tensor" "$double" -DSMASH_NO_MASK=1 -DSMASH_NO_QUANT=1 -DSMASH_NO_DISTILL=1
+library "core, tensor, mask" "$double" -DSMASH_NO_QUANT=1 -DSMASH_NO_DISTILL=1
+library "core, tensor, quant" "$double" -DSMASH_NO_MASK=1 -DSMASH_NO_DISTILL=1
+library "layer 0: core, tensor, mask, quant, distill" "$double"
 frame_m0=$stack_m0 frame_m4f=$stack_m4f
 library "layer 0, SMASH_NO_MESSAGES" "$double" -DSMASH_NO_MESSAGES=1
 program "program: quantize to int8 and back" "$int8"
@@ -171,7 +171,7 @@ if [ "$mode" = --check ]; then
 
     # The opening comment names two of these numbers, to within a hundred.
     recorded() { awk -F '   *' -v name="$1" '$1 == name {print $3}' "$golden"; }
-    all=$(recorded "layer 0: core, tensor, mask, quant") silent=$(recorded "layer 0, SMASH_NO_MESSAGES")
+    all=$(recorded "layer 0: core, tensor, mask, quant, distill") silent=$(recorded "layer 0, SMASH_NO_MESSAGES")
     said() { sed -n "s/^       $1 .* \([0-9,]*\) bytes .*/\1/p" smash.h | head -n 1 | tr -d ,; }
     for pair in "SMASH_ONLY_LAYER0 $all" "SMASH_NO_MESSAGES $((all - silent))"; do
         option=${pair% *} is=${pair#* } off=$(($(said "${pair% *}") - ${pair#* }))
