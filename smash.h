@@ -1847,6 +1847,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_AMOUNT = 20,      /* whole number from 1 on, or a share above 0 and below 1 */
     SMASH_KEY_SHAPES = 21,      /* {"module": {"_output_0": [1, 16, 8, 8]}} */
     SMASH_KEY_FUSES = 23,       /* [["conv1", "bn1", "relu1"], ...] */
+    SMASH_KEY_LINK = 24,        /* name of a module, or a list of names */
     SMASH_KEY_TEMPLATES = 22    /* module_templates: {"type": {"inputs": [...], "pruner": {"weight": {}} ...}} */
 } smash_key_kind;
 
@@ -1891,7 +1892,8 @@ typedef enum smash_save_mode {
 } smash_save_mode;
 
 enum { SMASH_ON_CPU = 1, SMASH_ON_CUDA = 2 };
-enum { SMASH_NEEDS_TOKENIZER = 1, SMASH_NEEDS_PROCESSOR = 2, SMASH_NEEDS_DATA = 4 };
+enum { SMASH_NEEDS_TOKENIZER = 1, SMASH_NEEDS_PROCESSOR = 2, SMASH_NEEDS_DATA = 4,
+       SMASH_NEEDS_TRAINING = 8 };     /* it runs in a training session only: smash() and smash_run() refuse it */
 
 struct smash_algo;
 struct smash_config;
@@ -1906,16 +1908,18 @@ typedef struct smash_job {
     void                      *state;    /* apply: what it leaves for the run time; to be found in the result */
 } smash_job;
 
-/* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners and quantizers only. */
+/* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners, distillers and quantizers only. */
 struct smash_row;
 typedef struct smash_targets {
     const char *const *default_types;    /* NULL-terminated; what the shorthands without a config_list apply to */
     smash_metric       metric;           /* pruners */
     smash_grain_kind   default_grain;    /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
-    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo. Distillers: NULL */
     smash_err        (*resolve)(smash_ctx *ctx, const smash_job *job, struct smash_row *row);   /* opt, quantizers: choose row->quant, which holds
-                                            what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail */
-    const char *const *refused;          /* opt, quantizers: keys that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL */
+                                            what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail.
+                                            Distillers: refuse row->loss or the number of links */
+    const char *const *refused;          /* opt: keys that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL. Of
+                                            pruners also "_input_" and "_output_": it takes none of these targets */
     uint32_t           every;            /* 1: the shorthands apply to all modules, whatever default_types, and where no target is named all float
                                             parameters are */
     uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators */
@@ -1948,7 +1952,7 @@ typedef struct smash_algo {
 } smash_algo;
 
 /* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
- * target_parameters, target_bytes and target_macs, and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
+ * target_parameters, target_bytes and target_macs (not if they need training), and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -1978,7 +1982,7 @@ SMASH_API void smash_registry_init(smash_registry *registry, const smash_algo **
  *   needs   O(algorithms x keys^2)
  *   exact   everywhere
  *   fails   ARG, saying what is wrong: name, group or summary is missing; neither targets nor apply, or both; targets in a group that is
- *           neither pruner nor quantizer; a name, alias or key that is not snake_case; a name or alias that is taken; a key that is there twice, of a kind that
+ *           neither pruner, distiller nor quantizer; a name, alias or key that is not snake_case; a name or alias that is taken; a key that is there twice, of a kind that
  *           is not for hyperparameters, or whose default is not legal; a <algorithm>_<key> that is a key already. LIMIT when the
  *           room is full. registry untouched */
 SMASH_API smash_err smash_register(smash_ctx *ctx, smash_registry *registry, const smash_algo *algo);
@@ -1987,8 +1991,8 @@ SMASH_API smash_err smash_register(smash_ctx *ctx, smash_registry *registry, con
  *   registry, name  opt, in     needs nothing, O(names); exact everywhere; fails never */
 SMASH_API const smash_algo *smash_registry_find(const smash_registry *registry, const char *name);
 
-/* Algorithms of NNI, Auptimizer and Pruna that have no entry of their own here: the name of the one to take instead, "" if there is
- * none yet; NULL for any other name. Those that are only called otherwise are aliases.
+/* Algorithms of NNI, Auptimizer and Pruna that have no entry of their own here: the name of the one to take instead, and perhaps with what
+ * ("level with level_schedule agp"), "" if there is none yet; NULL for any other name. Those that are only called otherwise are aliases.
  *   name  opt, in     needs nothing; exact everywhere; fails never */
 SMASH_API const char *smash_algo_instead(const char *name);
 
@@ -2229,6 +2233,20 @@ typedef struct smash_choice {
     double       snr_db, noise;      /* noise: sum of squared errors / sum of squares, 10^(-snr_db / 10) */
 } smash_choice;
 
+/* How a distiller measures how far an input or output of the student is from the teacher's. */
+typedef enum smash_loss {
+    SMASH_LOSS_DEFAULT = 0,          /* MSE */
+    SMASH_LOSS_MSE = 1, SMASH_LOSS_KL = 2, SMASH_LOSS_COSINE = 3, SMASH_LOSS_ATTENTION = 4
+} smash_loss;
+typedef struct smash_loss_desc {
+    uint32_t   zero_begin;
+    smash_loss loss;
+    double     lambda;               /* what it is multiplied by */
+    double     temperature;          /* KL */
+    uint32_t   all_rows;             /* KL: 1: the mean over all rows; 0: the sum of them over dim 0 */
+    uint32_t   zero_end;
+} smash_loss_desc;
+
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
     const smash_algo *algo;
@@ -2271,6 +2289,10 @@ typedef struct smash_row {
     uint32_t     axis;               /* of a weight's output channels; of a bias: those of the weight beside it */
     uint32_t     needs_data;         /* 1: an input, output or bias: it stays float, with `skip`, unless smash_run gets what it needs in `calibration` */
     uint32_t     named;              /* 1: target_names names it */
+    /* distillers: the target is an input or output, and smash_run leaves the row alone */
+    smash_loss_desc loss;            /* how far it is from the teacher's */
+    const char **links;              /* modules of the teacher, whose target of this name it is compared with; link_count of them, 1 or more */
+    uint32_t     link_count;
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
     smash_quant_stats quant_stats;
@@ -2320,6 +2342,7 @@ typedef struct smash_plan {
     smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
     size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
+    uint32_t           trained;            /* 1: of a training session, which has done what needs training: smash_run does not ask */
     smash_diags       *diags;              /* of the config: smash_run warns there of what a calibration lacks; may be NULL */
     struct smash__session *session;        /* whose plan it is, or NULL */
 } smash_plan;
@@ -2343,7 +2366,9 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
  * every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
  *================================================================================================*/
 
-/* The pruners level, l1_norm, l2_norm, fpgm; the quantizers ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer. Static.
+/* The pruners level, l1_norm, l2_norm, fpgm; the quantizers ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer, weight_only, hqq, llm_int8,
+ * kmeans; and those that run in a training session only: the pruners taylor, slim, movement, activation_apoz, activation_mean_rank, admm,
+ * lottery_ticket, the distillers dynamic_layerwise and adaptive_1d_layerwise. Static.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_registry *smash_builtins(void);
 
@@ -14198,7 +14223,9 @@ SMASH__DEF smash_err smash_safetensors_put(smash_ctx *ctx, const smash_layout *l
 
 #define SMASH__PRUNERS     (1u << SMASH_PRUNER)
 #define SMASH__QUANTIZERS  (1u << SMASH_QUANTIZER)
+#define SMASH__DISTILLERS  (1u << SMASH_DISTILLER)
 #define SMASH__BOTH        (SMASH__PRUNERS | SMASH__QUANTIZERS)
+#define SMASH__ALL         (SMASH__BOTH | SMASH__DISTILLERS)
 #define SMASH__NO_INDEX    ((uint32_t)SMASH_NONE)
 
 /* ---- tables ---- */
@@ -14220,14 +14247,14 @@ SMASH__DEF smash_group smash_group_from_name(const char *name)
 SMASH__DEF const smash_key *smash_config_keys(size_t *count)
 {
     static const smash_key keys[] = {
-        { "op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "modules by full name", 0, 0, 0, SMASH__BOTH, 1 },
-        { "op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "modules whose name starts with a match", 0, 0, 0, SMASH__BOTH, 1 },
-        { "op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "only modules of these types; alone: all of them", 0, 0, 0, SMASH__BOTH, 1 },
-        { "exclude_op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "not these modules", 0, 0, 0, SMASH__BOTH, 1 },
-        { "exclude_op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "not modules whose name starts with a match", 0, 0, 0, SMASH__BOTH, 1 },
-        { "exclude_op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "not modules of these types", 0, 0, 0, SMASH__BOTH, 1 },
-        { "target_names", SMASH_KEY_NAMES, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has", 0, 0, 0, SMASH__BOTH, 1 },
-        { "target_settings", SMASH_KEY_SETTINGS, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own", 0, 0, 0, SMASH__BOTH, 1 },
+        { "op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "modules by full name", 0, 0, 0, SMASH__ALL, 1 },
+        { "op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "modules whose name starts with a match", 0, 0, 0, SMASH__ALL, 1 },
+        { "op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "only modules of these types; alone: all of them", 0, 0, 0, SMASH__ALL, 1 },
+        { "exclude_op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "not these modules", 0, 0, 0, SMASH__ALL, 1 },
+        { "exclude_op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "not modules whose name starts with a match", 0, 0, 0, SMASH__ALL, 1 },
+        { "exclude_op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "not modules of these types", 0, 0, 0, SMASH__ALL, 1 },
+        { "target_names", SMASH_KEY_NAMES, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has", 0, 0, 0, SMASH__ALL, 1 },
+        { "target_settings", SMASH_KEY_SETTINGS, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own", 0, 0, 0, SMASH__ALL, 1 },
         { "sparse_ratio", SMASH_KEY_NUMBER, "a number from 0 to 1", "null", "share of the blocks that goes", 0, 1, 0, SMASH__PRUNERS, 0 },
         { "sparse_threshold", SMASH_KEY_NUMBER, "a number", "null", "blocks whose metric is below this go; not together with sparse_ratio",
           -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
@@ -14255,7 +14282,11 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; quantizers also [[1, 32], \"partial\"]: the last block of an axis may be smaller; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "apply_value", SMASH_KEY_NUMBER, "a number", "-1000", "what apply_method add adds; 0 means -1000", -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
-        { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
+        { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "apply_method", SMASH_KEY_CHOICE, "mse kl cosine attention", "mse",
+          "how far the student is from the teacher: mean squared error, for hidden states; Kullback-Leibler divergence of softmaxes, for logits; angle; maps of attention", 0, 0, 0, SMASH__DISTILLERS, 0 },
+        { "lambda", SMASH_KEY_NUMBER, "a number from 0 on", "1", "what the loss of a target is multiplied by", 0, 1.7976931348623157e308, 0, SMASH__DISTILLERS, 0 },
+        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of such names", "auto", "whose input or output of the teacher a target learns from; auto: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
     return keys;
@@ -14338,6 +14369,7 @@ SMASH__FN const smash_value *smash__own_part(const smash_value *templates, smash
 SMASH__FN uint32_t smash__table_part(const smash_value *templates, smash_group group, const char *type)
 {
     const smash__template *t = smash__own_template(templates, type) ? NULL : smash__template_of(type);
+    if (group == SMASH_DISTILLER) return SMASH__HAS_OUTPUT;              /* whatever it is, it has one */
     return !t ? 0 : group == SMASH_PRUNER ? t->prune : t->quantize;
 }
 
@@ -14566,7 +14598,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     if (algo->targets) {
         if (i == 0) return &list;
         i--;
-        if (algo->group == SMASH_PRUNER) {
+        if (algo->group == SMASH_PRUNER && !(algo->needs & SMASH_NEEDS_TRAINING)) {
             if (i < 3) return &goals[i];
             i -= 3;
         }
@@ -14661,14 +14693,10 @@ SMASH__DEF const smash_algo *smash_registry_find(const smash_registry *registry,
 SMASH__DEF const char *smash_algo_instead(const char *name)
 {
     static const char *const names[][2] = {
-        { "torch_structured", "l1_norm" }, { "slim", "l1_norm" }, { "taylor", "l1_norm" }, { "taylor_fo_weight", "l1_norm" }, { "taylor_fo_weight_filter", "l1_norm" },
-        { "activation_apoz", "l1_norm" }, { "activation_apoz_rank_filter", "l1_norm" }, { "activation_mean_rank", "l1_norm" }, { "activation_mean_rank_filter", "l1_norm" },
-        { "linear", "level" }, { "agp", "level" }, { "movement", "level" }, { "admm", "level" }, { "lottery_ticket", "level" }, { "auto_compress", "level" },
-        { "net_adapt", "l1_norm" }, { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" },
-        { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "weight_only" }, { "hqq_diffusers", "hqq" }, { "gptq", "weight_only" },
-        { "awq", "weight_only" }, { "diffusers_int8", "llm_int8" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
-        { "activation_apoz_rank", "l1_norm" }, { "distillation", "" }, { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" },
-        { "dynamic_layerwise", "" }, { "adaptive_1d_layerwise", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
+        { "torch_structured", "l1_norm" }, { "linear", "level with level_schedule linear" }, { "agp", "level with level_schedule agp" }, { "auto_compress", "admm" }, { "net_adapt", "l1_norm" },
+        { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" }, { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "weight_only" },
+        { "hqq_diffusers", "hqq" }, { "gptq", "weight_only" }, { "awq", "weight_only" }, { "diffusers_int8", "llm_int8" }, { "distillation", "dynamic_layerwise" },
+        { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
         { "c_generate", "" }, { "c_translate", "" }, { "c_whisper", "" }, { "stable_fast", "" }, { "torch_compile", "" }, { "superfast", "" },
         { "ifw", "" }, { "whisper_s2t", "" } };
     size_t i;
@@ -14771,11 +14799,11 @@ SMASH__DEF smash_err smash_register(smash_ctx *ctx, smash_registry *registry, co
         while (earlier < alias && !smash__equal(*earlier, *alias)) earlier++;
         if (earlier < alias || smash__equal(*alias, algo->name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has the name %q twice", algo->name, *alias);
     }
-    if (!algo->targets == !algo->apply || (algo->targets && (!algo->targets->apply || !algo->targets->default_types)))
+    if (!algo->targets == !algo->apply || (algo->targets && ((!algo->targets->apply && algo->group != SMASH_DISTILLER) || !algo->targets->default_types)))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s needs an apply, or else targets with default_types and an apply", algo->name);
-    if (algo->targets && algo->group != SMASH_PRUNER && algo->group != SMASH_QUANTIZER)
-        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s is a %s; only pruners and quantizers have targets", algo->name, smash_group_name(algo->group));
-    if ((unsigned)algo->save > SMASH_SAVE_REAPPLY || algo->runs_on > (SMASH_ON_CPU | SMASH_ON_CUDA) || algo->needs > 7 || !algo->key_count != !algo->keys)
+    if (algo->targets && algo->group != SMASH_PRUNER && algo->group != SMASH_DISTILLER && algo->group != SMASH_QUANTIZER)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s is a %s; only pruners, distillers and quantizers have targets", algo->name, smash_group_name(algo->group));
+    if ((unsigned)algo->save > SMASH_SAVE_REAPPLY || algo->runs_on > (SMASH_ON_CPU | SMASH_ON_CUDA) || algo->needs > 15 || !algo->key_count != !algo->keys)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s: save, runs_on or needs is not what it can be, or one of keys and key_count is missing", algo->name);
     if (algo->targets && smash_algo_save(algo) == SMASH_SAVE_REAPPLY)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has targets, so it changes parameters; its save mode cannot be SMASH_SAVE_REAPPLY", algo->name);
@@ -15164,6 +15192,10 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     case SMASH_KEY_FUSES:
         good = v->type == SMASH_VALUE_ARRAY;
         if (good) smash__check_fuses(config, doc, v);
+        break;
+    case SMASH_KEY_LINK:
+        good = (v->type == SMASH_VALUE_STRING && v->count) || (v->count && smash__is_string_list(v));
+        for (bits = 0, e = v + 1; good && v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e++) good = e->count > 0;
         break;
     case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
@@ -15873,7 +15905,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
                    n ? legal : "there is none in this group");
     else if (algo) smash__say(config, SMASH_ERROR, "wrong_group", c->doc, v, "%q is a %s, not a %s", v->text, smash_group_name(algo->group), key->name);
     else if (instead && instead[0])
-        smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q in this version; use %q instead (legal: %s)", key->name, v->text, instead, n ? legal : "null");
+        smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q in this version; use %s instead (legal: %s)", key->name, v->text, instead, n ? legal : "null");
     else smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q%s; legal: %s%s", key->name, v->text, instead ? " in this version" : "",
                     n ? legal : "null (there is none in this group)", smash__did_you_mean(config, v->text, names, n, near));
     return SMASH_OK;
@@ -16514,7 +16546,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
     const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *epsilon, *global, *shared, *parts, *method, *value,
-                       *observer, *rate, *percentile, *bins, *correction;
+                       *observer, *rate, *percentile, *bins, *correction, *lambda, *link;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
     const smash_json   *base_doc;
@@ -16561,6 +16593,8 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "observer_bins")) wish->bins = v;
     else if (smash__equal(key, "bias_correction")) wish->correction = v;
     else if (smash__equal(key, "fuse_epsilon")) wish->epsilon = v;
+    else if (smash__equal(key, "lambda")) wish->lambda = v;
+    else if (smash__equal(key, "link")) wish->link = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -16888,6 +16922,14 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
     if (own) smash__wish_level(wish, own);
 }
 
+/* Metric, blocks and types of an algorithm: its own, or those of the one that its key "base" names */
+SMASH__FN const smash_targets *smash__targets_of(const smash_config *config, const smash_algo *algo)
+{
+    const smash_setting *s = smash__hyper(config, algo, "base");
+    const smash_algo *base = s && smash__is_own(algo, s->key) && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
+    return base && base->group == algo->group && base->targets ? base->targets : algo->targets;
+}
+
 /* Blocks that do not fit their tensor */
 SMASH__FN void smash__say_grain(const smash__wish *wish, const smash_ctx *probe)
 {
@@ -16918,7 +16960,7 @@ SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *
         return smash__whole_blocks(entry, wish, grain);
     }
     if (by_default) {
-        smash_grain_kind kind = entry->algo->targets->default_grain;
+        smash_grain_kind kind = smash__targets_of(r->config, entry->algo)->default_grain;
         if (wish->follows && !v && (t->ndim == 1 || smash__equal(target, "bias"))) kind = SMASH_GRAIN_ELEMENT;
         *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(t->ndim == 1 ? 0 : smash__type_axis(r->templates, type, 1)) : smash__grain(kind);
         return 1;
@@ -17191,6 +17233,10 @@ SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const sma
     smash_ctx probe;
     const smash_value *place = wish->value ? wish->value : wish->method;
     row->apply_method = !wish->method || smash_value_is(wish->method, "mul") ? SMASH_APPLY_MUL : smash_value_is(wish->method, "add") ? SMASH_APPLY_ADD : SMASH_APPLY_BYPASS;
+    if (row->apply_method != SMASH_APPLY_MUL && smash__refused(row->algo, "apply_method")) {
+        smash__say(r->config, SMASH_ERROR, "not_taken", smash__wish_doc(wish, wish->method), wish->method, "%s takes no apply_method %q: %s", row->algo->name, wish->method->text, smash__refused(row->algo, "apply_method"));
+        return;
+    }
     if (wish->value && (wish->value->number < usual || wish->value->number > usual) && row->apply_method != SMASH_APPLY_ADD && !r->idle_value++)
         smash__say(r->config, SMASH_WARNING, "no_effect", smash__wish_doc(wish, wish->value), wish->value, "apply_value has no effect on %s: only \"apply_method\": \"add\" adds it", name);
     if (row->apply_method == SMASH_APPLY_MUL) return;
@@ -17222,8 +17268,13 @@ SMASH__FN void smash__resolve_end(smash__resolve *r, const smash__entry *entry, 
     const smash_value *own = wish->ratio ? wish->ratio : wish->threshold ? wish->threshold : wish->low ? wish->low : wish->high ? wish->high : wish->global ? wish->global : wish->shared ? wish->shared : wish->parts;
     const uint32_t axis = smash__type_axis(r->templates, r->types[row->module], smash__starts_with(row->target, "_output_"));
     smash_grid grid;
+    const char *refused = smash__refused(entry->algo, smash__starts_with(row->target, "_output_") ? "_output_" : "_input_");
     smash_ctx probe;
     row->skip = 1;
+    if (refused) {
+        smash__say(r->config, SMASH_ERROR, "not_taken", entry->doc, entry->value, "%s cannot be pruned by %s: %s", row->kept.name, entry->algo->name, refused);
+        return;
+    }
     if (!wish->align || own) {
         smash__say(r->config, SMASH_ERROR, "align_only", own ? smash__wish_doc(wish, own) : entry->doc, own ? own : entry->value,
                    "%s exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {%q: {\"align\": {\"target_name\": \"weight\", \"dims\": [%u]}}}%s",
@@ -17245,7 +17296,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     smash_mask_desc *mask = &row->mask;
     smash_grid grid;
     smash_ctx probe;
-    mask->metric = entry->algo->targets->metric;
+    mask->metric = smash__targets_of(r->config, entry->algo)->metric;
     if (wish->granularity && smash__n_of_m(wish->granularity, &n, &m)) {
         smash__resolve_n_of_m(r, row, wish, n, m);
         if (row->skip) return;
@@ -17573,6 +17624,55 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     return row->skip || !r->plan->budget.kind || smash__wished(wish, wish->dtype) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
+/* ---- distillers ---- */
+
+SMASH__FN const char *smash__loss_name(smash_loss loss)
+{
+    static const char *const names[] = { "mse", "mse", "kl", "cosine", "attention" };
+    return names[loss];
+}
+
+/* What a target of the student is compared with, and how. Whether the teacher has it only a teacher can say. */
+SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+{
+    static const char *const words[] = { "mse", "kl", "cosine", "attention" };
+    const smash_setting *temperature = smash__hyper(r->config, entry->algo, "temperature"), *rows = smash__hyper(r->config, entry->algo, "all_rows");
+    const smash_value *link = wish->link, *e;
+    uint32_t i, j;
+    row->loss.loss = SMASH_LOSS_MSE;
+    for (i = 0; i < 4 && wish->method; i++) if (smash_value_is(wish->method, words[i])) row->loss.loss = (smash_loss)(SMASH_LOSS_MSE + (int)i);
+    row->loss.lambda = wish->lambda ? wish->lambda->number : 1;
+    row->loss.temperature = temperature && temperature->value->type == SMASH_VALUE_NUMBER ? temperature->value->number : 2;
+    row->loss.all_rows = rows && rows->value->number != 0;
+    row->link_count = link && link->type == SMASH_VALUE_ARRAY ? link->count : 1;
+    row->links = (const char **)smash_arena_array(r->ctx, r->plan->arena, row->link_count, sizeof *row->links);
+    if (!row->links) return SMASH_ERR_NOMEM;
+    if (entry->algo->targets->resolve) {
+        smash_job job = smash__job(r->config, entry->algo, r->model, NULL);
+        smash_ctx probe;
+        smash_err err;
+        smash__probe(r->ctx, &probe);
+        err = entry->algo->targets->resolve(&probe, &job, row);
+        smash__probe_end(r->ctx, &probe, err == SMASH_ERR_NOMEM);
+        if (err == SMASH_ERR_NOMEM) return err;
+        if (err) {
+            smash__say(r->config, SMASH_ERROR, "not_taken", link ? smash__wish_doc(wish, link) : entry->doc, link ? link : entry->value, "%s", probe.message);
+            row->skip = 1;
+            return SMASH_OK;
+        }
+    }
+    for (i = 0, e = link && link->type == SMASH_VALUE_ARRAY ? link + 1 : link; i < row->link_count; i++, e++) {
+        row->links[i] = !e || smash_value_is(e, "auto") ? r->names[row->module] : e->text;
+        for (j = 0; j < i && !smash__equal(row->links[j], row->links[i]); j++) { }
+        if (j < i) {
+            smash__say(r->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, link), link, "\"link\" of %s names %q twice", row->kept.name, row->links[i]);
+            row->skip = 1;
+            return SMASH_OK;
+        }
+    }
+    return SMASH_OK;
+}
+
 /* The parameter that holds the numbers of a target that an earlier run has packed; or NULL */
 SMASH__FN const smash_param *smash__stored_otherwise(const smash_model *model, const smash_module *m, const char *target)
 {
@@ -17594,6 +17694,10 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     smash_row *row;
     size_t count, at;
     int known;
+    if (!end && entry->algo->group == SMASH_DISTILLER) {
+        smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "%s of %q is no input or output: %s is a distiller, which compares what student and teacher compute, such as _output_0", target, m->name, entry->algo->name);
+        return SMASH_OK;
+    }
     if (!end && param < 0) {
         const smash_param *other = smash__stored_otherwise(r->model, m, target);
         if (other) {
@@ -17620,6 +17724,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
             row->activation = shape;
         }
         if (entry->algo->group == SMASH_QUANTIZER) return smash__resolve_quantizer(r, entry, row, &wish);
+        if (entry->algo->group == SMASH_DISTILLER) return smash__resolve_distiller(r, entry, row, &wish);
         smash__resolve_end(r, entry, row, &wish);
         return r->err;
     }
@@ -17765,12 +17870,12 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         targets = smash__string_list(r->ctx, arena, smash__field(entry, "target_names", &doc), &err);
     } else {
         const smash_value *own = r->templates ? r->templates + 1 : NULL;
-        const char **types;
+        const char *const *default_types = smash__targets_of(r->config, entry->algo)->default_types, **types;
         size_t n = 0;
-        while (entry->algo->targets->default_types[n]) n++;
+        while (default_types[n]) n++;
         types = (const char **)smash_arena_array(r->ctx, arena, n + (own ? r->templates->count : 0), sizeof *types);
         if (!types) return SMASH_ERR_NOMEM;
-        for (i = 0; i < n; i++) types[i] = entry->algo->targets->default_types[i];
+        for (i = 0; i < n; i++) types[i] = default_types[i];
         for (i = 0; own && i < r->templates->count; i++, own = own + 1 + own[1].span)                     /* and the types of the user's own */
             if (!smash__template_of(own->text) && smash__has_targets(r->templates, entry->algo->group, own->text)) types[n++] = own->text;
         select.op_types.items = types;
@@ -18192,6 +18297,17 @@ SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc 
 }
 
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
+/* The modules of the teacher that a row learns from: "auto" is the one of its own name, and what is called auto is in a list. */
+SMASH__FN void smash__write_links(smash_writer *w, const smash_plan *plan, const smash_row *row, const char *key)
+{
+    uint32_t i;
+    smash_write_key(w, key);
+    if (row->link_count == 1 && smash__equal(row->links[0], plan->model->modules[row->module].name)) { smash_write_text(w, "auto"); return; }
+    smash_write_begin_array(w);
+    for (i = 0; i < row->link_count; i++) smash_write_text(w, row->links[i]);
+    smash_write_end(w);
+}
+
 SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
     char text[16];
@@ -18213,6 +18329,10 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
             smash_write_key(w, "granularity");
             smash__write_grain(w, &row->quant.grain, ndim);
         }
+    } else if (row->algo->group == SMASH_DISTILLER) {
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "lambda"); smash_write_number(w, row->loss.lambda);
+        smash__write_links(w, plan, row, "link");
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
         smash_write_key(w, "align");
@@ -18718,7 +18838,9 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
 }
 #undef SMASH__PRUNERS
 #undef SMASH__QUANTIZERS
+#undef SMASH__DISTILLERS
 #undef SMASH__BOTH
+#undef SMASH__ALL
 #endif
 
 #if !SMASH_NO_ALGO
@@ -20277,11 +20399,59 @@ SMASH__FN smash_err smash__apply_llm_int8(smash_ctx *ctx, smash_work *work) { re
 
 /* ---- the table ---- */
 
+/* ---- what needs training ---- */
+
+/* Rules between the keys of training. What they find stands at its key, so that they say it themselves. */
+SMASH__FN smash_err smash__check_schedule(smash_ctx *ctx, const smash_job *job)
+{
+    const smash_setting *schedule = smash__hyper(job->config, job->algo, "schedule"), *interval = smash__hyper(job->config, job->algo, "schedule_interval");
+    const smash_setting *steps = smash__hyper(job->config, job->algo, "training_steps");
+    size_t i;
+    (void)ctx;
+    if (smash_value_is(schedule->value, "none")) return SMASH_OK;
+    if (steps && steps->value->number > interval->value->number)
+        smash__say(job->config, SMASH_ERROR, "exclusive_keys", steps->is_default ? interval->doc : steps->doc, steps->is_default ? interval->value : steps->value,
+                   "%q is %v, and %q is %v: scores are collected within one interval of the schedule, so that the first cannot be larger", steps->name, (uint64_t)steps->value->number,
+                   interval->name, (uint64_t)interval->value->number);
+    for (i = 0; i < job->config->count; i++) {
+        const smash_setting *s = &job->config->settings[i];
+        if (s->algo == job->algo && s->key->kind == SMASH_KEY_AMOUNT && !s->is_default)
+            smash__say(job->config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q and %q exclude each other: a schedule is for ratios and thresholds", s->name, schedule->name);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__check_movement(smash_ctx *ctx, const smash_job *job)
+{
+    const smash_setting *warmup = smash__hyper(job->config, job->algo, "warmup_step"), *cooldown = smash__hyper(job->config, job->algo, "cooldown_begin_step");
+    const smash_setting *s = warmup->is_default ? cooldown : warmup;
+    (void)ctx;
+    if (warmup->value->number >= cooldown->value->number)
+        smash__say(job->config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q is %v, and %q is %v: the warm-up must end before the cool-down begins", warmup->name, (uint64_t)warmup->value->number,
+                   cooldown->name, (uint64_t)cooldown->value->number);
+    return SMASH_OK;
+}
+
+/* A projection leads to one state of the teacher. */
+SMASH__FN smash_err smash__resolve_adaptive(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    if (row->link_count == 1) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s trains one projection for each target, so \"link\" of %s must name one module; it names %u", job->algo->name, row->kept.name, row->link_count);
+}
+
 SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
     static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, NULL, 0, 0 }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
+    static const char *const norms[] = { "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", NULL };
+    static const char *const by_gradient[] = { "_input_", "it scores what has a gradient of its own, parameters", "_output_", "it scores what has a gradient of its own, parameters", NULL };
+    static const char *const by_score[] = { "_input_", "it trains a score for each block of a parameter", "_output_", "it trains a score for each block of a parameter", NULL };
+    static const char *const by_factor[] = { "_input_", "it trains a factor for each block of a parameter", "_output_", "it trains a factor for each block of a parameter",
+        "apply_method", "its factors multiply, and so do its masks; write \"mul\"", "apply_value", "its masks multiply", NULL };
+    static const smash_targets taylor = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, by_gradient, 0, 0 }, channels = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
+    static const smash_targets slim = { norms, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, by_factor, 0, 0 }, movement = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, by_score, 0, 0 };
+    static const smash_targets dynamic = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_DEFAULT, NULL, NULL, NULL, 0, 0 }, adaptive = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_DEFAULT, NULL, smash__resolve_adaptive, NULL, 0, 0 };
     static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
     static const char *const one_grid[] = { "quant_dtype", "it makes int8", "quant_scheme", "its grid is symmetric", "quant_range", "its grid is -127..127",
         "granularity", "it has one scale for the whole tensor", NULL };
@@ -20307,6 +20477,38 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets hqq = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_hqq, smash__resolve_hqq, fitted, 0, 0 };
     static const smash_targets llm_int8 = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_llm_int8, smash__resolve_llm_int8, listed, 0, 0 };
     static const smash_targets kmeans = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_codes, smash__resolve_kmeans, clustered, 0, 0 };
+#define SMASH__STEPS_MOST 2147483647
+#define SMASH__SCHEDULE_KEYS \
+        SMASH_HYPER_CHOICE("schedule", "none linear agp", "none", "in training, how ratios and thresholds come to their goals: at once, in equal steps, or in steps that get smaller"), \
+        SMASH_HYPER_INTEGER("schedule_interval", 1, SMASH__STEPS_MOST, "1", "optimizer steps from one step of the schedule to the next"), \
+        SMASH_HYPER_INTEGER("schedule_times", 1, SMASH__STEPS_MOST, "1", "steps of the schedule, the last of which is the goal")
+#define SMASH__STEPS_KEY(fallback, text) SMASH_HYPER_INTEGER("training_steps", 1, SMASH__STEPS_MOST, fallback, text)
+#define SMASH__FROM_0(name, fallback, text) SMASH_HYPER_NUMBER(name, 0, 1.7976931348623157e308, fallback, text)
+    static const smash_key schedule_keys[] = { SMASH__SCHEDULE_KEYS };
+    static const smash_key taylor_keys[] = { SMASH__STEPS_KEY("1", "optimizer steps over which gradients are scored"), SMASH__SCHEDULE_KEYS };
+    static const smash_key slim_keys[] = {
+        SMASH__STEPS_KEY("100", "optimizer steps for which the factors are trained"), SMASH__FROM_0("regular_scale", "1", "weight of the mean of all |factors| in the loss"), SMASH__SCHEDULE_KEYS };
+    static const smash_key movement_keys[] = {
+        SMASH_HYPER_INTEGER("warmup_step", 0, SMASH__STEPS_MOST, "100", "optimizer steps before the first mask"),
+        SMASH_HYPER_INTEGER("cooldown_begin_step", 1, SMASH__STEPS_MOST, "1000", "the step at which the goal is reached"), SMASH__FROM_0("regular_scale", "1", "weight of the mean score in the loss, with a threshold") };
+    static const smash_key activation_keys[] = {
+        SMASH__STEPS_KEY("1", "optimizer steps over which outputs are scored"), SMASH_HYPER_CHOICE("activation", "relu relu6 gelu", "relu", "what follows the layer, and is scored"), SMASH__SCHEDULE_KEYS };
+    static const smash_key admm_keys[] = {
+        SMASH_HYPER_INTEGER("iterations", 1, SMASH__STEPS_MOST, "30", "how often weights are drawn to another pruned copy of them"), SMASH__STEPS_KEY("100", "optimizer steps of each iteration"),
+        SMASH__FROM_0("row", "1e-4", "rho: how strongly weights are drawn to the copy"), SMASH_HYPER_CHOICE("base", "level l1_norm l2_norm fpgm", "l1_norm", "the pruner that says what goes") };
+    static const smash_key lottery_keys[] = {
+        SMASH_HYPER_INTEGER("rounds", 1, SMASH__STEPS_MOST, "5", "how often some of the weights go"), SMASH__STEPS_KEY("100", "optimizer steps of each round"),
+        SMASH_HYPER_BOOLEAN("reset_weights", "true", "true: what is left begins each round as it was at first") };
+    static const smash_key distiller_keys[] = {
+        SMASH__FROM_0("origin_loss_lambda", "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-3, 1e6, "2", "kl: what logits are divided by"),
+        SMASH_HYPER_BOOLEAN("all_rows", "false", "kl: true: the mean over all rows; false: their sum over the first dim, as batchmean has it") };
+    static const smash_key qat_keys[] = {
+        SMASH_HYPER_INTEGER("quant_start_step", 0, SMASH__STEPS_MOST, "0", "in training: optimizer steps before numbers are put on the grid"),
+        SMASH_HYPER_NUMBER("rate", 1e-30, 1, "0.01", "in training: weight of a new batch in the moving average of a range") };
+    static const smash_key lsq_keys[] = {
+        SMASH_HYPER_NUMBER("rate", 0, 1, "0.001", "in training: the learning rate of scales and zero points"),
+        SMASH_HYPER_CHOICE("start", "data nni", "data", "in training: where scales begin: by the numbers, as in the paper, or as in NNI at 0.01 and zero points in the middle") };
+    static const smash_key dorefa_keys[] = { SMASH_HYPER_INTEGER("gradient_bits", 0, 16, "0", "in training: bits of the gradients; 0: they stay as they are") };
     static const smash_key weight_only_keys[] = {
         SMASH_HYPER_ORDINAL("weight_bits", "4 8", "4", "of each weight"),
         SMASH_HYPER_ORDINAL("group_size", "32 64 128", "128", "weights of a row that share a scale") };
@@ -20331,73 +20533,119 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const char *const dettmers[] = { "Dettmers et al. 2022, arXiv:2208.07339", "Dettmers et al. 2023, arXiv:2305.14314", NULL }, *const lloyd[] = { "Han et al. 2016, arXiv:1510.00149", NULL };
     static const char *const hqq_names[] = { "hqq_quantizer", NULL }, *const llm_int8_names[] = { "llm_int8_quantizer", NULL }, *const kmeans_names[] = { "kmeans_quantizer", "k_means", NULL };
     static const char *const weight_only_names[] = { "weight_only_quantizer", NULL };
+    static const char *const molchanov[] = { "Molchanov et al. 2017, arXiv:1611.06440", "Molchanov et al. 2019, arXiv:1906.10771", NULL }, *const liu[] = { "Liu et al. 2017, arXiv:1708.06519", NULL };
+    static const char *const sanh[] = { "Sanh et al. 2020, arXiv:2005.07683", NULL }, *const hu[] = { "Hu et al. 2016, arXiv:1607.03250", NULL }, *const zhang[] = { "Zhang et al. 2018, arXiv:1804.03294", NULL };
+    static const char *const frankle[] = { "Frankle, Carbin 2019, arXiv:1803.03635", NULL }, *const hinton[] = { "Hinton et al. 2015, arXiv:1503.02531", NULL }, *const romero[] = { "Romero et al. 2015, arXiv:1412.6550", NULL };
+    static const char *const taylor_names[] = { "taylor_fo_weight", "taylor_fo_weight_filter", "taylor_pruner", NULL }, *const slim_names[] = { "slim_pruner", NULL }, *const movement_names[] = { "movement_pruner", NULL };
+    static const char *const apoz_names[] = { "apoz", "activation_apoz_rank", "activation_apoz_rank_filter", "activation_apoz_pruner", NULL };
+    static const char *const mean_rank_names[] = { "mean_rank", "activation_mean_rank_filter", "activation_mean_rank_pruner", NULL }, *const admm_names[] = { "admm_pruner", NULL };
+    static const char *const lottery_names[] = { "lottery_ticket_pruner", NULL }, *const dynamic_names[] = { "dynamic_layerwise_distiller", NULL }, *const adaptive_names[] = { "adaptive_1d_layerwise_distiller", NULL };
     static const char *const ieee[] = { "IEEE 754 binary16", NULL }, *const nni[] = { "NNI v2.10 quantizers", NULL };
     static const char *const half_names[] = { "half_quantizer", "fp16", NULL }, *const qat_names[] = { "qat_quantizer", NULL }, *const lsq_names[] = { "lsq_quantizer", NULL };
     static const char *const lsqplus_names[] = { "lsq_plus", "lsqplus_quantizer", "lsq_plus_quantizer", NULL }, *const dorefa_names[] = { "dorefa_quantizer", "do_re_fa", NULL };
     static const char *const bnn_names[] = { "bnn_quantizer", NULL }, *const naive_names[] = { "naive_quantizer", NULL }, *const observer_names[] = { "observer_quantizer", NULL };
-    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", "weight_only", "hqq", "llm_int8", "kmeans", NULL },
-        *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
+#define SMASH__QUANTIZER_NAMES "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", "weight_only", "hqq", "llm_int8", "kmeans"
+#define SMASH__PRUNER_NAMES "level", "l1_norm", "l2_norm", "fpgm", "taylor", "slim", "movement", "activation_apoz", "activation_mean_rank", "admm", "lottery_ticket"
+#define SMASH__DISTILLER_NAMES "dynamic_layerwise", "adaptive_1d_layerwise"
+    static const char *const with_pruner[] = { SMASH__DISTILLER_NAMES, SMASH__QUANTIZER_NAMES, NULL }, *const with_quantizer[] = { SMASH__PRUNER_NAMES, SMASH__DISTILLER_NAMES, NULL };
+    static const char *const with_distiller[] = { SMASH__PRUNER_NAMES, SMASH__QUANTIZER_NAMES, NULL };
     static const smash_algo algos[] = {
         { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
           "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
           "get faster only if they skip zeros.",
-          han, level_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &level, NULL, NULL, NULL, NULL, NULL },
+          han, level_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &level, smash__check_schedule, NULL, NULL, NULL, NULL },
         { "l1_norm", SMASH_PRUNER, "drop output channels of smallest L1 norm",
           "Sets whole output channels to zero, those whose absolute weights have the smallest sum. Biases go with their channels.",
-          li, l1_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &l1, NULL, NULL, NULL, NULL, NULL },
+          li, l1_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &l1, smash__check_schedule, NULL, NULL, NULL, NULL },
         { "l2_norm", SMASH_PRUNER, "drop output channels of smallest L2 norm",
           "Sets whole output channels to zero, those whose squared weights have the smallest sum. Biases go with their channels.",
-          li, l2_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &l2, NULL, NULL, NULL, NULL, NULL },
+          li, l2_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &l2, smash__check_schedule, NULL, NULL, NULL, NULL },
         { "fpgm", SMASH_PRUNER, "drop output channels nearest to all others (geometric median)",
           "Sets whole output channels to zero, those whose distances to all others have the smallest sum: what they do, others do as well. Biases go with their channels.",
-          he, fpgm_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &fpgm, NULL, NULL, NULL, NULL, NULL },
+          he, fpgm_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &fpgm, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "taylor", SMASH_PRUNER, "drop output channels that matter least to the loss, by gradients",
+          "In training: sets whole output channels to zero, those with the smallest sum of (weight * gradient)^2 over training_steps: a first-order estimate of what the loss would lose. Biases go with their channels.",
+          molchanov, taylor_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, taylor_keys, sizeof taylor_keys / sizeof *taylor_keys, &taylor, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "slim", SMASH_PRUNER, "drop channels whose factors training makes small",
+          "In training: gives each block a factor that begins at 1, adds regular_scale times the mean of their magnitudes to the loss, and sets blocks with the smallest factors to zero. The shorthands are for the weights of batch norms, as "
+          "in the paper; a config_list takes any layer.",
+          liu, slim_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, slim_keys, sizeof slim_keys / sizeof *slim_keys, &slim, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "movement", SMASH_PRUNER, "drop weights that training moves towards zero",
+          "In training: each weight has a score, trained by the gradient of its mask, and those with the smallest scores are masked: from warmup_step on a few, from cooldown_begin_step on as many as asked.",
+          sanh, movement_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, movement_keys, sizeof movement_keys / sizeof *movement_keys, &movement, smash__check_movement, NULL, NULL, NULL, NULL },
+        { "activation_apoz", SMASH_PRUNER, "drop output channels whose activations are zero most often",
+          "In training: sets whole output channels to zero, those whose outputs are zero most often behind the activation, over training_steps (APoZ, average percentage of zeros). Biases go with their channels.",
+          hu, apoz_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, activation_keys, sizeof activation_keys / sizeof *activation_keys, &channels, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "activation_mean_rank", SMASH_PRUNER, "drop output channels of smallest mean activation",
+          "In training: sets whole output channels to zero, those whose outputs have the smallest mean behind the activation, over training_steps. Biases go with their channels.",
+          molchanov, mean_rank_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, activation_keys, sizeof activation_keys / sizeof *activation_keys, &channels, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "admm", SMASH_PRUNER, "draw weights to a pruned copy of them, then prune",
+          "In training: each of the iterations draws the weights to a copy that the base pruner has pruned, and makes the copy anew (alternating direction method of multipliers). At the end the base pruner prunes the weights, which "
+          "have come to need little of what goes.",
+          zhang, admm_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, admm_keys, sizeof admm_keys / sizeof *admm_keys, &channels, NULL, NULL, NULL, NULL, NULL },
+        { "lottery_ticket", SMASH_PRUNER, "prune in rounds, each from the first weights",
+          "In training: each round trains, masks the weights of smallest magnitude, and sets what is left back to where it began: the ticket that wins is what trains as well as the whole.",
+          frankle, lottery_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lottery_keys, sizeof lottery_keys / sizeof *lottery_keys, &level, NULL, NULL, NULL, NULL, NULL },
+        { "dynamic_layerwise", SMASH_DISTILLER, "learn from a teacher, each output from the nearest of its links",
+          "In training: adds to the loss how far outputs of the student are from those of a teacher, by mse, kl, cosine or attention; with several links the least counts. The file of the student holds nothing of it.",
+          hinton, dynamic_names, with_distiller, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, distiller_keys, sizeof distiller_keys / sizeof *distiller_keys, &dynamic, NULL, NULL, NULL, NULL, NULL },
+        { "adaptive_1d_layerwise", SMASH_DISTILLER, "learn from a teacher of other widths, by projections that are trained",
+          "In training: as dynamic_layerwise, with one link for each output; where its last dim is not the teacher's, a linear projection between them is trained along.",
+          romero, adaptive_names, with_distiller, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, distiller_keys, sizeof distiller_keys / sizeof *distiller_keys, &adaptive, NULL, NULL, NULL, NULL, NULL },
         { "ptq", SMASH_QUANTIZER, "quantize weights, inputs, outputs and biases to integers, without training",
           "Stores weights as integers of 1 to 16 bits with a scale for each block, from the range of the weights as they are after pruning. Inputs and outputs get scale and zero point from "
           "what was recorded of them (--calibration), and biases the scale of their accumulators; without a recording they stay float.",
-          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+          jacob, ptq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "half", SMASH_QUANTIZER, "store all floats in 16 bits",
           "Stores every float parameter, weights, biases and statistics alike, as float16 or bfloat16, rounded to the nearest. A number that float16 cannot hold is refused.",
-          ieee, half_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
+          ieee, half_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
         { "qat", SMASH_QUANTIZER, "quantize weights that were trained for it",
           "Stores weights as integers on the grid that quantization-aware training sees at its last step: from their exact minimum and maximum. Inputs, outputs and biases as with ptq, by \"observer\": \"moving_average\" as training "
           "saw them. The gradients and moving averages of training are in the library.",
-          jacob, qat_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+          jacob, qat_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, qat_keys, sizeof qat_keys / sizeof *qat_keys, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
           "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block. Few bits clip the largest weights.",
-          esser, lsq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsq, NULL, NULL, NULL, NULL, NULL },
+          esser, lsq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsq, NULL, NULL, NULL, NULL, NULL },
         { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
           "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it.",
-          bhalgat, lsqplus_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsqplus, NULL, NULL, NULL, NULL, NULL },
+          bhalgat, lsqplus_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsqplus, NULL, NULL, NULL, NULL, NULL },
         { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
           "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
-          zhou, dorefa_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &dorefa, NULL, NULL, NULL, NULL, NULL },
+          zhou, dorefa_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, dorefa_keys, sizeof dorefa_keys / sizeof *dorefa_keys, &dorefa, NULL, NULL, NULL, NULL, NULL },
         { "bnn", SMASH_QUANTIZER, "keep the sign of weights and nothing else",
           "Stores weights as uint1: 1 where a weight is 0 or more, else -1, the scale of a layer is lost by design. For networks that were trained so.",
-          courbariaux, bnn_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &bnn, NULL, NULL, NULL, NULL, NULL },
+          courbariaux, bnn_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &bnn, NULL, NULL, NULL, NULL, NULL },
         { "naive", SMASH_QUANTIZER, "quantize weights to int8 by their largest magnitude",
           "Stores weights as int8, -127..127, with one scale for each tensor, max|w| / 127. What NNI v2 cuts off is rounded here.",
-          nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+          nni, naive_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
         { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
           "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
-          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+          nni, observer_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
         { "weight_only", SMASH_QUANTIZER, "quantize weights to 4 or 8 bits in groups of a row",
           "Stores weights as integers with a scale, and if affine a zero point, for each group of a row, found from its exact range. For runtimes that turn weights back into floats as they go.",
-          groups, weight_only_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
+          groups, weight_only_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
         { "hqq", SMASH_QUANTIZER, "quantize weights in groups with zero points that are fitted",
           "Stores weights as unsigned integers with a scale and a fractional zero point for each group of a row. The zero point moves to where the mean error is least; no data is needed. Most is won at 2 bits.",
-          badri, hqq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, hqq_keys, sizeof hqq_keys / sizeof *hqq_keys, &hqq, NULL, NULL, NULL, NULL, NULL },
+          badri, hqq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, hqq_keys, sizeof hqq_keys / sizeof *hqq_keys, &hqq, NULL, NULL, NULL, NULL, NULL },
         { "llm_int8", SMASH_QUANTIZER, "quantize weights as bitsandbytes does: int8 rows, nf4 or fp4 blocks",
           "Stores weights as int8 with a scale for each row, or as 4-bit indexes into the nf4 or fp4 codebook with a scale for 64 numbers, which double_quant stores in a byte. Activations stay float: what LLM.int8 does with them is up to the runtime.",
-          dettmers, llm_int8_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, llm_int8_keys, sizeof llm_int8_keys / sizeof *llm_int8_keys, &llm_int8, NULL, NULL, NULL, NULL, NULL },
+          dettmers, llm_int8_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, llm_int8_keys, sizeof llm_int8_keys / sizeof *llm_int8_keys, &llm_int8, NULL, NULL, NULL, NULL, NULL },
         { "kmeans", SMASH_QUANTIZER, "share weights: a codebook of 2^bits numbers for each tensor",
           "Stores weights as indexes into a codebook of their own, found by k-means, at most 20 iterations: one for each tensor, or for each block of the granularity.",
-          lloyd, kmeans_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, kmeans_keys, sizeof kmeans_keys / sizeof *kmeans_keys, &kmeans, NULL, NULL, NULL, NULL, NULL }
+          lloyd, kmeans_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, kmeans_keys, sizeof kmeans_keys / sizeof *kmeans_keys, &kmeans, NULL, NULL, NULL, NULL, NULL }
     };
     static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12], &algos[13], &algos[14], &algos[15],
-        &algos[16] };
+        &algos[16], &algos[17], &algos[18], &algos[19], &algos[20], &algos[21], &algos[22], &algos[23], &algos[24], &algos[25] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
 }
+#undef SMASH__STEPS_MOST
+#undef SMASH__SCHEDULE_KEYS
+#undef SMASH__STEPS_KEY
+#undef SMASH__FROM_0
+#undef SMASH__QUANTIZER_NAMES
+#undef SMASH__PRUNER_NAMES
+#undef SMASH__DISTILLER_NAMES
 
 SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *registry)
 {
@@ -21434,13 +21682,29 @@ SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
     return SMASH_OK;
 }
 
+/* What an algorithm does with a training session, as messages have it: what it needs it for. */
+SMASH__FN const char *smash__why_training(const smash_algo *algo)
+{
+    static const char *const why[][2] = {
+        { "taylor", "scores by gradients" }, { "slim", "scores by factors that are trained" }, { "movement", "scores by how training moves the weights" },
+        { "activation_apoz", "scores by what the model computes" }, { "activation_mean_rank", "scores by what the model computes" },
+        { "admm", "prunes what training has drawn to zero" }, { "lottery_ticket", "trains anew for each round" } };
+    size_t i;
+    for (i = 0; i < sizeof why / sizeof *why; i++) if (smash__equal(why[i][0], algo->name)) return why[i][1];
+    return algo->group == SMASH_DISTILLER ? "learns from a teacher" : "needs training";
+}
+
 SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result)
 {
     static const smash_run_desc dry = SMASH_ZERO;
     smash__run run = SMASH_ZERO;
+    size_t i;
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
     if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
     if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once; call smash() and smash_save()", plan->whole->name);
+    for (i = 0; i < plan->count && !plan->trained; i++)
+        if (plan->rows[i].algo->needs & SMASH_NEEDS_TRAINING)
+            return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, i, "%s %s: it runs in a training session, smash_session_begin()", plan->rows[i].algo->name, smash__why_training(plan->rows[i].algo));
     SMASH__TRY(smash__run_prepare(ctx, plan, desc ? desc : &dry, &run));
     SMASH__TRY(smash__run_write(ctx, &run));
     *result = run.result;
@@ -21500,12 +21764,30 @@ SMASH__FN smash_err smash__check_groups(smash_ctx *ctx, const smash_model *model
     return smash__found(ctx, config, seen, "the config does not fit");
 }
 
+/* Without a training session: which algorithms cannot run, and a schedule that has no effect. */
+SMASH__FN smash_err smash__check_trained(smash_ctx *ctx, const smash_config *config, uint32_t groups)
+{
+    const smash__seen seen = smash__look(config);
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
+        const smash_setting *s = smash__setting(config, smash_group_name((smash_group)g)), *schedule = algo ? smash__hyper(config, algo, "schedule") : NULL;
+        if (!algo) continue;
+        if (algo->needs & SMASH_NEEDS_TRAINING)
+            smash__say(config, SMASH_ERROR, "needs_training", s->doc, s->value, "%s %s: it runs in a training session, smash_session_begin()", algo->name, smash__why_training(algo));
+        else if (schedule && algo->check_config == smash__check_schedule && !smash_value_is(schedule->value, "none"))
+            smash__say(config, SMASH_WARNING, "no_effect", schedule->doc, schedule->value, "%q has no effect: the goal is taken at once; schedules are for training, smash_session_begin()", schedule->name);
+    }
+    return smash__found(ctx, config, seen, "the config needs training");
+}
+
 SMASH__DEF smash_err smash_check(smash_ctx *ctx, const smash_model *model, const smash_config *config, int experimental)
 {
     SMASH__TRY(smash__config_usable(ctx, config));
     if (!smash__ctx(ctx) || !model) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or model is missing");
     SMASH__TRY(smash__model_finished(ctx, model));
-    return smash__check_groups(ctx, model, config, ~0u, experimental);
+    SMASH__TRY(smash__check_groups(ctx, model, config, ~0u, experimental));
+    return smash__check_trained(ctx, config, ~0u);
 }
 
 /* One smash() or smash_load() at work. `stored` follows the model until a step comes that no file can hold. */
@@ -21839,6 +22121,7 @@ SMASH__FN smash_err smash__smash_model(smash_ctx *ctx, smash__smash *s, const sm
     SMASH__TRY(smash__model_clone(ctx, model, s->arena, &s->model));
     SMASH__TRY(smash__set_types(ctx, s->config, s->model));
     SMASH__TRY(smash__check_groups(ctx, s->model, s->config, s->groups, (int)s->desc->experimental));
+    SMASH__TRY(smash__check_trained(ctx, s->config, s->groups));
     if (!s->desc->masks_in) smash__check_idle(s->config);
     SMASH__TRY(smash__resolve_plan(ctx, s->config, s->model, s->groups, s->arena, plan));
     s->plan = plan;
@@ -23238,12 +23521,19 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "apply_method");
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
+    } else if (row->algo->group == SMASH_DISTILLER) {
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "lambda");       smash_write_number(w, row->loss.lambda);
+        smash_write_key(w, "links");
+        smash_write_begin_array(w);
+        for (i = 0; i < row->link_count; i++) smash_write_text(w, row->links[i]);
+        smash_write_end(w);
     } else {
         smash_write_key(w, "dtype");     smash_write_text(w, row->choices && row->skip ? "float" : smash_row_word(row, text));
         smash_write_key(w, "scheme");    smash_write_text(w, !smash_row_is_grid(row) || (row->choices && row->skip) ? NULL : row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
-    if (row->skip || !t || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
+    if (row->skip || !t || row->algo->group == SMASH_DISTILLER || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
     else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
     if (row->algo->group == SMASH_QUANTIZER && smash__equal(row->target, "weight") && smash__fold_into(plan, row->module)) {
         smash_write_key(w, "fused");
