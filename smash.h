@@ -2342,9 +2342,8 @@ typedef struct smash_plan {
     smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
     size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
-    uint32_t           trained;            /* 1: of a training session, which has done what needs training: smash_run does not ask */
     smash_diags       *diags;              /* of the config: smash_run warns there of what a calibration lacks; may be NULL */
-    struct smash__session *session;        /* whose plan it is, or NULL */
+    struct smash__session *session;        /* whose plan it is: what needs training has been trained; or NULL */
 } smash_plan;
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
@@ -21702,7 +21701,7 @@ SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
     if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
     if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once; call smash() and smash_save()", plan->whole->name);
-    for (i = 0; i < plan->count && !plan->trained; i++)
+    for (i = 0; i < plan->count && !plan->session; i++)
         if (plan->rows[i].algo->needs & SMASH_NEEDS_TRAINING)
             return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, i, "%s %s: it runs in a training session, smash_session_begin()", plan->rows[i].algo->name, smash__why_training(plan->rows[i].algo));
     SMASH__TRY(smash__run_prepare(ctx, plan, desc ? desc : &dry, &run));
