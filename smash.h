@@ -2304,9 +2304,9 @@ typedef struct smash_row {
     uint64_t          batches, numbers;   /* recorded ones that were seen */
     double            bias_shift;    /* of a weight with bias_correction: the most that its bias was corrected by */
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
-    /* filled by a training session, for the file it writes; data NULL: found as ever */
-    smash_tensor      given_mask;    /* pruners: bool, of grid shape */
-    smash_tensor      given_scale, given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
+    /* filled by a training session, for the file it writes; NULL: found as ever */
+    const smash_tensor *given_mask;  /* pruners: bool, of grid shape */
+    const smash_tensor *given_scale, *given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
 } smash_row;
 
 /* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
@@ -19310,7 +19310,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__make_group(smash_ctx *ctx, const smas
 /* 1 if the row's mask comes from its group. Thresholds of a global group are each target's own business. */
 SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
 {
-    return !row->given_mask.data && row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+    return !row->given_mask && row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
 }
 
 /* The mask of a row, and those of the rows that follow it */
@@ -19320,7 +19320,7 @@ SMASH__FN smash_err smash__make_mask(smash_ctx *ctx, smash_work *work, smash_gri
     smash_grid grid;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
     if (smash__in_group(work->plan, row)) work->mask = row->kept;
-    else if (!row->given_mask.data && row->align_row == (uint32_t)SMASH_NONE) {
+    else if (!row->given_mask && row->align_row == (uint32_t)SMASH_NONE) {
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
         if ((work->masked && row->mask.metric == SMASH_METRIC_FPGM) || smash__is_scored(work->plan)) {
             smash_tensor metric;
@@ -19331,7 +19331,7 @@ SMASH__FN smash_err smash__make_mask(smash_ctx *ctx, smash_work *work, smash_gri
         } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
         smash__note_why(row);
     } else {
-        work->mask = row->given_mask.data ? row->given_mask : row->kept;
+        work->mask = row->given_mask ? *row->given_mask : row->kept;
         smash__count_dropped(row, &work->mask, &grid);
     }
     *out = grid;
@@ -22983,8 +22983,7 @@ SMASH__FN void smash__give_masks(smash__session *own, int give)
     for (i = 0; i < own->plan->count; i++) {
         smash_row *row = &own->plan->rows[i];
         if (!own->of_row[i] || row->algo->group != SMASH_PRUNER) continue;
-        if (give) row->given_mask = own->of_row[i]->state[SMASH__MASK];
-        else row->given_mask.data = NULL;
+        row->given_mask = give ? &own->of_row[i]->state[SMASH__MASK] : NULL;
     }
 }
 
@@ -23049,7 +23048,7 @@ SMASH__FN void smash__prune_again(smash__session *own)
     for (i = 0; i < own->plan->count; i++) {
         smash_row *row = &own->plan->rows[i];
         smash_grid grid;
-        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, &row->given_mask, &grid);
+        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, row->given_mask, &grid);
     }
 }
 
@@ -23061,21 +23060,19 @@ SMASH__FN smash_err smash__prune_first(smash_ctx *ctx, smash__session *own)
     smash_err err;
     ctx->scratch.peak = used;
     err = smash__make_masks(ctx, own);
-    own->need = ctx->scratch.peak - used;
+    own->need = ctx->scratch.peak - used + 16;                           /* its start may lie otherwise */
     if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
     if (err) return err;
     return smash__prune_now(ctx, own, own->pruner->due(own, &share) ? share : 0);
 }
 
-/* Before masks are made anew: is there the scratch for it, and is every number one? */
-SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own)
+/* Before masks are made anew: all the scratch for it, and is every number one? */
+SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own, void **block)
 {
     const smash_plan *plan = own->plan;
-    smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t i, n;
-    void *probe = smash__scratch(ctx, own->need, 1);
-    smash__scratch_rewind(ctx, mark);
-    if (!probe) return SMASH_ERR_NOMEM;
+    *block = smash__scratch(ctx, own->need, 1);
+    if (!*block) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_tensor *t = &plan->model->params[i].tensor;
         if (!smash__row_of(plan, plan->prune, i)) continue;
@@ -23083,6 +23080,17 @@ SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own
         SMASH__TRY(smash__check_finite(ctx, t, n));
     }
     return SMASH_OK;
+}
+
+/* Masks are made in the scratch that is there for it, so that memory cannot end in the middle. */
+SMASH__FN smash_err smash__prune_in(smash_ctx *ctx, smash__session *own, double share, void *block)
+{
+    const smash_arena scratch = ctx->scratch;
+    smash_err err;
+    smash_arena_init(&ctx->scratch, block, own->need, NULL);
+    err = smash__prune_now(ctx, own, share);
+    ctx->scratch = scratch;
+    return err;
 }
 
 SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
@@ -23408,9 +23416,11 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
 {
     static const smash_group order[] = { SMASH_PRUNER, SMASH_QUANTIZER, SMASH_DISTILLER };
     smash__session *own;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_err err = SMASH_OK;
+    void *block = NULL;
     double share = 0;
     size_t i, g;
-    int due;
     SMASH__TRY(smash__session_ok(ctx, s));
     own = s->own;
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
@@ -23422,22 +23432,24 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
             return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without %q, which %s needs: give it to smash_session_forward", part->slot->name, part->row->algo->name);
     }
     ++*own->step;
-    due = own->pruner && own->pruner->due(own, &share);
-    if (due) {
-        const smash_err err = smash__prune_ready(ctx, own);
-        if (err) { --*own->step; return err; }
+    if (own->pruner && own->pruner->due(own, &share)) err = smash__prune_ready(ctx, own, &block);
+    if (err) {
+        --*own->step;
+        smash__scratch_rewind(ctx, mark);
+        return err;
     }
     own->rewound = 0;
     for (g = 0; g < sizeof order / sizeof *order; g++) {
-        for (i = 0; i < own->part_count; i++) {
+        for (i = 0; !err && i < own->part_count; i++) {
             smash__part *part = &own->parts[i];
-            smash_arena_mark mark = smash__scratch_mark(ctx);
-            const smash_err err = part->row->algo->group == order[g] && part->method->step ? part->method->step(ctx, own, part) : SMASH_OK;
-            smash__scratch_rewind(ctx, mark);
-            if (err) return err;
+            smash_arena_mark inner = smash__scratch_mark(ctx);
+            if (part->row->algo->group == order[g] && part->method->step) err = part->method->step(ctx, own, part);
+            smash__scratch_rewind(ctx, inner);
         }
-        if (order[g] == SMASH_PRUNER && due) SMASH__TRY(smash__prune_now(ctx, own, share));
+        if (!err && order[g] == SMASH_PRUNER && block) err = smash__prune_in(ctx, own, share, block);
     }
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
     smash__session_new_step(s);
     s->rewound = own->rewound;
     return SMASH_OK;
