@@ -2537,16 +2537,16 @@ typedef struct smash_session {
 } smash_session;
 
 /* Begin to train: every mask is there from now on, where the algorithm needs no training for it.
- *   model   io   finished; never changed but for its numbers: parameters that the config has to do with are F32 in memory, and that memory is
- *           what the network is trained in. It, the config and their arenas must outlive the session
+ *   model   io   finished; only its numbers are changed: parameters that the config has to do with are F32 in memory, and that memory is what
+ *           the network is trained in. It, the config and their arenas must outlive the session
  *   config  in   never changed, but for findings in its diags
  *   s       out  its state in the arena of desc, of which a failed call keeps what it took
- *   needs   arena: the plan (see smash_config_resolve), for each parameter that is masked or quantized a copy, and what the algorithms keep:
- *           1 byte a block of a mask, 8 to 32 bytes a block that is scored; scratch: as smash_run
- *   exact   everywhere, like all that follows
- *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without
- *           targets, and for a goal for the whole model, whose masks are made when a file is written; DTYPE for a parameter that is not F32;
- *           NONFINITE(index) naming module and target; RANGE SHAPE DTYPE FORMAT LIMIT VERSION as smash_run. *s untouched
+ *   needs   arena: the plan (see smash_config_resolve), a copy of each parameter that is masked or quantized, and what the algorithms keep: a
+ *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm; scratch: as smash_run
+ *   exact   everywhere, as is all that follows
+ *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without targets,
+ *           for a goal for the whole model, whose masks are made when a file is written, and for fuse_names over a layer that is trained; DTYPE
+ *           for a parameter that is not F32; NONFINITE(index) naming module and target; RANGE SHAPE FORMAT LIMIT DEVICE as smash_run. *s untouched
  *   from    NNI v3 compressors and evaluators */
 SMASH_API smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s);
 
@@ -2556,59 +2556,73 @@ SMASH_API smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, cons
  *   needs  scratch: the name; O(parameters); exact everywhere
  *   fails  ARG NOMEM(ctx->need); NOTFOUND, with the nearest name, if the model has no such thing; *slot untouched */
 SMASH_API smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
+
+/* The same of an output of the teacher: of those that some link names.
+ *   s, name  in     slot  out     needs nothing, O(links); exact everywhere; fails ARG; *slot untouched */
 SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
 
-/* A parameter is about to be used, an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
- * the next forward of this slot; inputs and outputs change in place. teach: the teacher has made this, which is recorded.
- *   s  io     slot  of smash_session_find, for teach of smash_session_find_teacher
- *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape. For teach in
- *   needs  arena: what must be kept of an input or output, the first time and when the batch grows; scratch as the algorithms do; O(numbers)
+/* A parameter is about to be used, or an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
+ * the next forward of this slot; inputs and outputs change in place.
+ *   s  io     slot  of smash_session_find
+ *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
+ *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored; O(numbers)
  *   exact  everywhere
- *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need), x untouched; NONFINITE(index) RANGE, x then unspecified if it is an
- *          input or output */
+ *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index) RANGE; x untouched if it is a parameter; an
+ *          input or output is untouched if it does not fit, else unspecified */
 SMASH_API smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot, smash_tensor *x);
+
+/* The teacher has made this, which is recorded for the distiller.
+ *   s  io     slot  of smash_session_find_teacher     x  in  F32
+ *   needs  arena: x, the first time and when the batch grows; O(numbers); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need) DEVICE; the record untouched */
 SMASH_API smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x);
 
 /* What the loss is with all that the session adds to it: penalties and distillation.
  *   s  io     loss  of the user, finite     total  opt, out     scale  opt, out  what the gradient of the user's own loss is to be multiplied by: 1
  *          unless a distiller says otherwise
  *   needs  scratch as the algorithms do; O(numbers recorded); exact everywhere
- *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need); total and scale untouched */
+ *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need) DEVICE; total and scale
+ *          untouched */
 SMASH_API smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale);
 
 /* A gradient arrived: that of the loss against what forward gave becomes that against what went in, in place.
  *   s  io     slot  that has gone forward since the last step     gradient  io  F32, shape of the last forward, finite
  *   needs  scratch as the algorithms do; O(numbers); exact everywhere
- *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) and NONFINITE(index): gradient untouched, or unspecified if what is computed of it
- *          overflows */
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index): gradient untouched if it does not fit, else unspecified */
 SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *gradient);
 
 /* The optimizer has stepped: schedules, scores, masks and scales move on.
  *   s  io
- *   needs  scratch for one tensor at a time, as smash_run; O(numbers), where masks are made as smash_mask_make; exact everywhere
- *   fails  ARG (evaluating; a gradient is needed and did not come) NOMEM(ctx->need) and NONFINITE(index) of a parameter: untouched; NONFINITE
- *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE of what is computed: unspecified, go back to what was saved */
+ *   needs  scratch: what making the masks takes (see smash_mask_bytes), for one tensor or group at a time, and 16 bytes; O(numbers); exact
+ *          everywhere
+ *   fails  ARG (evaluating, or what an algorithm needs did not come), NOMEM(ctx->need), NONFINITE(index) of a parameter: untouched; NONFINITE
+ *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
 /* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
- *   s  io     needs nothing; exact everywhere; fails never */
+ *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
-/* Write all of the session, and the model's parameters that lie in memory, as a safetensors file; and go on from there, with a session of the
- * same model and config, as if it had never ended. What the optimizer remembers is not in it.
- *   s   in of save, io of load: between a step and the next forward     io  io of save, with write; in of load
- *   needs  arena: the header of the file, given back, and what the file has that the session has not met yet; scratch: as
- *          smash_safetensors_layout; of load the file, unless it is mapped; O(bytes)
+/* Write all of the session, and the model's parameters that lie in memory, as a safetensors file. What the optimizer remembers is not in it.
+ *   s   in   between a step and the next forward     io  io  with write
+ *   needs  arena: the header of the file, given back; scratch: as smash_safetensors_layout, and 100 bytes a tensor; O(bytes)
  *   exact  same bytes for the same session
- *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT SHAPE DTYPE DEVICE, the file then unspecified; of load also FORMAT(index) for a file that
- *          is not of such a session, or holds what cannot be, and VERSION for a newer one; session and parameters untouched */
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT SHAPE DTYPE DEVICE; the file is then unspecified */
 SMASH_API smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io);
+
+/* Go on from there, with a session of the same model and config, as if it had never ended.
+ *   s   io     io  in
+ *   needs  arena: the header of the file, given back unless the file has what this session has not met yet; scratch: the file, unless it is
+ *          mapped, and as smash_safetensors_read; O(bytes)
+ *   exact  the same bytes follow as without the interruption
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT; FORMAT(byte or index) for a file that is not of such a session, or holds what cannot be,
+ *          VERSION for one of a newer format; session and parameters untouched */
 SMASH_API smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io);
 
 /* Write the compressed model as it is after the last step, masks and scales as they were trained. The session may go on after it.
  *   s  io     io  opt  with write; NULL: nothing is written     result  out  as of smash_run
  *   needs, exact  as smash_run; arena also a copy of each parameter with factors
- *   fails  as smash_run, that is ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE and NONFINITE(index); *result
+ *   fails  as smash_run: ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE DEVICE NONFINITE(index); *result
  *          untouched */
 SMASH_API smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result);
 
@@ -22372,6 +22386,7 @@ typedef struct smash__method {
     int       (*due)(const struct smash__session *own, double *share);                                               /* pruners: are masks to be made at own->step, and of which share of the goal */
     smash_err (*finish)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                              /* for the file: given_scale ..., or numbers of own->model */
     smash_err (*made)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* pruners: masks have been made in this step */
+    const char *const *later;                /* words of states that it makes in forward, NULL-terminated; or NULL: none */
 } smash__method;
 
 /* When a pruner asks for how much */
@@ -22723,9 +22738,10 @@ SMASH__FN smash_err smash__slim_finish(smash_ctx *ctx, smash__session *own, smas
 SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x);
 SMASH__FN const smash__method *smash__watcher(uint32_t flags)
 {
+    static const char *const later[] = { "sum", "seen", NULL };
     static const smash__method watchers[] = {
-        { "activation_mean_rank", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "activation_apoz", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING | SMASH__NONZERO, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+        { "activation_mean_rank", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, later },
+        { "activation_apoz", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING | SMASH__NONZERO, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, later } };
     return &watchers[(flags & SMASH__NONZERO) != 0];
 }
 
@@ -23097,18 +23113,18 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
 {
     enum { COLLECTS = SMASH__NEEDS_GRADIENT | SMASH__WHILE_COLLECTING, TRAINED = SMASH__KEEPS | SMASH__NEEDS_GRADIENT };
     static const smash__method methods[] = {
-        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "taylor", COLLECTS, smash__taylor_open, smash__prune_forward, smash__prune_backward, smash__taylor_arrived, NULL, NULL, smash__taylor_score, smash__clock_due, NULL, NULL },
+        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "taylor", COLLECTS, smash__taylor_open, smash__prune_forward, smash__prune_backward, smash__taylor_arrived, NULL, NULL, smash__taylor_score, smash__clock_due, NULL, NULL, NULL },
         { "slim", TRAINED | SMASH__FACTORS, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__clock_due,
-          smash__slim_finish, NULL },
-        { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL },
-        { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL },
-        { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL },
-        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made },
-        { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made }
+          smash__slim_finish, NULL, NULL },
+        { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL, NULL },
+        { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
+        { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
+        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
+        { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made, NULL }
     };
     size_t i;
     for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
@@ -23522,7 +23538,10 @@ SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file,
 SMASH__FN const smash__part *smash__session_owner(const smash__session *own, const char *name)
 {
     size_t i;
-    for (i = 0; i < own->part_count; i++) if (smash__starts_with(name, own->parts[i].prefix) && name[smash__length(own->parts[i].prefix)]) return &own->parts[i];
+    for (i = 0; i < own->part_count; i++) {
+        const smash__part *part = &own->parts[i];
+        if (smash__starts_with(name, part->prefix) && smash__lists(part->method->later, name + smash__length(part->prefix))) return part;
+    }
     return NULL;
 }
 
