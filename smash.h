@@ -2234,17 +2234,13 @@ typedef struct smash_choice {
 } smash_choice;
 
 /* How a distiller measures how far an input or output of the student is from the teacher's. */
-typedef enum smash_loss {
-    SMASH_LOSS_DEFAULT = 0,          /* MSE */
-    SMASH_LOSS_MSE = 1, SMASH_LOSS_KL = 2, SMASH_LOSS_COSINE = 3, SMASH_LOSS_ATTENTION = 4
-} smash_loss;
+typedef enum smash_loss_kind { SMASH_LOSS_MSE = 0, SMASH_LOSS_KL, SMASH_LOSS_COSINE, SMASH_LOSS_ATTENTION } smash_loss_kind;
+
 typedef struct smash_loss_desc {
-    uint32_t   zero_begin;
-    smash_loss loss;
-    double     lambda;               /* what it is multiplied by */
-    double     temperature;          /* KL */
-    uint32_t   all_rows;             /* KL: 1: the mean over all rows; 0: the sum of them over dim 0 */
-    uint32_t   zero_end;
+    smash_loss_kind kind;
+    double lambda;        /* 0 stands for 1, at most 1e30; the loss and the gradient are multiplied by it */
+    double temperature;   /* KL: 1e-6 to 1e6; 0 stands for 2 */
+    int    all_rows;      /* KL: divide by all rows, not by the size of dim 0 */
 } smash_loss_desc;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
@@ -14298,8 +14294,8 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mse kl cosine attention", "mse",
           "how far the student is from the teacher: mean squared error, for hidden states; Kullback-Leibler divergence of softmaxes, for logits; angle; maps of attention", 0, 0, 0, SMASH__DISTILLERS, 0 },
-        { "lambda", SMASH_KEY_NUMBER, "a number from 0 on", "1", "what the loss of a target is multiplied by", 0, 1.7976931348623157e308, 0, SMASH__DISTILLERS, 0 },
-        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of such names", "auto", "whose input or output of the teacher a target learns from; auto: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
+        { "lambda", SMASH_KEY_NUMBER, NULL, "1", "what the loss of a target is multiplied by; 0: it is not compared", 0, 1e30, 0, SMASH__DISTILLERS, 0 },
+        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of one or more", "auto", "whose input or output of the teacher a target learns from; auto, outside of a list: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
     return keys;
@@ -14585,6 +14581,8 @@ SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
 {
     const char *const *r = algo->targets ? algo->targets->refused : NULL;
     for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
+    if (algo->targets && algo->group == SMASH_PRUNER && (algo->needs & SMASH_NEEDS_TRAINING) && (smash__equal(key, "target_parameters") || smash__equal(key, "target_bytes") || smash__equal(key, "target_macs")))
+        return "training masks by ratio or threshold, before there is a file to measure";
     if (algo->targets && algo->group == SMASH_QUANTIZER && !algo->targets->observes && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
     return NULL;
 }
@@ -15126,6 +15124,19 @@ SMASH__FN void smash__check_fuses(const smash_config *config, const smash_json *
                        i + 1, smash__value_text(e, text));
 }
 
+/* Modules of a teacher: each once, and not many */
+enum { SMASH__LINKS_MAX = 64 };
+SMASH__FN void smash__check_links(const smash_config *config, const smash_json *doc, const char *name, const smash_value *v)
+{
+    uint32_t i, j;
+    if (v->count > SMASH__LINKS_MAX) smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q names %u modules; a target takes at most %i", name, v->count, SMASH__LINKS_MAX);
+    for (i = 0; i < v->count && v->count <= SMASH__LINKS_MAX; i++) {
+        for (j = 0; j < i && !smash__same_scalar(&v[1 + i], &v[1 + j]); j++) { }
+        if (v[1 + i].count == 0 || j < i)
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v + 1 + i, v[1 + i].count ? "%q names %q twice" : "%q names a module without a name", name, v[1 + i].text);
+    }
+}
+
 /* The value of one key, as far as it can be judged without a model. name: the key as it was written, with its algorithm in front or
  * without. A key of an entry takes what it says; a hyperparameter also what Python holds equal. */
 SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
@@ -15207,8 +15218,8 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (good) smash__check_fuses(config, doc, v);
         break;
     case SMASH_KEY_LINK:
-        good = (v->type == SMASH_VALUE_STRING && v->count) || (v->count && smash__is_string_list(v));
-        for (bits = 0, e = v + 1; good && v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e++) good = e->count > 0;
+        good = v->type == SMASH_VALUE_STRING ? v->count > 0 : v->count && smash__is_string_list(v);
+        if (good && v->type == SMASH_VALUE_ARRAY) smash__check_links(config, doc, name, v);
         break;
     case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
@@ -15942,10 +15953,11 @@ SMASH__FN const smash_value *smash__canonical(smash_ctx *ctx, smash_arena *arena
     char digits[SMASH_NUMBER_BYTES];
     smash_value word;
     int64_t whole;
-    if (smash__pick_of(key, v, &word)) return smash__value_copy(ctx, arena, &word);
+    if (smash__pick_of(key, v, &word)) { word.at = v->at; return smash__value_copy(ctx, arena, &word); }
     if ((key->kind != SMASH_KEY_NUMBER && key->kind != SMASH_KEY_INTEGER) || v->type == SMASH_VALUE_NULL) return v;
     if (v->type == SMASH_VALUE_NUMBER && (key->kind == SMASH_KEY_NUMBER || (v->number != 0 && smash_value_i64(v, &whole)))) return v;
     word = smash__word(digits, smash_number_print(v->number == 0 ? 0.0 : v->number, digits));
+    word.at = v->at;
     return smash__value_copy(ctx, arena, &word);
 }
 
@@ -16938,8 +16950,8 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
 /* Metric, blocks and types of an algorithm: its own, or those of the one that its key "base" names */
 SMASH__FN const smash_targets *smash__targets_of(const smash_config *config, const smash_algo *algo)
 {
-    const smash_setting *s = smash__hyper(config, algo, "base");
-    const smash_algo *base = s && smash__is_own(algo, s->key) && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
+    const smash_setting *s = algo->needs & SMASH_NEEDS_TRAINING ? smash__hyper(config, algo, "base") : NULL;
+    const smash_algo *base = s && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
     return base && base->group == algo->group && base->targets ? base->targets : algo->targets;
 }
 
@@ -17639,24 +17651,26 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
 
 /* ---- distillers ---- */
 
-SMASH__FN const char *smash__loss_name(smash_loss loss)
+SMASH__FN const char *smash__loss_name(smash_loss_kind kind)
 {
-    static const char *const names[] = { "mse", "mse", "kl", "cosine", "attention" };
-    return names[loss];
+    static const char *const names[] = { "mse", "kl", "cosine", "attention" };
+    return names[kind];
 }
 
 /* What a target of the student is compared with, and how. Whether the teacher has it only a teacher can say. */
 SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
-    static const char *const words[] = { "mse", "kl", "cosine", "attention" };
     const smash_setting *temperature = smash__hyper(r->config, entry->algo, "temperature"), *rows = smash__hyper(r->config, entry->algo, "all_rows");
-    const smash_value *link = wish->link, *e;
-    uint32_t i, j;
-    row->loss.loss = SMASH_LOSS_MSE;
-    for (i = 0; i < 4 && wish->method; i++) if (smash_value_is(wish->method, words[i])) row->loss.loss = (smash_loss)(SMASH_LOSS_MSE + (int)i);
+    const smash_value *link = wish->link;
+    uint32_t i;
+    for (i = SMASH_LOSS_MSE; i <= SMASH_LOSS_ATTENTION && wish->method; i++) if (smash_value_is(wish->method, smash__loss_name((smash_loss_kind)i))) row->loss.kind = (smash_loss_kind)i;
     row->loss.lambda = wish->lambda ? wish->lambda->number : 1;
     row->loss.temperature = temperature && temperature->value->type == SMASH_VALUE_NUMBER ? temperature->value->number : 2;
     row->loss.all_rows = rows && rows->value->number != 0;
+    if (wish->lambda && !(wish->lambda->number > 0)) {                   /* a desc takes 0 as 1 */
+        row->skip = 1;
+        row->note = "not compared: its lambda is 0";
+    }
     row->link_count = link && link->type == SMASH_VALUE_ARRAY ? link->count : 1;
     row->links = (const char **)smash_arena_array(r->ctx, r->plan->arena, row->link_count, sizeof *row->links);
     if (!row->links) return SMASH_ERR_NOMEM;
@@ -17674,15 +17688,8 @@ SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__ent
             return SMASH_OK;
         }
     }
-    for (i = 0, e = link && link->type == SMASH_VALUE_ARRAY ? link + 1 : link; i < row->link_count; i++, e++) {
-        row->links[i] = !e || smash_value_is(e, "auto") ? r->names[row->module] : e->text;
-        for (j = 0; j < i && !smash__equal(row->links[j], row->links[i]); j++) { }
-        if (j < i) {
-            smash__say(r->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, link), link, "\"link\" of %s names %q twice", row->kept.name, row->links[i]);
-            row->skip = 1;
-            return SMASH_OK;
-        }
-    }
+    for (i = 0; i < row->link_count; i++)
+        row->links[i] = link && link->type == SMASH_VALUE_ARRAY ? link[1 + i].text : link && !smash_value_is(link, "auto") ? link->text : r->names[row->module];
     return SMASH_OK;
 }
 
@@ -18310,7 +18317,7 @@ SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc 
 }
 
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
-/* The modules of the teacher that a row learns from: "auto" is the one of its own name, and what is called auto is in a list. */
+/* The modules of the teacher that a row learns from: "auto" is the one of its own name; one that is called auto stands in a list. */
 SMASH__FN void smash__write_links(smash_writer *w, const smash_plan *plan, const smash_row *row, const char *key)
 {
     uint32_t i;
@@ -18343,7 +18350,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
             smash__write_grain(w, &row->quant.grain, ndim);
         }
     } else if (row->algo->group == SMASH_DISTILLER) {
-        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.kind));
         smash_write_key(w, "lambda"); smash_write_number(w, row->loss.lambda);
         smash__write_links(w, plan, row, "link");
     } else if (row->align_row != SMASH__NO_INDEX) {
@@ -20513,7 +20520,7 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         SMASH_HYPER_INTEGER("rounds", 1, SMASH__STEPS_MOST, "5", "how often some of the weights go"), SMASH__STEPS_KEY("100", "optimizer steps of each round"),
         SMASH_HYPER_BOOLEAN("reset_weights", "true", "true: what is left begins each round as it was at first") };
     static const smash_key distiller_keys[] = {
-        SMASH__FROM_0("origin_loss_lambda", "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-3, 1e6, "2", "kl: what logits are divided by"),
+        SMASH_HYPER_NUMBER("origin_loss_lambda", 0, 1e30, "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-6, 1e6, "2", "kl: what logits are divided by"),
         SMASH_HYPER_BOOLEAN("all_rows", "false", "kl: true: the mean over all rows; false: their sum over the first dim, as batchmean has it") };
     static const smash_key qat_keys[] = {
         SMASH_HYPER_INTEGER("quant_start_step", 0, SMASH__STEPS_MOST, "0", "in training: optimizer steps before numbers are put on the grid"),
@@ -23965,7 +23972,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else if (row->algo->group == SMASH_DISTILLER) {
-        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.kind));
         smash_write_key(w, "lambda");       smash_write_number(w, row->loss.lambda);
         smash_write_key(w, "links");
         smash_write_begin_array(w);
