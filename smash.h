@@ -2589,8 +2589,8 @@ SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uin
 
 /* The optimizer has stepped: schedules, scores, masks and scales move on.
  *   s  io
- *   needs  scratch: what making the masks takes (see smash_mask_bytes), for one tensor or group at a time, and 16 bytes; O(numbers); exact
- *          everywhere
+ *   needs  scratch: what making the masks takes (see smash_mask_bytes), for one tensor or group at a time, and 16 bytes; O(numbers)
+ *   exact  everywhere
  *   fails  ARG (evaluating, or what an algorithm needs did not come), NOMEM(ctx->need), NONFINITE(index) of a parameter: untouched; NONFINITE
  *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
