@@ -46,7 +46,7 @@
        >>model     modules and their tensors
        >>io        safetensors through callbacks or from memory
        >>config    the config dictionary, the registry of algorithms, one row per target
-       >>algo      the algorithms, smash(), ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
+       >>algo      the algorithms, smash(), training sessions, ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
        >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
    The first five are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.
@@ -2361,6 +2361,9 @@ typedef struct smash_row {
     uint64_t          batches, numbers;   /* recorded ones that were seen */
     double            bias_shift;    /* of a weight with bias_correction: the most that its bias was corrected by */
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
+    /* filled by a training session, for the file it writes; NULL: found as ever */
+    const smash_tensor *given_mask;  /* pruners: bool, of grid shape */
+    const smash_tensor *given_scale, *given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
 } smash_row;
 
 /* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
@@ -2401,8 +2404,8 @@ typedef struct smash_plan {
     smash_row         *given;              /* smash_run with masks_in: what came of each mask, in order of the model */
     size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
-    uint32_t           trained;            /* 1: of a training session, which has done what needs training: smash_run does not ask */
     smash_diags       *diags;              /* of the config: smash_run warns there of what a calibration lacks; may be NULL */
+    struct smash__session *session;        /* whose plan it is: what needs training has been trained; or NULL */
 } smash_plan;
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
@@ -2575,6 +2578,117 @@ typedef struct smash_run_desc {
  *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
+
+/* ---- training session ---- */
+
+typedef struct smash_session_desc {
+    uint32_t     zero_begin;
+    smash_arena *arena;              /* opt: where the state lives; NULL: where the model does; not ctx->scratch */
+    uint64_t     seed;               /* of what starts at random */
+    uint32_t     zero_end;
+} smash_session_desc;
+
+/* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
+ * config, also an empty one. In forward each thing goes through its quantizer, then its pruner, then a distiller records it; in backward
+ * the other way round. Several forward and backward passes before a step are allowed. */
+typedef struct smash_session {
+    const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
+    uint64_t          step;          /* optimizer steps so far */
+    uint32_t          rewound;       /* 1: the last step set the parameters back to where they were, so forget the optimizer's state, too */
+    struct smash__session *own;
+} smash_session;
+
+/* Begin to train: every mask is there from now on, where the algorithm needs no training for it.
+ *   model   io   finished; only its numbers are changed: parameters that the config has to do with are F32 in memory, and that memory is what
+ *           the network is trained in. It, the config and their arenas must outlive the session
+ *   config  in   never changed, but for findings in its diags
+ *   s       out  its state in the arena of desc, of which a failed call keeps what it took
+ *   needs   arena: the plan (see smash_config_resolve), a copy of each parameter that is masked or quantized, and what the algorithms keep: a
+ *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm; scratch: as smash_run
+ *   exact   everywhere, as is all that follows
+ *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without targets,
+ *           for a goal for the whole model, whose masks are made when a file is written, and for fuse_names over a layer that is trained; DTYPE
+ *           for a parameter that is not F32; NONFINITE(index) naming module and target; RANGE SHAPE FORMAT LIMIT DEVICE as smash_run. *s untouched
+ *   from    NNI v3 compressors and evaluators */
+SMASH_API smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s);
+
+/* The slot of a parameter ("conv1.weight"), an input or an output ("conv1._output_0") of the model, or of an output of the teacher: to be
+ * asked for once. (uint32_t)SMASH_NONE is a good slot: the config has nothing to do with it, and the hooks do nothing.
+ *   s, name  in     slot  out
+ *   needs  scratch: the name; O(parameters); exact everywhere
+ *   fails  ARG NOMEM(ctx->need); NOTFOUND, with the nearest name, if the model has no such thing; *slot untouched */
+SMASH_API smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
+
+/* The same of an output of the teacher: of those that some link names.
+ *   s, name  in     slot  out     needs nothing, O(links); exact everywhere; fails ARG; *slot untouched */
+SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
+
+/* A parameter is about to be used, or an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
+ * the next forward of this slot; inputs and outputs change in place.
+ *   s  io     slot  of smash_session_find
+ *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
+ *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored; O(numbers)
+ *   exact  everywhere
+ *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index) RANGE; x untouched if it is a parameter; an
+ *          input or output is untouched if it does not fit, else unspecified */
+SMASH_API smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot, smash_tensor *x);
+
+/* The teacher has made this, which is recorded for the distiller.
+ *   s  io     slot  of smash_session_find_teacher     x  in  F32
+ *   needs  arena: x, the first time and when the batch grows; O(numbers); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need) DEVICE; the record untouched */
+SMASH_API smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x);
+
+/* What the loss is with all that the session adds to it: penalties and distillation.
+ *   s  io     loss  of the user, finite     total  opt, out     scale  opt, out  what the gradient of the user's own loss is to be multiplied by: 1
+ *          unless a distiller says otherwise
+ *   needs  scratch as the algorithms do; O(numbers recorded); exact everywhere
+ *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need) DEVICE; total and scale
+ *          untouched */
+SMASH_API smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale);
+
+/* A gradient arrived: that of the loss against what forward gave becomes that against what went in, in place.
+ *   s  io     slot  that has gone forward since the last step     gradient  io  F32, shape of the last forward, finite
+ *   needs  scratch as the algorithms do; O(numbers); exact everywhere
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index): gradient untouched if it does not fit, else unspecified */
+SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *gradient);
+
+/* The optimizer has stepped: schedules, scores, masks and scales move on.
+ *   s  io
+ *   needs  scratch: what making the masks takes (see smash_mask_bytes), for one tensor or group at a time, and 16 bytes; O(numbers)
+ *   exact  everywhere
+ *   fails  ARG (evaluating, or what an algorithm needs did not come), NOMEM(ctx->need), NONFINITE(index) of a parameter: untouched; NONFINITE
+ *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
+SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
+
+/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
+ *   s  opt, io     needs nothing; exact everywhere; fails never */
+SMASH_API void smash_session_evaluate(smash_session *s, int on);
+
+/* Write all of the session, and the model's parameters that lie in memory, as a safetensors file. What the optimizer remembers is not in it.
+ *   s   in   between a step and the next forward     io  io  with write
+ *   needs  arena: the header of the file, given back; scratch: as smash_safetensors_layout, and 100 bytes a tensor; O(bytes)
+ *   exact  same bytes for the same session
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT SHAPE DTYPE DEVICE; the file is then unspecified */
+SMASH_API smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io);
+
+/* Go on from there, with a session of the same model and config, as if it had never ended.
+ *   s   io     io  in
+ *   needs  arena: the header of the file, given back unless the file has what this session has not met yet; scratch: the file, unless it is
+ *          mapped, and as smash_safetensors_read; O(bytes)
+ *   exact  the same bytes follow as without the interruption
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT; FORMAT(byte or index) for a file that is not of such a session, or holds what cannot be,
+ *          VERSION for one of a newer format; session and parameters untouched */
+SMASH_API smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io);
+
+/* Write the compressed model as it is after the last step, masks and scales as they were trained. The session may go on after it.
+ *   s  io     io  opt  with write; NULL: nothing is written     result  out  as of smash_run
+ *   needs, exact  as smash_run; arena also a copy of each parameter with factors
+ *   fails  as smash_run: ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE DEVICE NONFINITE(index); *result
+ *          untouched */
+SMASH_API smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result);
+
+/* ---- reading back ---- */
 
 /* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it, in the parts that smash_model_find_parts finds:
  *   (q - zero) * scale   for integers; zero is 0 where there is no zero point
@@ -19576,6 +19690,9 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
  * MARK: - Algo, implementation                                                          >>algo-impl
  *================================================================================================*/
 
+SMASH__FN int smash__is_scored(const smash_plan *plan);                  /* below, of a session */
+SMASH__FN smash_err smash__session_score(smash_ctx *ctx, const smash_work *work, const smash_mask_desc *desc, const smash_tensor *metric);
+
 typedef struct smash__run {
     smash_plan           *plan;
     const smash_run_desc *desc;
@@ -19631,9 +19748,9 @@ SMASH__FN uint32_t smash__next_follower(const smash_plan *plan, uint32_t first, 
 }
 
 /* Blocks of a mask that drop out */
-SMASH__FN void smash__count_dropped(smash_row *row, const smash_grid *grid)
+SMASH__FN void smash__count_dropped(smash_row *row, const smash_tensor *mask, const smash_grid *grid)
 {
-    const uint8_t *keep = (const uint8_t *)row->kept.data;
+    const uint8_t *keep = (const uint8_t *)mask->data;
     size_t i;
     row->mask_stats.blocks = grid->blocks;
     row->mask_stats.dropped = 0;
@@ -19672,7 +19789,7 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         for (n = one; n < grid.blocks; n++) ((uint8_t *)mask.data)[n] = ((const uint8_t *)mask.data)[n - one];
         row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
         row->kept.name = name;
-        if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &grid);
+        if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &row->kept, &grid);
     }
     return SMASH_OK;
 }
@@ -19720,6 +19837,7 @@ SMASH__FN smash_err smash__score_left(smash_ctx *ctx, const smash_work *work, co
     static const int32_t all[SMASH_MAX_DIMS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
     smash_tensor left = *metric;
     size_t i, n;
+    if (smash__is_scored(work->plan)) return smash__session_score(ctx, work, desc, metric);
     SMASH__TRY(smash_mask_metric(ctx, desc, &work->tensor, metric));
     if (!work->masked || desc->metric != SMASH_METRIC_FPGM) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(metric, &n));
@@ -19962,6 +20080,8 @@ SMASH__FN smash_err smash__score_group(smash_ctx *ctx, const smash__run *run, co
         smash_err err;
         smash__fill(m, 0, sizeof *m);
         smash__fill(&work, 0, sizeof work);
+        work.plan = plan;
+        work.row = row;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid));
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric));
         tensor = smash__scratch_mark(ctx);
@@ -20036,7 +20156,32 @@ SMASH__FN SMASH__NOINLINE smash_err smash__make_group(smash_ctx *ctx, const smas
 /* 1 if the row's mask comes from its group. Thresholds of a global group are each target's own business. */
 SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
 {
-    return row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+    return !row->given_mask && row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+}
+
+/* The mask of a row, and those of the rows that follow it */
+SMASH__FN smash_err smash__make_mask(smash_ctx *ctx, smash_work *work, smash_grid *out)
+{
+    smash_row *row = work->row;
+    smash_grid grid;
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
+    if (smash__in_group(work->plan, row)) work->mask = row->kept;
+    else if (!row->given_mask && row->align_row == (uint32_t)SMASH_NONE) {
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
+        if ((work->masked && row->mask.metric == SMASH_METRIC_FPGM) || smash__is_scored(work->plan)) {
+            smash_tensor metric;
+            SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, work->tensor.name, &metric));
+            SMASH__TRY(smash__score_left(ctx, work, &row->mask, &metric));
+            SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
+            row->mask_stats.elements *= grid.block_elements;
+        } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
+        smash__note_why(row);
+    } else {
+        work->mask = row->given_mask ? *row->given_mask : row->kept;
+        smash__count_dropped(row, &work->mask, &grid);
+    }
+    *out = grid;
+    return smash__make_dependents(ctx, work);
 }
 
 /* level, l1_norm, l2_norm, fpgm: they differ in metric and default granularity, which stand in the row. */
@@ -20046,23 +20191,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     smash_apply_desc apply = SMASH_ZERO;
     smash_tensor mask;
     smash_grid grid;
-    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
-    if (smash__in_group(work->plan, row)) work->mask = row->kept;
-    else if (row->align_row == (uint32_t)SMASH_NONE) {
-        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
-        if (work->masked && row->mask.metric == SMASH_METRIC_FPGM) {
-            smash_tensor metric;
-            SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, work->tensor.name, &metric));
-            SMASH__TRY(smash__score_left(ctx, work, &row->mask, &metric));
-            SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
-            row->mask_stats.elements *= grid.block_elements;
-        } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
-        smash__note_why(row);
-    } else {
-        work->mask = row->kept;
-        smash__count_dropped(row, &grid);
-    }
-    SMASH__TRY(smash__make_dependents(ctx, work));
+    SMASH__TRY(smash__make_mask(ctx, work, &grid));
     mask = work->mask;
     if (work->whole.data) {                                              /* what was given goes as this row drops: both masks as one */
         const smash_grain single = smash_grain_element();
@@ -22432,7 +22561,7 @@ SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
     if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
     if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once; call smash() and smash_save()", plan->whole->name);
-    for (i = 0; i < plan->count && !plan->trained; i++)
+    for (i = 0; i < plan->count && !plan->session; i++)
         if (plan->rows[i].algo->needs & SMASH_NEEDS_TRAINING)
             return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, i, "%s %s: it runs in a training session, smash_session_begin()", plan->rows[i].algo->name, smash__why_training(plan->rows[i].algo));
     SMASH__TRY(smash__run_prepare(ctx, plan, desc ? desc : &dry, &run));
@@ -23033,6 +23162,1347 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
     if (err) *config = *before;
     else *result = s.result;
     smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* ---- training session: what it is made of ---- */
+
+/* A number that must survive: all of them are in one list, which is what is saved. */
+typedef struct smash__state {
+    struct smash__state *next;
+    smash_tensor tensor;                     /* its name is that in the file */
+    uint32_t     early;                      /* 1: it is there from the beginning, so every file has it */
+} smash__state;
+
+enum { SMASH__PART_STATES = 8 };
+struct smash__slot;
+
+/* One row of the plan at work on one thing. Pruners that watch an output have a second one there. */
+typedef struct smash__part {
+    const struct smash__method *method;
+    smash_row          *row;
+    struct smash__slot *slot;
+    struct smash__part *next, *before;       /* of the same slot, in order of forward */
+    smash_job           job;                 /* for smash_job_value */
+    const char         *prefix;              /* "smash.session/conv1.weight/l1_norm/" */
+    smash_tensor        input;               /* a copy of what last went into forward, if the method keeps it; data NULL: nothing yet */
+    smash_tensor        state[SMASH__PART_STATES];   /* as the method numbers them: views of smash__session_tensor */
+    void               *own;                 /* what else the method has, in the session's arena */
+} smash__part;
+
+/* A parameter, an input or an output that has parts */
+typedef struct smash__slot {
+    uint32_t     module, param;              /* param SMASH_NONE: an input or output */
+    const char  *target, *name;
+    smash__part *first, *last;
+    smash_tensor made;                       /* of a parameter: what forward gives */
+    smash_tensor seen;                       /* shape of the last forward; ndim 0 and dtype NONE: there was none */
+    uint64_t     forwards, backwards;        /* since the last step */
+} smash__slot;
+
+/* An output of the teacher */
+typedef struct smash__teacher {
+    struct smash__teacher *next;
+    const char  *name;
+    smash_tensor record;                     /* F32; data NULL: none yet */
+    size_t       room;                       /* bytes of its data */
+    uint32_t     taught;                     /* 1: since the last step */
+} smash__teacher;
+
+/* An algorithm in training: what it does at each hook. Every function may be NULL. */
+enum {
+    SMASH__KEEPS = 1,                        /* part->input holds what went into forward */
+    SMASH__NEEDS_GRADIENT = 2,               /* no step without a backward */
+    SMASH__NEEDS_OUTPUT = 4,                 /* no step without a forward */
+    SMASH__WHILE_COLLECTING = 8,             /* pruners need it in the first steps of an interval; without it up to the last masks */
+    SMASH__FACTORS = 16,                     /* scores multiply the numbers: slim */
+    SMASH__NONZERO = 32                      /* outputs count by whether they are 0: activation_apoz */
+};
+typedef struct smash__method {
+    const char *name;
+    uint32_t    flags;
+    smash_err (*open)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* its states */
+    smash_err (*forward)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *x);      /* in place; own->evaluating says whether to learn */
+    smash_err (*backward)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *g);     /* in place, from what forward gave to what went in */
+    smash_err (*arrived)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *g);      /* the gradient has passed all parts: it is that of the raw numbers */
+    smash_err (*loss)(smash_ctx *ctx, struct smash__session *own, smash__part *part, double *loss);                  /* what it adds, added to *loss */
+    smash_err (*step)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* own->step counts the step already */
+    smash_err (*score)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric);   /* pruners: small = unimportant; NULL: the row's metric */
+    int       (*due)(const struct smash__session *own, double *share);                                               /* pruners: are masks to be made at own->step, and of which share of the goal */
+    smash_err (*finish)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                              /* for the file: given_scale ..., or numbers of own->model */
+    smash_err (*made)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* pruners: masks have been made in this step */
+    const char *const *later;                /* words of states that it makes in forward, NULL-terminated; or NULL: none */
+} smash__method;
+
+/* When a pruner asks for how much */
+typedef struct smash__clock { uint64_t interval, times, steps, warmup, cooldown; int agp; } smash__clock;
+
+typedef struct smash__session {
+    smash_arena        *arena;
+    const smash_config *config;
+    smash_model        *live;                /* the user's */
+    smash_model        *model;               /* a copy of its arrays over the same numbers: that of the plan */
+    smash_plan         *plan;
+    smash__slot        *slots;  size_t slot_count;
+    smash__part        *parts;  size_t part_count;   /* of rows, in order of the plan, and of watchers */
+    smash__part       **of_row;              /* per row: its part, or NULL */
+    smash__state       *states, **last_state;
+    smash__teacher     *teachers;
+    uint64_t           *step, *random;       /* in states, too */
+    uint32_t            begun;               /* 1: states made from now on are not in every file */
+    uint32_t            evaluating;
+    uint32_t            rewound;
+    double              origin;              /* what the user's own loss is multiplied by */
+    const smash__method *pruner;             /* of the config, or NULL */
+    smash_mask_desc    *goals;               /* per row: what is asked for in the end */
+    const char        **notes;               /* per row: what the plan says of it */
+    smash_tensor       *first;               /* per parameter: what it was at first, if that is to come back */
+    smash__clock        clock;
+    size_t              need;                /* scratch that making masks takes */
+} smash__session;
+
+/* A whole number of the algorithm's */
+SMASH__FN uint64_t smash__job_count(const smash_job *job, const char *name, uint64_t fallback)
+{
+    const smash_value *value = smash_job_value(job, name);
+    int64_t n;
+    return value && smash_value_i64(value, &n) && n >= 0 ? (uint64_t)n : fallback;
+}
+
+SMASH__FN double smash__job_double(const smash_job *job, const char *name, double fallback)
+{
+    const smash_value *value = smash_job_value(job, name);
+    return value && value->type == SMASH_VALUE_NUMBER ? value->number : fallback;
+}
+
+/* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again. part NULL: of the session itself. */
+SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, const smash__part *part, const char *word, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash_tensor *out)
+{
+    const char *prefix = part ? part->prefix : "smash.session/";
+    const size_t n = smash__length(prefix);
+    smash_tensor made = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    smash__state *s;
+    for (s = own->states; s; s = s->next) {
+        if (!smash__starts_with(s->tensor.name, prefix) || !smash__equal(s->tensor.name + n, word)) continue;
+        if (s->tensor.dtype != dtype || !smash__same_shape(&s->tensor, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", s->tensor.name);
+        *out = s->tensor;
+        return SMASH_OK;
+    }
+    SMASH__TRY(smash_tensor_bytes(&made, &made.bytes));
+    s = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *s);
+    made.name = smash__join(ctx, own->arena, prefix, word, "");
+    made.data = smash_arena_alloc(ctx, own->arena, made.bytes);
+    if (!s || !made.name || !made.data) return SMASH_ERR_NOMEM;
+    smash__fill(made.data, 0, made.bytes);
+    s->next = NULL;
+    s->tensor = made;
+    s->early = !own->begun;
+    *own->last_state = s;
+    own->last_state = &s->next;
+    *out = made;
+    return SMASH_OK;
+}
+
+/* The output of the teacher that a link names; the same one when it is asked for again. */
+SMASH__FN smash_err smash__session_teacher(smash_ctx *ctx, smash__session *own, const char *name, smash__teacher **out)
+{
+    smash__teacher **t = &own->teachers;
+    for (; *t; t = &(*t)->next) if (smash__equal((*t)->name, name)) { *out = *t; return SMASH_OK; }
+    *out = (smash__teacher *)smash_arena_alloc(ctx, own->arena, sizeof **out);
+    if (!*out) return SMASH_ERR_NOMEM;
+    smash__fill(*out, 0, sizeof **out);
+    (*out)->name = name;
+    *t = *out;
+    return SMASH_OK;
+}
+
+/* A copy of a tensor in the session's arena, where an earlier one has room for it in that */
+SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, const smash_tensor *x, size_t *room, smash_tensor *kept)
+{
+    const char *name = kept->name;
+    size_t bytes;
+    void *data = kept->data;
+    SMASH__TRY(smash_tensor_bytes(x, &bytes));
+    if (!data || bytes > *room) {
+        data = smash_arena_alloc(ctx, own->arena, bytes);
+        if (!data) return SMASH_ERR_NOMEM;
+        *room = bytes;
+    }
+    smash__copy(data, x->data, bytes);
+    *kept = smash_tensor_view(x->dtype, data, bytes, x->ndim, x->shape);
+    kept->name = name;
+    return SMASH_OK;
+}
+
+/* A part of a row on a parameter, or on an input or output, of its module; its slot, too, if that is not there yet. Room for both there is. */
+SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, const smash__method *method, smash_row *row, uint32_t param, const char *target, smash__part **out)
+{
+    const char *module = own->model->modules[row->module].name, *name = param != SMASH__NO_INDEX ? own->model->params[param].name : smash__join(ctx, own->arena, module, *module ? "." : "", target);
+    smash__part *part = &own->parts[own->part_count], *before;
+    smash__slot *slot = own->slots;
+    if (!name) return SMASH_ERR_NOMEM;
+    for (; slot < own->slots + own->slot_count; slot++) if (smash__equal(slot->name, name)) break;
+    if (slot == own->slots + own->slot_count) {
+        smash__fill(slot, 0, sizeof *slot);
+        slot->module = row->module;
+        slot->param = param;
+        slot->target = target;
+        slot->name = name;
+        own->slot_count++;
+    }
+    smash__fill(part, 0, sizeof *part);
+    part->method = method;
+    part->row = row;
+    part->slot = slot;
+    part->job = smash__job(own->config, row->algo, own->model, own->arena);
+    part->prefix = smash__join(ctx, own->arena, "smash.session/", name, "/");
+    if (part->prefix) part->prefix = smash__join(ctx, own->arena, part->prefix, row->algo->name, "/");
+    if (!part->prefix) return SMASH_ERR_NOMEM;
+    for (before = slot->last; before; before = before->before)            /* quantizer, pruner, distiller */
+        if (before->row->algo->group == SMASH_QUANTIZER || row->algo->group == SMASH_DISTILLER || before->row->algo->group == row->algo->group) break;
+    part->before = before;
+    part->next = before ? before->next : slot->first;
+    *(part->next ? &part->next->before : &slot->last) = part;
+    *(before ? &before->next : &slot->first) = part;
+    own->part_count++;
+    *out = part;
+    return SMASH_OK;
+}
+
+/* A parameter of the user's that is trained, or may be */
+SMASH__FN const smash_tensor *smash__session_param(const smash__session *own, size_t i)
+{
+    const smash_tensor *t = &own->live->params[i].tensor;
+    return t->data && !(t->flags & (SMASH_TENSOR_CONST | SMASH_TENSOR_DEVICE)) ? t : NULL;
+}
+
+/* ---- training session: pruners ---- */
+
+/* States of pruners, F64 behind the mask: a factor or score with its gradient and Adam's means; a sum of scores, and of outputs how many
+ * numbers it is of; Z and U of admm */
+enum { SMASH__MASK = 0, SMASH__SCORE = 1, SMASH__SLOPE = 2, SMASH__ADAM_MEAN = 3, SMASH__ADAM_SQUARES = 4, SMASH__SEEN = 2, SMASH__Z = 1, SMASH__U = 2 };
+
+SMASH__FN int smash__is_scored(const smash_plan *plan) { return plan->session && plan->session->pruner && plan->session->pruner->score; }
+
+SMASH__FN smash_err smash__session_score(smash_ctx *ctx, const smash_work *work, const smash_mask_desc *desc, const smash_tensor *metric)
+{
+    smash__session *own = work->plan->session;
+    (void)desc;
+    return own->pruner->score(ctx, own, own->of_row[work->row - work->plan->rows], &work->tensor, metric);
+}
+
+/* 1 if a row's mask comes of scores of its own */
+SMASH__FN int smash__scores_itself(const smash_row *row) { return row->param != SMASH__NO_INDEX && row->align_row == SMASH__NO_INDEX; }
+
+/* 1 if the step to come is one of those up to the last masks, and one of those whose numbers they are made from */
+SMASH__FN int smash__runs(const smash__session *own) { return *own->step / own->clock.interval < own->clock.times; }
+SMASH__FN int smash__collects(const smash__session *own) { return smash__runs(own) && *own->step % own->clock.interval < own->clock.steps; }
+
+/* 1 if a part has a use for what a flag says, before the step to come */
+SMASH__FN int smash__part_wants(const smash__session *own, const smash__part *part, uint32_t flag)
+{
+    const uint32_t flags = part->method->flags;
+    if (!(flags & flag)) return 0;
+    if (part->row->algo->group != SMASH_PRUNER) return 1;
+    return smash__scores_itself(part->row) && (flags & SMASH__WHILE_COLLECTING ? smash__collects(own) : smash__runs(own));
+}
+
+/* A mask of all that is kept */
+SMASH__FN smash_err smash__prune_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_grid grid;
+    SMASH__TRY(smash_grid_make(ctx, &part->row->mask.grain, smash__row_tensor(own->plan, part->row), &grid));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "mask", SMASH_BOOL, grid.ndim, grid.count, &part->state[SMASH__MASK]));
+    smash__fill(part->state[SMASH__MASK].data, 1, part->state[SMASH__MASK].bytes);
+    return SMASH_OK;
+}
+
+/* A state of a number for each block, or for each number of the target */
+SMASH__FN smash_err smash__prune_state(smash_ctx *ctx, smash__session *own, smash__part *part, const char *word, int index, int blocks)
+{
+    const smash_tensor *t = blocks ? &part->state[SMASH__MASK] : smash__row_tensor(own->plan, part->row);
+    return smash__session_tensor(ctx, own, part, word, SMASH_F64, t->ndim, t->shape, &part->state[index]);
+}
+
+/* The mask of a part onto numbers, or onto their gradient: by the granularity of its row; on an input or output as it can be broadcast,
+ * since the batch may be another. */
+SMASH__FN smash_err smash__prune_apply(smash_ctx *ctx, const smash__part *part, const smash_tensor *x, int back)
+{
+    const smash_tensor *mask = &part->state[SMASH__MASK];
+    smash_apply_desc apply = SMASH_ZERO;
+    smash_grid grid;
+    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    uint32_t i;
+    apply.method = part->row->apply_method;
+    apply.value = part->row->apply_value;
+    apply.grain = part->row->mask.grain;
+    if (apply.method == SMASH_APPLY_BYPASS || (back && apply.method == SMASH_APPLY_ADD)) return SMASH_OK;
+    if (part->slot->param == SMASH__NO_INDEX) {
+        for (i = 0; i < x->ndim && x->ndim == mask->ndim && (x->shape[i] == mask->shape[i] || mask->shape[i] == 1); i++) block[i] = x->shape[i] == mask->shape[i] ? 1 : -1;
+        if (i < x->ndim || x->ndim != mask->ndim)
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the mask of %q is %s, and what came is %s", part->slot->name, smash__shape_text(mask->ndim, mask->shape, is), smash__shape_text(x->ndim, x->shape, must));
+        apply.grain = smash_grain_block(block, x->ndim);
+    }
+    SMASH__TRY(smash_grid_make(ctx, &apply.grain, x, &grid));
+    return smash__apply_grid(ctx, &apply, &grid, mask, x, x);
+}
+
+SMASH__FN smash_err smash__prune_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    (void)own;
+    return smash__prune_apply(ctx, part, x, 0);
+}
+
+SMASH__FN smash_err smash__prune_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    (void)own;
+    return smash__prune_apply(ctx, part, g, 1);
+}
+
+/* Zeros into what is summed over the first steps of an interval, before the first share of it comes */
+SMASH__FN void smash__sum_anew(const smash__session *own, smash__part *part, uint64_t before)
+{
+    if (before || *own->step % own->clock.interval) return;
+    smash__fill(part->state[SMASH__SCORE].data, 0, part->state[SMASH__SCORE].bytes);
+    if (part->state[SMASH__SEEN].data) smash__fill(part->state[SMASH__SEEN].data, 0, part->state[SMASH__SEEN].bytes);
+}
+
+/* taylor: the mean over steps of (weight * gradient)^2, the gradient being that of the raw weight: 0 where it is masked */
+SMASH__FN smash_err smash__taylor_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    return smash__scores_itself(part->row) ? smash__prune_state(ctx, own, part, "sum", SMASH__SCORE, 1) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__taylor_arrived(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    if (!smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    smash__sum_anew(own, part, part->slot->backwards);
+    return smash_score_add_taylor(ctx, &part->row->mask.grain, &own->live->params[part->slot->param].tensor, g, &part->state[SMASH__SCORE]);
+}
+
+SMASH__FN smash_err smash__taylor_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    (void)w;
+    SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__SCORE], metric));
+    return smash_score_divide(ctx, (double)own->clock.steps, metric);
+}
+
+/* slim and movement: a factor or a score for each block, trained by an Adam of its own. What forward gives is w * factor * mask, or
+ * w * mask; d/d factor is the sum of w * d/d(w * factor), which is 0 where a mask drops, and d/d score that of w * d/d(w * mask), which is
+ * not: the mask is passed straight through. */
+SMASH__FN smash_err smash__trained_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const int factors = (part->method->flags & SMASH__FACTORS) != 0;
+    size_t i, n;
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    SMASH__TRY(smash__prune_state(ctx, own, part, factors ? "factor" : "score", SMASH__SCORE, 1));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "gradient", SMASH__SLOPE, 1));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "mean", SMASH__ADAM_MEAN, 1));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "squares", SMASH__ADAM_SQUARES, 1));
+    SMASH__TRY(smash_tensor_count(&part->state[SMASH__SCORE], &n));
+    for (i = 0; i < n && factors; i++) ((double *)part->state[SMASH__SCORE].data)[i] = 1;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__trained_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    if ((part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data) SMASH__TRY(smash_mask_scale(ctx, &part->row->mask.grain, &part->state[SMASH__SCORE], x, x));
+    return smash__prune_forward(ctx, own, part, x);
+}
+
+SMASH__FN smash_err smash__trained_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const smash_grain *grain = &part->row->mask.grain;
+    const int factors = (part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data;
+    if (factors) SMASH__TRY(smash__prune_apply(ctx, part, g, 1));
+    if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) SMASH__TRY(smash_score_add_product(ctx, grain, &part->input, g, &part->state[SMASH__SLOPE]));
+    return factors ? smash_mask_scale(ctx, grain, &part->state[SMASH__SCORE], g, g) : smash__prune_apply(ctx, part, g, 1);
+}
+
+/* What is added to the loss at step number `step`, and its gradient if asked for. Movement has a penalty where a threshold is asked for. */
+SMASH__FN smash_err smash__penalty(smash_ctx *ctx, const smash__session *own, const smash__part *part, uint64_t step, const smash_tensor *gradient, double *loss)
+{
+    const int factors = (part->method->flags & SMASH__FACTORS) != 0;
+    double scale = smash__job_double(&part->job, "regular_scale", 1);
+    size_t i, targets = 0;
+    if (!factors && !part->row->mask.use_threshold) return SMASH_OK;
+    for (i = 0; i < own->plan->count; i++) {
+        const smash_row *row = &own->plan->rows[i];
+        targets += row->algo == part->row->algo && own->of_row[i] && smash__scores_itself(row) && (factors || row->mask.use_threshold);
+    }
+    if (!factors) scale = smash__product(scale, smash_schedule_movement(step, own->clock.warmup, own->clock.cooldown));
+    return smash_score_add_penalty(ctx, factors ? SMASH_PENALTY_ABS : SMASH_PENALTY_SIGMOID, scale, targets, &part->state[SMASH__SCORE], gradient, loss);
+}
+
+SMASH__FN smash_err smash__trained_loss(smash_ctx *ctx, smash__session *own, smash__part *part, double *loss)
+{
+    double penalty = 0;
+    if (!smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    SMASH__TRY(smash__penalty(ctx, own, part, *own->step + 1, NULL, &penalty));
+    *loss += penalty;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__trained_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor *slope = &part->state[SMASH__SLOPE];
+    if (!smash__scores_itself(part->row) || (*own->step - 1) / own->clock.interval >= own->clock.times) return SMASH_OK;
+    SMASH__TRY(smash__penalty(ctx, own, part, *own->step, slope, NULL));
+    SMASH__TRY(smash_score_adam(ctx, NULL, *own->step, slope, &part->state[SMASH__ADAM_MEAN], &part->state[SMASH__ADAM_SQUARES], &part->state[SMASH__SCORE]));
+    smash__fill(slope->data, 0, slope->bytes);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__trained_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    (void)own;
+    (void)w;
+    if (part->method->flags & SMASH__FACTORS) return smash_mask_metric(ctx, NULL, &part->state[SMASH__SCORE], metric);
+    if (part->row->mask.use_threshold) return smash_score_sigmoid(ctx, &part->state[SMASH__SCORE], metric);
+    return smash_tensor_convert(ctx, &part->state[SMASH__SCORE], metric);
+}
+
+/* The file gets w * factor. */
+SMASH__FN smash_err smash__slim_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_tensor *t;
+    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    t = &own->model->params[part->row->param].tensor;
+    t->data = smash_arena_alloc(ctx, own->arena, part->slot->made.bytes);
+    if (!t->data) return SMASH_ERR_NOMEM;
+    t->flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    SMASH__TRY(smash_mask_scale(ctx, &part->row->mask.grain, &part->state[SMASH__SCORE], &own->live->params[part->row->param].tensor, t));
+    t->flags |= SMASH_TENSOR_CONST;
+    return SMASH_OK;
+}
+
+/* activation_apoz, activation_mean_rank: a part on the weight, and one that watches the output of its module */
+SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x);
+SMASH__FN const smash__method *smash__watcher(uint32_t flags)
+{
+    static const char *const later[] = { "sum", "seen", NULL };
+    static const smash__method watchers[] = {
+        { "activation_mean_rank", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, later },
+        { "activation_apoz", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING | SMASH__NONZERO, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, later } };
+    return &watchers[(flags & SMASH__NONZERO) != 0];
+}
+
+SMASH__FN smash_err smash__activation_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_row *row = part->row;
+    const smash_tensor *t = smash__row_tensor(own->plan, row);
+    const uint32_t axis = t->ndim < 2 ? 0 : smash_type_out_axis(own->model->modules[row->module].type);
+    smash_grid grid;
+    uint32_t i;
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (!smash__scores_itself(row)) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, t, &grid));
+    for (i = 0; i < grid.ndim && grid.count[i] == (i == axis ? t->shape[i] : 1); i++) { }
+    if (i < grid.ndim) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%s scores output channels, so the granularity of %q must be out_channel", row->algo->name, part->slot->name);
+    SMASH__TRY(smash__session_part(ctx, own, smash__watcher(part->method->flags), part->row, SMASH__NO_INDEX, "_output_0", (smash__part **)&part->own));
+    return SMASH_OK;
+}
+
+/* What the activation behind a layer makes of a number; gelu by tanh, which is within 5e-4 of it (Hendrycks, Gimpel 2016, arXiv:1606.08415) */
+SMASH__FN float smash__activated(float x, char kind)
+{
+    const double d = (double)x;
+    if (kind == 'g') return smash__to_f32(smash__product(d / 2, 1 + smash_tanh(smash__product(0.7978845608028654, d + smash__product(0.044715, smash__product(d, smash__product(d, d)))))));
+    return !(x > 0) ? 0.0f : kind == '6' && x > 6 ? 6.0f : x;
+}
+
+SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    static const size_t one = 1;
+    const smash_value *activation = smash_job_value(&part->job, "activation");
+    const char kind = smash_value_is(activation, "gelu") ? 'g' : smash_value_is(activation, "relu6") ? '6' : 'r';
+    const char *type = own->model->modules[part->slot->module].type;
+    const uint32_t axis = x->ndim && (smash__starts_with(type, "Conv") || smash__starts_with(type, "BatchNorm")) ? 1 : x->ndim - 1;
+    smash_tensor y;
+    size_t n, i;
+    if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
+    if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: there are none of a batch and of channels", part->slot->name, x->ndim);
+    SMASH__TRY(smash_tensor_count(x, &n));
+    SMASH__TRY(smash__check_finite(ctx, x, n));
+    SMASH__TRY(smash__like(ctx, x, SMASH_F32, &y));
+    for (i = 0; i < n; i++) ((float *)y.data)[i] = smash__activated(((const float *)x->data)[i], kind);
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "sum", SMASH_F64, 1, &x->shape[axis], &part->state[SMASH__SCORE]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "seen", SMASH_U64, 1, &one, &part->state[SMASH__SEEN]));
+    smash__sum_anew(own, part, part->slot->forwards);
+    SMASH__TRY(smash_score_add_channels(ctx, part->method->flags & SMASH__NONZERO ? SMASH_CHANNEL_NONZERO : SMASH_CHANNEL_SUM, &y, axis, &part->state[SMASH__SCORE]));
+    *(uint64_t *)part->state[SMASH__SEEN].data += x->shape[axis] ? n / x->shape[axis] : 0;
+    return SMASH_OK;
+}
+
+/* The mean over all that was seen of a channel; the groups of a ConvTranspose, whose channels are a block together, add up. */
+SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash__part *watcher = (smash__part *)part->own;
+    const char *name = watcher->slot->name;
+    uint64_t seen = 0;
+    size_t blocks, channels = 0, i;
+    (void)w;
+    SMASH__TRY(smash_tensor_count(metric, &blocks));
+    smash__fill(metric->data, 0, blocks * sizeof(double));
+    if (!watcher->state[SMASH__SCORE].data) return SMASH_OK;              /* before the first step */
+    SMASH__TRY(smash_tensor_count(&watcher->state[SMASH__SCORE], &channels));
+    seen = *(const uint64_t *)watcher->state[SMASH__SEEN].data;
+    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
+    for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)watcher->state[SMASH__SCORE].data)[i];
+    (void)own;
+    return smash_score_divide(ctx, seen ? (double)seen : 1, metric);
+}
+
+/* admm: weights are drawn to Z, a pruned copy of W + U, by rho / 2 * sum (W - Z + U)^2 in the loss; at the end of each iteration Z and U follow,
+ * and after the last one W is pruned. (NNI v2 has the root of the sum; the paper and this have the sum.) */
+SMASH__FN smash_err smash__admm_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    SMASH__TRY(smash__prune_state(ctx, own, part, "z", SMASH__Z, 0));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "u", SMASH__U, 0));
+    return smash_tensor_convert(ctx, &own->live->params[part->row->param].tensor, &part->state[SMASH__Z]);
+}
+
+/* W - Z + U of number i */
+SMASH__FN double smash__admm_gap(const smash__session *own, const smash__part *part, size_t i)
+{
+    const double w = (double)((const float *)own->live->params[part->row->param].tensor.data)[i];
+    return w - ((const double *)part->state[SMASH__Z].data)[i] + ((const double *)part->state[SMASH__U].data)[i];
+}
+
+SMASH__FN smash_err smash__admm_arrived(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const double rho = smash__job_double(&part->job, "row", 1e-4);
+    float *x = (float *)g->data;
+    size_t n, i;
+    if (part->slot->backwards || !smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(g, &n));
+    for (i = 0; i < n; i++) x[i] = smash__to_f32((double)x[i] + smash__product(rho, smash__admm_gap(own, part, i)));
+    return smash__check_finite(ctx, g, n);
+}
+
+SMASH__FN smash_err smash__admm_loss(smash_ctx *ctx, smash__session *own, smash__part *part, double *loss)
+{
+    const double rho = smash__job_double(&part->job, "row", 1e-4);
+    double sum = 0;
+    size_t n, i;
+    (void)ctx;
+    if (!smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&part->state[SMASH__Z], &n));
+    for (i = 0; i < n; i++) sum += smash__product(smash__admm_gap(own, part, i), smash__admm_gap(own, part, i));
+    *loss += smash__product(rho / 2, sum);
+    return SMASH_OK;
+}
+
+/* Of W + U, but of W in the end */
+SMASH__FN smash_err smash__admm_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash_tensor v = *w;
+    size_t n, i;
+    SMASH__TRY(smash__like(ctx, w, SMASH_F64, &v));
+    SMASH__TRY(smash_tensor_convert(ctx, w, &v));
+    SMASH__TRY(smash_tensor_count(w, &n));
+    for (i = 0; i < n && smash__runs(own); i++) ((double *)v.data)[i] += ((const double *)part->state[SMASH__U].data)[i];
+    return smash_mask_metric(ctx, &part->row->mask, &v, metric);
+}
+
+SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor *mask = &part->state[SMASH__MASK], *z = &part->state[SMASH__Z];
+    const float *w = part->row->param != SMASH__NO_INDEX ? (const float *)own->live->params[part->row->param].tensor.data : NULL;
+    size_t n, i;
+    if (!smash__runs(own)) return SMASH_OK;                              /* these are the masks */
+    if (smash__scores_itself(part->row)) {
+        double *u = (double *)part->state[SMASH__U].data;
+        SMASH__TRY(smash_tensor_count(z, &n));
+        for (i = 0; i < n; i++) {
+            u[i] += (double)w[i];                                        /* W + U, and less Z it is the new U */
+            ((double *)z->data)[i] = u[i];
+        }
+        SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, mask, z));
+        for (i = 0; i < n; i++) u[i] -= ((const double *)z->data)[i];
+    }
+    smash__fill(mask->data, 1, mask->bytes);
+    return SMASH_OK;
+}
+
+/* lottery_ticket: masks by rounds, of what is left; then everything starts anew from where it was at first. */
+SMASH__FN smash_err smash__lottery_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_value *reset = smash_job_value(&part->job, "reset_weights");
+    size_t i;
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (own->first || (reset && reset->number == 0)) return SMASH_OK;
+    own->first = (smash_tensor *)smash_arena_array(ctx, own->arena, own->live->param_count, sizeof *own->first);
+    if (!own->first) return SMASH_ERR_NOMEM;
+    for (i = 0; i < own->live->param_count; i++) {
+        const smash_param *p = &own->live->params[i];
+        const char *word = smash__join(ctx, own->arena, "first/", p->name, "");
+        own->first[i].data = NULL;
+        if (!word) return SMASH_ERR_NOMEM;
+        if (!smash__session_param(own, i)) continue;
+        SMASH__TRY(smash__session_tensor(ctx, own, NULL, word, p->tensor.dtype, p->tensor.ndim, p->tensor.shape, &own->first[i]));
+        smash__copy(own->first[i].data, p->tensor.data, own->first[i].bytes);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__lottery_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash_tensor left;
+    (void)own;
+    SMASH__TRY(smash__like(ctx, w, w->dtype, &left));
+    SMASH__TRY(smash_tensor_convert(ctx, w, &left));
+    SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, &part->state[SMASH__MASK], &left));
+    return smash_mask_metric(ctx, &part->row->mask, &left, metric);
+}
+
+SMASH__FN smash_err smash__lottery_made(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    size_t i;
+    (void)ctx;
+    (void)part;
+    if (own->rewound || !own->first) return SMASH_OK;
+    for (i = 0; i < own->live->param_count; i++) if (own->first[i].data) smash__copy(own->live->params[i].tensor.data, own->first[i].data, own->first[i].bytes);
+    own->rewound = 1;
+    return SMASH_OK;
+}
+
+/* Schedules: after so many of `interval` steps as `times` says, all is asked for. Scores from `steps` steps are there that many steps into
+ * an interval, and then masks are made; those of the whole goal when the last interval ends, whatever the scores.
+ * (NNI v3 stops at the share of the last but one where steps < interval.) */
+SMASH__FN int smash__clock_due(const smash__session *own, double *share)
+{
+    const smash__clock *c = &own->clock;
+    const uint64_t step = *own->step, whole = step / c->interval, into = step % c->interval;
+    *share = c->agp ? smash_schedule_agp(whole, c->times) : smash_schedule_linear(whole, c->times);
+    if (whole > c->times || (whole == c->times && into)) return 0;
+    if (!c->steps) return !into;
+    return step && (into == c->steps % c->interval || whole == c->times);
+}
+
+/* Masks at every step behind the warm-up; the goal is there from the cool-down on. */
+SMASH__FN int smash__movement_due(const smash__session *own, double *share)
+{
+    *share = smash_schedule_movement(*own->step, own->clock.warmup, own->clock.cooldown);
+    return *own->step > own->clock.warmup;
+}
+
+/* At the end of each iteration of the whole goal */
+SMASH__FN int smash__admm_due(const smash__session *own, double *share)
+{
+    const int due = smash__clock_due(own, share);
+    *share = 1;
+    return due;
+}
+
+/* When masks are made: without steps and schedule at once, and never again */
+SMASH__FN void smash__clock_read(const smash_job *job, smash__clock *c)
+{
+    const smash_value *schedule = smash_job_value(job, "schedule");
+    c->steps = smash__job_count(job, "training_steps", 0);
+    c->interval = c->steps ? c->steps : 1;
+    c->times = smash__job_count(job, "iterations", smash__job_count(job, "rounds", c->steps != 0));
+    c->warmup = smash__job_count(job, "warmup_step", 0);
+    c->cooldown = smash__job_count(job, "cooldown_begin_step", 0);
+    if (c->cooldown) c->times = UINT64_MAX;                              /* scores go on */
+    if (!smash_value_is(schedule, "linear") && !smash_value_is(schedule, "agp")) return;
+    c->agp = smash_value_is(schedule, "agp");
+    c->interval = smash__job_count(job, "schedule_interval", 1);
+    c->times = smash__job_count(job, "schedule_times", 1);
+}
+
+/* What is asked for now, of a goal */
+SMASH__FN double smash__goal_now(const smash__session *own, double goal, double share)
+{
+    if (own->pruner->score == smash__lottery_score && goal <= 1) return smash_schedule_lottery(goal, *own->step / own->clock.interval, own->clock.times);
+    return smash__product(goal, share);
+}
+
+SMASH__FN void smash__prune_goals(smash__session *own, double share)
+{
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) {
+        smash_mask_desc *now = &own->plan->rows[i].mask;
+        const smash_mask_desc *goal = &own->goals[i];
+        if (!own->of_row[i] || own->plan->rows[i].algo->group != SMASH_PRUNER) continue;
+        now->ratio = smash__goal_now(own, goal->ratio, share);
+        now->threshold = smash__product(goal->threshold, share);
+        now->min_ratio = smash__goal_now(own, goal->min_ratio, share);
+        now->max_ratio = smash__goal_now(own, goal->max_ratio, share);
+    }
+}
+
+/* Masks of the session for the file, or none, so that they are made */
+SMASH__FN void smash__give_masks(smash__session *own, int give)
+{
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) {
+        smash_row *row = &own->plan->rows[i];
+        if (!own->of_row[i] || row->algo->group != SMASH_PRUNER) continue;
+        row->given_mask = give ? &own->of_row[i]->state[SMASH__MASK] : NULL;
+    }
+}
+
+/* Masks of all rows by what smash_run makes them with, of the goals as they are */
+SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
+{
+    static const smash_run_desc dry = SMASH_ZERO;
+    smash_plan *plan = own->plan;
+    smash__run run = SMASH_ZERO;
+    size_t i;
+    run.plan = plan;
+    run.desc = &dry;
+    for (i = 0; i < plan->group_count; i++) plan->groups[i].made = 0;
+    for (i = 0; i < plan->model->param_count; i++) {
+        const uint32_t param = plan->order[i];
+        smash_row *row = smash__row_of(plan, plan->prune, param);
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_work work;
+        smash_grid grid;
+        smash_err err = SMASH_OK;
+        if (!row) continue;
+        smash__fill(&work, 0, sizeof work);
+        work.plan = plan;
+        work.row = row;
+        if (smash__in_group(plan, row) && !plan->groups[row->group].made) err = smash__make_group(ctx, &run, &plan->groups[row->group]);
+        if (!err) err = smash_model_load(ctx, plan->model, param, &ctx->scratch, &work.tensor);
+        if (!err) err = smash__make_mask(ctx, &work, &grid);
+        if (!err) smash__copy(own->of_row[row - plan->rows]->state[SMASH__MASK].data, work.mask.data, grid.blocks);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
+    for (i = 0; i < plan->count; i++) {                                  /* those of inputs and outputs lie in their rows */
+        const smash_row *row = &plan->rows[i];
+        const smash__part *part = own->of_row[i];
+        if (part && row->algo->group == SMASH_PRUNER && row->param == SMASH__NO_INDEX && row->kept.data) smash__copy(part->state[SMASH__MASK].data, row->kept.data, part->state[SMASH__MASK].bytes);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__prune_now(smash_ctx *ctx, smash__session *own, double share)
+{
+    smash_err err;
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) if (own->of_row[i]) own->plan->rows[i].note = own->notes[i];
+    smash__prune_goals(own, share);
+    smash__give_masks(own, 0);
+    err = smash__make_masks(ctx, own);
+    smash__give_masks(own, 1);
+    for (i = 0; !err && own->pruner->made && *own->step && i < own->part_count; i++)
+        if (own->parts[i].method == own->pruner) err = own->pruner->made(ctx, own, &own->parts[i]);
+    return err;
+}
+
+/* Other masks have been read: the rows get to know. */
+SMASH__FN void smash__prune_again(smash__session *own)
+{
+    double share = 0;
+    size_t i;
+    if (!own->pruner) return;
+    (void)own->pruner->due(own, &share);
+    smash__prune_goals(own, share);
+    for (i = 0; i < own->plan->count; i++) {
+        smash_row *row = &own->plan->rows[i];
+        smash_grid grid;
+        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, row->given_mask, &grid);
+    }
+}
+
+/* The first masks; but before them those of the whole goal: what scratch they take, they may take at any step. */
+SMASH__FN smash_err smash__prune_first(smash_ctx *ctx, smash__session *own)
+{
+    const size_t peak = ctx->scratch.peak, used = ctx->scratch.outside + ctx->scratch.used;
+    double share = 0;
+    smash_err err;
+    ctx->scratch.peak = used;
+    err = smash__make_masks(ctx, own);
+    own->need = ctx->scratch.peak - used + 16;                           /* its start may lie otherwise */
+    if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
+    if (err) return err;
+    return smash__prune_now(ctx, own, own->pruner->due(own, &share) ? share : 0);
+}
+
+/* Before masks are made anew: all the scratch for it, and is every number one? */
+SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own, void **block)
+{
+    const smash_plan *plan = own->plan;
+    size_t i, n;
+    *block = smash__scratch(ctx, own->need, 1);
+    if (!*block) return SMASH_ERR_NOMEM;
+    for (i = 0; i < plan->model->param_count; i++) {
+        const smash_tensor *t = &plan->model->params[i].tensor;
+        if (!smash__row_of(plan, plan->prune, i)) continue;
+        SMASH__TRY(smash_tensor_count(t, &n));
+        SMASH__TRY(smash__check_finite(ctx, t, n));
+    }
+    return SMASH_OK;
+}
+
+/* Masks are made in the scratch that is there for it, so that memory cannot end in the middle. */
+SMASH__FN smash_err smash__prune_in(smash_ctx *ctx, smash__session *own, double share, void *block)
+{
+    const smash_arena scratch = ctx->scratch;
+    smash_err err;
+    smash_arena_init(&ctx->scratch, block, own->need, NULL);
+    err = smash__prune_now(ctx, own, share);
+    ctx->scratch = scratch;
+    return err;
+}
+
+SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
+{
+    enum { COLLECTS = SMASH__NEEDS_GRADIENT | SMASH__WHILE_COLLECTING, TRAINED = SMASH__KEEPS | SMASH__NEEDS_GRADIENT };
+    static const smash__method methods[] = {
+        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "taylor", COLLECTS, smash__taylor_open, smash__prune_forward, smash__prune_backward, smash__taylor_arrived, NULL, NULL, smash__taylor_score, smash__clock_due, NULL, NULL, NULL },
+        { "slim", TRAINED | SMASH__FACTORS, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__clock_due,
+          smash__slim_finish, NULL, NULL },
+        { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL, NULL },
+        { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
+        { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
+        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
+        { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made, NULL }
+    };
+    size_t i;
+    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
+    return NULL;
+}
+
+/* ---- training session: the hooks ---- */
+
+/* Is a row's target one that can be trained? */
+SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *own, const smash_row *row)
+{
+    const smash_param *p;
+    if (row->param == SMASH__NO_INDEX) return SMASH_OK;
+    if (smash__is_away(own->plan, row->param)) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%q is trained, and fuse_names folds it into another layer; fuse a model after training", own->model->params[row->param].name);
+    p = row->param < own->live->param_count ? &own->live->params[row->param] : NULL;
+    if (!p || !p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, row->param, "%q has no memory to be trained in; load it, and let the model have what the network computes with", own->model->params[row->param].name);
+    return smash__check(ctx, &p->tensor, "a trained parameter", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL);
+}
+
+SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
+{
+    smash_plan *plan = own->plan;
+    const size_t most = 2 * plan->count;                                 /* each row may have a watcher */
+    size_t i, count = 0, n;
+    own->slots = (smash__slot *)smash_arena_array(ctx, own->arena, most, sizeof *own->slots);
+    own->parts = (smash__part *)smash_arena_array(ctx, own->arena, most, sizeof *own->parts);
+    own->of_row = (smash__part **)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->of_row);
+    own->goals = (smash_mask_desc *)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->goals);
+    own->notes = (const char **)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->notes);
+    if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        const smash__method *method = smash__method_of(row->algo);
+        own->of_row[i] = NULL;
+        own->goals[i] = row->mask;
+        own->notes[i] = row->note;
+        if (!method || row->skip) continue;
+        if (row->algo->group == SMASH_PRUNER) own->pruner = method;
+        SMASH__TRY(smash__session_fits(ctx, own, row));
+        SMASH__TRY(smash__session_part(ctx, own, method, row, row->param, row->target, &own->of_row[i]));
+    }
+    for (i = 0; i < own->slot_count; i++) {
+        smash__slot *slot = &own->slots[i];
+        if (slot->param == SMASH__NO_INDEX) continue;
+        slot->made = own->live->params[slot->param].tensor;
+        SMASH__TRY(smash_tensor_bytes(&slot->made, &slot->made.bytes));
+        slot->made.data = smash_arena_alloc(ctx, own->arena, slot->made.bytes);
+        slot->made.name = slot->name;
+        if (!slot->made.data) return SMASH_ERR_NOMEM;
+    }
+    count = own->part_count;                                             /* watchers open with those they belong to */
+    for (n = 0; n < count; n++) {
+        if (own->parts[n].row->algo->group == SMASH_PRUNER && !own->clock.interval) smash__clock_read(&own->parts[n].job, &own->clock);
+        if (own->parts[n].method->open) SMASH__TRY(own->parts[n].method->open(ctx, own, &own->parts[n]));
+    }
+    return SMASH_OK;
+}
+
+/* The plan as smash() makes it */
+SMASH__FN smash_err smash__session_plan(smash_ctx *ctx, smash__session *own)
+{
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, own->arena, sizeof *plan);
+    if (!plan) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__model_finished(ctx, own->live));
+    SMASH__TRY(smash_config_check(ctx, own->config));
+    SMASH__TRY(smash__model_clone(ctx, own->live, own->arena, &own->model));
+    SMASH__TRY(smash__set_types(ctx, own->config, own->model));
+    SMASH__TRY(smash__check_groups(ctx, own->model, own->config, ~0u, 0));
+    SMASH__TRY(smash__resolve_plan(ctx, own->config, own->model, ~0u, own->arena, plan));
+    own->plan = plan;
+    plan->session = own;
+    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once, which a training session does not", plan->whole->name);
+    if (plan->goal.kind) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s makes masks when a file is written, and a training session needs them before; say sparse_ratio", plan->goal.key->name);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__session_start(smash_ctx *ctx, smash__session *own, uint64_t seed)
+{
+    static const size_t one = 1;
+    smash_tensor t;
+    SMASH__TRY(smash__session_plan(ctx, own));
+    SMASH__TRY(smash__session_tensor(ctx, own, NULL, "step", SMASH_U64, 1, &one, &t));
+    own->step = (uint64_t *)t.data;
+    SMASH__TRY(smash__session_tensor(ctx, own, NULL, "random", SMASH_U64, 1, &one, &t));
+    own->random = (uint64_t *)t.data;
+    *own->random = seed;
+    SMASH__TRY(smash__session_parts(ctx, own));
+    own->begun = 1;
+    return own->pruner ? smash__prune_first(ctx, own) : SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s)
+{
+    smash__session *own;
+    smash_arena *arena;
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!smash__ctx(ctx) || !model || !s || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model or session is missing, or desc was not zeroed");
+    arena = desc && desc->arena ? desc->arena : model->arena;
+    if (!arena || arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a session needs an arena, and not ctx->scratch, which every call empties");
+    own = (smash__session *)smash_arena_alloc(ctx, arena, sizeof *own);
+    if (!own) return SMASH_ERR_NOMEM;
+    smash__fill(own, 0, sizeof *own);
+    own->arena = arena;
+    own->config = config;
+    own->live = model;
+    own->last_state = &own->states;
+    own->origin = 1;
+    SMASH__TRY(smash__session_start(ctx, own, desc ? desc->seed : 0));
+    smash__fill(s, 0, sizeof *s);
+    s->plan = own->plan;
+    s->own = own;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__session_ok(smash_ctx *ctx, const smash_session *s)
+{
+    return smash__ctx(ctx) && s && s->own ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or session is missing, or smash_session_begin has not made it");
+}
+
+SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
+{
+    const smash_model *model;
+    smash_arena_mark mark;
+    const char *target = NULL, *near = NULL, *pair[2];
+    size_t module, i;
+    smash_err err;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!name || !slot) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "name or slot is missing");
+    model = s->own->model;
+    for (i = 0; i < s->own->slot_count; i++)
+        if (smash__equal(s->own->slots[i].name, name)) { *slot = (uint32_t)i; return SMASH_OK; }
+    mark = smash__scratch_mark(ctx);
+    err = smash_model_find_param(model, name) >= 0 ? SMASH_OK : smash__given_end(ctx, model, name, &module, &target);
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    if (target || smash_model_find_param(model, name) >= 0) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
+    for (i = 0; i < model->param_count + s->own->slot_count; i++) {
+        pair[0] = near;
+        pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
+        near = smash_nearest(name, pair, 2);
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q", name, near);
+}
+
+SMASH__DEF smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
+{
+    const smash__teacher *t;
+    uint32_t i = 0;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!name || !slot) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "name or slot is missing");
+    for (t = s->own->teachers; t && !smash__equal(t->name, name); t = t->next) i++;
+    *slot = t ? i : SMASH__NO_INDEX;
+    return SMASH_OK;
+}
+
+/* The tensor of a slot as a hook takes it: *param as the model holds it, or of one shape but for the batch */
+SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *own, const smash__slot *slot, const smash_tensor *x)
+{
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    const smash_tensor *want = slot->param != SMASH__NO_INDEX ? &own->live->params[slot->param].tensor : slot->seen.dtype ? &slot->seen : smash_model_find_activation(own->model, slot->module, slot->target);
+    uint32_t i, first = slot->param == SMASH__NO_INDEX;
+    SMASH__TRY(smash__check(ctx, x, slot->name, SMASH__BIT(SMASH_F32), slot->param == SMASH__NO_INDEX ? SMASH__WRITE : SMASH__READ, NULL));
+    for (i = first; want && i < x->ndim && x->ndim == want->ndim && x->shape[i] == want->shape[i]; i++) { }
+    if (want && (x->ndim != want->ndim || i < x->ndim))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
+    if (slot->param != SMASH__NO_INDEX && x->data != want->data) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q lies elsewhere than in the model of the session: give its tensor as the model has it", slot->name);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot_index, smash_tensor *x)
+{
+    smash__session *own;
+    smash__slot *slot;
+    smash__part *part;
+    smash_arena_mark mark;
+    smash_tensor y;
+    smash_err err = SMASH_OK;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to go forward");
+    if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
+    own = s->own;
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    slot = &own->slots[slot_index];
+    SMASH__TRY(smash__session_take(ctx, own, slot, x));
+    mark = smash__scratch_mark(ctx);
+    y = *x;
+    y.name = slot->name;
+    if (slot->param != SMASH__NO_INDEX) {
+        y = slot->made;
+        smash__copy(y.data, x->data, y.bytes);
+    }
+    for (part = slot->first; !err && part; part = part->next)            /* room first */
+        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating) {
+            size_t room = part->input.bytes;
+            err = smash__session_keep(ctx, own, &y, &room, &part->input);
+            part->input.bytes = room;
+        }
+    for (part = slot->first; !err && part; part = part->next) {
+        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating && part != slot->first) {
+            size_t room = part->input.bytes;
+            err = smash__session_keep(ctx, own, &y, &room, &part->input);
+            part->input.bytes = room;
+        }
+        if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
+    }
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    if (slot->param != SMASH__NO_INDEX) {
+        x->data = y.data;
+        x->bytes = y.bytes;
+    }
+    if (own->evaluating) return SMASH_OK;
+    slot->seen = smash_tensor_view(SMASH_F32, NULL, 0, x->ndim, x->shape);
+    slot->forwards++;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x)
+{
+    smash__teacher *t;
+    uint32_t i;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to learn from");
+    if (slot == SMASH__NO_INDEX) return SMASH_OK;
+    for (t = s->own->teachers, i = 0; t && i < slot; i++) t = t->next;
+    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u", slot);
+    SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
+    if (s->own->evaluating) return SMASH_OK;
+    SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->room, &t->record));
+    t->taught = 1;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale)
+{
+    smash__session *own;
+    uint64_t forwards = 0;
+    double sum;
+    size_t i;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    own = s->own;
+    if (!smash_is_finite_f64(loss)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss is not finite");
+    sum = loss;
+    for (i = 0; i < own->slot_count; i++) forwards += own->slots[i].forwards;
+    if (!own->evaluating && own->slot_count) {
+        if (!forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss before forward: nothing has gone forward since the last step, not even %q", own->slots[0].name);
+        sum = smash__product(loss, own->origin);
+        for (i = 0; i < own->part_count; i++) {
+            smash_arena_mark mark = smash__scratch_mark(ctx);
+            const smash_err err = own->parts[i].method->loss ? own->parts[i].method->loss(ctx, own, &own->parts[i], &sum) : SMASH_OK;
+            smash__scratch_rewind(ctx, mark);
+            if (err) return err;
+        }
+    }
+    if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the whole loss is not finite");
+    if (total) *total = sum;
+    if (scale) *scale = own->evaluating ? 1 : own->origin;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot_index, const smash_tensor *gradient)
+{
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    smash__session *own;
+    smash__slot *slot;
+    smash__part *part;
+    smash_arena_mark mark;
+    smash_err err = SMASH_OK;
+    smash_tensor g;
+    size_t n;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!gradient) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no gradient to go backward");
+    if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
+    own = s->own;
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    slot = &own->slots[slot_index];
+    if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first", slot->name);
+    if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step", slot->name);
+    g = *gradient;
+    g.name = slot->name;
+    SMASH__TRY(smash__check(ctx, &g, "the gradient of", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
+    if (!smash__same_shape(&g, slot->seen.ndim, slot->seen.shape))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the gradient of %q is %s, and what went forward %s", slot->name, smash__shape_text(g.ndim, g.shape, is), smash__shape_text(slot->seen.ndim, slot->seen.shape, must));
+    SMASH__TRY(smash__check_finite(ctx, &g, n));
+    mark = smash__scratch_mark(ctx);
+    for (part = slot->last; !err && part; part = part->before) if (part->method->backward) err = part->method->backward(ctx, own, part, &g);
+    for (part = slot->first; !err && part; part = part->next) if (part->method->arrived) err = part->method->arrived(ctx, own, part, &g);
+    smash__scratch_rewind(ctx, mark);
+    if (!err) slot->backwards++;
+    return err;
+}
+
+/* Nothing has gone forward yet. */
+SMASH__FN void smash__session_new_step(smash_session *s)
+{
+    smash__teacher *t;
+    size_t i;
+    for (i = 0; i < s->own->slot_count; i++) s->own->slots[i].forwards = s->own->slots[i].backwards = 0;
+    for (t = s->own->teachers; t; t = t->next) t->taught = 0;
+    s->step = *s->own->step;
+}
+
+SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
+{
+    static const smash_group order[] = { SMASH_PRUNER, SMASH_QUANTIZER, SMASH_DISTILLER };
+    smash__session *own;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_err err = SMASH_OK;
+    void *block = NULL;
+    double share = 0;
+    size_t i, g;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    own = s->own;
+    if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
+    for (i = 0; i < own->part_count; i++) {
+        const smash__part *part = &own->parts[i];
+        if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT) && !part->slot->backwards)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without the gradient of %q, which %s needs: give it to smash_session_backward", part->slot->name, part->row->algo->name);
+        if (smash__part_wants(own, part, SMASH__NEEDS_OUTPUT) && !part->slot->forwards)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without %q, which %s needs: give it to smash_session_forward", part->slot->name, part->row->algo->name);
+    }
+    ++*own->step;
+    if (own->pruner && own->pruner->due(own, &share)) err = smash__prune_ready(ctx, own, &block);
+    if (err) {
+        --*own->step;
+        smash__scratch_rewind(ctx, mark);
+        return err;
+    }
+    own->rewound = 0;
+    for (g = 0; g < sizeof order / sizeof *order; g++) {
+        for (i = 0; !err && i < own->part_count; i++) {
+            smash__part *part = &own->parts[i];
+            smash_arena_mark inner = smash__scratch_mark(ctx);
+            if (part->row->algo->group == order[g] && part->method->step) err = part->method->step(ctx, own, part);
+            smash__scratch_rewind(ctx, inner);
+        }
+        if (!err && order[g] == SMASH_PRUNER && block) err = smash__prune_in(ctx, own, share, block);
+    }
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    smash__session_new_step(s);
+    s->rewound = own->rewound;
+    return SMASH_OK;
+}
+
+SMASH__DEF void smash_session_evaluate(smash_session *s, int on)
+{
+    if (s && s->own) s->own->evaluating = on != 0;
+}
+
+/* ---- training session: saving and loading ---- */
+
+SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io)
+{
+    smash__session *own;
+    smash__state *state;
+    smash_arena_mark mark, scratch;
+    smash_layout layout;
+    smash_meta meta[2];
+    smash_tensor *tensors;
+    size_t count = 0, i;
+    smash_err err;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing, or cannot write");
+    own = s->own;
+    for (i = 0; i < own->slot_count; i++)
+        if (own->slots[i].forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a session is saved between two steps, and %q has gone forward since the last", own->slots[i].name);
+    for (state = own->states; state; state = state->next) count++;
+    mark = smash_arena_get_mark(own->arena);
+    scratch = smash__scratch_mark(ctx);
+    tensors = (smash_tensor *)smash__scratch(ctx, count + own->live->param_count, sizeof *tensors);
+    if (!tensors) return SMASH_ERR_NOMEM;
+    for (state = own->states, count = 0; state; state = state->next) tensors[count++] = state->tensor;
+    for (i = 0; i < own->live->param_count; i++) {
+        if (!smash__session_param(own, i)) continue;
+        tensors[count] = own->live->params[i].tensor;
+        tensors[count++].name = own->live->params[i].name;
+    }
+    meta[0].key = "smash.format_version";
+    meta[0].value = SMASH__FORMAT_TEXT;
+    meta[1].key = "smash.session";
+    meta[1].value = own->plan->config_text;
+    err = smash_safetensors_layout(ctx, tensors, count, meta, 2, own->arena, &layout);
+    if (!err) err = smash_safetensors_begin(ctx, &layout, io);
+    for (i = 0; !err && i < count; i++) err = smash_safetensors_put(ctx, &layout, io, i, &tensors[i]);
+    smash_arena_rewind(own->arena, mark);
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+/* What a state or parameter is in the file: of the same dtype and shape, every float finite, every bool one */
+SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, smash_tensor *out)
+{
+    const smash_param *p = &file->params[index];
+    size_t n, i;
+    if (p->tensor.dtype != want->dtype || !smash__same_shape(&p->tensor, want->ndim, want->shape))
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is of another dtype or shape than in this session", p->name);
+    SMASH__TRY(smash_model_load(ctx, file, index, &ctx->scratch, out));
+    SMASH__TRY(smash_tensor_count(out, &n));
+    for (i = 0; i < n; i++) {
+        double x = 0;
+        if (SMASH__FLOATS >> out->dtype & 1) smash__load_f64(out, i, 1, &x);
+        if (!smash_is_finite_f64(x) || (out->dtype == SMASH_BOOL && ((const uint8_t *)out->data)[i] > 1))
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "number %z of %q is none that a session has", i, p->name);
+    }
+    return SMASH_OK;
+}
+
+/* Whose state a file speaks of that the session has not met yet */
+SMASH__FN const smash__part *smash__session_owner(const smash__session *own, const char *name)
+{
+    size_t i;
+    for (i = 0; i < own->part_count; i++) {
+        const smash__part *part = &own->parts[i];
+        if (smash__starts_with(name, part->prefix) && smash__lists(part->method->later, name + smash__length(part->prefix))) return part;
+    }
+    return NULL;
+}
+
+/* Everything is read and checked; then nothing can fail any more, and it is copied. */
+SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, const smash_model *file, smash_tensor *data, smash__state **fresh)
+{
+    const smash_meta *config = smash__find_meta(file, "smash.session");
+    smash__state *state, **last = fresh;
+    size_t i, at;
+    ptrdiff_t found;
+    if (!config) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this is no file of a training session");
+    if (!smash__equal(config->value, own->plan->config_text)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config");
+    smash__fill(data, 0, file->param_count * sizeof *data);
+    for (state = own->states; state; state = state->next) {
+        found = smash_model_find_param(file, state->tensor.name);
+        if (found < 0 && state->early) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the file has no %q: it is of another session", state->tensor.name);
+        if (found >= 0) SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &state->tensor, &data[found]));
+    }
+    for (i = 0; i < own->live->param_count; i++) {
+        if (!smash__session_param(own, i)) continue;
+        found = smash_model_find_param(file, own->live->params[i].name);
+        if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the file has no %q: it is of another model", own->live->params[i].name);
+        SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &own->live->params[i].tensor, &data[found]));
+    }
+    for (at = 0; at < file->param_count; at++) {
+        const smash__part *part;
+        if (data[at].dtype) continue;
+        part = smash__session_owner(own, file->params[at].name);
+        if (!part) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "the file has %q, and this session has no such thing", file->params[at].name);
+        SMASH__TRY(smash__session_read(ctx, file, at, &file->params[at].tensor, &data[at]));
+        state = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *state);
+        if (!state) return SMASH_ERR_NOMEM;
+        state->next = NULL;
+        state->early = 0;
+        state->tensor = data[at];
+        state->tensor.flags = 0;
+        state->tensor.name = smash__join(ctx, own->arena, file->params[at].name, "", "");
+        SMASH__TRY(smash_tensor_bytes(&data[at], &state->tensor.bytes));
+        state->tensor.data = smash_arena_alloc(ctx, own->arena, state->tensor.bytes);
+        if (!state->tensor.name || !state->tensor.data) return SMASH_ERR_NOMEM;
+        *last = state;
+        last = &state->next;
+    }
+    return SMASH_OK;
+}
+
+/* The numbers of a state or parameter out of the file; what the file has not, has not begun. */
+SMASH__FN void smash__session_copy(const smash_model *file, const smash_tensor *data, const char *name, const smash_tensor *to)
+{
+    const ptrdiff_t found = smash_model_find_param(file, name);
+    size_t bytes = 0;
+    (void)smash_tensor_bytes(to, &bytes);
+    if (found < 0) smash__fill(to->data, 0, bytes);
+    else smash__copy(to->data, data[found].data, bytes);
+}
+
+SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io)
+{
+    smash__session *own;
+    smash_arena_mark mark, scratch;
+    smash__state *fresh = NULL, *state;
+    smash_model file;
+    smash_tensor *data = NULL;
+    size_t i;
+    smash_err err;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!io) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing");
+    own = s->own;
+    mark = smash_arena_get_mark(own->arena);
+    scratch = smash__scratch_mark(ctx);
+    err = smash_safetensors_read(ctx, NULL, io, own->arena, NULL, &file);
+    if (!err) {
+        data = (smash_tensor *)smash__scratch(ctx, file.param_count, sizeof *data);
+        err = data ? SMASH_OK : SMASH_ERR_NOMEM;
+    }
+    if (!err) err = smash__session_load(ctx, own, &file, data, &fresh);
+    if (!err) {
+        if (fresh) *own->last_state = fresh;
+        while (*own->last_state) own->last_state = &(*own->last_state)->next;
+        for (state = own->states; state; state = state->next) smash__session_copy(&file, data, state->tensor.name, &state->tensor);
+        for (i = 0; i < own->live->param_count; i++)
+            if (smash__session_param(own, i)) smash__session_copy(&file, data, own->live->params[i].name, &own->live->params[i].tensor);
+        smash__session_new_step(s);
+        s->rewound = 0;
+        smash__prune_again(own);
+    }
+    if (err || !fresh) smash_arena_rewind(own->arena, mark);
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+/* ---- training session: the file in the end ---- */
+
+SMASH__DEF smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result)
+{
+    smash_run_desc desc = SMASH_ZERO;
+    smash__run run = SMASH_ZERO;
+    smash__session *own;
+    smash_err err = SMASH_OK;
+    size_t i;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!result || (io && !io->write)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "result is missing, or io cannot write");
+    own = s->own;
+    for (i = 0; !err && i < own->part_count; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        if (own->parts[i].method->finish) err = own->parts[i].method->finish(ctx, own, &own->parts[i]);
+        smash__scratch_rewind(ctx, mark);
+    }
+    desc.out = io;
+    if (!err) err = smash__run_prepare(ctx, own->plan, &desc, &run);
+    if (!err) err = smash__run_write(ctx, &run);
+    for (i = 0; i < own->live->param_count; i++) {                       /* training goes on with the user's own */
+        own->model->params[i].tensor = own->live->params[i].tensor;
+        own->model->params[i].tensor.flags |= SMASH_TENSOR_CONST;
+    }
+    if (!err) *result = run.result;
     return err;
 }
 
