@@ -11706,7 +11706,7 @@ SMASH__DEF smash_err smash_loss(smash_ctx *ctx, const smash_loss_desc *desc, con
     job.count = n;
     job.simd = smash__simd(ctx);
     job.channels[0] = job.channels[1] = 0;
-    job.columns = desc->kind == SMASH_LOSS_MSE ? SMASH__CHUNK : student->ndim ? student->shape[student->ndim - 1] : 1;
+    job.columns = desc->kind == SMASH_LOSS_MSE ? (size_t)SMASH__CHUNK : student->ndim ? student->shape[student->ndim - 1] : 1;
     if (desc->kind == SMASH_LOSS_ATTENTION) {
         job.channels[0] = student->shape[1];
         job.channels[1] = teacher->shape[1];
