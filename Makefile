@@ -75,6 +75,7 @@ build/tests/%: tests/%.c $(wildcard tests/*.h tests/golden/*.h tests/golden/*.in
 
 build/tests/test_algorithms: examples/06_algorithm.c
 build/tests/test_properties: tools/pool.h
+build/tests/test_net: examples/net.h
 
 build/tests/test_fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/fuzz_main.c build/smash_impl.o smash.h
 	@mkdir -p build/tests
