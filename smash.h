@@ -1847,6 +1847,7 @@ typedef enum smash_key_kind {
     SMASH_KEY_AMOUNT = 20,      /* whole number from 1 on, or a share above 0 and below 1 */
     SMASH_KEY_SHAPES = 21,      /* {"module": {"_output_0": [1, 16, 8, 8]}} */
     SMASH_KEY_FUSES = 23,       /* [["conv1", "bn1", "relu1"], ...] */
+    SMASH_KEY_LINK = 24,        /* name of a module, or a list of names */
     SMASH_KEY_TEMPLATES = 22    /* module_templates: {"type": {"inputs": [...], "pruner": {"weight": {}} ...}} */
 } smash_key_kind;
 
@@ -1891,7 +1892,8 @@ typedef enum smash_save_mode {
 } smash_save_mode;
 
 enum { SMASH_ON_CPU = 1, SMASH_ON_CUDA = 2 };
-enum { SMASH_NEEDS_TOKENIZER = 1, SMASH_NEEDS_PROCESSOR = 2, SMASH_NEEDS_DATA = 4 };
+enum { SMASH_NEEDS_TOKENIZER = 1, SMASH_NEEDS_PROCESSOR = 2, SMASH_NEEDS_DATA = 4,
+       SMASH_NEEDS_TRAINING = 8 };     /* it runs in a training session only: smash() and smash_run() refuse it */
 
 struct smash_algo;
 struct smash_config;
@@ -1906,16 +1908,18 @@ typedef struct smash_job {
     void                      *state;    /* apply: what it leaves for the run time; to be found in the result */
 } smash_job;
 
-/* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners and quantizers only. */
+/* For algorithms that go through a model tensor by tensor, so that it may be larger than memory. Pruners, distillers and quantizers only. */
 struct smash_row;
 typedef struct smash_targets {
     const char *const *default_types;    /* NULL-terminated; what the shorthands without a config_list apply to */
     smash_metric       metric;           /* pruners */
     smash_grain_kind   default_grain;    /* granularity "default" on parameters: ELEMENT, TENSOR, or AXIS = out_channel */
-    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo */
+    smash_err        (*apply)(smash_ctx *ctx, struct smash_work *work);   /* on one tensor; see algo. Distillers: NULL */
     smash_err        (*resolve)(smash_ctx *ctx, const smash_job *job, struct smash_row *row);   /* opt, quantizers: choose row->quant, which holds
-                                            what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail */
-    const char *const *refused;          /* opt, quantizers: keys that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL */
+                                            what the entry says, and row->form, or set row->skip and row->note; it refuses with smash_ctx_fail.
+                                            Distillers: refuse row->loss or the number of links */
+    const char *const *refused;          /* opt: keys that it does not take, each with the reason behind it: "granularity", "..."; ended by NULL. Of
+                                            pruners also "_input_" and "_output_": it takes none of these targets */
     uint32_t           every;            /* 1: the shorthands apply to all modules, whatever default_types, and where no target is named all float
                                             parameters are */
     uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators */
@@ -1948,7 +1952,7 @@ typedef struct smash_algo {
 } smash_algo;
 
 /* Key number i of an algorithm, or NULL behind the last: its own keys, then, for one with targets, config_list, for pruners
- * target_parameters, target_bytes and target_macs, and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
+ * target_parameters, target_bytes and target_macs (not if they need training), and the shorthands that it takes, then include and exclude. Static, or the algorithm's.
  *   algo  in     needs nothing, O(keys); exact everywhere; fails never */
 SMASH_API const smash_key *smash_algo_key(const smash_algo *algo, size_t i);
 
@@ -1978,7 +1982,7 @@ SMASH_API void smash_registry_init(smash_registry *registry, const smash_algo **
  *   needs   O(algorithms x keys^2)
  *   exact   everywhere
  *   fails   ARG, saying what is wrong: name, group or summary is missing; neither targets nor apply, or both; targets in a group that is
- *           neither pruner nor quantizer; a name, alias or key that is not snake_case; a name or alias that is taken; a key that is there twice, of a kind that
+ *           neither pruner, distiller nor quantizer; a name, alias or key that is not snake_case; a name or alias that is taken; a key that is there twice, of a kind that
  *           is not for hyperparameters, or whose default is not legal; a <algorithm>_<key> that is a key already. LIMIT when the
  *           room is full. registry untouched */
 SMASH_API smash_err smash_register(smash_ctx *ctx, smash_registry *registry, const smash_algo *algo);
@@ -1987,8 +1991,8 @@ SMASH_API smash_err smash_register(smash_ctx *ctx, smash_registry *registry, con
  *   registry, name  opt, in     needs nothing, O(names); exact everywhere; fails never */
 SMASH_API const smash_algo *smash_registry_find(const smash_registry *registry, const char *name);
 
-/* Algorithms of NNI, Auptimizer and Pruna that have no entry of their own here: the name of the one to take instead, "" if there is
- * none yet; NULL for any other name. Those that are only called otherwise are aliases.
+/* Algorithms of NNI, Auptimizer and Pruna that have no entry of their own here: the name of the one to take instead, and perhaps with what
+ * ("level with level_schedule agp"), "" if there is none yet; NULL for any other name. Those that are only called otherwise are aliases.
  *   name  opt, in     needs nothing; exact everywhere; fails never */
 SMASH_API const char *smash_algo_instead(const char *name);
 
@@ -2229,6 +2233,20 @@ typedef struct smash_choice {
     double       snr_db, noise;      /* noise: sum of squared errors / sum of squares, 10^(-snr_db / 10) */
 } smash_choice;
 
+/* How a distiller measures how far an input or output of the student is from the teacher's. */
+typedef enum smash_loss {
+    SMASH_LOSS_DEFAULT = 0,          /* MSE */
+    SMASH_LOSS_MSE = 1, SMASH_LOSS_KL = 2, SMASH_LOSS_COSINE = 3, SMASH_LOSS_ATTENTION = 4
+} smash_loss;
+typedef struct smash_loss_desc {
+    uint32_t   zero_begin;
+    smash_loss loss;
+    double     lambda;               /* what it is multiplied by */
+    double     temperature;          /* KL */
+    uint32_t   all_rows;             /* KL: 1: the mean over all rows; 0: the sum of them over dim 0 */
+    uint32_t   zero_end;
+} smash_loss_desc;
+
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
 typedef struct smash_row {
     const smash_algo *algo;
@@ -2271,6 +2289,10 @@ typedef struct smash_row {
     uint32_t     axis;               /* of a weight's output channels; of a bias: those of the weight beside it */
     uint32_t     needs_data;         /* 1: an input, output or bias: it stays float, with `skip`, unless smash_run gets what it needs in `calibration` */
     uint32_t     named;              /* 1: target_names names it */
+    /* distillers: the target is an input or output, and smash_run leaves the row alone */
+    smash_loss_desc loss;            /* how far it is from the teacher's */
+    const char **links;              /* modules of the teacher, whose target of this name it is compared with; link_count of them, 1 or more */
+    uint32_t     link_count;
     /* filled by smash_run */
     smash_mask_stats  mask_stats;
     smash_quant_stats quant_stats;
@@ -2282,6 +2304,9 @@ typedef struct smash_row {
     uint64_t          batches, numbers;   /* recorded ones that were seen */
     double            bias_shift;    /* of a weight with bias_correction: the most that its bias was corrected by */
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
+    /* filled by a training session, for the file it writes; data NULL: found as ever */
+    smash_tensor      given_mask;    /* pruners: bool, of grid shape */
+    smash_tensor      given_scale, given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
 } smash_row;
 
 /* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
@@ -2318,6 +2343,7 @@ typedef struct smash_plan {
     size_t             given_count;
     const smash_algo  *whole;              /* an active algorithm that has no targets, so smash() must run it; or NULL */
     smash_diags       *diags;              /* of the config: smash_run warns there of what a calibration lacks; may be NULL */
+    struct smash__session *session;        /* whose plan it is: what needs training has been trained; or NULL */
 } smash_plan;
 
 /* Lay the config over a model: which rows there will be, all sizes and shapes checked, nothing done yet.
@@ -2339,7 +2365,9 @@ SMASH_API smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *con
  * every algorithm that has a row for it, and is written; memory is bounded by the largest of them.
  *================================================================================================*/
 
-/* The pruners level, l1_norm, l2_norm, fpgm; the quantizers ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer. Static.
+/* The pruners level, l1_norm, l2_norm, fpgm; the quantizers ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer, weight_only, hqq, llm_int8,
+ * kmeans; and those that run in a training session only: the pruners taylor, slim, movement, activation_apoz, activation_mean_rank, admm,
+ * lottery_ticket, the distillers dynamic_layerwise and adaptive_1d_layerwise. Static.
  *   needs nothing; exact everywhere; fails never */
 SMASH_API const smash_registry *smash_builtins(void);
 
@@ -2488,6 +2516,103 @@ typedef struct smash_run_desc {
  *           DTYPE SHAPE only where the model changed since the plan was made. *result untouched, the model is never changed;
  *           what was written up to then is the caller's to throw away (write to a temporary file, rename when this returns 0) */
 SMASH_API smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result);
+
+/* ---- training session ---- */
+
+typedef struct smash_session_desc {
+    uint32_t     zero_begin;
+    smash_arena *arena;              /* opt: where the state lives; NULL: where the model does; not ctx->scratch */
+    uint64_t     seed;               /* of what starts at random */
+    uint32_t     zero_end;
+} smash_session_desc;
+
+/* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
+ * config, also an empty one. In forward each thing goes through its quantizer, then its pruner, then a distiller records it; in backward
+ * the other way round. Several forward and backward passes before a step are allowed. */
+typedef struct smash_session {
+    const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
+    uint64_t          step;          /* optimizer steps so far */
+    uint32_t          rewound;       /* 1: the last step set the parameters back to where they were, so forget the optimizer's state, too */
+    struct smash__session *own;
+} smash_session;
+
+/* Begin to train: every mask is there from now on, where the algorithm needs no training for it.
+ *   model   io   finished; never changed but for its numbers: parameters that the config has to do with are F32 in memory, and that memory is
+ *           what the network is trained in. It, the config and their arenas must outlive the session
+ *   config  in   never changed, but for findings in its diags
+ *   s       out  its state in the arena of desc, of which a failed call keeps what it took
+ *   needs   arena: the plan (see smash_config_resolve), for each parameter that is masked or quantized a copy, and what the algorithms keep:
+ *           1 byte a block of a mask, 8 to 32 bytes a block that is scored; scratch: as smash_run
+ *   exact   everywhere, like all that follows
+ *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without
+ *           targets, and for a goal for the whole model, whose masks are made when a file is written; DTYPE for a parameter that is not F32;
+ *           NONFINITE(index) naming module and target; RANGE SHAPE DTYPE FORMAT LIMIT VERSION as smash_run. *s untouched
+ *   from    NNI v3 compressors and evaluators */
+SMASH_API smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s);
+
+/* The slot of a parameter ("conv1.weight"), an input or an output ("conv1._output_0") of the model, or of an output of the teacher: to be
+ * asked for once. (uint32_t)SMASH_NONE is a good slot: the config has nothing to do with it, and the hooks do nothing.
+ *   s, name  in     slot  out
+ *   needs  scratch: the name; O(parameters); exact everywhere
+ *   fails  ARG NOMEM(ctx->need); NOTFOUND, with the nearest name, if the model has no such thing; *slot untouched */
+SMASH_API smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
+SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
+
+/* A parameter is about to be used, an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
+ * the next forward of this slot; inputs and outputs change in place. teach: the teacher has made this, which is recorded.
+ *   s  io     slot  of smash_session_find, for teach of smash_session_find_teacher
+ *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape. For teach in
+ *   needs  arena: what must be kept of an input or output, the first time and when the batch grows; scratch as the algorithms do; O(numbers)
+ *   exact  everywhere
+ *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need), x untouched; NONFINITE(index) RANGE, x then unspecified if it is an
+ *          input or output */
+SMASH_API smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot, smash_tensor *x);
+SMASH_API smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x);
+
+/* What the loss is with all that the session adds to it: penalties and distillation.
+ *   s  io     loss  of the user, finite     total  opt, out     scale  opt, out  what the gradient of the user's own loss is to be multiplied by: 1
+ *          unless a distiller says otherwise
+ *   needs  scratch as the algorithms do; O(numbers recorded); exact everywhere
+ *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need); total and scale untouched */
+SMASH_API smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale);
+
+/* A gradient arrived: that of the loss against what forward gave becomes that against what went in, in place.
+ *   s  io     slot  that has gone forward since the last step     gradient  io  F32, shape of the last forward, finite
+ *   needs  scratch as the algorithms do; O(numbers); exact everywhere
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) and NONFINITE(index): gradient untouched, or unspecified if what is computed of it
+ *          overflows */
+SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *gradient);
+
+/* The optimizer has stepped: schedules, scores, masks and scales move on.
+ *   s  io
+ *   needs  scratch for one tensor at a time, as smash_run; O(numbers), where masks are made as smash_mask_make; exact everywhere
+ *   fails  ARG (evaluating; a gradient is needed and did not come) NOMEM(ctx->need) and NONFINITE(index) of a parameter: untouched; NONFINITE
+ *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE of what is computed: unspecified, go back to what was saved */
+SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
+
+/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
+ *   s  io     needs nothing; exact everywhere; fails never */
+SMASH_API void smash_session_evaluate(smash_session *s, int on);
+
+/* Write all of the session, and the model's parameters that lie in memory, as a safetensors file; and go on from there, with a session of the
+ * same model and config, as if it had never ended. What the optimizer remembers is not in it.
+ *   s   in of save, io of load: between a step and the next forward     io  io of save, with write; in of load
+ *   needs  arena: the header of the file, given back, and what the file has that the session has not met yet; scratch: as
+ *          smash_safetensors_layout; of load the file, unless it is mapped; O(bytes)
+ *   exact  same bytes for the same session
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT SHAPE DTYPE DEVICE, the file then unspecified; of load also FORMAT(index) for a file that
+ *          is not of such a session, or holds what cannot be, and VERSION for a newer one; session and parameters untouched */
+SMASH_API smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io);
+SMASH_API smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io);
+
+/* Write the compressed model as it is after the last step, masks and scales as they were trained. The session may go on after it.
+ *   s  io     io  opt  with write; NULL: nothing is written     result  out  as of smash_run
+ *   needs, exact  as smash_run; arena also a copy of each parameter with factors, given back
+ *   fails  as smash_run, that is ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE and NONFINITE(index); *result
+ *          untouched */
+SMASH_API smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result);
+
+/* ---- reading back ---- */
 
 /* The numbers a tensor stands for, whether it is stored plain or as smash_run wrote it, in the parts that smash_model_find_parts finds:
  *   (q - zero) * scale   for integers; zero is 0 where there is no zero point
@@ -14097,7 +14222,9 @@ SMASH__DEF smash_err smash_safetensors_put(smash_ctx *ctx, const smash_layout *l
 
 #define SMASH__PRUNERS     (1u << SMASH_PRUNER)
 #define SMASH__QUANTIZERS  (1u << SMASH_QUANTIZER)
+#define SMASH__DISTILLERS  (1u << SMASH_DISTILLER)
 #define SMASH__BOTH        (SMASH__PRUNERS | SMASH__QUANTIZERS)
+#define SMASH__ALL         (SMASH__BOTH | SMASH__DISTILLERS)
 #define SMASH__NO_INDEX    ((uint32_t)SMASH_NONE)
 
 /* ---- tables ---- */
@@ -14119,14 +14246,14 @@ SMASH__DEF smash_group smash_group_from_name(const char *name)
 SMASH__DEF const smash_key *smash_config_keys(size_t *count)
 {
     static const smash_key keys[] = {
-        { "op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "modules by full name", 0, 0, 0, SMASH__BOTH, 1 },
-        { "op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "modules whose name starts with a match", 0, 0, 0, SMASH__BOTH, 1 },
-        { "op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "only modules of these types; alone: all of them", 0, 0, 0, SMASH__BOTH, 1 },
-        { "exclude_op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "not these modules", 0, 0, 0, SMASH__BOTH, 1 },
-        { "exclude_op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "not modules whose name starts with a match", 0, 0, 0, SMASH__BOTH, 1 },
-        { "exclude_op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "not modules of these types", 0, 0, 0, SMASH__BOTH, 1 },
-        { "target_names", SMASH_KEY_NAMES, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has", 0, 0, 0, SMASH__BOTH, 1 },
-        { "target_settings", SMASH_KEY_SETTINGS, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own", 0, 0, 0, SMASH__BOTH, 1 },
+        { "op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "modules by full name", 0, 0, 0, SMASH__ALL, 1 },
+        { "op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "modules whose name starts with a match", 0, 0, 0, SMASH__ALL, 1 },
+        { "op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "only modules of these types; alone: all of them", 0, 0, 0, SMASH__ALL, 1 },
+        { "exclude_op_names", SMASH_KEY_NAMES, "a list of module names", "[]", "not these modules", 0, 0, 0, SMASH__ALL, 1 },
+        { "exclude_op_names_re", SMASH_KEY_PATTERNS, "a list of regular expressions", "[]", "not modules whose name starts with a match", 0, 0, 0, SMASH__ALL, 1 },
+        { "exclude_op_types", SMASH_KEY_NAMES, "a list of module types", "[]", "not modules of these types", 0, 0, 0, SMASH__ALL, 1 },
+        { "target_names", SMASH_KEY_NAMES, "a list of targets: weight, bias, _input_0, _output_0 ...", "[]", "what of a module; absent: everything its type has", 0, 0, 0, SMASH__ALL, 1 },
+        { "target_settings", SMASH_KEY_SETTINGS, "an object {target: {key: value}}", "{}", "settings for one target, stronger than the entry's own", 0, 0, 0, SMASH__ALL, 1 },
         { "sparse_ratio", SMASH_KEY_NUMBER, "a number from 0 to 1", "null", "share of the blocks that goes", 0, 1, 0, SMASH__PRUNERS, 0 },
         { "sparse_threshold", SMASH_KEY_NUMBER, "a number", "null", "blocks whose metric is below this go; not together with sparse_ratio",
           -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
@@ -14154,7 +14281,11 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
           "the block that shares one decision: a word, or sizes such as [1, -1, -1, -1] or [4, 4], -1 = whole axis; quantizers also [[1, 32], \"partial\"]: the last block of an axis may be smaller; pruners also \"2:4\": 2 of each 4 numbers in a row stay", 0, 0, 0, SMASH__BOTH, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mul add bypass", "mul", "what happens to masked numbers: they become zero, apply_value is added to them, or nothing: masks are made, reported and written, not applied", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "apply_value", SMASH_KEY_NUMBER, "a number", "-1000", "what apply_method add adds; 0 means -1000", -1.7976931348623157e308, 1.7976931348623157e308, 0, SMASH__PRUNERS, 0 },
-        { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 }
+        { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 },
+        { "apply_method", SMASH_KEY_CHOICE, "mse kl cosine attention", "mse",
+          "how far the student is from the teacher: mean squared error, for hidden states; Kullback-Leibler divergence of softmaxes, for logits; angle; maps of attention", 0, 0, 0, SMASH__DISTILLERS, 0 },
+        { "lambda", SMASH_KEY_NUMBER, "a number from 0 on", "1", "what the loss of a target is multiplied by", 0, 1.7976931348623157e308, 0, SMASH__DISTILLERS, 0 },
+        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of such names", "auto", "whose input or output of the teacher a target learns from; auto: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
     return keys;
@@ -14237,6 +14368,7 @@ SMASH__FN const smash_value *smash__own_part(const smash_value *templates, smash
 SMASH__FN uint32_t smash__table_part(const smash_value *templates, smash_group group, const char *type)
 {
     const smash__template *t = smash__own_template(templates, type) ? NULL : smash__template_of(type);
+    if (group == SMASH_DISTILLER) return SMASH__HAS_OUTPUT;              /* whatever it is, it has one */
     return !t ? 0 : group == SMASH_PRUNER ? t->prune : t->quantize;
 }
 
@@ -14465,7 +14597,7 @@ SMASH__DEF const smash_key *smash_algo_key(const smash_algo *algo, size_t i)
     if (algo->targets) {
         if (i == 0) return &list;
         i--;
-        if (algo->group == SMASH_PRUNER) {
+        if (algo->group == SMASH_PRUNER && !(algo->needs & SMASH_NEEDS_TRAINING)) {
             if (i < 3) return &goals[i];
             i -= 3;
         }
@@ -14560,14 +14692,10 @@ SMASH__DEF const smash_algo *smash_registry_find(const smash_registry *registry,
 SMASH__DEF const char *smash_algo_instead(const char *name)
 {
     static const char *const names[][2] = {
-        { "torch_structured", "l1_norm" }, { "slim", "l1_norm" }, { "taylor", "l1_norm" }, { "taylor_fo_weight", "l1_norm" }, { "taylor_fo_weight_filter", "l1_norm" },
-        { "activation_apoz", "l1_norm" }, { "activation_apoz_rank_filter", "l1_norm" }, { "activation_mean_rank", "l1_norm" }, { "activation_mean_rank_filter", "l1_norm" },
-        { "linear", "level" }, { "agp", "level" }, { "movement", "level" }, { "admm", "level" }, { "lottery_ticket", "level" }, { "auto_compress", "level" },
-        { "net_adapt", "l1_norm" }, { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" },
-        { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "weight_only" }, { "hqq_diffusers", "hqq" }, { "gptq", "weight_only" },
-        { "awq", "weight_only" }, { "diffusers_int8", "llm_int8" }, { "apoz", "l1_norm" }, { "mean_rank", "l1_norm" },
-        { "activation_apoz_rank", "l1_norm" }, { "distillation", "" }, { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" },
-        { "dynamic_layerwise", "" }, { "adaptive_1d_layerwise", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
+        { "torch_structured", "l1_norm" }, { "linear", "level with level_schedule linear" }, { "agp", "level with level_schedule agp" }, { "auto_compress", "admm" }, { "net_adapt", "l1_norm" },
+        { "sensitivity", "l1_norm" }, { "simulated_annealing", "level" }, { "amc", "l1_norm" }, { "torch_dynamic", "ptq" }, { "torch_static", "ptq" }, { "quanto", "weight_only" },
+        { "hqq_diffusers", "hqq" }, { "gptq", "weight_only" }, { "awq", "weight_only" }, { "diffusers_int8", "llm_int8" }, { "distillation", "dynamic_layerwise" },
+        { "step_caching", "" }, { "cgenerate", "" }, { "ctranslate", "" }, { "cwhisper", "" }, { "ws2t", "" }, { "deepcache", "" }, { "fastercache", "" }, { "pab", "" },
         { "c_generate", "" }, { "c_translate", "" }, { "c_whisper", "" }, { "stable_fast", "" }, { "torch_compile", "" }, { "superfast", "" },
         { "ifw", "" }, { "whisper_s2t", "" } };
     size_t i;
@@ -14670,11 +14798,11 @@ SMASH__DEF smash_err smash_register(smash_ctx *ctx, smash_registry *registry, co
         while (earlier < alias && !smash__equal(*earlier, *alias)) earlier++;
         if (earlier < alias || smash__equal(*alias, algo->name)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has the name %q twice", algo->name, *alias);
     }
-    if (!algo->targets == !algo->apply || (algo->targets && (!algo->targets->apply || !algo->targets->default_types)))
+    if (!algo->targets == !algo->apply || (algo->targets && ((!algo->targets->apply && algo->group != SMASH_DISTILLER) || !algo->targets->default_types)))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s needs an apply, or else targets with default_types and an apply", algo->name);
-    if (algo->targets && algo->group != SMASH_PRUNER && algo->group != SMASH_QUANTIZER)
-        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s is a %s; only pruners and quantizers have targets", algo->name, smash_group_name(algo->group));
-    if ((unsigned)algo->save > SMASH_SAVE_REAPPLY || algo->runs_on > (SMASH_ON_CPU | SMASH_ON_CUDA) || algo->needs > 7 || !algo->key_count != !algo->keys)
+    if (algo->targets && algo->group != SMASH_PRUNER && algo->group != SMASH_DISTILLER && algo->group != SMASH_QUANTIZER)
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s is a %s; only pruners, distillers and quantizers have targets", algo->name, smash_group_name(algo->group));
+    if ((unsigned)algo->save > SMASH_SAVE_REAPPLY || algo->runs_on > (SMASH_ON_CPU | SMASH_ON_CUDA) || algo->needs > 15 || !algo->key_count != !algo->keys)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s: save, runs_on or needs is not what it can be, or one of keys and key_count is missing", algo->name);
     if (algo->targets && smash_algo_save(algo) == SMASH_SAVE_REAPPLY)
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has targets, so it changes parameters; its save mode cannot be SMASH_SAVE_REAPPLY", algo->name);
@@ -15063,6 +15191,10 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     case SMASH_KEY_FUSES:
         good = v->type == SMASH_VALUE_ARRAY;
         if (good) smash__check_fuses(config, doc, v);
+        break;
+    case SMASH_KEY_LINK:
+        good = (v->type == SMASH_VALUE_STRING && v->count) || (v->count && smash__is_string_list(v));
+        for (bits = 0, e = v + 1; good && v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e++) good = e->count > 0;
         break;
     case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
@@ -15772,7 +15904,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
                    n ? legal : "there is none in this group");
     else if (algo) smash__say(config, SMASH_ERROR, "wrong_group", c->doc, v, "%q is a %s, not a %s", v->text, smash_group_name(algo->group), key->name);
     else if (instead && instead[0])
-        smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q in this version; use %q instead (legal: %s)", key->name, v->text, instead, n ? legal : "null");
+        smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q in this version; use %s instead (legal: %s)", key->name, v->text, instead, n ? legal : "null");
     else smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q%s; legal: %s%s", key->name, v->text, instead ? " in this version" : "",
                     n ? legal : "null (there is none in this group)", smash__did_you_mean(config, v->text, names, n, near));
     return SMASH_OK;
@@ -16413,7 +16545,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
     const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *epsilon, *global, *shared, *parts, *method, *value,
-                       *observer, *rate, *percentile, *bins, *correction;
+                       *observer, *rate, *percentile, *bins, *correction, *lambda, *link;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
     const smash_json   *base_doc;
@@ -16460,6 +16592,8 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "observer_bins")) wish->bins = v;
     else if (smash__equal(key, "bias_correction")) wish->correction = v;
     else if (smash__equal(key, "fuse_epsilon")) wish->epsilon = v;
+    else if (smash__equal(key, "lambda")) wish->lambda = v;
+    else if (smash__equal(key, "link")) wish->link = v;
 }
 
 enum { SMASH__LOOSE_MAX = 512 };         /* targets of a module that are no parameters of it */
@@ -16787,6 +16921,14 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
     if (own) smash__wish_level(wish, own);
 }
 
+/* Metric, blocks and types of an algorithm: its own, or those of the one that its key "base" names */
+SMASH__FN const smash_targets *smash__targets_of(const smash_config *config, const smash_algo *algo)
+{
+    const smash_setting *s = smash__hyper(config, algo, "base");
+    const smash_algo *base = s && smash__is_own(algo, s->key) && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
+    return base && base->group == algo->group && base->targets ? base->targets : algo->targets;
+}
+
 /* Blocks that do not fit their tensor */
 SMASH__FN void smash__say_grain(const smash__wish *wish, const smash_ctx *probe)
 {
@@ -16817,7 +16959,7 @@ SMASH__FN int smash__resolve_grain(const smash__resolve *r, const smash__entry *
         return smash__whole_blocks(entry, wish, grain);
     }
     if (by_default) {
-        smash_grain_kind kind = entry->algo->targets->default_grain;
+        smash_grain_kind kind = smash__targets_of(r->config, entry->algo)->default_grain;
         if (wish->follows && !v && (t->ndim == 1 || smash__equal(target, "bias"))) kind = SMASH_GRAIN_ELEMENT;
         *grain = kind == SMASH_GRAIN_AXIS ? smash_grain_axis(t->ndim == 1 ? 0 : smash__type_axis(r->templates, type, 1)) : smash__grain(kind);
         return 1;
@@ -17090,6 +17232,10 @@ SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const sma
     smash_ctx probe;
     const smash_value *place = wish->value ? wish->value : wish->method;
     row->apply_method = !wish->method || smash_value_is(wish->method, "mul") ? SMASH_APPLY_MUL : smash_value_is(wish->method, "add") ? SMASH_APPLY_ADD : SMASH_APPLY_BYPASS;
+    if (row->apply_method != SMASH_APPLY_MUL && smash__refused(row->algo, "apply_method")) {
+        smash__say(r->config, SMASH_ERROR, "not_taken", smash__wish_doc(wish, wish->method), wish->method, "%s takes no apply_method %q: %s", row->algo->name, wish->method->text, smash__refused(row->algo, "apply_method"));
+        return;
+    }
     if (wish->value && (wish->value->number < usual || wish->value->number > usual) && row->apply_method != SMASH_APPLY_ADD && !r->idle_value++)
         smash__say(r->config, SMASH_WARNING, "no_effect", smash__wish_doc(wish, wish->value), wish->value, "apply_value has no effect on %s: only \"apply_method\": \"add\" adds it", name);
     if (row->apply_method == SMASH_APPLY_MUL) return;
@@ -17121,8 +17267,13 @@ SMASH__FN void smash__resolve_end(smash__resolve *r, const smash__entry *entry, 
     const smash_value *own = wish->ratio ? wish->ratio : wish->threshold ? wish->threshold : wish->low ? wish->low : wish->high ? wish->high : wish->global ? wish->global : wish->shared ? wish->shared : wish->parts;
     const uint32_t axis = smash__type_axis(r->templates, r->types[row->module], smash__starts_with(row->target, "_output_"));
     smash_grid grid;
+    const char *refused = smash__refused(entry->algo, smash__starts_with(row->target, "_output_") ? "_output_" : "_input_");
     smash_ctx probe;
     row->skip = 1;
+    if (refused) {
+        smash__say(r->config, SMASH_ERROR, "not_taken", entry->doc, entry->value, "%s cannot be pruned by %s: %s", row->kept.name, entry->algo->name, refused);
+        return;
+    }
     if (!wish->align || own) {
         smash__say(r->config, SMASH_ERROR, "align_only", own ? smash__wish_doc(wish, own) : entry->doc, own ? own : entry->value,
                    "%s exists only while the model runs, so that nothing can be scored by ratio or threshold; it can follow the mask of another target: \"target_settings\": {%q: {\"align\": {\"target_name\": \"weight\", \"dims\": [%u]}}}%s",
@@ -17144,7 +17295,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     smash_mask_desc *mask = &row->mask;
     smash_grid grid;
     smash_ctx probe;
-    mask->metric = entry->algo->targets->metric;
+    mask->metric = smash__targets_of(r->config, entry->algo)->metric;
     if (wish->granularity && smash__n_of_m(wish->granularity, &n, &m)) {
         smash__resolve_n_of_m(r, row, wish, n, m);
         if (row->skip) return;
@@ -17472,6 +17623,55 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     return row->skip || !r->plan->budget.kind || smash__wished(wish, wish->dtype) ? SMASH_OK : smash__resolve_choices(r, entry->algo, row);
 }
 
+/* ---- distillers ---- */
+
+SMASH__FN const char *smash__loss_name(smash_loss loss)
+{
+    static const char *const names[] = { "mse", "mse", "kl", "cosine", "attention" };
+    return names[loss];
+}
+
+/* What a target of the student is compared with, and how. Whether the teacher has it only a teacher can say. */
+SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
+{
+    static const char *const words[] = { "mse", "kl", "cosine", "attention" };
+    const smash_setting *temperature = smash__hyper(r->config, entry->algo, "temperature"), *rows = smash__hyper(r->config, entry->algo, "all_rows");
+    const smash_value *link = wish->link, *e;
+    uint32_t i, j;
+    row->loss.loss = SMASH_LOSS_MSE;
+    for (i = 0; i < 4 && wish->method; i++) if (smash_value_is(wish->method, words[i])) row->loss.loss = (smash_loss)(SMASH_LOSS_MSE + (int)i);
+    row->loss.lambda = wish->lambda ? wish->lambda->number : 1;
+    row->loss.temperature = temperature && temperature->value->type == SMASH_VALUE_NUMBER ? temperature->value->number : 2;
+    row->loss.all_rows = rows && rows->value->number != 0;
+    row->link_count = link && link->type == SMASH_VALUE_ARRAY ? link->count : 1;
+    row->links = (const char **)smash_arena_array(r->ctx, r->plan->arena, row->link_count, sizeof *row->links);
+    if (!row->links) return SMASH_ERR_NOMEM;
+    if (entry->algo->targets->resolve) {
+        smash_job job = smash__job(r->config, entry->algo, r->model, NULL);
+        smash_ctx probe;
+        smash_err err;
+        smash__probe(r->ctx, &probe);
+        err = entry->algo->targets->resolve(&probe, &job, row);
+        smash__probe_end(r->ctx, &probe, err == SMASH_ERR_NOMEM);
+        if (err == SMASH_ERR_NOMEM) return err;
+        if (err) {
+            smash__say(r->config, SMASH_ERROR, "not_taken", link ? smash__wish_doc(wish, link) : entry->doc, link ? link : entry->value, "%s", probe.message);
+            row->skip = 1;
+            return SMASH_OK;
+        }
+    }
+    for (i = 0, e = link && link->type == SMASH_VALUE_ARRAY ? link + 1 : link; i < row->link_count; i++, e++) {
+        row->links[i] = !e || smash_value_is(e, "auto") ? r->names[row->module] : e->text;
+        for (j = 0; j < i && !smash__equal(row->links[j], row->links[i]); j++) { }
+        if (j < i) {
+            smash__say(r->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, link), link, "\"link\" of %s names %q twice", row->kept.name, row->links[i]);
+            row->skip = 1;
+            return SMASH_OK;
+        }
+    }
+    return SMASH_OK;
+}
+
 /* The parameter that holds the numbers of a target that an earlier run has packed; or NULL */
 SMASH__FN const smash_param *smash__stored_otherwise(const smash_model *model, const smash_module *m, const char *target)
 {
@@ -17493,6 +17693,10 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
     smash_row *row;
     size_t count, at;
     int known;
+    if (!end && entry->algo->group == SMASH_DISTILLER) {
+        smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "%s of %q is no input or output: %s is a distiller, which compares what student and teacher compute, such as _output_0", target, m->name, entry->algo->name);
+        return SMASH_OK;
+    }
     if (!end && param < 0) {
         const smash_param *other = smash__stored_otherwise(r->model, m, target);
         if (other) {
@@ -17519,6 +17723,7 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
             row->activation = shape;
         }
         if (entry->algo->group == SMASH_QUANTIZER) return smash__resolve_quantizer(r, entry, row, &wish);
+        if (entry->algo->group == SMASH_DISTILLER) return smash__resolve_distiller(r, entry, row, &wish);
         smash__resolve_end(r, entry, row, &wish);
         return r->err;
     }
@@ -17664,12 +17869,12 @@ SMASH__FN smash_err smash__resolve_entry(smash__resolve *r, const smash__entry *
         targets = smash__string_list(r->ctx, arena, smash__field(entry, "target_names", &doc), &err);
     } else {
         const smash_value *own = r->templates ? r->templates + 1 : NULL;
-        const char **types;
+        const char *const *default_types = smash__targets_of(r->config, entry->algo)->default_types, **types;
         size_t n = 0;
-        while (entry->algo->targets->default_types[n]) n++;
+        while (default_types[n]) n++;
         types = (const char **)smash_arena_array(r->ctx, arena, n + (own ? r->templates->count : 0), sizeof *types);
         if (!types) return SMASH_ERR_NOMEM;
-        for (i = 0; i < n; i++) types[i] = entry->algo->targets->default_types[i];
+        for (i = 0; i < n; i++) types[i] = default_types[i];
         for (i = 0; own && i < r->templates->count; i++, own = own + 1 + own[1].span)                     /* and the types of the user's own */
             if (!smash__template_of(own->text) && smash__has_targets(r->templates, entry->algo->group, own->text)) types[n++] = own->text;
         select.op_types.items = types;
@@ -18091,6 +18296,17 @@ SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc 
 }
 
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
+/* The modules of the teacher that a row learns from: "auto" is the one of its own name, and what is called auto is in a list. */
+SMASH__FN void smash__write_links(smash_writer *w, const smash_plan *plan, const smash_row *row, const char *key)
+{
+    uint32_t i;
+    smash_write_key(w, key);
+    if (row->link_count == 1 && smash__equal(row->links[0], plan->model->modules[row->module].name)) { smash_write_text(w, "auto"); return; }
+    smash_write_begin_array(w);
+    for (i = 0; i < row->link_count; i++) smash_write_text(w, row->links[i]);
+    smash_write_end(w);
+}
+
 SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const smash_row *row)
 {
     char text[16];
@@ -18112,6 +18328,10 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
             smash_write_key(w, "granularity");
             smash__write_grain(w, &row->quant.grain, ndim);
         }
+    } else if (row->algo->group == SMASH_DISTILLER) {
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "lambda"); smash_write_number(w, row->loss.lambda);
+        smash__write_links(w, plan, row, "link");
     } else if (row->align_row != SMASH__NO_INDEX) {
         const smash_row *source = &plan->rows[row->align_row];
         smash_write_key(w, "align");
@@ -18617,13 +18837,18 @@ SMASH__DEF smash_err smash_config_resolve(smash_ctx *ctx, const smash_config *co
 }
 #undef SMASH__PRUNERS
 #undef SMASH__QUANTIZERS
+#undef SMASH__DISTILLERS
 #undef SMASH__BOTH
+#undef SMASH__ALL
 #endif
 
 #if !SMASH_NO_ALGO
 /*==================================================================================================
  * MARK: - Algo, implementation                                                          >>algo-impl
  *================================================================================================*/
+
+SMASH__FN int smash__is_scored(const smash_plan *plan);                  /* below, of a session */
+SMASH__FN smash_err smash__session_score(smash_ctx *ctx, const smash_work *work, const smash_mask_desc *desc, const smash_tensor *metric);
 
 typedef struct smash__run {
     smash_plan           *plan;
@@ -18680,9 +18905,9 @@ SMASH__FN uint32_t smash__next_follower(const smash_plan *plan, uint32_t first, 
 }
 
 /* Blocks of a mask that drop out */
-SMASH__FN void smash__count_dropped(smash_row *row, const smash_grid *grid)
+SMASH__FN void smash__count_dropped(smash_row *row, const smash_tensor *mask, const smash_grid *grid)
 {
-    const uint8_t *keep = (const uint8_t *)row->kept.data;
+    const uint8_t *keep = (const uint8_t *)mask->data;
     size_t i;
     row->mask_stats.blocks = grid->blocks;
     row->mask_stats.dropped = 0;
@@ -18721,7 +18946,7 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
         for (n = one; n < grid.blocks; n++) ((uint8_t *)mask.data)[n] = ((const uint8_t *)mask.data)[n - one];
         row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
         row->kept.name = name;
-        if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &grid);
+        if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &row->kept, &grid);
     }
     return SMASH_OK;
 }
@@ -18769,6 +18994,7 @@ SMASH__FN smash_err smash__score_left(smash_ctx *ctx, const smash_work *work, co
     static const int32_t all[SMASH_MAX_DIMS] = { 0, 1, 2, 3, 4, 5, 6, 7 };
     smash_tensor left = *metric;
     size_t i, n;
+    if (smash__is_scored(work->plan)) return smash__session_score(ctx, work, desc, metric);
     SMASH__TRY(smash_mask_metric(ctx, desc, &work->tensor, metric));
     if (!work->masked || desc->metric != SMASH_METRIC_FPGM) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(metric, &n));
@@ -19011,6 +19237,8 @@ SMASH__FN smash_err smash__score_group(smash_ctx *ctx, const smash__run *run, co
         smash_err err;
         smash__fill(m, 0, sizeof *m);
         smash__fill(&work, 0, sizeof work);
+        work.plan = plan;
+        work.row = row;
         SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &plan->model->params[row->param].tensor, &grid));
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, plan->model->params[row->param].name, &m->metric));
         tensor = smash__scratch_mark(ctx);
@@ -19082,7 +19310,32 @@ SMASH__FN SMASH__NOINLINE smash_err smash__make_group(smash_ctx *ctx, const smas
 /* 1 if the row's mask comes from its group. Thresholds of a global group are each target's own business. */
 SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
 {
-    return row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+    return !row->given_mask.data && row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+}
+
+/* The mask of a row, and those of the rows that follow it */
+SMASH__FN smash_err smash__make_mask(smash_ctx *ctx, smash_work *work, smash_grid *out)
+{
+    smash_row *row = work->row;
+    smash_grid grid;
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
+    if (smash__in_group(work->plan, row)) work->mask = row->kept;
+    else if (!row->given_mask.data && row->align_row == (uint32_t)SMASH_NONE) {
+        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
+        if ((work->masked && row->mask.metric == SMASH_METRIC_FPGM) || smash__is_scored(work->plan)) {
+            smash_tensor metric;
+            SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, work->tensor.name, &metric));
+            SMASH__TRY(smash__score_left(ctx, work, &row->mask, &metric));
+            SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
+            row->mask_stats.elements *= grid.block_elements;
+        } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
+        smash__note_why(row);
+    } else {
+        work->mask = row->given_mask.data ? row->given_mask : row->kept;
+        smash__count_dropped(row, &work->mask, &grid);
+    }
+    *out = grid;
+    return smash__make_dependents(ctx, work);
 }
 
 /* level, l1_norm, l2_norm, fpgm: they differ in metric and default granularity, which stand in the row. */
@@ -19092,23 +19345,7 @@ SMASH__FN smash_err smash__apply_pruner(smash_ctx *ctx, smash_work *work)
     smash_apply_desc apply = SMASH_ZERO;
     smash_tensor mask;
     smash_grid grid;
-    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
-    if (smash__in_group(work->plan, row)) work->mask = row->kept;
-    else if (row->align_row == (uint32_t)SMASH_NONE) {
-        SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
-        if (work->masked && row->mask.metric == SMASH_METRIC_FPGM) {
-            smash_tensor metric;
-            SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F64, work->tensor.name, &metric));
-            SMASH__TRY(smash__score_left(ctx, work, &row->mask, &metric));
-            SMASH__TRY(smash_mask_allocate(ctx, &row->mask, &metric, smash_dtype_bits(work->tensor.dtype), &work->mask, &row->mask_stats));
-            row->mask_stats.elements *= grid.block_elements;
-        } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
-        smash__note_why(row);
-    } else {
-        work->mask = row->kept;
-        smash__count_dropped(row, &grid);
-    }
-    SMASH__TRY(smash__make_dependents(ctx, work));
+    SMASH__TRY(smash__make_mask(ctx, work, &grid));
     mask = work->mask;
     if (work->whole.data) {                                              /* what was given goes as this row drops: both masks as one */
         const smash_grain single = smash_grain_element();
@@ -20161,11 +20398,59 @@ SMASH__FN smash_err smash__apply_llm_int8(smash_ctx *ctx, smash_work *work) { re
 
 /* ---- the table ---- */
 
+/* ---- what needs training ---- */
+
+/* Rules between the keys of training. What they find stands at its key, so that they say it themselves. */
+SMASH__FN smash_err smash__check_schedule(smash_ctx *ctx, const smash_job *job)
+{
+    const smash_setting *schedule = smash__hyper(job->config, job->algo, "schedule"), *interval = smash__hyper(job->config, job->algo, "schedule_interval");
+    const smash_setting *steps = smash__hyper(job->config, job->algo, "training_steps");
+    size_t i;
+    (void)ctx;
+    if (smash_value_is(schedule->value, "none")) return SMASH_OK;
+    if (steps && steps->value->number > interval->value->number)
+        smash__say(job->config, SMASH_ERROR, "exclusive_keys", steps->is_default ? interval->doc : steps->doc, steps->is_default ? interval->value : steps->value,
+                   "%q is %v, and %q is %v: scores are collected within one interval of the schedule, so that the first cannot be larger", steps->name, (uint64_t)steps->value->number,
+                   interval->name, (uint64_t)interval->value->number);
+    for (i = 0; i < job->config->count; i++) {
+        const smash_setting *s = &job->config->settings[i];
+        if (s->algo == job->algo && s->key->kind == SMASH_KEY_AMOUNT && !s->is_default)
+            smash__say(job->config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q and %q exclude each other: a schedule is for ratios and thresholds", s->name, schedule->name);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__check_movement(smash_ctx *ctx, const smash_job *job)
+{
+    const smash_setting *warmup = smash__hyper(job->config, job->algo, "warmup_step"), *cooldown = smash__hyper(job->config, job->algo, "cooldown_begin_step");
+    const smash_setting *s = warmup->is_default ? cooldown : warmup;
+    (void)ctx;
+    if (warmup->value->number >= cooldown->value->number)
+        smash__say(job->config, SMASH_ERROR, "exclusive_keys", s->doc, s->value, "%q is %v, and %q is %v: the warm-up must end before the cool-down begins", warmup->name, (uint64_t)warmup->value->number,
+                   cooldown->name, (uint64_t)cooldown->value->number);
+    return SMASH_OK;
+}
+
+/* A projection leads to one state of the teacher. */
+SMASH__FN smash_err smash__resolve_adaptive(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    if (row->link_count == 1) return SMASH_OK;
+    return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, 0, "%s trains one projection for each target, so \"link\" of %s must name one module; it names %u", job->algo->name, row->kept.name, row->link_count);
+}
+
 SMASH__DEF const smash_registry *smash_builtins(void)
 {
     static const char *const all[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "Embedding", NULL };
     static const char *const layers[] = { "Linear", "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", NULL };
     static const smash_targets level = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, NULL, 0, 0 }, l1 = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
+    static const char *const norms[] = { "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", NULL };
+    static const char *const by_gradient[] = { "_input_", "it scores what has a gradient of its own, parameters", "_output_", "it scores what has a gradient of its own, parameters", NULL };
+    static const char *const by_score[] = { "_input_", "it trains a score for each block of a parameter", "_output_", "it trains a score for each block of a parameter", NULL };
+    static const char *const by_factor[] = { "_input_", "it trains a factor for each block of a parameter", "_output_", "it trains a factor for each block of a parameter",
+        "apply_method", "its factors multiply, and so do its masks; write \"mul\"", "apply_value", "its masks multiply", NULL };
+    static const smash_targets taylor = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, by_gradient, 0, 0 }, channels = { layers, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
+    static const smash_targets slim = { norms, SMASH_METRIC_L1, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, by_factor, 0, 0 }, movement = { all, SMASH_METRIC_L1, SMASH_GRAIN_ELEMENT, smash__apply_pruner, NULL, by_score, 0, 0 };
+    static const smash_targets dynamic = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_DEFAULT, NULL, NULL, NULL, 0, 0 }, adaptive = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_DEFAULT, NULL, smash__resolve_adaptive, NULL, 0, 0 };
     static const smash_targets l2 = { layers, SMASH_METRIC_L2, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 }, fpgm = { layers, SMASH_METRIC_FPGM, SMASH_GRAIN_AXIS, smash__apply_pruner, NULL, NULL, 0, 0 };
     static const char *const one_grid[] = { "quant_dtype", "it makes int8", "quant_scheme", "its grid is symmetric", "quant_range", "its grid is -127..127",
         "granularity", "it has one scale for the whole tensor", NULL };
@@ -20191,6 +20476,38 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets hqq = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_hqq, smash__resolve_hqq, fitted, 0, 0 };
     static const smash_targets llm_int8 = { layers, SMASH_METRIC_DEFAULT, SMASH_GRAIN_AXIS, smash__apply_llm_int8, smash__resolve_llm_int8, listed, 0, 0 };
     static const smash_targets kmeans = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_codes, smash__resolve_kmeans, clustered, 0, 0 };
+#define SMASH__STEPS_MOST 2147483647
+#define SMASH__SCHEDULE_KEYS \
+        SMASH_HYPER_CHOICE("schedule", "none linear agp", "none", "in training, how ratios and thresholds come to their goals: at once, in equal steps, or in steps that get smaller"), \
+        SMASH_HYPER_INTEGER("schedule_interval", 1, SMASH__STEPS_MOST, "1", "optimizer steps from one step of the schedule to the next"), \
+        SMASH_HYPER_INTEGER("schedule_times", 1, SMASH__STEPS_MOST, "1", "steps of the schedule, the last of which is the goal")
+#define SMASH__STEPS_KEY(fallback, text) SMASH_HYPER_INTEGER("training_steps", 1, SMASH__STEPS_MOST, fallback, text)
+#define SMASH__FROM_0(name, fallback, text) SMASH_HYPER_NUMBER(name, 0, 1.7976931348623157e308, fallback, text)
+    static const smash_key schedule_keys[] = { SMASH__SCHEDULE_KEYS };
+    static const smash_key taylor_keys[] = { SMASH__STEPS_KEY("1", "optimizer steps over which gradients are scored"), SMASH__SCHEDULE_KEYS };
+    static const smash_key slim_keys[] = {
+        SMASH__STEPS_KEY("100", "optimizer steps for which the factors are trained"), SMASH__FROM_0("regular_scale", "1", "weight of the mean of all |factors| in the loss"), SMASH__SCHEDULE_KEYS };
+    static const smash_key movement_keys[] = {
+        SMASH_HYPER_INTEGER("warmup_step", 0, SMASH__STEPS_MOST, "100", "optimizer steps before the first mask"),
+        SMASH_HYPER_INTEGER("cooldown_begin_step", 1, SMASH__STEPS_MOST, "1000", "the step at which the goal is reached"), SMASH__FROM_0("regular_scale", "1", "weight of the mean score in the loss, with a threshold") };
+    static const smash_key activation_keys[] = {
+        SMASH__STEPS_KEY("1", "optimizer steps over which outputs are scored"), SMASH_HYPER_CHOICE("activation", "relu relu6 gelu", "relu", "what follows the layer, and is scored"), SMASH__SCHEDULE_KEYS };
+    static const smash_key admm_keys[] = {
+        SMASH_HYPER_INTEGER("iterations", 1, SMASH__STEPS_MOST, "30", "how often weights are drawn to another pruned copy of them"), SMASH__STEPS_KEY("100", "optimizer steps of each iteration"),
+        SMASH__FROM_0("row", "1e-4", "rho: how strongly weights are drawn to the copy"), SMASH_HYPER_CHOICE("base", "level l1_norm l2_norm fpgm", "l1_norm", "the pruner that says what goes") };
+    static const smash_key lottery_keys[] = {
+        SMASH_HYPER_INTEGER("rounds", 1, SMASH__STEPS_MOST, "5", "how often some of the weights go"), SMASH__STEPS_KEY("100", "optimizer steps of each round"),
+        SMASH_HYPER_BOOLEAN("reset_weights", "true", "true: what is left begins each round as it was at first") };
+    static const smash_key distiller_keys[] = {
+        SMASH__FROM_0("origin_loss_lambda", "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-3, 1e6, "2", "kl: what logits are divided by"),
+        SMASH_HYPER_BOOLEAN("all_rows", "false", "kl: true: the mean over all rows; false: their sum over the first dim, as batchmean has it") };
+    static const smash_key qat_keys[] = {
+        SMASH_HYPER_INTEGER("quant_start_step", 0, SMASH__STEPS_MOST, "0", "in training: optimizer steps before numbers are put on the grid"),
+        SMASH_HYPER_NUMBER("rate", 1e-30, 1, "0.01", "in training: weight of a new batch in the moving average of a range") };
+    static const smash_key lsq_keys[] = {
+        SMASH_HYPER_NUMBER("rate", 0, 1, "0.001", "in training: the learning rate of scales and zero points"),
+        SMASH_HYPER_CHOICE("start", "data nni", "data", "in training: where scales begin: by the numbers, as in the paper, or as in NNI at 0.01 and zero points in the middle") };
+    static const smash_key dorefa_keys[] = { SMASH_HYPER_INTEGER("gradient_bits", 0, 16, "0", "in training: bits of the gradients; 0: they stay as they are") };
     static const smash_key weight_only_keys[] = {
         SMASH_HYPER_ORDINAL("weight_bits", "4 8", "4", "of each weight"),
         SMASH_HYPER_ORDINAL("group_size", "32 64 128", "128", "weights of a row that share a scale") };
@@ -20215,73 +20532,119 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const char *const dettmers[] = { "Dettmers et al. 2022, arXiv:2208.07339", "Dettmers et al. 2023, arXiv:2305.14314", NULL }, *const lloyd[] = { "Han et al. 2016, arXiv:1510.00149", NULL };
     static const char *const hqq_names[] = { "hqq_quantizer", NULL }, *const llm_int8_names[] = { "llm_int8_quantizer", NULL }, *const kmeans_names[] = { "kmeans_quantizer", "k_means", NULL };
     static const char *const weight_only_names[] = { "weight_only_quantizer", NULL };
+    static const char *const molchanov[] = { "Molchanov et al. 2017, arXiv:1611.06440", "Molchanov et al. 2019, arXiv:1906.10771", NULL }, *const liu[] = { "Liu et al. 2017, arXiv:1708.06519", NULL };
+    static const char *const sanh[] = { "Sanh et al. 2020, arXiv:2005.07683", NULL }, *const hu[] = { "Hu et al. 2016, arXiv:1607.03250", NULL }, *const zhang[] = { "Zhang et al. 2018, arXiv:1804.03294", NULL };
+    static const char *const frankle[] = { "Frankle, Carbin 2019, arXiv:1803.03635", NULL }, *const hinton[] = { "Hinton et al. 2015, arXiv:1503.02531", NULL }, *const romero[] = { "Romero et al. 2015, arXiv:1412.6550", NULL };
+    static const char *const taylor_names[] = { "taylor_fo_weight", "taylor_fo_weight_filter", "taylor_pruner", NULL }, *const slim_names[] = { "slim_pruner", NULL }, *const movement_names[] = { "movement_pruner", NULL };
+    static const char *const apoz_names[] = { "apoz", "activation_apoz_rank", "activation_apoz_rank_filter", "activation_apoz_pruner", NULL };
+    static const char *const mean_rank_names[] = { "mean_rank", "activation_mean_rank_filter", "activation_mean_rank_pruner", NULL }, *const admm_names[] = { "admm_pruner", NULL };
+    static const char *const lottery_names[] = { "lottery_ticket_pruner", NULL }, *const dynamic_names[] = { "dynamic_layerwise_distiller", NULL }, *const adaptive_names[] = { "adaptive_1d_layerwise_distiller", NULL };
     static const char *const ieee[] = { "IEEE 754 binary16", NULL }, *const nni[] = { "NNI v2.10 quantizers", NULL };
     static const char *const half_names[] = { "half_quantizer", "fp16", NULL }, *const qat_names[] = { "qat_quantizer", NULL }, *const lsq_names[] = { "lsq_quantizer", NULL };
     static const char *const lsqplus_names[] = { "lsq_plus", "lsqplus_quantizer", "lsq_plus_quantizer", NULL }, *const dorefa_names[] = { "dorefa_quantizer", "do_re_fa", NULL };
     static const char *const bnn_names[] = { "bnn_quantizer", NULL }, *const naive_names[] = { "naive_quantizer", NULL }, *const observer_names[] = { "observer_quantizer", NULL };
-    static const char *const quantizers[] = { "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", "weight_only", "hqq", "llm_int8", "kmeans", NULL },
-        *const pruners[] = { "level", "l1_norm", "l2_norm", "fpgm", NULL };
+#define SMASH__QUANTIZER_NAMES "ptq", "half", "qat", "lsq", "lsqplus", "dorefa", "bnn", "naive", "observer", "weight_only", "hqq", "llm_int8", "kmeans"
+#define SMASH__PRUNER_NAMES "level", "l1_norm", "l2_norm", "fpgm", "taylor", "slim", "movement", "activation_apoz", "activation_mean_rank", "admm", "lottery_ticket"
+#define SMASH__DISTILLER_NAMES "dynamic_layerwise", "adaptive_1d_layerwise"
+    static const char *const with_pruner[] = { SMASH__DISTILLER_NAMES, SMASH__QUANTIZER_NAMES, NULL }, *const with_quantizer[] = { SMASH__PRUNER_NAMES, SMASH__DISTILLER_NAMES, NULL };
+    static const char *const with_distiller[] = { SMASH__PRUNER_NAMES, SMASH__QUANTIZER_NAMES, NULL };
     static const smash_algo algos[] = {
         { "level", SMASH_PRUNER, "drop single weights of smallest magnitude",
           "Sets the weights of smallest magnitude in each tensor to zero, wherever they stand. It keeps accuracy best at a given sparsity; the file gets smaller only where zeros are packed, and runtimes "
           "get faster only if they skip zeros.",
-          han, level_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &level, NULL, NULL, NULL, NULL, NULL },
+          han, level_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &level, smash__check_schedule, NULL, NULL, NULL, NULL },
         { "l1_norm", SMASH_PRUNER, "drop output channels of smallest L1 norm",
           "Sets whole output channels to zero, those whose absolute weights have the smallest sum. Biases go with their channels.",
-          li, l1_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &l1, NULL, NULL, NULL, NULL, NULL },
+          li, l1_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &l1, smash__check_schedule, NULL, NULL, NULL, NULL },
         { "l2_norm", SMASH_PRUNER, "drop output channels of smallest L2 norm",
           "Sets whole output channels to zero, those whose squared weights have the smallest sum. Biases go with their channels.",
-          li, l2_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &l2, NULL, NULL, NULL, NULL, NULL },
+          li, l2_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &l2, smash__check_schedule, NULL, NULL, NULL, NULL },
         { "fpgm", SMASH_PRUNER, "drop output channels nearest to all others (geometric median)",
           "Sets whole output channels to zero, those whose distances to all others have the smallest sum: what they do, others do as well. Biases go with their channels.",
-          he, fpgm_names, quantizers, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &fpgm, NULL, NULL, NULL, NULL, NULL },
+          he, fpgm_names, with_pruner, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, schedule_keys, 3, &fpgm, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "taylor", SMASH_PRUNER, "drop output channels that matter least to the loss, by gradients",
+          "In training: sets whole output channels to zero, those with the smallest sum of (weight * gradient)^2 over training_steps: a first-order estimate of what the loss would lose. Biases go with their channels.",
+          molchanov, taylor_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, taylor_keys, sizeof taylor_keys / sizeof *taylor_keys, &taylor, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "slim", SMASH_PRUNER, "drop channels whose factors training makes small",
+          "In training: gives each block a factor that begins at 1, adds regular_scale times the mean of their magnitudes to the loss, and sets blocks with the smallest factors to zero. The shorthands are for the weights of batch norms, as "
+          "in the paper; a config_list takes any layer.",
+          liu, slim_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, slim_keys, sizeof slim_keys / sizeof *slim_keys, &slim, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "movement", SMASH_PRUNER, "drop weights that training moves towards zero",
+          "In training: each weight has a score, trained by the gradient of its mask, and those with the smallest scores are masked: from warmup_step on a few, from cooldown_begin_step on as many as asked.",
+          sanh, movement_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, movement_keys, sizeof movement_keys / sizeof *movement_keys, &movement, smash__check_movement, NULL, NULL, NULL, NULL },
+        { "activation_apoz", SMASH_PRUNER, "drop output channels whose activations are zero most often",
+          "In training: sets whole output channels to zero, those whose outputs are zero most often behind the activation, over training_steps (APoZ, average percentage of zeros). Biases go with their channels.",
+          hu, apoz_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, activation_keys, sizeof activation_keys / sizeof *activation_keys, &channels, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "activation_mean_rank", SMASH_PRUNER, "drop output channels of smallest mean activation",
+          "In training: sets whole output channels to zero, those whose outputs have the smallest mean behind the activation, over training_steps. Biases go with their channels.",
+          molchanov, mean_rank_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, activation_keys, sizeof activation_keys / sizeof *activation_keys, &channels, smash__check_schedule, NULL, NULL, NULL, NULL },
+        { "admm", SMASH_PRUNER, "draw weights to a pruned copy of them, then prune",
+          "In training: each of the iterations draws the weights to a copy that the base pruner has pruned, and makes the copy anew (alternating direction method of multipliers). At the end the base pruner prunes the weights, which "
+          "have come to need little of what goes.",
+          zhang, admm_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, admm_keys, sizeof admm_keys / sizeof *admm_keys, &channels, NULL, NULL, NULL, NULL, NULL },
+        { "lottery_ticket", SMASH_PRUNER, "prune in rounds, each from the first weights",
+          "In training: each round trains, masks the weights of smallest magnitude, and sets what is left back to where it began: the ticket that wins is what trains as well as the whole.",
+          frankle, lottery_names, with_pruner, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lottery_keys, sizeof lottery_keys / sizeof *lottery_keys, &level, NULL, NULL, NULL, NULL, NULL },
+        { "dynamic_layerwise", SMASH_DISTILLER, "learn from a teacher, each output from the nearest of its links",
+          "In training: adds to the loss how far outputs of the student are from those of a teacher, by mse, kl, cosine or attention; with several links the least counts. The file of the student holds nothing of it.",
+          hinton, dynamic_names, with_distiller, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, distiller_keys, sizeof distiller_keys / sizeof *distiller_keys, &dynamic, NULL, NULL, NULL, NULL, NULL },
+        { "adaptive_1d_layerwise", SMASH_DISTILLER, "learn from a teacher of other widths, by projections that are trained",
+          "In training: as dynamic_layerwise, with one link for each output; where its last dim is not the teacher's, a linear projection between them is trained along.",
+          romero, adaptive_names, with_distiller, SMASH_NEEDS_TRAINING, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, distiller_keys, sizeof distiller_keys / sizeof *distiller_keys, &adaptive, NULL, NULL, NULL, NULL, NULL },
         { "ptq", SMASH_QUANTIZER, "quantize weights, inputs, outputs and biases to integers, without training",
           "Stores weights as integers of 1 to 16 bits with a scale for each block, from the range of the weights as they are after pruning. Inputs and outputs get scale and zero point from "
           "what was recorded of them (--calibration), and biases the scale of their accumulators; without a recording they stay float.",
-          jacob, ptq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+          jacob, ptq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "half", SMASH_QUANTIZER, "store all floats in 16 bits",
           "Stores every float parameter, weights, biases and statistics alike, as float16 or bfloat16, rounded to the nearest. A number that float16 cannot hold is refused.",
-          ieee, half_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
+          ieee, half_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
         { "qat", SMASH_QUANTIZER, "quantize weights that were trained for it",
           "Stores weights as integers on the grid that quantization-aware training sees at its last step: from their exact minimum and maximum. Inputs, outputs and biases as with ptq, by \"observer\": \"moving_average\" as training "
           "saw them. The gradients and moving averages of training are in the library.",
-          jacob, qat_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &ptq, NULL, NULL, NULL, NULL, NULL },
+          jacob, qat_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, qat_keys, sizeof qat_keys / sizeof *qat_keys, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
           "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block. Few bits clip the largest weights.",
-          esser, lsq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsq, NULL, NULL, NULL, NULL, NULL },
+          esser, lsq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsq, NULL, NULL, NULL, NULL, NULL },
         { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
           "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it.",
-          bhalgat, lsqplus_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &lsqplus, NULL, NULL, NULL, NULL, NULL },
+          bhalgat, lsqplus_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsqplus, NULL, NULL, NULL, NULL, NULL },
         { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
           "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
-          zhou, dorefa_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &dorefa, NULL, NULL, NULL, NULL, NULL },
+          zhou, dorefa_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, dorefa_keys, sizeof dorefa_keys / sizeof *dorefa_keys, &dorefa, NULL, NULL, NULL, NULL, NULL },
         { "bnn", SMASH_QUANTIZER, "keep the sign of weights and nothing else",
           "Stores weights as uint1: 1 where a weight is 0 or more, else -1, the scale of a layer is lost by design. For networks that were trained so.",
-          courbariaux, bnn_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &bnn, NULL, NULL, NULL, NULL, NULL },
+          courbariaux, bnn_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &bnn, NULL, NULL, NULL, NULL, NULL },
         { "naive", SMASH_QUANTIZER, "quantize weights to int8 by their largest magnitude",
           "Stores weights as int8, -127..127, with one scale for each tensor, max|w| / 127. What NNI v2 cuts off is rounded here.",
-          nni, naive_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+          nni, naive_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
         { "observer", SMASH_QUANTIZER, "quantize weights to symmetric int8 from their exact range",
           "Stores weights as int8, -127..127, with one scale for each tensor, as NNI v2's observer quantizer does with PyTorch's min-max observer.",
-          nni, observer_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
+          nni, observer_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, NULL, 0, &naive, NULL, NULL, NULL, NULL, NULL },
         { "weight_only", SMASH_QUANTIZER, "quantize weights to 4 or 8 bits in groups of a row",
           "Stores weights as integers with a scale, and if affine a zero point, for each group of a row, found from its exact range. For runtimes that turn weights back into floats as they go.",
-          groups, weight_only_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
+          groups, weight_only_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, weight_only_keys, sizeof weight_only_keys / sizeof *weight_only_keys, &weight_only, NULL, NULL, NULL, NULL, NULL },
         { "hqq", SMASH_QUANTIZER, "quantize weights in groups with zero points that are fitted",
           "Stores weights as unsigned integers with a scale and a fractional zero point for each group of a row. The zero point moves to where the mean error is least; no data is needed. Most is won at 2 bits.",
-          badri, hqq_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, hqq_keys, sizeof hqq_keys / sizeof *hqq_keys, &hqq, NULL, NULL, NULL, NULL, NULL },
+          badri, hqq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, hqq_keys, sizeof hqq_keys / sizeof *hqq_keys, &hqq, NULL, NULL, NULL, NULL, NULL },
         { "llm_int8", SMASH_QUANTIZER, "quantize weights as bitsandbytes does: int8 rows, nf4 or fp4 blocks",
           "Stores weights as int8 with a scale for each row, or as 4-bit indexes into the nf4 or fp4 codebook with a scale for 64 numbers, which double_quant stores in a byte. Activations stay float: what LLM.int8 does with them is up to the runtime.",
-          dettmers, llm_int8_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, llm_int8_keys, sizeof llm_int8_keys / sizeof *llm_int8_keys, &llm_int8, NULL, NULL, NULL, NULL, NULL },
+          dettmers, llm_int8_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, llm_int8_keys, sizeof llm_int8_keys / sizeof *llm_int8_keys, &llm_int8, NULL, NULL, NULL, NULL, NULL },
         { "kmeans", SMASH_QUANTIZER, "share weights: a codebook of 2^bits numbers for each tensor",
           "Stores weights as indexes into a codebook of their own, found by k-means, at most 20 iterations: one for each tensor, or for each block of the granularity.",
-          lloyd, kmeans_names, pruners, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, kmeans_keys, sizeof kmeans_keys / sizeof *kmeans_keys, &kmeans, NULL, NULL, NULL, NULL, NULL }
+          lloyd, kmeans_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, kmeans_keys, sizeof kmeans_keys / sizeof *kmeans_keys, &kmeans, NULL, NULL, NULL, NULL, NULL }
     };
     static const smash_algo *const pointers[] = { &algos[0], &algos[1], &algos[2], &algos[3], &algos[4], &algos[5], &algos[6], &algos[7], &algos[8], &algos[9], &algos[10], &algos[11], &algos[12], &algos[13], &algos[14], &algos[15],
-        &algos[16] };
+        &algos[16], &algos[17], &algos[18], &algos[19], &algos[20], &algos[21], &algos[22], &algos[23], &algos[24], &algos[25] };
     static const smash_registry registry = { pointers, sizeof pointers / sizeof *pointers, 0, NULL };
     return &registry;
 }
+#undef SMASH__STEPS_MOST
+#undef SMASH__SCHEDULE_KEYS
+#undef SMASH__STEPS_KEY
+#undef SMASH__FROM_0
+#undef SMASH__QUANTIZER_NAMES
+#undef SMASH__PRUNER_NAMES
+#undef SMASH__DISTILLER_NAMES
 
 SMASH__DEF smash_err smash_register_builtins(smash_ctx *ctx, smash_registry *registry)
 {
@@ -21318,13 +21681,29 @@ SMASH__FN smash_err smash__run_write(smash_ctx *ctx, smash__run *run)
     return SMASH_OK;
 }
 
+/* What an algorithm does with a training session, as messages have it: what it needs it for. */
+SMASH__FN const char *smash__why_training(const smash_algo *algo)
+{
+    static const char *const why[][2] = {
+        { "taylor", "scores by gradients" }, { "slim", "scores by factors that are trained" }, { "movement", "scores by how training moves the weights" },
+        { "activation_apoz", "scores by what the model computes" }, { "activation_mean_rank", "scores by what the model computes" },
+        { "admm", "prunes what training has drawn to zero" }, { "lottery_ticket", "trains anew for each round" } };
+    size_t i;
+    for (i = 0; i < sizeof why / sizeof *why; i++) if (smash__equal(why[i][0], algo->name)) return why[i][1];
+    return algo->group == SMASH_DISTILLER ? "learns from a teacher" : "needs training";
+}
+
 SMASH__DEF smash_err smash_run(smash_ctx *ctx, smash_plan *plan, const smash_run_desc *desc, smash_result *result)
 {
     static const smash_run_desc dry = SMASH_ZERO;
     smash__run run = SMASH_ZERO;
+    size_t i;
     if (!smash__ctx(ctx) || !plan || !plan->model || !result || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, plan or result is missing, or desc was not zeroed");
     if (plan->arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "the arena of a plan must not be ctx->scratch, which every call empties");
     if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once; call smash() and smash_save()", plan->whole->name);
+    for (i = 0; i < plan->count && !plan->session; i++)
+        if (plan->rows[i].algo->needs & SMASH_NEEDS_TRAINING)
+            return SMASH__FAIL(ctx, SMASH_ERR_CONFIG, i, "%s %s: it runs in a training session, smash_session_begin()", plan->rows[i].algo->name, smash__why_training(plan->rows[i].algo));
     SMASH__TRY(smash__run_prepare(ctx, plan, desc ? desc : &dry, &run));
     SMASH__TRY(smash__run_write(ctx, &run));
     *result = run.result;
@@ -21384,12 +21763,30 @@ SMASH__FN smash_err smash__check_groups(smash_ctx *ctx, const smash_model *model
     return smash__found(ctx, config, seen, "the config does not fit");
 }
 
+/* Without a training session: which algorithms cannot run, and a schedule that has no effect. */
+SMASH__FN smash_err smash__check_trained(smash_ctx *ctx, const smash_config *config, uint32_t groups)
+{
+    const smash__seen seen = smash__look(config);
+    int g;
+    for (g = 1; g < SMASH_GROUP_COUNT; g++) {
+        const smash_algo *algo = groups >> g & 1 ? smash_config_active(config, (smash_group)g) : NULL;
+        const smash_setting *s = smash__setting(config, smash_group_name((smash_group)g)), *schedule = algo ? smash__hyper(config, algo, "schedule") : NULL;
+        if (!algo) continue;
+        if (algo->needs & SMASH_NEEDS_TRAINING)
+            smash__say(config, SMASH_ERROR, "needs_training", s->doc, s->value, "%s %s: it runs in a training session, smash_session_begin()", algo->name, smash__why_training(algo));
+        else if (schedule && algo->check_config == smash__check_schedule && !smash_value_is(schedule->value, "none"))
+            smash__say(config, SMASH_WARNING, "no_effect", schedule->doc, schedule->value, "%q has no effect: the goal is taken at once; schedules are for training, smash_session_begin()", schedule->name);
+    }
+    return smash__found(ctx, config, seen, "the config needs training");
+}
+
 SMASH__DEF smash_err smash_check(smash_ctx *ctx, const smash_model *model, const smash_config *config, int experimental)
 {
     SMASH__TRY(smash__config_usable(ctx, config));
     if (!smash__ctx(ctx) || !model) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or model is missing");
     SMASH__TRY(smash__model_finished(ctx, model));
-    return smash__check_groups(ctx, model, config, ~0u, experimental);
+    SMASH__TRY(smash__check_groups(ctx, model, config, ~0u, experimental));
+    return smash__check_trained(ctx, config, ~0u);
 }
 
 /* One smash() or smash_load() at work. `stored` follows the model until a step comes that no file can hold. */
@@ -21723,6 +22120,7 @@ SMASH__FN smash_err smash__smash_model(smash_ctx *ctx, smash__smash *s, const sm
     SMASH__TRY(smash__model_clone(ctx, model, s->arena, &s->model));
     SMASH__TRY(smash__set_types(ctx, s->config, s->model));
     SMASH__TRY(smash__check_groups(ctx, s->model, s->config, s->groups, (int)s->desc->experimental));
+    SMASH__TRY(smash__check_trained(ctx, s->config, s->groups));
     if (!s->desc->masks_in) smash__check_idle(s->config);
     SMASH__TRY(smash__resolve_plan(ctx, s->config, s->model, s->groups, s->arena, plan));
     s->plan = plan;
@@ -21906,6 +22304,917 @@ SMASH__DEF smash_err smash_load(smash_ctx *ctx, const smash_io *io, const smash_
     else *result = s.result;
     smash__scratch_rewind(ctx, mark);
     return err;
+}
+
+/* ---- training session: what it is made of ---- */
+
+/* A number that must survive: all of them are in one list, which is what is saved. */
+typedef struct smash__state {
+    struct smash__state *next;
+    smash_tensor tensor;                     /* its name is that in the file */
+    uint32_t     early;                      /* 1: it is there from the beginning, so every file has it */
+} smash__state;
+
+enum { SMASH__PART_STATES = 8 };
+struct smash__slot;
+
+/* One row of the plan at work on one thing. Pruners that watch an output have a second one there. */
+typedef struct smash__part {
+    const struct smash__method *method;
+    smash_row          *row;
+    struct smash__slot *slot;
+    struct smash__part *next, *before;       /* of the same slot, in order of forward */
+    smash_job           job;                 /* for smash_job_value */
+    const char         *prefix;              /* "smash.session/conv1.weight/l1_norm/" */
+    smash_tensor        input;               /* a copy of what last went into forward, if the method keeps it; data NULL: nothing yet */
+    smash_tensor        state[SMASH__PART_STATES];   /* as the method numbers them: views of smash__session_tensor */
+    void               *own;                 /* what else the method has, in the session's arena */
+} smash__part;
+
+/* A parameter, an input or an output that has parts */
+typedef struct smash__slot {
+    uint32_t     module, param;              /* param SMASH_NONE: an input or output */
+    const char  *target, *name;
+    smash__part *first, *last;
+    smash_tensor made;                       /* of a parameter: what forward gives */
+    smash_tensor seen;                       /* shape of the last forward; ndim 0 and dtype NONE: there was none */
+    uint64_t     forwards, backwards;        /* since the last step */
+} smash__slot;
+
+/* An output of the teacher */
+typedef struct smash__teacher {
+    struct smash__teacher *next;
+    const char  *name;
+    smash_tensor record;                     /* F32; data NULL: none yet */
+    size_t       room;                       /* bytes of its data */
+    uint32_t     taught;                     /* 1: since the last step */
+} smash__teacher;
+
+/* An algorithm in training: what it does at each hook. Every function may be NULL. */
+enum { SMASH__KEEPS = 1, SMASH__NEEDS_GRADIENT = 2 };
+typedef struct smash__method {
+    const char *name;
+    uint32_t    flags;
+    smash_err (*open)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* its states */
+    smash_err (*forward)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *x);      /* in place; own->evaluating says whether to learn */
+    smash_err (*backward)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *g);     /* in place, from what forward gave to what went in */
+    smash_err (*arrived)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *g);      /* the gradient has passed all parts: it is that of the raw numbers */
+    smash_err (*loss)(smash_ctx *ctx, struct smash__session *own, smash__part *part, double *loss);                  /* what it adds, added to *loss */
+    smash_err (*step)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* own->step counts the step already */
+    smash_err (*score)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric);   /* pruners: small = unimportant; NULL: the row's metric */
+    int       (*due)(const struct smash__session *own, double *share);                                               /* pruners: are masks to be made at own->step, and of which share of the goal */
+    smash_err (*finish)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                              /* for the file: given_scale ..., or numbers of own->model */
+} smash__method;
+
+/* When a pruner asks for how much */
+typedef struct smash__clock { uint64_t interval, times, steps; int agp; } smash__clock;
+
+typedef struct smash__session {
+    smash_arena        *arena;
+    const smash_config *config;
+    smash_model        *live;                /* the user's */
+    smash_model        *model;               /* a copy of its arrays over the same numbers: that of the plan */
+    smash_plan         *plan;
+    smash__slot        *slots;  size_t slot_count;
+    smash__part        *parts;  size_t part_count;   /* of rows, in order of the plan, and of watchers */
+    smash__part       **of_row;              /* per row: its part, or NULL */
+    smash__state       *states, **last_state;
+    smash__teacher     *teachers;
+    uint64_t           *step, *random;       /* in states, too */
+    uint32_t            begun;               /* 1: states made from now on are not in every file */
+    uint32_t            evaluating;
+    uint32_t            rewound;
+    double              origin;              /* what the user's own loss is multiplied by */
+    const smash__method *pruner;             /* of the config, or NULL */
+    smash_mask_desc    *goals;               /* per row: what is asked for in the end */
+    smash__clock        clock;
+    size_t              need;                /* scratch that making masks takes */
+} smash__session;
+
+/* A whole number of the algorithm's */
+SMASH__FN uint64_t smash__job_count(const smash_job *job, const char *name, uint64_t fallback)
+{
+    const smash_value *value = smash_job_value(job, name);
+    int64_t n;
+    return value && smash_value_i64(value, &n) && n >= 0 ? (uint64_t)n : fallback;
+}
+
+SMASH__FN double smash__job_double(const smash_job *job, const char *name, double fallback)
+{
+    const smash_value *value = smash_job_value(job, name);
+    return value && value->type == SMASH_VALUE_NUMBER ? value->number : fallback;
+}
+
+/* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again. part NULL: of the session itself. */
+SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, const smash__part *part, const char *word, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash_tensor *out)
+{
+    const char *prefix = part ? part->prefix : "smash.session/";
+    const size_t n = smash__length(prefix);
+    smash_tensor made = smash_tensor_view(dtype, NULL, 0, ndim, shape);
+    smash__state *s;
+    for (s = own->states; s; s = s->next) {
+        if (!smash__starts_with(s->tensor.name, prefix) || !smash__equal(s->tensor.name + n, word)) continue;
+        if (s->tensor.dtype != dtype || !smash__same_shape(&s->tensor, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", s->tensor.name);
+        *out = s->tensor;
+        return SMASH_OK;
+    }
+    SMASH__TRY(smash_tensor_bytes(&made, &made.bytes));
+    s = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *s);
+    made.name = smash__join(ctx, own->arena, prefix, word, "");
+    made.data = smash_arena_alloc(ctx, own->arena, made.bytes);
+    if (!s || !made.name || !made.data) return SMASH_ERR_NOMEM;
+    smash__fill(made.data, 0, made.bytes);
+    s->next = NULL;
+    s->tensor = made;
+    s->early = !own->begun;
+    *own->last_state = s;
+    own->last_state = &s->next;
+    *out = made;
+    return SMASH_OK;
+}
+
+/* The output of the teacher that a link names; the same one when it is asked for again. */
+SMASH__FN smash_err smash__session_teacher(smash_ctx *ctx, smash__session *own, const char *name, smash__teacher **out)
+{
+    smash__teacher **t = &own->teachers;
+    for (; *t; t = &(*t)->next) if (smash__equal((*t)->name, name)) { *out = *t; return SMASH_OK; }
+    *out = (smash__teacher *)smash_arena_alloc(ctx, own->arena, sizeof **out);
+    if (!*out) return SMASH_ERR_NOMEM;
+    smash__fill(*out, 0, sizeof **out);
+    (*out)->name = name;
+    *t = *out;
+    return SMASH_OK;
+}
+
+/* A copy of a tensor in the session's arena, where an earlier one has room for it in that */
+SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, const smash_tensor *x, size_t *room, smash_tensor *kept)
+{
+    const char *name = kept->name;
+    size_t bytes;
+    void *data = kept->data;
+    SMASH__TRY(smash_tensor_bytes(x, &bytes));
+    if (!data || bytes > *room) {
+        data = smash_arena_alloc(ctx, own->arena, bytes);
+        if (!data) return SMASH_ERR_NOMEM;
+        *room = bytes;
+    }
+    smash__copy(data, x->data, bytes);
+    *kept = smash_tensor_view(x->dtype, data, bytes, x->ndim, x->shape);
+    kept->name = name;
+    return SMASH_OK;
+}
+
+/* A part of a row on a parameter, or on an input or output, of its module; its slot, too, if that is not there yet. Room for both there is. */
+SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, const smash__method *method, smash_row *row, uint32_t param, const char *target, smash__part **out)
+{
+    const char *module = own->model->modules[row->module].name, *name = param != SMASH__NO_INDEX ? own->model->params[param].name : smash__join(ctx, own->arena, module, *module ? "." : "", target);
+    smash__part *part = &own->parts[own->part_count], *before;
+    smash__slot *slot = own->slots;
+    if (!name) return SMASH_ERR_NOMEM;
+    for (; slot < own->slots + own->slot_count; slot++) if (smash__equal(slot->name, name)) break;
+    if (slot == own->slots + own->slot_count) {
+        smash__fill(slot, 0, sizeof *slot);
+        slot->module = row->module;
+        slot->param = param;
+        slot->target = target;
+        slot->name = name;
+        own->slot_count++;
+    }
+    smash__fill(part, 0, sizeof *part);
+    part->method = method;
+    part->row = row;
+    part->slot = slot;
+    part->job = smash__job(own->config, row->algo, own->model, own->arena);
+    part->prefix = smash__join(ctx, own->arena, "smash.session/", name, "/");
+    if (part->prefix) part->prefix = smash__join(ctx, own->arena, part->prefix, row->algo->name, "/");
+    if (!part->prefix) return SMASH_ERR_NOMEM;
+    for (before = slot->last; before; before = before->before)            /* quantizer, pruner, distiller */
+        if (before->row->algo->group == SMASH_QUANTIZER || row->algo->group == SMASH_DISTILLER || before->row->algo->group == row->algo->group) break;
+    part->before = before;
+    part->next = before ? before->next : slot->first;
+    *(part->next ? &part->next->before : &slot->last) = part;
+    *(before ? &before->next : &slot->first) = part;
+    own->part_count++;
+    *out = part;
+    return SMASH_OK;
+}
+
+/* ---- training session: pruners ---- */
+
+/* States of every pruner; those of its own come behind */
+enum { SMASH__MASK = 0, SMASH__PRUNE_OWN = 1 };
+
+SMASH__FN int smash__is_scored(const smash_plan *plan) { return plan->session && plan->session->pruner && plan->session->pruner->score; }
+
+SMASH__FN smash_err smash__session_score(smash_ctx *ctx, const smash_work *work, const smash_mask_desc *desc, const smash_tensor *metric)
+{
+    smash__session *own = work->plan->session;
+    (void)desc;
+    return own->pruner->score(ctx, own, own->of_row[work->row - work->plan->rows], &work->tensor, metric);
+}
+
+/* A mask of all that is kept */
+SMASH__FN smash_err smash__prune_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_grid grid;
+    SMASH__TRY(smash_grid_make(ctx, &part->row->mask.grain, smash__row_tensor(own->plan, part->row), &grid));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "mask", SMASH_BOOL, grid.ndim, grid.count, &part->state[SMASH__MASK]));
+    smash__fill(part->state[SMASH__MASK].data, 1, part->state[SMASH__MASK].bytes);
+    return SMASH_OK;
+}
+
+/* How a part's mask lies on numbers: by the granularity of its row, or, where the batch is another, as it can be broadcast */
+SMASH__FN smash_err smash__prune_apply(smash_ctx *ctx, const smash__part *part, const smash_tensor *x, int back)
+{
+    const smash_tensor *mask = &part->state[SMASH__MASK];
+    smash_apply_desc apply = SMASH_ZERO;
+    smash_grid grid;
+    int32_t block[SMASH_MAX_DIMS] = { 0 };
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    uint32_t i;
+    apply.method = part->row->apply_method;
+    apply.value = part->row->apply_value;
+    apply.grain = part->row->mask.grain;
+    if (apply.method == SMASH_APPLY_BYPASS || (back && apply.method == SMASH_APPLY_ADD)) return SMASH_OK;
+    if (part->slot->param == SMASH__NO_INDEX) {
+        for (i = 0; i < x->ndim && x->ndim == mask->ndim && (x->shape[i] == mask->shape[i] || mask->shape[i] == 1); i++) block[i] = x->shape[i] == mask->shape[i] ? 1 : -1;
+        if (i < x->ndim || x->ndim != mask->ndim)
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the mask of %q is %s, and what came is %s", part->slot->name, smash__shape_text(mask->ndim, mask->shape, is), smash__shape_text(x->ndim, x->shape, must));
+        apply.grain = smash_grain_block(block, x->ndim);
+    }
+    SMASH__TRY(smash_grid_make(ctx, &apply.grain, x, &grid));
+    return smash__apply_grid(ctx, &apply, &grid, mask, x, x);
+}
+
+SMASH__FN smash_err smash__prune_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    (void)own;
+    return smash__prune_apply(ctx, part, x, 0);
+}
+
+SMASH__FN smash_err smash__prune_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    (void)own;
+    return smash__prune_apply(ctx, part, g, 1);
+}
+
+/* Schedules: after so many of `interval` steps as `times` says, all is asked for. Scores from `steps` steps are there that many steps into
+ * an interval, and then masks are made; those of the whole goal when the last interval ends, whatever the scores.
+ * (NNI v3 stops at the share of the last but one where steps < interval.) */
+SMASH__FN int smash__clock_due(const smash__session *own, double *share)
+{
+    const smash__clock *c = &own->clock;
+    const uint64_t step = *own->step, whole = step / c->interval, into = step % c->interval;
+    if (whole > c->times || (whole == c->times && into)) return 0;
+    if (c->steps ? into != c->steps % c->interval && whole != c->times : into) return 0;
+    if (c->steps && !step) return 0;
+    *share = c->agp ? smash_schedule_agp(whole, c->times) : smash_schedule_linear(whole, c->times);
+    return 1;
+}
+
+/* When the masks of a pruner are made: steps 0 and no schedule is at once, and never again */
+SMASH__FN void smash__clock_read(const smash_job *job, smash__clock *c)
+{
+    const smash_value *schedule = smash_job_value(job, "schedule");
+    c->steps = smash__job_count(job, "training_steps", 0);
+    c->agp = smash_value_is(schedule, "agp");
+    c->interval = c->steps ? c->steps : 1;
+    c->times = c->steps ? 1 : 0;
+    if (!schedule || smash_value_is(schedule, "none") || schedule->type != SMASH_VALUE_STRING) return;
+    c->interval = smash__job_count(job, "schedule_interval", 1);
+    c->times = smash__job_count(job, "schedule_times", 1);
+    if (!c->interval) c->interval = 1;
+}
+
+/* What is asked for now */
+SMASH__FN void smash__prune_goals(smash__session *own, double share)
+{
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) {
+        smash_mask_desc *now = &own->plan->rows[i].mask;
+        const smash_mask_desc *goal = &own->goals[i];
+        if (!own->of_row[i] || own->plan->rows[i].algo->group != SMASH_PRUNER) continue;
+        now->ratio = smash__product(goal->ratio, share);
+        now->threshold = smash__product(goal->threshold, share);
+        now->min_ratio = smash__product(goal->min_ratio, share);
+        now->max_ratio = smash__product(goal->max_ratio, share);
+    }
+}
+
+/* Masks of the session for the file, or none, so that they are made */
+SMASH__FN void smash__give_masks(smash__session *own, int give)
+{
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) {
+        smash_row *row = &own->plan->rows[i];
+        if (!own->of_row[i] || row->algo->group != SMASH_PRUNER) continue;
+        if (give) row->given_mask = own->of_row[i]->state[SMASH__MASK];
+        else row->given_mask.data = NULL;
+    }
+}
+
+/* Masks of all rows by what smash_run makes them with, of the goals as they are */
+SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
+{
+    static const smash_run_desc dry = SMASH_ZERO;
+    smash_plan *plan = own->plan;
+    smash__run run = SMASH_ZERO;
+    size_t i;
+    run.plan = plan;
+    run.desc = &dry;
+    for (i = 0; i < plan->group_count; i++) plan->groups[i].made = 0;
+    for (i = 0; i < plan->model->param_count; i++) {
+        const uint32_t param = plan->order[i];
+        smash_row *row = smash__row_of(plan, plan->prune, param);
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        smash_work work;
+        smash_grid grid;
+        smash_err err = SMASH_OK;
+        if (!row) continue;
+        smash__fill(&work, 0, sizeof work);
+        work.plan = plan;
+        work.row = row;
+        row->note = NULL;
+        if (smash__in_group(plan, row) && !plan->groups[row->group].made) err = smash__make_group(ctx, &run, &plan->groups[row->group]);
+        if (!err) err = smash_model_load(ctx, plan->model, param, &ctx->scratch, &work.tensor);
+        if (!err) err = smash__make_mask(ctx, &work, &grid);
+        if (!err) smash__copy(own->of_row[row - plan->rows]->state[SMASH__MASK].data, work.mask.data, grid.blocks);
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
+    for (i = 0; i < plan->count; i++) {                                  /* those of inputs and outputs lie in their rows */
+        const smash_row *row = &plan->rows[i];
+        const smash__part *part = own->of_row[i];
+        if (part && row->algo->group == SMASH_PRUNER && row->param == SMASH__NO_INDEX && row->kept.data) smash__copy(part->state[SMASH__MASK].data, row->kept.data, part->state[SMASH__MASK].bytes);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__prune_now(smash_ctx *ctx, smash__session *own, double share)
+{
+    smash_err err;
+    smash__prune_goals(own, share);
+    smash__give_masks(own, 0);
+    err = smash__make_masks(ctx, own);
+    smash__give_masks(own, 1);
+    return err;
+}
+
+/* Before masks are made anew: is there the scratch for it, and is every number one? */
+SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own)
+{
+    const smash_plan *plan = own->plan;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    size_t i, n;
+    void *probe = smash__scratch(ctx, own->need, 1);
+    smash__scratch_rewind(ctx, mark);
+    if (!probe) return SMASH_ERR_NOMEM;
+    for (i = 0; i < plan->model->param_count; i++) {
+        const smash_tensor *t = &plan->model->params[i].tensor;
+        if (!smash__row_of(plan, plan->prune, i)) continue;
+        SMASH__TRY(smash_tensor_count(t, &n));
+        SMASH__TRY(smash__check_finite(ctx, t, n));
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
+{
+    static const smash__method methods[] = {
+        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL },
+        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL },
+        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL },
+        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL }
+    };
+    size_t i;
+    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
+    return NULL;
+}
+
+/* ---- training session: the hooks ---- */
+
+/* Is a row's target one that can be trained? */
+SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *own, const smash_row *row)
+{
+    const smash_param *p;
+    if (row->param == SMASH__NO_INDEX) return SMASH_OK;
+    if (smash__is_away(own->plan, row->param)) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%q is trained, and fuse_names folds it into another layer; fuse a model after training", own->model->params[row->param].name);
+    p = &own->live->params[row->param];
+    if (row->param >= own->live->param_count || !p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, row->param, "%q has no memory to be trained in; load it, and let the model have what the network computes with", own->model->params[row->param].name);
+    return smash__check(ctx, &p->tensor, "a trained parameter", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL);
+}
+
+SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
+{
+    smash_plan *plan = own->plan;
+    const size_t most = 2 * plan->count;                                 /* each row may have a watcher */
+    size_t i, count = 0, n;
+    own->slots = (smash__slot *)smash_arena_array(ctx, own->arena, most, sizeof *own->slots);
+    own->parts = (smash__part *)smash_arena_array(ctx, own->arena, most, sizeof *own->parts);
+    own->of_row = (smash__part **)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->of_row);
+    own->goals = (smash_mask_desc *)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->goals);
+    if (!own->slots || !own->parts || !own->of_row || !own->goals) return SMASH_ERR_NOMEM;
+    for (i = 0; i < plan->count; i++) {
+        smash_row *row = &plan->rows[i];
+        const smash__method *method = smash__method_of(row->algo);
+        own->of_row[i] = NULL;
+        own->goals[i] = row->mask;
+        if (!method || row->skip) continue;
+        if (row->algo->group == SMASH_PRUNER) own->pruner = method;
+        SMASH__TRY(smash__session_fits(ctx, own, row));
+        SMASH__TRY(smash__session_part(ctx, own, method, row, row->param, row->target, &own->of_row[i]));
+    }
+    for (i = 0; i < own->slot_count; i++) {
+        smash__slot *slot = &own->slots[i];
+        if (slot->param == SMASH__NO_INDEX) continue;
+        slot->made = own->live->params[slot->param].tensor;
+        SMASH__TRY(smash_tensor_bytes(&slot->made, &slot->made.bytes));
+        slot->made.data = smash_arena_alloc(ctx, own->arena, slot->made.bytes);
+        slot->made.name = slot->name;
+        if (!slot->made.data) return SMASH_ERR_NOMEM;
+    }
+    count = own->part_count;                                             /* watchers open with those they belong to */
+    for (n = 0; n < count; n++) {
+        if (own->parts[n].row->algo->group == SMASH_PRUNER && !own->clock.interval) smash__clock_read(&own->parts[n].job, &own->clock);
+        if (own->parts[n].method->open) SMASH__TRY(own->parts[n].method->open(ctx, own, &own->parts[n]));
+    }
+    return SMASH_OK;
+}
+
+/* The plan as smash() makes it */
+SMASH__FN smash_err smash__session_plan(smash_ctx *ctx, smash__session *own)
+{
+    smash_plan *plan = (smash_plan *)smash_arena_alloc(ctx, own->arena, sizeof *plan);
+    if (!plan) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__model_finished(ctx, own->live));
+    SMASH__TRY(smash_config_check(ctx, own->config));
+    SMASH__TRY(smash__model_clone(ctx, own->live, own->arena, &own->model));
+    SMASH__TRY(smash__set_types(ctx, own->config, own->model));
+    SMASH__TRY(smash__check_groups(ctx, own->model, own->config, ~0u, 0));
+    SMASH__TRY(smash__resolve_plan(ctx, own->config, own->model, ~0u, own->arena, plan));
+    own->plan = plan;
+    plan->session = own;
+    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once, which a training session does not", plan->whole->name);
+    if (plan->goal.kind) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s makes masks when a file is written, and a training session needs them before; say sparse_ratio", plan->goal.key->name);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__session_start(smash_ctx *ctx, smash__session *own, uint64_t seed)
+{
+    static const size_t one = 1;
+    smash_tensor t;
+    double share;
+    size_t peak, used;
+    SMASH__TRY(smash__session_plan(ctx, own));
+    SMASH__TRY(smash__session_tensor(ctx, own, NULL, "step", SMASH_U64, 1, &one, &t));
+    own->step = (uint64_t *)t.data;
+    SMASH__TRY(smash__session_tensor(ctx, own, NULL, "random", SMASH_U64, 1, &one, &t));
+    own->random = (uint64_t *)t.data;
+    *own->random = seed;
+    SMASH__TRY(smash__session_parts(ctx, own));
+    own->begun = 1;
+    if (!own->pruner) return SMASH_OK;
+    peak = ctx->scratch.peak;                                            /* what masks take now they take at every step */
+    used = ctx->scratch.outside + ctx->scratch.used;
+    ctx->scratch.peak = used;
+    share = 0;
+    (void)own->pruner->due(own, &share);
+    {
+        const smash_err err = smash__prune_now(ctx, own, share);
+        own->need = ctx->scratch.peak - used;
+        if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
+        return err;
+    }
+}
+
+SMASH__DEF smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s)
+{
+    smash__session *own;
+    smash_arena *arena;
+    SMASH__TRY(smash__config_usable(ctx, config));
+    if (!smash__ctx(ctx) || !model || !s || !SMASH__DESC_OK(desc)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx, model or session is missing, or desc was not zeroed");
+    arena = desc && desc->arena ? desc->arena : model->arena;
+    if (!arena || arena == &ctx->scratch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a session needs an arena, and not ctx->scratch, which every call empties");
+    own = (smash__session *)smash_arena_alloc(ctx, arena, sizeof *own);
+    if (!own) return SMASH_ERR_NOMEM;
+    smash__fill(own, 0, sizeof *own);
+    own->arena = arena;
+    own->config = config;
+    own->live = model;
+    own->last_state = &own->states;
+    own->origin = 1;
+    SMASH__TRY(smash__session_start(ctx, own, desc ? desc->seed : 0));
+    smash__fill(s, 0, sizeof *s);
+    s->plan = own->plan;
+    s->own = own;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__session_ok(smash_ctx *ctx, const smash_session *s)
+{
+    return smash__ctx(ctx) && s && s->own ? SMASH_OK : SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "ctx or session is missing, or smash_session_begin has not made it");
+}
+
+SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
+{
+    const smash_model *model;
+    smash_arena_mark mark;
+    const char *target = NULL, *near = NULL, *pair[2];
+    size_t module, i;
+    smash_err err;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!name || !slot) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "name or slot is missing");
+    model = s->own->model;
+    for (i = 0; i < s->own->slot_count; i++)
+        if (smash__equal(s->own->slots[i].name, name)) { *slot = (uint32_t)i; return SMASH_OK; }
+    mark = smash__scratch_mark(ctx);
+    err = smash_model_find_param(model, name) >= 0 ? SMASH_OK : smash__given_end(ctx, model, name, &module, &target);
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    if (target || smash_model_find_param(model, name) >= 0) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
+    for (i = 0; i < model->param_count + s->own->slot_count; i++) {
+        pair[0] = near;
+        pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
+        near = smash_nearest(name, pair, 2);
+    }
+    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q", name, near);
+}
+
+SMASH__DEF smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
+{
+    const smash__teacher *t;
+    uint32_t i = 0;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!name || !slot) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "name or slot is missing");
+    for (t = s->own->teachers; t && !smash__equal(t->name, name); t = t->next) i++;
+    *slot = t ? i : SMASH__NO_INDEX;
+    return SMASH_OK;
+}
+
+/* The tensor of a slot as a hook takes it: *param as the model holds it, or of one shape but for the batch */
+SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *own, const smash__slot *slot, const smash_tensor *x)
+{
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    const smash_tensor *want = slot->param != SMASH__NO_INDEX ? &own->live->params[slot->param].tensor : slot->seen.dtype ? &slot->seen : smash_model_find_activation(own->model, slot->module, slot->target);
+    uint32_t i, first = slot->param == SMASH__NO_INDEX;
+    SMASH__TRY(smash__check(ctx, x, slot->name, SMASH__BIT(SMASH_F32), slot->param == SMASH__NO_INDEX ? SMASH__WRITE : SMASH__READ, NULL));
+    for (i = first; want && i < x->ndim && x->ndim == want->ndim && x->shape[i] == want->shape[i]; i++) { }
+    if (want && (x->ndim != want->ndim || i < x->ndim))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
+    if (slot->param != SMASH__NO_INDEX && x->data != want->data) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q lies elsewhere than in the model of the session: give its tensor as the model has it", slot->name);
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot_index, smash_tensor *x)
+{
+    smash__session *own;
+    smash__slot *slot;
+    smash__part *part;
+    smash_arena_mark mark;
+    smash_tensor y;
+    smash_err err = SMASH_OK;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to go forward");
+    if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
+    own = s->own;
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    slot = &own->slots[slot_index];
+    SMASH__TRY(smash__session_take(ctx, own, slot, x));
+    mark = smash__scratch_mark(ctx);
+    y = *x;
+    y.name = slot->name;
+    if (slot->param != SMASH__NO_INDEX) {
+        y = slot->made;
+        smash__copy(y.data, x->data, y.bytes);
+    }
+    for (part = slot->first; !err && part; part = part->next)            /* room first */
+        if ((part->method->flags & SMASH__KEEPS) && !own->evaluating) {
+            size_t room = part->input.bytes;
+            err = smash__session_keep(ctx, own, &y, &room, &part->input);
+            part->input.bytes = room;
+        }
+    for (part = slot->first; !err && part; part = part->next) {
+        if ((part->method->flags & SMASH__KEEPS) && !own->evaluating && part != slot->first) {
+            size_t room = part->input.bytes;
+            err = smash__session_keep(ctx, own, &y, &room, &part->input);
+            part->input.bytes = room;
+        }
+        if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
+    }
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
+    if (slot->param != SMASH__NO_INDEX) {
+        x->data = y.data;
+        x->bytes = y.bytes;
+    }
+    if (own->evaluating) return SMASH_OK;
+    slot->seen = smash_tensor_view(SMASH_F32, NULL, 0, x->ndim, x->shape);
+    slot->forwards++;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x)
+{
+    smash__teacher *t;
+    uint32_t i;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to learn from");
+    if (slot == SMASH__NO_INDEX) return SMASH_OK;
+    for (t = s->own->teachers, i = 0; t && i < slot; i++) t = t->next;
+    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u", slot);
+    SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
+    if (s->own->evaluating) return SMASH_OK;
+    SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->room, &t->record));
+    t->taught = 1;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale)
+{
+    smash__session *own;
+    uint64_t forwards = 0;
+    double sum;
+    size_t i;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    own = s->own;
+    if (!smash_is_finite_f64(loss)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss is not finite");
+    sum = loss;
+    for (i = 0; i < own->slot_count; i++) forwards += own->slots[i].forwards;
+    if (!own->evaluating && own->slot_count) {
+        if (!forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss before forward: nothing has gone forward since the last step, not even %q", own->slots[0].name);
+        sum = smash__product(loss, own->origin);
+        for (i = 0; i < own->part_count; i++) {
+            smash_arena_mark mark = smash__scratch_mark(ctx);
+            const smash_err err = own->parts[i].method->loss ? own->parts[i].method->loss(ctx, own, &own->parts[i], &sum) : SMASH_OK;
+            smash__scratch_rewind(ctx, mark);
+            if (err) return err;
+        }
+    }
+    if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the whole loss is not finite");
+    if (total) *total = sum;
+    if (scale) *scale = own->evaluating ? 1 : own->origin;
+    return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot_index, const smash_tensor *gradient)
+{
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    smash__session *own;
+    smash__slot *slot;
+    smash__part *part;
+    smash_arena_mark mark;
+    smash_err err = SMASH_OK;
+    smash_tensor g;
+    size_t n;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!gradient) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no gradient to go backward");
+    if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
+    own = s->own;
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    slot = &own->slots[slot_index];
+    if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first", slot->name);
+    if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step", slot->name);
+    g = *gradient;
+    g.name = slot->name;
+    SMASH__TRY(smash__check(ctx, &g, "the gradient of", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
+    if (!smash__same_shape(&g, slot->seen.ndim, slot->seen.shape))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the gradient of %q is %s, and what went forward %s", slot->name, smash__shape_text(g.ndim, g.shape, is), smash__shape_text(slot->seen.ndim, slot->seen.shape, must));
+    SMASH__TRY(smash__check_finite(ctx, &g, n));
+    mark = smash__scratch_mark(ctx);
+    for (part = slot->last; !err && part; part = part->before) if (part->method->backward) err = part->method->backward(ctx, own, part, &g);
+    for (part = slot->first; !err && part; part = part->next) if (part->method->arrived) err = part->method->arrived(ctx, own, part, &g);
+    smash__scratch_rewind(ctx, mark);
+    if (!err) slot->backwards++;
+    return err;
+}
+
+SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
+{
+    static const smash_group order[] = { SMASH_PRUNER, SMASH_QUANTIZER, SMASH_DISTILLER };
+    smash__session *own;
+    smash__teacher *t;
+    double share = 0;
+    size_t i, g;
+    int due;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    own = s->own;
+    if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
+    for (i = 0; i < own->part_count; i++)
+        if ((own->parts[i].method->flags & SMASH__NEEDS_GRADIENT) && !own->parts[i].slot->backwards)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without the gradient of %q, which %s needs: give it to smash_session_backward", own->parts[i].slot->name, own->parts[i].row->algo->name);
+    ++*own->step;
+    due = own->pruner && own->pruner->due(own, &share);
+    if (due) {
+        const smash_err err = smash__prune_ready(ctx, own);
+        if (err) { --*own->step; return err; }
+    }
+    own->rewound = 0;
+    for (g = 0; g < sizeof order / sizeof *order; g++) {
+        for (i = 0; i < own->part_count; i++) {
+            smash__part *part = &own->parts[i];
+            smash_arena_mark mark = smash__scratch_mark(ctx);
+            const smash_err err = part->row->algo->group == order[g] && part->method->step ? part->method->step(ctx, own, part) : SMASH_OK;
+            smash__scratch_rewind(ctx, mark);
+            if (err) return err;
+        }
+        if (order[g] == SMASH_PRUNER && due) SMASH__TRY(smash__prune_now(ctx, own, share));
+    }
+    for (i = 0; i < own->slot_count; i++) own->slots[i].forwards = own->slots[i].backwards = 0;
+    for (t = own->teachers; t; t = t->next) t->taught = 0;
+    s->step = *own->step;
+    s->rewound = own->rewound;
+    return SMASH_OK;
+}
+
+SMASH__DEF void smash_session_evaluate(smash_session *s, int on)
+{
+    if (s && s->own) s->own->evaluating = on != 0;
+}
+
+/* ---- training session: saving and loading ---- */
+
+/* A parameter of the user's that is trained, or may be */
+SMASH__FN const smash_tensor *smash__session_param(const smash__session *own, size_t i)
+{
+    const smash_tensor *t = &own->live->params[i].tensor;
+    return t->data && !(t->flags & (SMASH_TENSOR_CONST | SMASH_TENSOR_DEVICE)) ? t : NULL;
+}
+
+SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io)
+{
+    smash__session *own;
+    smash__state *state;
+    smash_arena_mark mark, scratch;
+    smash_layout layout;
+    smash_meta meta[3];
+    smash_tensor *tensors;
+    size_t count = 0, i;
+    smash_err err;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing, or cannot write");
+    own = s->own;
+    for (state = own->states; state; state = state->next) count++;
+    mark = smash_arena_get_mark(own->arena);
+    scratch = smash__scratch_mark(ctx);
+    tensors = (smash_tensor *)smash__scratch(ctx, count + own->live->param_count, sizeof *tensors);
+    if (!tensors) return SMASH_ERR_NOMEM;
+    for (state = own->states, count = 0; state; state = state->next) tensors[count++] = state->tensor;
+    for (i = 0; i < own->live->param_count; i++) {
+        if (!smash__session_param(own, i)) continue;
+        tensors[count] = own->live->params[i].tensor;
+        tensors[count++].name = own->live->params[i].name;
+    }
+    meta[0].key = "smash.format_version";
+    meta[0].value = SMASH__FORMAT_TEXT;
+    meta[1].key = "smash.session";
+    meta[1].value = own->plan->config_text;
+    err = smash_safetensors_layout(ctx, tensors, count, meta, 2, own->arena, &layout);
+    if (!err) err = smash_safetensors_begin(ctx, &layout, io);
+    for (i = 0; !err && i < count; i++) err = smash_safetensors_put(ctx, &layout, io, i, &tensors[i]);
+    smash_arena_rewind(own->arena, mark);
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+/* What a state or parameter is in the file: of the same dtype and shape, every float finite, every bool one */
+SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, smash_tensor *out)
+{
+    const smash_param *p = &file->params[index];
+    size_t n, i;
+    if (p->tensor.dtype != want->dtype || !smash__same_shape(&p->tensor, want->ndim, want->shape))
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is of another dtype or shape than in this session", p->name);
+    SMASH__TRY(smash_model_load(ctx, file, index, &ctx->scratch, out));
+    SMASH__TRY(smash_tensor_count(out, &n));
+    for (i = 0; i < n; i++) {
+        double x = 0;
+        if (SMASH__FLOATS >> out->dtype & 1) smash__load_f64(out, i, 1, &x);
+        if (!smash_is_finite_f64(x) || (out->dtype == SMASH_BOOL && ((const uint8_t *)out->data)[i] > 1))
+            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "number %z of %q is none that a session has", i, p->name);
+    }
+    return SMASH_OK;
+}
+
+/* Whose state a file speaks of that the session has not met yet */
+SMASH__FN const smash__part *smash__session_owner(const smash__session *own, const char *name)
+{
+    size_t i;
+    for (i = 0; i < own->part_count; i++) if (smash__starts_with(name, own->parts[i].prefix) && name[smash__length(own->parts[i].prefix)]) return &own->parts[i];
+    return NULL;
+}
+
+/* Everything is read and checked; then nothing can fail any more, and it is copied. */
+SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, const smash_model *file, smash_tensor *data, smash__state **fresh)
+{
+    const smash_meta *config = smash__find_meta(file, "smash.session");
+    smash__state *state, **last = fresh;
+    size_t i, at;
+    ptrdiff_t found;
+    if (!config) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this is no file of a training session");
+    if (!smash__equal(config->value, own->plan->config_text)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config");
+    for (i = 0; i < file->param_count; i++) data[i].data = NULL;
+    for (state = own->states; state; state = state->next) {
+        found = smash_model_find_param(file, state->tensor.name);
+        if (found < 0 && state->early) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the file has no %q: it is of another session", state->tensor.name);
+        if (found >= 0) SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &state->tensor, &data[found]));
+    }
+    for (i = 0; i < own->live->param_count; i++) {
+        if (!smash__session_param(own, i)) continue;
+        found = smash_model_find_param(file, own->live->params[i].name);
+        if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the file has no %q: it is of another model", own->live->params[i].name);
+        SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &own->live->params[i].tensor, &data[found]));
+    }
+    for (at = 0; at < file->param_count; at++) {
+        const smash__part *part;
+        if (data[at].data || data[at].dtype == SMASH_U64) continue;
+        part = smash__session_owner(own, file->params[at].name);
+        if (!part) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "the file has %q, and this session has no such thing", file->params[at].name);
+        SMASH__TRY(smash__session_read(ctx, file, at, &file->params[at].tensor, &data[at]));
+        state = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *state);
+        if (!state) return SMASH_ERR_NOMEM;
+        state->next = NULL;
+        state->early = 0;
+        state->tensor = data[at];
+        state->tensor.flags = 0;
+        state->tensor.name = smash__join(ctx, own->arena, file->params[at].name, "", "");
+        SMASH__TRY(smash_tensor_bytes(&data[at], &state->tensor.bytes));
+        state->tensor.data = smash_arena_alloc(ctx, own->arena, state->tensor.bytes);
+        if (!state->tensor.name || !state->tensor.data) return SMASH_ERR_NOMEM;
+        *last = state;
+        last = &state->next;
+    }
+    return SMASH_OK;
+}
+
+/* The numbers of a state or parameter out of the file; what the file has not, has not begun. */
+SMASH__FN void smash__session_copy(const smash_model *file, const smash_tensor *data, const char *name, const smash_tensor *to)
+{
+    const ptrdiff_t found = smash_model_find_param(file, name);
+    size_t bytes = 0;
+    (void)smash_tensor_bytes(to, &bytes);
+    if (found < 0) smash__fill(to->data, 0, bytes);
+    else smash__copy(to->data, data[found].data, bytes);
+}
+
+SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io)
+{
+    smash__session *own;
+    smash_arena_mark mark, scratch;
+    smash__state *fresh = NULL, *state;
+    smash_model file;
+    smash_tensor *data = NULL;
+    smash__teacher *t;
+    size_t i;
+    smash_err err;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!io) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing");
+    own = s->own;
+    mark = smash_arena_get_mark(own->arena);
+    scratch = smash__scratch_mark(ctx);
+    err = smash_safetensors_read(ctx, NULL, io, own->arena, NULL, &file);
+    if (!err) {
+        data = (smash_tensor *)smash__scratch(ctx, file.param_count, sizeof *data);
+        err = data ? SMASH_OK : SMASH_ERR_NOMEM;
+    }
+    if (!err) err = smash__session_load(ctx, own, &file, data, &fresh);
+    if (!err) {
+        if (fresh) *own->last_state = fresh;
+        while (*own->last_state) own->last_state = &(*own->last_state)->next;
+        for (state = own->states; state; state = state->next) smash__session_copy(&file, data, state->tensor.name, &state->tensor);
+        for (i = 0; i < own->live->param_count; i++)
+            if (smash__session_param(own, i)) smash__session_copy(&file, data, own->live->params[i].name, &own->live->params[i].tensor);
+        for (i = 0; i < own->slot_count; i++) own->slots[i].forwards = own->slots[i].backwards = 0;
+        for (t = own->teachers; t; t = t->next) t->taught = 0;
+        s->step = *own->step;
+        s->rewound = 0;
+    }
+    if (err || !fresh) smash_arena_rewind(own->arena, mark);
+    smash__scratch_rewind(ctx, scratch);
+    return err;
+}
+
+/* ---- training session: the file in the end ---- */
+
+SMASH__DEF smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result)
+{
+    smash_run_desc desc = SMASH_ZERO;
+    smash__run run = SMASH_ZERO;
+    smash__session *own;
+    size_t i;
+    SMASH__TRY(smash__session_ok(ctx, s));
+    if (!result || (io && !io->write)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "result is missing, or io cannot write");
+    own = s->own;
+    for (i = 0; i < own->part_count; i++) {
+        smash_arena_mark mark = smash__scratch_mark(ctx);
+        const smash_err err = own->parts[i].method->finish ? own->parts[i].method->finish(ctx, own, &own->parts[i]) : SMASH_OK;
+        smash__scratch_rewind(ctx, mark);
+        if (err) return err;
+    }
+    desc.out = io;
+    SMASH__TRY(smash__run_prepare(ctx, own->plan, &desc, &run));
+    SMASH__TRY(smash__run_write(ctx, &run));
+    *result = run.result;
+    return SMASH_OK;
 }
 
 /* ---- reading back ---- */
@@ -22211,12 +23520,19 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_key(w, "apply_method");
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
+    } else if (row->algo->group == SMASH_DISTILLER) {
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "lambda");       smash_write_number(w, row->loss.lambda);
+        smash_write_key(w, "links");
+        smash_write_begin_array(w);
+        for (i = 0; i < row->link_count; i++) smash_write_text(w, row->links[i]);
+        smash_write_end(w);
     } else {
         smash_write_key(w, "dtype");     smash_write_text(w, row->choices && row->skip ? "float" : smash_row_word(row, text));
         smash_write_key(w, "scheme");    smash_write_text(w, !smash_row_is_grid(row) || (row->choices && row->skip) ? NULL : row->quant.scheme == SMASH_AFFINE ? "affine" : "symmetric");
     }
     smash_write_key(w, "granularity");
-    if (row->skip || !t || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
+    if (row->skip || !t || row->algo->group == SMASH_DISTILLER || (row->algo->group == SMASH_QUANTIZER && row->form.no_scale)) smash_write_null(w);
     else smash__write_grain(w, row->algo->group == SMASH_PRUNER ? &row->mask.grain : &row->quant.grain, t->ndim);
     if (row->algo->group == SMASH_QUANTIZER && smash__equal(row->target, "weight") && smash__fold_into(plan, row->module)) {
         smash_write_key(w, "fused");

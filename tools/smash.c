@@ -975,7 +975,7 @@ static const char *const *runs_on(app *a, const smash_algo *algo)
 
 static const char *const *needs(app *a, const smash_algo *algo)
 {
-    static const char *const names[] = { "tokenizer", "processor", "data", NULL };
+    static const char *const names[] = { "tokenizer", "processor", "data", "training", NULL };
     return named_bits(a, algo->needs, names);
 }
 
@@ -1025,7 +1025,8 @@ static const struct { const char *name, *legal; } kinds[] = {
     { "?", "" }, { "names", "a list of names" }, { "patterns", "a list of regular expressions" }, { "number", "" }, { "choice", "" },
     { "dtype", "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2" }, { "granularity", "" }, { "align", "an object" }, { "settings", "an object" }, { "later", "null" },
     { "integer", "" }, { "ordinal", "" }, { "boolean", "true false" }, { "constant", "" }, { "list", "a list of objects" }, { "globs", "a list of globs" },
-    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" }
+    { "algorithm", "a name or null" }, { "types", "an object" }, { "device", "cpu cuda cuda:N" }, { "id", "a name or a whole number" }, { "amount", "" }, { "shapes", "an object" }, { "templates", "an object" },
+    { "fuses", "a list of lists of names" }, { "link", "a name or a list of names" }
 };
 
 static size_t kind_of(const smash_key *key) { return (size_t)key->kind < sizeof(kinds) / sizeof(kinds[0]) ? (size_t)key->kind : 0; }
