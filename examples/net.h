@@ -473,6 +473,29 @@ static inline double net_loss(net *n, const unsigned char *label, size_t batch, 
     return loss / (double)batch;
 }
 
+/* Adam as if it had never stepped */
+static inline void net_forget(net *n)
+{
+    size_t i, q;
+    n->power_1 = n->power_2 = 1;
+    for (i = 0; i < n->count; i++)
+        for (q = 0; q < n->layer[i].param_count; q++) {
+            net_param *p = &n->layer[i].param[q];
+            if (!p->gradient) continue;
+            memset(p->mean, 0, p->count * sizeof(float));
+            memset(p->square, 0, p->count * sizeof(float));
+        }
+}
+
+/* The numbers of another network with the same layers */
+static inline void net_copy(net *to, const net *from)
+{
+    size_t i, q;
+    for (i = 0; i < to->count; i++)
+        for (q = 0; q < to->layer[i].param_count; q++)
+            memcpy(to->layer[i].param[q].tensor.data, from->layer[i].param[q].tensor.data, to->layer[i].param[q].count * sizeof(float));
+}
+
 /* One step of AdamW (Loshchilov, Hutter 2019): betas 0.9 and 0.999; decay goes to what is no vector. */
 static inline void net_adam(net *n, float rate, float decay)
 {

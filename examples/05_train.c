@@ -1,0 +1,198 @@
+/* 05_train.c - the digits network, trained from nothing in plain C; then pruned, quantized and distilled while it trains on, by config only.
+ * cc -std=c99 -O2 -I. examples/05_train.c -o 05_train && ./05_train            a few seconds; exits with 1 if a network gets worse than its row allows
+ * ./05_train --write examples/models/digits.safetensors                        the trained network, the same bytes everywhere
+ * ./05_train --report build/accuracy.svg                                       sparsity and bits against accuracy: a minute */
+#define SMASH_IMPLEMENTATION
+#include "smash.h"
+#include <stdio.h>
+#include <string.h>
+#include "digits_net.h"
+#include "digits_data.h"
+#include "net.h"
+#include "train.h"
+
+#define MODEL "examples/models/digits.safetensors"
+enum { BATCH = 50, EPOCHS = 20, ROOM = 1 << 17 };
+
+static smash_ctx ctx;
+static smash_arena arena;
+static digits data;
+static net whole;                                                        /* the float network */
+static size_t float_right;                                               /* held-out digits that it gets right */
+static struct { unsigned char bytes[ROOM]; size_t used; } file;          /* the last one written */
+
+static int file_write(void *user, uint64_t offset, const void *bytes, size_t count)
+{
+    (void)user;
+    if (offset + count > ROOM) return 1;
+    memcpy(file.bytes + offset, bytes, count);
+    if (file.used < offset + count) file.used = (size_t)(offset + count);
+    return 0;
+}
+
+static int fail(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, ctx.message);
+    return 1;
+}
+
+/* Digits by number, the held-out ones behind those of the training. In training each is moved by up to a pixel. */
+static void digits_batch(void *user, const uint32_t *rows, size_t count, uint64_t *rng, float *x, unsigned char *label)
+{
+    size_t i, k;
+    (void)user;
+    for (i = 0; i < count; i++, x += DIGITS_PIXELS) {
+        const unsigned char *row = data.train + (size_t)rows[i] * DIGITS_ROW;
+        const size_t down = rng ? (size_t)(smash_random(rng) % 3) : 1, right = rng ? (size_t)(smash_random(rng) % 3) : 1;
+        float image[DIGITS_PIXELS];
+        digits_image(&data, row, image);
+        for (k = 0; k < DIGITS_PIXELS; k++) {
+            const size_t y = k / DIGITS_SIDE + down - 1, w = k % DIGITS_SIDE + right - 1;
+            x[k] = y < DIGITS_SIDE && w < DIGITS_SIDE ? image[y * DIGITS_SIDE + w] : 0.0f;
+        }
+        label[i] = row[DIGITS_PIXELS];
+    }
+}
+
+/* conv1, batch norm, relu, conv2, relu, max pool, dropout, fc, with so many channels */
+static int build(net *n, size_t first, size_t second, uint64_t seed)
+{
+    static const size_t image[3] = { 1, DIGITS_SIDE, DIGITS_SIDE };
+    net_init(n, &arena, BATCH, seed);
+    return net_add(&ctx, n, NET_CONV, "conv1", image, first, 0) || net_add(&ctx, n, NET_NORM, "bn1", NULL, 0, 0) || net_add(&ctx, n, NET_RELU, "relu1", NULL, 0, 0) ||
+           net_add(&ctx, n, NET_CONV, "conv2", NULL, second, 0) || net_add(&ctx, n, NET_RELU, "relu2", NULL, 0, 0) || net_add(&ctx, n, NET_POOL, "pool", NULL, 0, 0) ||
+           net_add(&ctx, n, NET_DROP, "drop", NULL, 0, 0) || net_add(&ctx, n, NET_LINEAR, "fc", NULL, DIGITS_CLASSES, 0);
+}
+
+#define LAYERS "\"op_types\": [\"Conv2d\", \"Linear\"], "
+#define PRUNE(ratio, times) "\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_interval\": 14, \"level_schedule_times\": " times ", \"pack_sparse\": true," \
+    "\"level_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"sparse_ratio\": " ratio ", \"global_group_id\": \"all\"}]"
+#define QAT(dtype) "\"quantizer\": \"qat\", \"qat_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"quant_dtype\": \"" dtype "\", \"granularity\": \"out_channel\"}," \
+    "{" LAYERS "\"target_names\": [\"_input_0\"], \"quant_dtype\": \"int8\"}]"
+#define TEACH "\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc\"], \"apply_method\": \"kl\", \"lambda\": 2}]"
+
+typedef struct row {
+    const char *name, *config;
+    size_t first, second;              /* channels */
+    int fresh, taught;                 /* fresh: it starts from nothing; otherwise from the float network, which also teaches */
+    size_t epochs;
+    float rate;
+    double most;                       /* points of accuracy that may be lost: as measured, and checked */
+} row;
+static const row rows[] = {
+    { "float",                          "{}",                                                         24, 48, 1, 0, EPOCHS, 0.004f, 0 },
+    { "(a) AGP to 90 % zeros",          "{" PRUNE("0.9", "6") "}",                                    24, 48, 0, 0, 6, 0.002f, 1.0 },
+    { "(b) QAT to int8",                "{" QAT("int8") "}",                                          24, 48, 0, 0, 3, 0.001f, 1.0 },
+    { "(b) QAT to int4",                "{" QAT("int4") "}",                                          24, 48, 0, 0, 4, 0.001f, 1.0 },
+    { "(c) a quarter, alone",           "{}",                                                         8, 18, 1, 0, EPOCHS, 0.004f, 3.0 },
+    { "(c) a quarter, taught",          "{" TEACH "}",                                                8, 18, 1, 1, EPOCHS, 0.004f, 2.0 },
+    { "(d) 90 % zeros, int8, taught",   "{" PRUNE("0.9", "6") ", " QAT("int8") ", " TEACH "}",        24, 48, 0, 1, 6, 0.002f, 1.0 }
+};
+
+/* 1 if the file has the numbers that the network computed with */
+static int same_numbers(const net *n)
+{
+    const smash_io io = smash_io_memory(file.bytes, file.used);
+    smash_model model;
+    smash_tensor w;
+    size_t i, q;
+    if (smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &model)) return 0;
+    for (i = 0; i < n->count; i++)
+        for (q = 0; q < n->layer[i].param_count; q++) {
+            const net_param *p = &n->layer[i].param[q];
+            if (smash_model_restore(&ctx, &model, p->name, &arena, &w, NULL)) return 0;
+            for (size_t k = 0; k < p->count; k++)
+                if (((const float *)w.data)[k] != p->used[k]) {
+                    smash_ctx_fail(&ctx, SMASH_ERR_FORMAT, "the file does not hold what the network computed with");
+                    return 0;
+                }
+        }
+    return 1;
+}
+
+/* Trains one network; n is then what its file holds. Prints its row of the table. 1: it failed, or is worse than it may be. */
+static int train_row(const row *r, net *n, double *accuracy)
+{
+    static train t;
+    train_plan plan = { n, r->taught ? &whole : NULL, r->config, r->epochs, data.train_count, r->rate, 1.0f, 5, digits_batch, NULL };
+    const smash_io io = { NULL, file_write, NULL, 0, NULL };
+    smash_result result;
+    size_t right;
+    double lost;
+    if (build(n, r->first, r->second, 1)) return fail(r->name);
+    if (!r->fresh) net_copy(n, &whole);
+    file.used = 0;
+    if (train_begin(&ctx, &arena, &plan, &t) || train_run(&t) || train_evaluate(&t, data.train_count, data.count, &right, NULL) ||
+        smash_session_end(&ctx, &t.session, &io, &result) || !same_numbers(n)) return fail(r->name);
+    *accuracy = 100.0 * (double)right / (double)data.count;
+    if (n == &whole) float_right = right;
+    lost = 100.0 * (double)(float_right - right) / (double)data.count;
+    printf("%-30s %10lu %8lu %7lu %9.2f %% %7.2f", r->name, (unsigned long)result.parameters, (unsigned long)result.nonzero, (unsigned long)result.bytes, *accuracy, lost);
+    printf(lost > r->most ? "  more than %.2f\n" : "\n", r->most);
+    fflush(stdout);
+    return lost > r->most;
+}
+
+/* The float network alone, as a file */
+static int write_whole(void)
+{
+    static const smash_meta types = { "smash.module_types", "{\"bn1\":\"BatchNorm2d\",\"conv1\":\"Conv2d\",\"conv2\":\"Conv2d\",\"fc\":\"Linear\"}" };
+    const smash_io io = { NULL, file_write, NULL, 0, NULL };
+    smash_tensor tensors[DIGITS_TENSORS];
+    smash_layout layout;
+    size_t i, q, n = 0;
+    file.used = 0;
+    for (i = 0; i < whole.count; i++) for (q = 0; q < whole.layer[i].param_count; q++) tensors[n++] = whole.layer[i].param[q].tensor;
+    if (smash_safetensors_layout(&ctx, tensors, n, &types, 1, &arena, &layout) || smash_safetensors_begin(&ctx, &layout, &io)) return fail(MODEL);
+    for (i = 0; i < n; i++) if (smash_safetensors_put(&ctx, &layout, &io, i, &tensors[i])) return fail(MODEL);
+    return 0;
+}
+
+/* Is the network that was trained just now the one in the repository? */
+static int compare(void)
+{
+    static unsigned char there[ROOM];
+    FILE *f = fopen(MODEL, "rb");
+    const size_t n = f ? fread(there, 1, ROOM, f) : 0;
+    if (f) fclose(f);
+    if (write_whole()) return 1;
+    if (n == file.used && memcmp(there, file.bytes, n) == 0) return 0;
+    fprintf(stderr, "%s is not what training gives here\n", MODEL);
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    const int writes = argc == 3 && strcmp(argv[1], "--write") == 0, reports = argc == 3 && strcmp(argv[1], "--report") == 0;
+    smash_arena_mark mark;
+    static net n;
+    double accuracy;
+    size_t i;
+    int bad;
+
+    if (argc != 1 && !writes && !reports) { fprintf(stderr, "usage: 05_train [--write MODEL | --report SVG]\n"); return 2; }
+    smash_ctx_init(&ctx);
+    smash_arena_init(&ctx.scratch, NULL, 0, smash_allocator_libc());
+    smash_arena_init(&arena, NULL, 0, smash_allocator_libc());
+    bad = digits_open(&ctx, &arena, "examples/data/digits.bin", &data);
+    if (!bad) {
+        printf("%-30s %10s %8s %7s %11s %7s\n", "network", "parameters", "nonzero", "bytes", "held out", "lost");
+        bad = train_row(&rows[0], &whole, &accuracy);
+    }
+    if (!bad && writes) {
+        FILE *f = fopen(argv[2], "wb");
+        bad = !f || write_whole() || fwrite(file.bytes, 1, file.used, f) != file.used;
+        if (f && fclose(f)) bad = 1;
+        if (bad) fprintf(stderr, "%s: cannot be written\n", argv[2]);
+    }
+    mark = smash_arena_get_mark(&arena);
+    if (!bad && !writes) bad = compare();
+    for (i = 1; i < sizeof(rows) / sizeof(*rows) && !writes; i++) {
+        bad |= train_row(&rows[i], &n, &accuracy);
+        smash_arena_rewind(&arena, mark);
+        smash_ctx_reset(&ctx);
+    }
+    smash_arena_release(&arena);
+    smash_arena_release(&ctx.scratch);
+    return bad;
+}
