@@ -2607,7 +2607,7 @@ SMASH_API smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const s
 
 /* Write the compressed model as it is after the last step, masks and scales as they were trained. The session may go on after it.
  *   s  io     io  opt  with write; NULL: nothing is written     result  out  as of smash_run
- *   needs, exact  as smash_run; arena also a copy of each parameter with factors, given back
+ *   needs, exact  as smash_run; arena also a copy of each parameter with factors
  *   fails  as smash_run, that is ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE and NONFINITE(index); *result
  *          untouched */
 SMASH_API smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result);
@@ -22351,7 +22351,14 @@ typedef struct smash__teacher {
 } smash__teacher;
 
 /* An algorithm in training: what it does at each hook. Every function may be NULL. */
-enum { SMASH__KEEPS = 1, SMASH__NEEDS_GRADIENT = 2 };
+enum {
+    SMASH__KEEPS = 1,                        /* part->input holds what went into forward */
+    SMASH__NEEDS_GRADIENT = 2,               /* no step without a backward */
+    SMASH__NEEDS_OUTPUT = 4,                 /* no step without a forward */
+    SMASH__WHILE_COLLECTING = 8,             /* pruners need it in the first steps of an interval; without it up to the last masks */
+    SMASH__FACTORS = 16,                     /* scores multiply the numbers: slim */
+    SMASH__NONZERO = 32                      /* outputs count by whether they are 0: activation_apoz */
+};
 typedef struct smash__method {
     const char *name;
     uint32_t    flags;
@@ -22364,10 +22371,11 @@ typedef struct smash__method {
     smash_err (*score)(smash_ctx *ctx, struct smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric);   /* pruners: small = unimportant; NULL: the row's metric */
     int       (*due)(const struct smash__session *own, double *share);                                               /* pruners: are masks to be made at own->step, and of which share of the goal */
     smash_err (*finish)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                              /* for the file: given_scale ..., or numbers of own->model */
+    smash_err (*made)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* pruners: masks have been made in this step */
 } smash__method;
 
 /* When a pruner asks for how much */
-typedef struct smash__clock { uint64_t interval, times, steps; int agp; } smash__clock;
+typedef struct smash__clock { uint64_t interval, times, steps, warmup, cooldown; int agp; } smash__clock;
 
 typedef struct smash__session {
     smash_arena        *arena;
@@ -22387,6 +22395,8 @@ typedef struct smash__session {
     double              origin;              /* what the user's own loss is multiplied by */
     const smash__method *pruner;             /* of the config, or NULL */
     smash_mask_desc    *goals;               /* per row: what is asked for in the end */
+    const char        **notes;               /* per row: what the plan says of it */
+    smash_tensor       *first;               /* per parameter: what it was at first, if that is to come back */
     smash__clock        clock;
     size_t              need;                /* scratch that making masks takes */
 } smash__session;
@@ -22499,10 +22509,18 @@ SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, con
     return SMASH_OK;
 }
 
+/* A parameter of the user's that is trained, or may be */
+SMASH__FN const smash_tensor *smash__session_param(const smash__session *own, size_t i)
+{
+    const smash_tensor *t = &own->live->params[i].tensor;
+    return t->data && !(t->flags & (SMASH_TENSOR_CONST | SMASH_TENSOR_DEVICE)) ? t : NULL;
+}
+
 /* ---- training session: pruners ---- */
 
-/* States of every pruner; those of its own come behind */
-enum { SMASH__MASK = 0, SMASH__PRUNE_OWN = 1 };
+/* States of pruners, F64 behind the mask: a factor or score with its gradient and Adam's means; a sum of scores, and of outputs how many
+ * numbers it is of; Z and U of admm */
+enum { SMASH__MASK = 0, SMASH__SCORE = 1, SMASH__SLOPE = 2, SMASH__ADAM_MEAN = 3, SMASH__ADAM_SQUARES = 4, SMASH__SEEN = 2, SMASH__Z = 1, SMASH__U = 2 };
 
 SMASH__FN int smash__is_scored(const smash_plan *plan) { return plan->session && plan->session->pruner && plan->session->pruner->score; }
 
@@ -22511,6 +22529,22 @@ SMASH__FN smash_err smash__session_score(smash_ctx *ctx, const smash_work *work,
     smash__session *own = work->plan->session;
     (void)desc;
     return own->pruner->score(ctx, own, own->of_row[work->row - work->plan->rows], &work->tensor, metric);
+}
+
+/* 1 if a row's mask comes of scores of its own */
+SMASH__FN int smash__scores_itself(const smash_row *row) { return row->param != SMASH__NO_INDEX && row->align_row == SMASH__NO_INDEX; }
+
+/* 1 if the step to come is one of those up to the last masks, and one of those whose numbers they are made from */
+SMASH__FN int smash__runs(const smash__session *own) { return *own->step / own->clock.interval < own->clock.times; }
+SMASH__FN int smash__collects(const smash__session *own) { return smash__runs(own) && *own->step % own->clock.interval < own->clock.steps; }
+
+/* 1 if a part has a use for what a flag says, before the step to come */
+SMASH__FN int smash__part_wants(const smash__session *own, const smash__part *part, uint32_t flag)
+{
+    const uint32_t flags = part->method->flags;
+    if (!(flags & flag)) return 0;
+    if (part->row->algo->group != SMASH_PRUNER) return 1;
+    return smash__scores_itself(part->row) && (flags & SMASH__WHILE_COLLECTING ? smash__collects(own) : smash__runs(own));
 }
 
 /* A mask of all that is kept */
@@ -22523,7 +22557,15 @@ SMASH__FN smash_err smash__prune_open(smash_ctx *ctx, smash__session *own, smash
     return SMASH_OK;
 }
 
-/* How a part's mask lies on numbers: by the granularity of its row, or, where the batch is another, as it can be broadcast */
+/* A state of a number for each block, or for each number of the target */
+SMASH__FN smash_err smash__prune_state(smash_ctx *ctx, smash__session *own, smash__part *part, const char *word, int index, int blocks)
+{
+    const smash_tensor *t = blocks ? &part->state[SMASH__MASK] : smash__row_tensor(own->plan, part->row);
+    return smash__session_tensor(ctx, own, part, word, SMASH_F64, t->ndim, t->shape, &part->state[index]);
+}
+
+/* The mask of a part onto numbers, or onto their gradient: by the granularity of its row; on an input or output as it can be broadcast,
+ * since the batch may be another. */
 SMASH__FN smash_err smash__prune_apply(smash_ctx *ctx, const smash__part *part, const smash_tensor *x, int back)
 {
     const smash_tensor *mask = &part->state[SMASH__MASK];
@@ -22558,6 +22600,317 @@ SMASH__FN smash_err smash__prune_backward(smash_ctx *ctx, smash__session *own, s
     return smash__prune_apply(ctx, part, g, 1);
 }
 
+/* Zeros into what is summed over the first steps of an interval, before the first share of it comes */
+SMASH__FN void smash__sum_anew(const smash__session *own, smash__part *part, uint64_t before)
+{
+    if (before || *own->step % own->clock.interval) return;
+    smash__fill(part->state[SMASH__SCORE].data, 0, part->state[SMASH__SCORE].bytes);
+    if (part->state[SMASH__SEEN].data) smash__fill(part->state[SMASH__SEEN].data, 0, part->state[SMASH__SEEN].bytes);
+}
+
+/* taylor: the mean over steps of (weight * gradient)^2, the gradient being that of the raw weight: 0 where it is masked */
+SMASH__FN smash_err smash__taylor_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    return smash__scores_itself(part->row) ? smash__prune_state(ctx, own, part, "sum", SMASH__SCORE, 1) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__taylor_arrived(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    if (!smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    smash__sum_anew(own, part, part->slot->backwards);
+    return smash_score_add_taylor(ctx, &part->row->mask.grain, &own->live->params[part->slot->param].tensor, g, &part->state[SMASH__SCORE]);
+}
+
+SMASH__FN smash_err smash__taylor_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    (void)w;
+    SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__SCORE], metric));
+    return smash_score_divide(ctx, (double)own->clock.steps, metric);
+}
+
+/* slim and movement: a factor or a score for each block, trained by an Adam of its own. What forward gives is w * factor * mask, or
+ * w * mask; d/d factor is the sum of w * d/d(w * factor), which is 0 where a mask drops, and d/d score that of w * d/d(w * mask), which is
+ * not: the mask is passed straight through. */
+SMASH__FN smash_err smash__trained_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const int factors = (part->method->flags & SMASH__FACTORS) != 0;
+    size_t i, n;
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    SMASH__TRY(smash__prune_state(ctx, own, part, factors ? "factor" : "score", SMASH__SCORE, 1));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "gradient", SMASH__SLOPE, 1));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "mean", SMASH__ADAM_MEAN, 1));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "squares", SMASH__ADAM_SQUARES, 1));
+    SMASH__TRY(smash_tensor_count(&part->state[SMASH__SCORE], &n));
+    for (i = 0; i < n && factors; i++) ((double *)part->state[SMASH__SCORE].data)[i] = 1;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__trained_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    if ((part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data) SMASH__TRY(smash_mask_scale(ctx, &part->row->mask.grain, &part->state[SMASH__SCORE], x, x));
+    return smash__prune_forward(ctx, own, part, x);
+}
+
+SMASH__FN smash_err smash__trained_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const smash_grain *grain = &part->row->mask.grain;
+    const int factors = (part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data;
+    if (factors) SMASH__TRY(smash__prune_apply(ctx, part, g, 1));
+    if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) SMASH__TRY(smash_score_add_product(ctx, grain, &part->input, g, &part->state[SMASH__SLOPE]));
+    return factors ? smash_mask_scale(ctx, grain, &part->state[SMASH__SCORE], g, g) : smash__prune_apply(ctx, part, g, 1);
+}
+
+/* What is added to the loss at step number `step`, and its gradient if asked for. Movement has a penalty where a threshold is asked for. */
+SMASH__FN smash_err smash__penalty(smash_ctx *ctx, const smash__session *own, const smash__part *part, uint64_t step, const smash_tensor *gradient, double *loss)
+{
+    const int factors = (part->method->flags & SMASH__FACTORS) != 0;
+    double scale = smash__job_double(&part->job, "regular_scale", 1);
+    size_t i, targets = 0;
+    if (!factors && !part->row->mask.use_threshold) return SMASH_OK;
+    for (i = 0; i < own->plan->count; i++) {
+        const smash_row *row = &own->plan->rows[i];
+        targets += row->algo == part->row->algo && own->of_row[i] && smash__scores_itself(row) && (factors || row->mask.use_threshold);
+    }
+    if (!factors) scale = smash__product(scale, smash_schedule_movement(step, own->clock.warmup, own->clock.cooldown));
+    return smash_score_add_penalty(ctx, factors ? SMASH_PENALTY_ABS : SMASH_PENALTY_SIGMOID, scale, targets, &part->state[SMASH__SCORE], gradient, loss);
+}
+
+SMASH__FN smash_err smash__trained_loss(smash_ctx *ctx, smash__session *own, smash__part *part, double *loss)
+{
+    double penalty = 0;
+    if (!smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    SMASH__TRY(smash__penalty(ctx, own, part, *own->step + 1, NULL, &penalty));
+    *loss += penalty;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__trained_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor *slope = &part->state[SMASH__SLOPE];
+    if (!smash__scores_itself(part->row) || (*own->step - 1) / own->clock.interval >= own->clock.times) return SMASH_OK;
+    SMASH__TRY(smash__penalty(ctx, own, part, *own->step, slope, NULL));
+    SMASH__TRY(smash_score_adam(ctx, NULL, *own->step, slope, &part->state[SMASH__ADAM_MEAN], &part->state[SMASH__ADAM_SQUARES], &part->state[SMASH__SCORE]));
+    smash__fill(slope->data, 0, slope->bytes);
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__trained_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    (void)own;
+    (void)w;
+    if (part->method->flags & SMASH__FACTORS) return smash_mask_metric(ctx, NULL, &part->state[SMASH__SCORE], metric);
+    if (part->row->mask.use_threshold) return smash_score_sigmoid(ctx, &part->state[SMASH__SCORE], metric);
+    return smash_tensor_convert(ctx, &part->state[SMASH__SCORE], metric);
+}
+
+/* The file gets w * factor. */
+SMASH__FN smash_err smash__slim_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_tensor *t;
+    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    t = &own->model->params[part->row->param].tensor;
+    t->data = smash_arena_alloc(ctx, own->arena, part->slot->made.bytes);
+    if (!t->data) return SMASH_ERR_NOMEM;
+    t->flags &= ~(uint32_t)SMASH_TENSOR_CONST;
+    SMASH__TRY(smash_mask_scale(ctx, &part->row->mask.grain, &part->state[SMASH__SCORE], &own->live->params[part->row->param].tensor, t));
+    t->flags |= SMASH_TENSOR_CONST;
+    return SMASH_OK;
+}
+
+/* activation_apoz, activation_mean_rank: a part on the weight, and one that watches the output of its module */
+SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x);
+SMASH__FN const smash__method *smash__watcher(uint32_t flags)
+{
+    static const smash__method watchers[] = {
+        { "activation_mean_rank", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "activation_apoz", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING | SMASH__NONZERO, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    return &watchers[(flags & SMASH__NONZERO) != 0];
+}
+
+SMASH__FN smash_err smash__activation_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_row *row = part->row;
+    const smash_tensor *t = smash__row_tensor(own->plan, row);
+    const uint32_t axis = t->ndim < 2 ? 0 : smash_type_out_axis(own->model->modules[row->module].type);
+    smash_grid grid;
+    uint32_t i;
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (!smash__scores_itself(row)) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, t, &grid));
+    for (i = 0; i < grid.ndim && grid.count[i] == (i == axis ? t->shape[i] : 1); i++) { }
+    if (i < grid.ndim) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%s scores output channels, so the granularity of %q must be out_channel", row->algo->name, part->slot->name);
+    SMASH__TRY(smash__session_part(ctx, own, smash__watcher(part->method->flags), part->row, SMASH__NO_INDEX, "_output_0", (smash__part **)&part->own));
+    return SMASH_OK;
+}
+
+/* What the activation behind a layer makes of a number; gelu by tanh, which is within 5e-4 of it (Hendrycks, Gimpel 2016, arXiv:1606.08415) */
+SMASH__FN float smash__activated(float x, char kind)
+{
+    const double d = (double)x;
+    if (kind == 'g') return smash__to_f32(smash__product(d / 2, 1 + smash_tanh(smash__product(0.7978845608028654, d + smash__product(0.044715, smash__product(d, smash__product(d, d)))))));
+    return !(x > 0) ? 0.0f : kind == '6' && x > 6 ? 6.0f : x;
+}
+
+SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    static const size_t one = 1;
+    const smash_value *activation = smash_job_value(&part->job, "activation");
+    const char kind = smash_value_is(activation, "gelu") ? 'g' : smash_value_is(activation, "relu6") ? '6' : 'r';
+    const char *type = own->model->modules[part->slot->module].type;
+    const uint32_t axis = x->ndim && (smash__starts_with(type, "Conv") || smash__starts_with(type, "BatchNorm")) ? 1 : x->ndim - 1;
+    smash_tensor y;
+    size_t n, i;
+    if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
+    if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: there are none of a batch and of channels", part->slot->name, x->ndim);
+    SMASH__TRY(smash_tensor_count(x, &n));
+    SMASH__TRY(smash__check_finite(ctx, x, n));
+    SMASH__TRY(smash__like(ctx, x, SMASH_F32, &y));
+    for (i = 0; i < n; i++) ((float *)y.data)[i] = smash__activated(((const float *)x->data)[i], kind);
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "sum", SMASH_F64, 1, &x->shape[axis], &part->state[SMASH__SCORE]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "seen", SMASH_U64, 1, &one, &part->state[SMASH__SEEN]));
+    smash__sum_anew(own, part, part->slot->forwards);
+    SMASH__TRY(smash_score_add_channels(ctx, part->method->flags & SMASH__NONZERO ? SMASH_CHANNEL_NONZERO : SMASH_CHANNEL_SUM, &y, axis, &part->state[SMASH__SCORE]));
+    *(uint64_t *)part->state[SMASH__SEEN].data += x->shape[axis] ? n / x->shape[axis] : 0;
+    return SMASH_OK;
+}
+
+/* The mean over all that was seen of a channel; the groups of a ConvTranspose, whose channels are a block together, add up. */
+SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash__part *watcher = (smash__part *)part->own;
+    const char *name = watcher->slot->name;
+    uint64_t seen = 0;
+    size_t blocks, channels = 0, i;
+    (void)w;
+    SMASH__TRY(smash_tensor_count(metric, &blocks));
+    smash__fill(metric->data, 0, blocks * sizeof(double));
+    if (!watcher->state[SMASH__SCORE].data) return SMASH_OK;              /* before the first step */
+    SMASH__TRY(smash_tensor_count(&watcher->state[SMASH__SCORE], &channels));
+    seen = *(const uint64_t *)watcher->state[SMASH__SEEN].data;
+    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
+    for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)watcher->state[SMASH__SCORE].data)[i];
+    (void)own;
+    return smash_score_divide(ctx, seen ? (double)seen : 1, metric);
+}
+
+/* admm: weights are drawn to Z, a pruned copy of W + U, by rho / 2 * sum (W - Z + U)^2 in the loss; at the end of each iteration Z and U follow,
+ * and after the last one W is pruned. (NNI v2 has the root of the sum; the paper and this have the sum.) */
+SMASH__FN smash_err smash__admm_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    SMASH__TRY(smash__prune_state(ctx, own, part, "z", SMASH__Z, 0));
+    SMASH__TRY(smash__prune_state(ctx, own, part, "u", SMASH__U, 0));
+    return smash_tensor_convert(ctx, &own->live->params[part->row->param].tensor, &part->state[SMASH__Z]);
+}
+
+/* W - Z + U of number i */
+SMASH__FN double smash__admm_gap(const smash__session *own, const smash__part *part, size_t i)
+{
+    const double w = (double)((const float *)own->live->params[part->row->param].tensor.data)[i];
+    return w - ((const double *)part->state[SMASH__Z].data)[i] + ((const double *)part->state[SMASH__U].data)[i];
+}
+
+SMASH__FN smash_err smash__admm_arrived(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const double rho = smash__job_double(&part->job, "row", 1e-4);
+    float *x = (float *)g->data;
+    size_t n, i;
+    if (part->slot->backwards || !smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(g, &n));
+    for (i = 0; i < n; i++) x[i] = smash__to_f32((double)x[i] + smash__product(rho, smash__admm_gap(own, part, i)));
+    return smash__check_finite(ctx, g, n);
+}
+
+SMASH__FN smash_err smash__admm_loss(smash_ctx *ctx, smash__session *own, smash__part *part, double *loss)
+{
+    const double rho = smash__job_double(&part->job, "row", 1e-4);
+    double sum = 0;
+    size_t n, i;
+    (void)ctx;
+    if (!smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&part->state[SMASH__Z], &n));
+    for (i = 0; i < n; i++) sum += smash__product(smash__admm_gap(own, part, i), smash__admm_gap(own, part, i));
+    *loss += smash__product(rho / 2, sum);
+    return SMASH_OK;
+}
+
+/* Of W + U, but of W in the end */
+SMASH__FN smash_err smash__admm_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash_tensor v = *w;
+    size_t n, i;
+    SMASH__TRY(smash__like(ctx, w, SMASH_F64, &v));
+    SMASH__TRY(smash_tensor_convert(ctx, w, &v));
+    SMASH__TRY(smash_tensor_count(w, &n));
+    for (i = 0; i < n && smash__runs(own); i++) ((double *)v.data)[i] += ((const double *)part->state[SMASH__U].data)[i];
+    return smash_mask_metric(ctx, &part->row->mask, &v, metric);
+}
+
+SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor *mask = &part->state[SMASH__MASK], *z = &part->state[SMASH__Z];
+    const float *w = part->row->param != SMASH__NO_INDEX ? (const float *)own->live->params[part->row->param].tensor.data : NULL;
+    size_t n, i;
+    if (!smash__runs(own)) return SMASH_OK;                              /* these are the masks */
+    if (smash__scores_itself(part->row)) {
+        double *u = (double *)part->state[SMASH__U].data;
+        SMASH__TRY(smash_tensor_count(z, &n));
+        for (i = 0; i < n; i++) {
+            u[i] += (double)w[i];                                        /* W + U, and less Z it is the new U */
+            ((double *)z->data)[i] = u[i];
+        }
+        SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, mask, z));
+        for (i = 0; i < n; i++) u[i] -= ((const double *)z->data)[i];
+    }
+    smash__fill(mask->data, 1, mask->bytes);
+    return SMASH_OK;
+}
+
+/* lottery_ticket: masks by rounds, of what is left; then everything starts anew from where it was at first. */
+SMASH__FN smash_err smash__lottery_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_value *reset = smash_job_value(&part->job, "reset_weights");
+    size_t i;
+    SMASH__TRY(smash__prune_open(ctx, own, part));
+    if (own->first || (reset && reset->number == 0)) return SMASH_OK;
+    own->first = (smash_tensor *)smash_arena_array(ctx, own->arena, own->live->param_count, sizeof *own->first);
+    if (!own->first) return SMASH_ERR_NOMEM;
+    for (i = 0; i < own->live->param_count; i++) {
+        const smash_param *p = &own->live->params[i];
+        const char *word = smash__join(ctx, own->arena, "first/", p->name, "");
+        own->first[i].data = NULL;
+        if (!word) return SMASH_ERR_NOMEM;
+        if (!smash__session_param(own, i)) continue;
+        SMASH__TRY(smash__session_tensor(ctx, own, NULL, word, p->tensor.dtype, p->tensor.ndim, p->tensor.shape, &own->first[i]));
+        smash__copy(own->first[i].data, p->tensor.data, own->first[i].bytes);
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__lottery_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
+{
+    smash_tensor left;
+    (void)own;
+    SMASH__TRY(smash__like(ctx, w, w->dtype, &left));
+    SMASH__TRY(smash_tensor_convert(ctx, w, &left));
+    SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, &part->state[SMASH__MASK], &left));
+    return smash_mask_metric(ctx, &part->row->mask, &left, metric);
+}
+
+SMASH__FN smash_err smash__lottery_made(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    size_t i;
+    (void)ctx;
+    (void)part;
+    if (own->rewound || !own->first) return SMASH_OK;
+    for (i = 0; i < own->live->param_count; i++) if (own->first[i].data) smash__copy(own->live->params[i].tensor.data, own->first[i].data, own->first[i].bytes);
+    own->rewound = 1;
+    return SMASH_OK;
+}
+
 /* Schedules: after so many of `interval` steps as `times` says, all is asked for. Scores from `steps` steps are there that many steps into
  * an interval, and then masks are made; those of the whole goal when the last interval ends, whatever the scores.
  * (NNI v3 stops at the share of the last but one where steps < interval.) */
@@ -22565,28 +22918,50 @@ SMASH__FN int smash__clock_due(const smash__session *own, double *share)
 {
     const smash__clock *c = &own->clock;
     const uint64_t step = *own->step, whole = step / c->interval, into = step % c->interval;
-    if (whole > c->times || (whole == c->times && into)) return 0;
-    if (c->steps ? into != c->steps % c->interval && whole != c->times : into) return 0;
-    if (c->steps && !step) return 0;
     *share = c->agp ? smash_schedule_agp(whole, c->times) : smash_schedule_linear(whole, c->times);
-    return 1;
+    if (whole > c->times || (whole == c->times && into)) return 0;
+    if (!c->steps) return !into;
+    return step && (into == c->steps % c->interval || whole == c->times);
 }
 
-/* When the masks of a pruner are made: steps 0 and no schedule is at once, and never again */
+/* Masks at every step behind the warm-up; the goal is there from the cool-down on. */
+SMASH__FN int smash__movement_due(const smash__session *own, double *share)
+{
+    *share = smash_schedule_movement(*own->step, own->clock.warmup, own->clock.cooldown);
+    return *own->step > own->clock.warmup;
+}
+
+/* At the end of each iteration of the whole goal */
+SMASH__FN int smash__admm_due(const smash__session *own, double *share)
+{
+    const int due = smash__clock_due(own, share);
+    *share = 1;
+    return due;
+}
+
+/* When masks are made: without steps and schedule at once, and never again */
 SMASH__FN void smash__clock_read(const smash_job *job, smash__clock *c)
 {
     const smash_value *schedule = smash_job_value(job, "schedule");
     c->steps = smash__job_count(job, "training_steps", 0);
-    c->agp = smash_value_is(schedule, "agp");
     c->interval = c->steps ? c->steps : 1;
-    c->times = c->steps ? 1 : 0;
-    if (!schedule || smash_value_is(schedule, "none") || schedule->type != SMASH_VALUE_STRING) return;
+    c->times = smash__job_count(job, "iterations", smash__job_count(job, "rounds", c->steps != 0));
+    c->warmup = smash__job_count(job, "warmup_step", 0);
+    c->cooldown = smash__job_count(job, "cooldown_begin_step", 0);
+    if (c->cooldown) c->times = UINT64_MAX;                              /* scores go on */
+    if (!smash_value_is(schedule, "linear") && !smash_value_is(schedule, "agp")) return;
+    c->agp = smash_value_is(schedule, "agp");
     c->interval = smash__job_count(job, "schedule_interval", 1);
     c->times = smash__job_count(job, "schedule_times", 1);
-    if (!c->interval) c->interval = 1;
 }
 
-/* What is asked for now */
+/* What is asked for now, of a goal */
+SMASH__FN double smash__goal_now(const smash__session *own, double goal, double share)
+{
+    if (own->pruner->score == smash__lottery_score && goal <= 1) return smash_schedule_lottery(goal, *own->step / own->clock.interval, own->clock.times);
+    return smash__product(goal, share);
+}
+
 SMASH__FN void smash__prune_goals(smash__session *own, double share)
 {
     size_t i;
@@ -22594,10 +22969,10 @@ SMASH__FN void smash__prune_goals(smash__session *own, double share)
         smash_mask_desc *now = &own->plan->rows[i].mask;
         const smash_mask_desc *goal = &own->goals[i];
         if (!own->of_row[i] || own->plan->rows[i].algo->group != SMASH_PRUNER) continue;
-        now->ratio = smash__product(goal->ratio, share);
+        now->ratio = smash__goal_now(own, goal->ratio, share);
         now->threshold = smash__product(goal->threshold, share);
-        now->min_ratio = smash__product(goal->min_ratio, share);
-        now->max_ratio = smash__product(goal->max_ratio, share);
+        now->min_ratio = smash__goal_now(own, goal->min_ratio, share);
+        now->max_ratio = smash__goal_now(own, goal->max_ratio, share);
     }
 }
 
@@ -22634,7 +23009,6 @@ SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
         smash__fill(&work, 0, sizeof work);
         work.plan = plan;
         work.row = row;
-        row->note = NULL;
         if (smash__in_group(plan, row) && !plan->groups[row->group].made) err = smash__make_group(ctx, &run, &plan->groups[row->group]);
         if (!err) err = smash_model_load(ctx, plan->model, param, &ctx->scratch, &work.tensor);
         if (!err) err = smash__make_mask(ctx, &work, &grid);
@@ -22653,11 +23027,44 @@ SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
 SMASH__FN smash_err smash__prune_now(smash_ctx *ctx, smash__session *own, double share)
 {
     smash_err err;
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) if (own->of_row[i]) own->plan->rows[i].note = own->notes[i];
     smash__prune_goals(own, share);
     smash__give_masks(own, 0);
     err = smash__make_masks(ctx, own);
     smash__give_masks(own, 1);
+    for (i = 0; !err && own->pruner->made && *own->step && i < own->part_count; i++)
+        if (own->parts[i].method == own->pruner) err = own->pruner->made(ctx, own, &own->parts[i]);
     return err;
+}
+
+/* Other masks have been read: the rows get to know. */
+SMASH__FN void smash__prune_again(smash__session *own)
+{
+    double share = 0;
+    size_t i;
+    if (!own->pruner) return;
+    (void)own->pruner->due(own, &share);
+    smash__prune_goals(own, share);
+    for (i = 0; i < own->plan->count; i++) {
+        smash_row *row = &own->plan->rows[i];
+        smash_grid grid;
+        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, &row->given_mask, &grid);
+    }
+}
+
+/* The first masks; but before them those of the whole goal: what scratch they take, they may take at any step. */
+SMASH__FN smash_err smash__prune_first(smash_ctx *ctx, smash__session *own)
+{
+    const size_t peak = ctx->scratch.peak, used = ctx->scratch.outside + ctx->scratch.used;
+    double share = 0;
+    smash_err err;
+    ctx->scratch.peak = used;
+    err = smash__make_masks(ctx, own);
+    own->need = ctx->scratch.peak - used;
+    if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
+    if (err) return err;
+    return smash__prune_now(ctx, own, own->pruner->due(own, &share) ? share : 0);
 }
 
 /* Before masks are made anew: is there the scratch for it, and is every number one? */
@@ -22680,11 +23087,20 @@ SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own
 
 SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
 {
+    enum { COLLECTS = SMASH__NEEDS_GRADIENT | SMASH__WHILE_COLLECTING, TRAINED = SMASH__KEEPS | SMASH__NEEDS_GRADIENT };
     static const smash__method methods[] = {
-        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL },
-        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL },
-        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL },
-        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL }
+        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
+        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
+        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
+        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
+        { "taylor", COLLECTS, smash__taylor_open, smash__prune_forward, smash__prune_backward, smash__taylor_arrived, NULL, NULL, smash__taylor_score, smash__clock_due, NULL, NULL },
+        { "slim", TRAINED | SMASH__FACTORS, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__clock_due,
+          smash__slim_finish, NULL },
+        { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL },
+        { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL },
+        { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL },
+        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made },
+        { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made }
     };
     size_t i;
     for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
@@ -22699,8 +23115,8 @@ SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *ow
     const smash_param *p;
     if (row->param == SMASH__NO_INDEX) return SMASH_OK;
     if (smash__is_away(own->plan, row->param)) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%q is trained, and fuse_names folds it into another layer; fuse a model after training", own->model->params[row->param].name);
-    p = &own->live->params[row->param];
-    if (row->param >= own->live->param_count || !p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST))
+    p = row->param < own->live->param_count ? &own->live->params[row->param] : NULL;
+    if (!p || !p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, row->param, "%q has no memory to be trained in; load it, and let the model have what the network computes with", own->model->params[row->param].name);
     return smash__check(ctx, &p->tensor, "a trained parameter", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL);
 }
@@ -22714,12 +23130,14 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     own->parts = (smash__part *)smash_arena_array(ctx, own->arena, most, sizeof *own->parts);
     own->of_row = (smash__part **)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->of_row);
     own->goals = (smash_mask_desc *)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->goals);
-    if (!own->slots || !own->parts || !own->of_row || !own->goals) return SMASH_ERR_NOMEM;
+    own->notes = (const char **)smash_arena_array(ctx, own->arena, plan->count, sizeof *own->notes);
+    if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
         const smash__method *method = smash__method_of(row->algo);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
+        own->notes[i] = row->note;
         if (!method || row->skip) continue;
         if (row->algo->group == SMASH_PRUNER) own->pruner = method;
         SMASH__TRY(smash__session_fits(ctx, own, row));
@@ -22764,8 +23182,6 @@ SMASH__FN smash_err smash__session_start(smash_ctx *ctx, smash__session *own, ui
 {
     static const size_t one = 1;
     smash_tensor t;
-    double share;
-    size_t peak, used;
     SMASH__TRY(smash__session_plan(ctx, own));
     SMASH__TRY(smash__session_tensor(ctx, own, NULL, "step", SMASH_U64, 1, &one, &t));
     own->step = (uint64_t *)t.data;
@@ -22774,18 +23190,7 @@ SMASH__FN smash_err smash__session_start(smash_ctx *ctx, smash__session *own, ui
     *own->random = seed;
     SMASH__TRY(smash__session_parts(ctx, own));
     own->begun = 1;
-    if (!own->pruner) return SMASH_OK;
-    peak = ctx->scratch.peak;                                            /* what masks take now they take at every step */
-    used = ctx->scratch.outside + ctx->scratch.used;
-    ctx->scratch.peak = used;
-    share = 0;
-    (void)own->pruner->due(own, &share);
-    {
-        const smash_err err = smash__prune_now(ctx, own, share);
-        own->need = ctx->scratch.peak - used;
-        if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
-        return err;
-    }
+    return own->pruner ? smash__prune_first(ctx, own) : SMASH_OK;
 }
 
 SMASH__DEF smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s)
@@ -22889,13 +23294,13 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
         smash__copy(y.data, x->data, y.bytes);
     }
     for (part = slot->first; !err && part; part = part->next)            /* room first */
-        if ((part->method->flags & SMASH__KEEPS) && !own->evaluating) {
+        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating) {
             size_t room = part->input.bytes;
             err = smash__session_keep(ctx, own, &y, &room, &part->input);
             part->input.bytes = room;
         }
     for (part = slot->first; !err && part; part = part->next) {
-        if ((part->method->flags & SMASH__KEEPS) && !own->evaluating && part != slot->first) {
+        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating && part != slot->first) {
             size_t room = part->input.bytes;
             err = smash__session_keep(ctx, own, &y, &room, &part->input);
             part->input.bytes = room;
@@ -22989,20 +23394,33 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     return err;
 }
 
+/* Nothing has gone forward yet. */
+SMASH__FN void smash__session_new_step(smash_session *s)
+{
+    smash__teacher *t;
+    size_t i;
+    for (i = 0; i < s->own->slot_count; i++) s->own->slots[i].forwards = s->own->slots[i].backwards = 0;
+    for (t = s->own->teachers; t; t = t->next) t->taught = 0;
+    s->step = *s->own->step;
+}
+
 SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
 {
     static const smash_group order[] = { SMASH_PRUNER, SMASH_QUANTIZER, SMASH_DISTILLER };
     smash__session *own;
-    smash__teacher *t;
     double share = 0;
     size_t i, g;
     int due;
     SMASH__TRY(smash__session_ok(ctx, s));
     own = s->own;
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
-    for (i = 0; i < own->part_count; i++)
-        if ((own->parts[i].method->flags & SMASH__NEEDS_GRADIENT) && !own->parts[i].slot->backwards)
-            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without the gradient of %q, which %s needs: give it to smash_session_backward", own->parts[i].slot->name, own->parts[i].row->algo->name);
+    for (i = 0; i < own->part_count; i++) {
+        const smash__part *part = &own->parts[i];
+        if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT) && !part->slot->backwards)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without the gradient of %q, which %s needs: give it to smash_session_backward", part->slot->name, part->row->algo->name);
+        if (smash__part_wants(own, part, SMASH__NEEDS_OUTPUT) && !part->slot->forwards)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without %q, which %s needs: give it to smash_session_forward", part->slot->name, part->row->algo->name);
+    }
     ++*own->step;
     due = own->pruner && own->pruner->due(own, &share);
     if (due) {
@@ -23020,9 +23438,7 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
         }
         if (order[g] == SMASH_PRUNER && due) SMASH__TRY(smash__prune_now(ctx, own, share));
     }
-    for (i = 0; i < own->slot_count; i++) own->slots[i].forwards = own->slots[i].backwards = 0;
-    for (t = own->teachers; t; t = t->next) t->taught = 0;
-    s->step = *own->step;
+    smash__session_new_step(s);
     s->rewound = own->rewound;
     return SMASH_OK;
 }
@@ -23034,26 +23450,21 @@ SMASH__DEF void smash_session_evaluate(smash_session *s, int on)
 
 /* ---- training session: saving and loading ---- */
 
-/* A parameter of the user's that is trained, or may be */
-SMASH__FN const smash_tensor *smash__session_param(const smash__session *own, size_t i)
-{
-    const smash_tensor *t = &own->live->params[i].tensor;
-    return t->data && !(t->flags & (SMASH_TENSOR_CONST | SMASH_TENSOR_DEVICE)) ? t : NULL;
-}
-
 SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io)
 {
     smash__session *own;
     smash__state *state;
     smash_arena_mark mark, scratch;
     smash_layout layout;
-    smash_meta meta[3];
+    smash_meta meta[2];
     smash_tensor *tensors;
     size_t count = 0, i;
     smash_err err;
     SMASH__TRY(smash__session_ok(ctx, s));
     if (!io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing, or cannot write");
     own = s->own;
+    for (i = 0; i < own->slot_count; i++)
+        if (own->slots[i].forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a session is saved between two steps, and %q has gone forward since the last", own->slots[i].name);
     for (state = own->states; state; state = state->next) count++;
     mark = smash_arena_get_mark(own->arena);
     scratch = smash__scratch_mark(ctx);
@@ -23112,7 +23523,7 @@ SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, con
     ptrdiff_t found;
     if (!config) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this is no file of a training session");
     if (!smash__equal(config->value, own->plan->config_text)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config");
-    for (i = 0; i < file->param_count; i++) data[i].data = NULL;
+    smash__fill(data, 0, file->param_count * sizeof *data);
     for (state = own->states; state; state = state->next) {
         found = smash_model_find_param(file, state->tensor.name);
         if (found < 0 && state->early) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the file has no %q: it is of another session", state->tensor.name);
@@ -23126,7 +23537,7 @@ SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, con
     }
     for (at = 0; at < file->param_count; at++) {
         const smash__part *part;
-        if (data[at].data || data[at].dtype == SMASH_U64) continue;
+        if (data[at].dtype) continue;
         part = smash__session_owner(own, file->params[at].name);
         if (!part) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "the file has %q, and this session has no such thing", file->params[at].name);
         SMASH__TRY(smash__session_read(ctx, file, at, &file->params[at].tensor, &data[at]));
@@ -23163,7 +23574,6 @@ SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const 
     smash__state *fresh = NULL, *state;
     smash_model file;
     smash_tensor *data = NULL;
-    smash__teacher *t;
     size_t i;
     smash_err err;
     SMASH__TRY(smash__session_ok(ctx, s));
@@ -23183,10 +23593,9 @@ SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const 
         for (state = own->states; state; state = state->next) smash__session_copy(&file, data, state->tensor.name, &state->tensor);
         for (i = 0; i < own->live->param_count; i++)
             if (smash__session_param(own, i)) smash__session_copy(&file, data, own->live->params[i].name, &own->live->params[i].tensor);
-        for (i = 0; i < own->slot_count; i++) own->slots[i].forwards = own->slots[i].backwards = 0;
-        for (t = own->teachers; t; t = t->next) t->taught = 0;
-        s->step = *own->step;
+        smash__session_new_step(s);
         s->rewound = 0;
+        smash__prune_again(own);
     }
     if (err || !fresh) smash_arena_rewind(own->arena, mark);
     smash__scratch_rewind(ctx, scratch);
@@ -23200,21 +23609,25 @@ SMASH__DEF smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const s
     smash_run_desc desc = SMASH_ZERO;
     smash__run run = SMASH_ZERO;
     smash__session *own;
+    smash_err err = SMASH_OK;
     size_t i;
     SMASH__TRY(smash__session_ok(ctx, s));
     if (!result || (io && !io->write)) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "result is missing, or io cannot write");
     own = s->own;
-    for (i = 0; i < own->part_count; i++) {
+    for (i = 0; !err && i < own->part_count; i++) {
         smash_arena_mark mark = smash__scratch_mark(ctx);
-        const smash_err err = own->parts[i].method->finish ? own->parts[i].method->finish(ctx, own, &own->parts[i]) : SMASH_OK;
+        if (own->parts[i].method->finish) err = own->parts[i].method->finish(ctx, own, &own->parts[i]);
         smash__scratch_rewind(ctx, mark);
-        if (err) return err;
     }
     desc.out = io;
-    SMASH__TRY(smash__run_prepare(ctx, own->plan, &desc, &run));
-    SMASH__TRY(smash__run_write(ctx, &run));
-    *result = run.result;
-    return SMASH_OK;
+    if (!err) err = smash__run_prepare(ctx, own->plan, &desc, &run);
+    if (!err) err = smash__run_write(ctx, &run);
+    for (i = 0; i < own->live->param_count; i++) {                       /* training goes on with the user's own */
+        own->model->params[i].tensor = own->live->params[i].tensor;
+        own->model->params[i].tensor.flags |= SMASH_TENSOR_CONST;
+    }
+    if (!err) *result = run.result;
+    return err;
 }
 
 /* ---- reading back ---- */
