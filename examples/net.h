@@ -487,13 +487,16 @@ static inline void net_forget(net *n)
         }
 }
 
-/* The numbers of another network with the same layers */
+/* The numbers of another network whose layers with parameters are the same */
 static inline void net_copy(net *to, const net *from)
 {
-    size_t i, q;
-    for (i = 0; i < to->count; i++)
+    size_t i, k = 0, q;
+    for (i = 0; i < to->count; i++) {
+        if (!to->layer[i].param_count) continue;
+        while (strcmp(to->layer[i].name, from->layer[k].name) != 0) k++;
         for (q = 0; q < to->layer[i].param_count; q++)
-            memcpy(to->layer[i].param[q].tensor.data, from->layer[i].param[q].tensor.data, to->layer[i].param[q].count * sizeof(float));
+            memcpy(to->layer[i].param[q].tensor.data, from->layer[k].param[q].tensor.data, to->layer[i].param[q].count * sizeof(float));
+    }
 }
 
 /* One step of AdamW (Loshchilov, Hutter 2019): betas 0.9 and 0.999; decay goes to what is no vector. */
@@ -509,8 +512,8 @@ static inline void net_adam(net *n, float rate, float decay)
             const double left_1 = 1.0 - (double)n->power_1, left_2 = 1.0 - (double)n->power_2;
             float *w = (float *)p->tensor.data;
             for (k = 0; k < p->count && p->gradient; k++) {
-                const float g = p->gradient[k], square = (float)((double)g * (double)g);
-                const float step_1 = g - p->mean[k], step_2 = square - p->square[k];
+                const float g = p->gradient[k], step_1 = g - p->mean[k];
+                const float step_2 = (float)((double)g * (double)g - (double)p->square[k]);       /* not by a float g * g, which might be fused */
                 float move;
                 p->mean[k] = (float)((double)p->mean[k] + (double)0.1f * (double)step_1);
                 p->square[k] = (float)((double)p->square[k] + (double)0.001f * (double)step_2);
