@@ -2234,17 +2234,13 @@ typedef struct smash_choice {
 } smash_choice;
 
 /* How a distiller measures how far an input or output of the student is from the teacher's. */
-typedef enum smash_loss {
-    SMASH_LOSS_DEFAULT = 0,          /* MSE */
-    SMASH_LOSS_MSE = 1, SMASH_LOSS_KL = 2, SMASH_LOSS_COSINE = 3, SMASH_LOSS_ATTENTION = 4
-} smash_loss;
+typedef enum smash_loss_kind { SMASH_LOSS_MSE = 0, SMASH_LOSS_KL, SMASH_LOSS_COSINE, SMASH_LOSS_ATTENTION } smash_loss_kind;
+
 typedef struct smash_loss_desc {
-    uint32_t   zero_begin;
-    smash_loss loss;
-    double     lambda;               /* what it is multiplied by */
-    double     temperature;          /* KL */
-    uint32_t   all_rows;             /* KL: 1: the mean over all rows; 0: the sum of them over dim 0 */
-    uint32_t   zero_end;
+    smash_loss_kind kind;
+    double lambda;        /* 0 stands for 1, at most 1e30; the loss and the gradient are multiplied by it */
+    double temperature;   /* KL: 1e-6 to 1e6; 0 stands for 2 */
+    int    all_rows;      /* KL: divide by all rows, not by the size of dim 0 */
 } smash_loss_desc;
 
 /* One target and one algorithm: what was asked, what came of it. The report is these rows. */
@@ -2304,9 +2300,9 @@ typedef struct smash_row {
     uint64_t          batches, numbers;   /* recorded ones that were seen */
     double            bias_shift;    /* of a weight with bias_correction: the most that its bias was corrected by */
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
-    /* filled by a training session, for the file it writes; data NULL: found as ever */
-    smash_tensor      given_mask;    /* pruners: bool, of grid shape */
-    smash_tensor      given_scale, given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
+    /* filled by a training session, for the file it writes; NULL: found as ever */
+    const smash_tensor *given_mask;  /* pruners: bool, of grid shape */
+    const smash_tensor *given_scale, *given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
 } smash_row;
 
 /* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
@@ -2537,16 +2533,16 @@ typedef struct smash_session {
 } smash_session;
 
 /* Begin to train: every mask is there from now on, where the algorithm needs no training for it.
- *   model   io   finished; never changed but for its numbers: parameters that the config has to do with are F32 in memory, and that memory is
- *           what the network is trained in. It, the config and their arenas must outlive the session
+ *   model   io   finished; only its numbers are changed: parameters that the config has to do with are F32 in memory, and that memory is what
+ *           the network is trained in. It, the config and their arenas must outlive the session
  *   config  in   never changed, but for findings in its diags
  *   s       out  its state in the arena of desc, of which a failed call keeps what it took
- *   needs   arena: the plan (see smash_config_resolve), for each parameter that is masked or quantized a copy, and what the algorithms keep:
- *           1 byte a block of a mask, 8 to 32 bytes a block that is scored; scratch: as smash_run
- *   exact   everywhere, like all that follows
- *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without
- *           targets, and for a goal for the whole model, whose masks are made when a file is written; DTYPE for a parameter that is not F32;
- *           NONFINITE(index) naming module and target; RANGE SHAPE DTYPE FORMAT LIMIT VERSION as smash_run. *s untouched
+ *   needs   arena: the plan (see smash_config_resolve), a copy of each parameter that is masked or quantized, and what the algorithms keep: a
+ *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm; scratch: as smash_run
+ *   exact   everywhere, as is all that follows
+ *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without targets,
+ *           for a goal for the whole model, whose masks are made when a file is written, and for fuse_names over a layer that is trained; DTYPE
+ *           for a parameter that is not F32; NONFINITE(index) naming module and target; RANGE SHAPE FORMAT LIMIT DEVICE as smash_run. *s untouched
  *   from    NNI v3 compressors and evaluators */
 SMASH_API smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, const smash_config *config, const smash_session_desc *desc, smash_session *s);
 
@@ -2556,59 +2552,73 @@ SMASH_API smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, cons
  *   needs  scratch: the name; O(parameters); exact everywhere
  *   fails  ARG NOMEM(ctx->need); NOTFOUND, with the nearest name, if the model has no such thing; *slot untouched */
 SMASH_API smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
+
+/* The same of an output of the teacher: of those that some link names.
+ *   s, name  in     slot  out     needs nothing, O(links); exact everywhere; fails ARG; *slot untouched */
 SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
 
-/* A parameter is about to be used, an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
- * the next forward of this slot; inputs and outputs change in place. teach: the teacher has made this, which is recorded.
- *   s  io     slot  of smash_session_find, for teach of smash_session_find_teacher
- *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape. For teach in
- *   needs  arena: what must be kept of an input or output, the first time and when the batch grows; scratch as the algorithms do; O(numbers)
+/* A parameter is about to be used, or an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
+ * the next forward of this slot; inputs and outputs change in place.
+ *   s  io     slot  of smash_session_find
+ *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
+ *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored; O(numbers)
  *   exact  everywhere
- *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need), x untouched; NONFINITE(index) RANGE, x then unspecified if it is an
- *          input or output */
+ *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index) RANGE; x untouched if it is a parameter; an
+ *          input or output is untouched if it does not fit, else unspecified */
 SMASH_API smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot, smash_tensor *x);
+
+/* The teacher has made this, which is recorded for the distiller.
+ *   s  io     slot  of smash_session_find_teacher     x  in  F32
+ *   needs  arena: x, the first time and when the batch grows; O(numbers); exact everywhere
+ *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need) DEVICE; the record untouched */
 SMASH_API smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x);
 
 /* What the loss is with all that the session adds to it: penalties and distillation.
  *   s  io     loss  of the user, finite     total  opt, out     scale  opt, out  what the gradient of the user's own loss is to be multiplied by: 1
  *          unless a distiller says otherwise
  *   needs  scratch as the algorithms do; O(numbers recorded); exact everywhere
- *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need); total and scale untouched */
+ *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need) DEVICE; total and scale
+ *          untouched */
 SMASH_API smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale);
 
 /* A gradient arrived: that of the loss against what forward gave becomes that against what went in, in place.
  *   s  io     slot  that has gone forward since the last step     gradient  io  F32, shape of the last forward, finite
  *   needs  scratch as the algorithms do; O(numbers); exact everywhere
- *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) and NONFINITE(index): gradient untouched, or unspecified if what is computed of it
- *          overflows */
+ *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index): gradient untouched if it does not fit, else unspecified */
 SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *gradient);
 
 /* The optimizer has stepped: schedules, scores, masks and scales move on.
  *   s  io
- *   needs  scratch for one tensor at a time, as smash_run; O(numbers), where masks are made as smash_mask_make; exact everywhere
- *   fails  ARG (evaluating; a gradient is needed and did not come) NOMEM(ctx->need) and NONFINITE(index) of a parameter: untouched; NONFINITE
- *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE of what is computed: unspecified, go back to what was saved */
+ *   needs  scratch: what making the masks takes (see smash_mask_bytes), for one tensor or group at a time, and 16 bytes; O(numbers)
+ *   exact  everywhere
+ *   fails  ARG (evaluating, or what an algorithm needs did not come), NOMEM(ctx->need), NONFINITE(index) of a parameter: untouched; NONFINITE
+ *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
 /* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
- *   s  io     needs nothing; exact everywhere; fails never */
+ *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
-/* Write all of the session, and the model's parameters that lie in memory, as a safetensors file; and go on from there, with a session of the
- * same model and config, as if it had never ended. What the optimizer remembers is not in it.
- *   s   in of save, io of load: between a step and the next forward     io  io of save, with write; in of load
- *   needs  arena: the header of the file, given back, and what the file has that the session has not met yet; scratch: as
- *          smash_safetensors_layout; of load the file, unless it is mapped; O(bytes)
+/* Write all of the session, and the model's parameters that lie in memory, as a safetensors file. What the optimizer remembers is not in it.
+ *   s   in   between a step and the next forward     io  io  with write
+ *   needs  arena: the header of the file, given back; scratch: as smash_safetensors_layout, and 100 bytes a tensor; O(bytes)
  *   exact  same bytes for the same session
- *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT SHAPE DTYPE DEVICE, the file then unspecified; of load also FORMAT(index) for a file that
- *          is not of such a session, or holds what cannot be, and VERSION for a newer one; session and parameters untouched */
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT SHAPE DTYPE DEVICE; the file is then unspecified */
 SMASH_API smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, const smash_io *io);
+
+/* Go on from there, with a session of the same model and config, as if it had never ended.
+ *   s   io     io  in
+ *   needs  arena: the header of the file, given back unless the file has what this session has not met yet; scratch: the file, unless it is
+ *          mapped, and as smash_safetensors_read; O(bytes)
+ *   exact  the same bytes follow as without the interruption
+ *   fails  ARG IO NOMEM(ctx->need) OVERFLOW LIMIT; FORMAT(byte or index) for a file that is not of such a session, or holds what cannot be,
+ *          VERSION for one of a newer format; session and parameters untouched */
 SMASH_API smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io);
 
 /* Write the compressed model as it is after the last step, masks and scales as they were trained. The session may go on after it.
  *   s  io     io  opt  with write; NULL: nothing is written     result  out  as of smash_run
  *   needs, exact  as smash_run; arena also a copy of each parameter with factors
- *   fails  as smash_run, that is ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE and NONFINITE(index); *result
+ *   fails  as smash_run: ARG NOMEM(ctx->need) IO OVERFLOW LIMIT CONFIG FORMAT VERSION RANGE DTYPE SHAPE DEVICE NONFINITE(index); *result
  *          untouched */
 SMASH_API smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const smash_io *io, smash_result *result);
 
@@ -14284,8 +14294,8 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "apply_method", SMASH_KEY_CHOICE, "clamp_round", "clamp_round", "how numbers meet the grid", 0, 0, 0, SMASH__QUANTIZERS, 0 },
         { "apply_method", SMASH_KEY_CHOICE, "mse kl cosine attention", "mse",
           "how far the student is from the teacher: mean squared error, for hidden states; Kullback-Leibler divergence of softmaxes, for logits; angle; maps of attention", 0, 0, 0, SMASH__DISTILLERS, 0 },
-        { "lambda", SMASH_KEY_NUMBER, "a number from 0 on", "1", "what the loss of a target is multiplied by", 0, 1.7976931348623157e308, 0, SMASH__DISTILLERS, 0 },
-        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of such names", "auto", "whose input or output of the teacher a target learns from; auto: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
+        { "lambda", SMASH_KEY_NUMBER, NULL, "1", "what the loss of a target is multiplied by; 0: it is not compared", 0, 1e30, 0, SMASH__DISTILLERS, 0 },
+        { "link", SMASH_KEY_LINK, "the name of a module of the teacher, or a list of one or more", "auto", "whose input or output of the teacher a target learns from; auto, outside of a list: the module of the same name", 0, 0, 0, SMASH__DISTILLERS, 0 }
     };
     if (count) *count = sizeof keys / sizeof *keys;
     return keys;
@@ -14571,6 +14581,8 @@ SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
 {
     const char *const *r = algo->targets ? algo->targets->refused : NULL;
     for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
+    if (algo->targets && algo->group == SMASH_PRUNER && (algo->needs & SMASH_NEEDS_TRAINING) && (smash__equal(key, "target_parameters") || smash__equal(key, "target_bytes") || smash__equal(key, "target_macs")))
+        return "training masks by ratio or threshold, before there is a file to measure";
     if (algo->targets && algo->group == SMASH_QUANTIZER && !algo->targets->observes && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
     return NULL;
 }
@@ -15112,6 +15124,19 @@ SMASH__FN void smash__check_fuses(const smash_config *config, const smash_json *
                        i + 1, smash__value_text(e, text));
 }
 
+/* Modules of a teacher: each once, and not many */
+enum { SMASH__LINKS_MAX = 64 };
+SMASH__FN void smash__check_links(const smash_config *config, const smash_json *doc, const char *name, const smash_value *v)
+{
+    uint32_t i, j;
+    if (v->count > SMASH__LINKS_MAX) smash__say(config, SMASH_ERROR, "out_of_range", doc, v, "%q names %u modules; a target takes at most %i", name, v->count, SMASH__LINKS_MAX);
+    for (i = 0; i < v->count && v->count <= SMASH__LINKS_MAX; i++) {
+        for (j = 0; j < i && !smash__same_scalar(&v[1 + i], &v[1 + j]); j++) { }
+        if (v[1 + i].count == 0 || j < i)
+            smash__say(config, SMASH_ERROR, "illegal_value", doc, v + 1 + i, v[1 + i].count ? "%q names %q twice" : "%q names a module without a name", name, v[1 + i].text);
+    }
+}
+
 /* The value of one key, as far as it can be judged without a model. name: the key as it was written, with its algorithm in front or
  * without. A key of an entry takes what it says; a hyperparameter also what Python holds equal. */
 SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
@@ -15193,8 +15218,8 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (good) smash__check_fuses(config, doc, v);
         break;
     case SMASH_KEY_LINK:
-        good = (v->type == SMASH_VALUE_STRING && v->count) || (v->count && smash__is_string_list(v));
-        for (bits = 0, e = v + 1; good && v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e++) good = e->count > 0;
+        good = v->type == SMASH_VALUE_STRING ? v->count > 0 : v->count && smash__is_string_list(v);
+        if (good && v->type == SMASH_VALUE_ARRAY) smash__check_links(config, doc, name, v);
         break;
     case SMASH_KEY_SETTINGS: case SMASH_KEY_TEMPLATES: good = v->type == SMASH_VALUE_OBJECT; break;
     case SMASH_KEY_LIST: good = v->type == SMASH_VALUE_ARRAY; break;
@@ -15928,10 +15953,11 @@ SMASH__FN const smash_value *smash__canonical(smash_ctx *ctx, smash_arena *arena
     char digits[SMASH_NUMBER_BYTES];
     smash_value word;
     int64_t whole;
-    if (smash__pick_of(key, v, &word)) return smash__value_copy(ctx, arena, &word);
+    if (smash__pick_of(key, v, &word)) { word.at = v->at; return smash__value_copy(ctx, arena, &word); }
     if ((key->kind != SMASH_KEY_NUMBER && key->kind != SMASH_KEY_INTEGER) || v->type == SMASH_VALUE_NULL) return v;
     if (v->type == SMASH_VALUE_NUMBER && (key->kind == SMASH_KEY_NUMBER || (v->number != 0 && smash_value_i64(v, &whole)))) return v;
     word = smash__word(digits, smash_number_print(v->number == 0 ? 0.0 : v->number, digits));
+    word.at = v->at;
     return smash__value_copy(ctx, arena, &word);
 }
 
@@ -16924,8 +16950,8 @@ SMASH__FN void smash__make_wish(const smash__resolve *r, const smash__entry *ent
 /* Metric, blocks and types of an algorithm: its own, or those of the one that its key "base" names */
 SMASH__FN const smash_targets *smash__targets_of(const smash_config *config, const smash_algo *algo)
 {
-    const smash_setting *s = smash__hyper(config, algo, "base");
-    const smash_algo *base = s && smash__is_own(algo, s->key) && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
+    const smash_setting *s = algo->needs & SMASH_NEEDS_TRAINING ? smash__hyper(config, algo, "base") : NULL;
+    const smash_algo *base = s && s->value->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, s->value->text) : NULL;
     return base && base->group == algo->group && base->targets ? base->targets : algo->targets;
 }
 
@@ -17625,24 +17651,26 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
 
 /* ---- distillers ---- */
 
-SMASH__FN const char *smash__loss_name(smash_loss loss)
+SMASH__FN const char *smash__loss_name(smash_loss_kind kind)
 {
-    static const char *const names[] = { "mse", "mse", "kl", "cosine", "attention" };
-    return names[loss];
+    static const char *const names[] = { "mse", "kl", "cosine", "attention" };
+    return names[kind];
 }
 
 /* What a target of the student is compared with, and how. Whether the teacher has it only a teacher can say. */
 SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
-    static const char *const words[] = { "mse", "kl", "cosine", "attention" };
     const smash_setting *temperature = smash__hyper(r->config, entry->algo, "temperature"), *rows = smash__hyper(r->config, entry->algo, "all_rows");
-    const smash_value *link = wish->link, *e;
-    uint32_t i, j;
-    row->loss.loss = SMASH_LOSS_MSE;
-    for (i = 0; i < 4 && wish->method; i++) if (smash_value_is(wish->method, words[i])) row->loss.loss = (smash_loss)(SMASH_LOSS_MSE + (int)i);
+    const smash_value *link = wish->link;
+    uint32_t i;
+    for (i = SMASH_LOSS_MSE; i <= SMASH_LOSS_ATTENTION && wish->method; i++) if (smash_value_is(wish->method, smash__loss_name((smash_loss_kind)i))) row->loss.kind = (smash_loss_kind)i;
     row->loss.lambda = wish->lambda ? wish->lambda->number : 1;
     row->loss.temperature = temperature && temperature->value->type == SMASH_VALUE_NUMBER ? temperature->value->number : 2;
     row->loss.all_rows = rows && rows->value->number != 0;
+    if (wish->lambda && !(wish->lambda->number > 0)) {                   /* a desc takes 0 as 1 */
+        row->skip = 1;
+        row->note = "not compared: its lambda is 0";
+    }
     row->link_count = link && link->type == SMASH_VALUE_ARRAY ? link->count : 1;
     row->links = (const char **)smash_arena_array(r->ctx, r->plan->arena, row->link_count, sizeof *row->links);
     if (!row->links) return SMASH_ERR_NOMEM;
@@ -17660,15 +17688,8 @@ SMASH__FN smash_err smash__resolve_distiller(smash__resolve *r, const smash__ent
             return SMASH_OK;
         }
     }
-    for (i = 0, e = link && link->type == SMASH_VALUE_ARRAY ? link + 1 : link; i < row->link_count; i++, e++) {
-        row->links[i] = !e || smash_value_is(e, "auto") ? r->names[row->module] : e->text;
-        for (j = 0; j < i && !smash__equal(row->links[j], row->links[i]); j++) { }
-        if (j < i) {
-            smash__say(r->config, SMASH_ERROR, "illegal_value", smash__wish_doc(wish, link), link, "\"link\" of %s names %q twice", row->kept.name, row->links[i]);
-            row->skip = 1;
-            return SMASH_OK;
-        }
-    }
+    for (i = 0; i < row->link_count; i++)
+        row->links[i] = link && link->type == SMASH_VALUE_ARRAY ? link[1 + i].text : link && !smash_value_is(link, "auto") ? link->text : r->names[row->module];
     return SMASH_OK;
 }
 
@@ -18296,7 +18317,7 @@ SMASH__FN void smash__write_observer(smash_writer *w, const smash_observer_desc 
 }
 
 /* One target's settings with nothing left to defaults: reading them back gives the same row. */
-/* The modules of the teacher that a row learns from: "auto" is the one of its own name, and what is called auto is in a list. */
+/* The modules of the teacher that a row learns from: "auto" is the one of its own name; one that is called auto stands in a list. */
 SMASH__FN void smash__write_links(smash_writer *w, const smash_plan *plan, const smash_row *row, const char *key)
 {
     uint32_t i;
@@ -18329,7 +18350,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
             smash__write_grain(w, &row->quant.grain, ndim);
         }
     } else if (row->algo->group == SMASH_DISTILLER) {
-        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.kind));
         smash_write_key(w, "lambda"); smash_write_number(w, row->loss.lambda);
         smash__write_links(w, plan, row, "link");
     } else if (row->align_row != SMASH__NO_INDEX) {
@@ -19310,7 +19331,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__make_group(smash_ctx *ctx, const smas
 /* 1 if the row's mask comes from its group. Thresholds of a global group are each target's own business. */
 SMASH__FN int smash__in_group(const smash_plan *plan, const smash_row *row)
 {
-    return !row->given_mask.data && row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
+    return !row->given_mask && row->group != (uint32_t)SMASH_NONE && !(plan->groups[row->group].rule == SMASH_RULE_GLOBAL && row->mask.use_threshold);
 }
 
 /* The mask of a row, and those of the rows that follow it */
@@ -19320,7 +19341,7 @@ SMASH__FN smash_err smash__make_mask(smash_ctx *ctx, smash_work *work, smash_gri
     smash_grid grid;
     SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, &work->tensor, &grid));
     if (smash__in_group(work->plan, row)) work->mask = row->kept;
-    else if (!row->given_mask.data && row->align_row == (uint32_t)SMASH_NONE) {
+    else if (!row->given_mask && row->align_row == (uint32_t)SMASH_NONE) {
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_BOOL, work->tensor.name, &work->mask));
         if ((work->masked && row->mask.metric == SMASH_METRIC_FPGM) || smash__is_scored(work->plan)) {
             smash_tensor metric;
@@ -19331,7 +19352,7 @@ SMASH__FN smash_err smash__make_mask(smash_ctx *ctx, smash_work *work, smash_gri
         } else SMASH__TRY(smash_mask_make(ctx, &row->mask, &work->tensor, &work->mask, &row->mask_stats));
         smash__note_why(row);
     } else {
-        work->mask = row->given_mask.data ? row->given_mask : row->kept;
+        work->mask = row->given_mask ? *row->given_mask : row->kept;
         smash__count_dropped(row, &work->mask, &grid);
     }
     *out = grid;
@@ -20499,7 +20520,7 @@ SMASH__DEF const smash_registry *smash_builtins(void)
         SMASH_HYPER_INTEGER("rounds", 1, SMASH__STEPS_MOST, "5", "how often some of the weights go"), SMASH__STEPS_KEY("100", "optimizer steps of each round"),
         SMASH_HYPER_BOOLEAN("reset_weights", "true", "true: what is left begins each round as it was at first") };
     static const smash_key distiller_keys[] = {
-        SMASH__FROM_0("origin_loss_lambda", "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-3, 1e6, "2", "kl: what logits are divided by"),
+        SMASH_HYPER_NUMBER("origin_loss_lambda", 0, 1e30, "1", "what the loss of the training itself is multiplied by"), SMASH_HYPER_NUMBER("temperature", 1e-6, 1e6, "2", "kl: what logits are divided by"),
         SMASH_HYPER_BOOLEAN("all_rows", "false", "kl: true: the mean over all rows; false: their sum over the first dim, as batchmean has it") };
     static const smash_key qat_keys[] = {
         SMASH_HYPER_INTEGER("quant_start_step", 0, SMASH__STEPS_MOST, "0", "in training: optimizer steps before numbers are put on the grid"),
@@ -22372,6 +22393,7 @@ typedef struct smash__method {
     int       (*due)(const struct smash__session *own, double *share);                                               /* pruners: are masks to be made at own->step, and of which share of the goal */
     smash_err (*finish)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                              /* for the file: given_scale ..., or numbers of own->model */
     smash_err (*made)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* pruners: masks have been made in this step */
+    const char *const *later;                /* words of states that it makes in forward, NULL-terminated; or NULL: none */
 } smash__method;
 
 /* When a pruner asks for how much */
@@ -22723,9 +22745,10 @@ SMASH__FN smash_err smash__slim_finish(smash_ctx *ctx, smash__session *own, smas
 SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x);
 SMASH__FN const smash__method *smash__watcher(uint32_t flags)
 {
+    static const char *const later[] = { "sum", "seen", NULL };
     static const smash__method watchers[] = {
-        { "activation_mean_rank", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "activation_apoz", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING | SMASH__NONZERO, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+        { "activation_mean_rank", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, later },
+        { "activation_apoz", SMASH__NEEDS_OUTPUT | SMASH__WHILE_COLLECTING | SMASH__NONZERO, NULL, smash__watch_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, later } };
     return &watchers[(flags & SMASH__NONZERO) != 0];
 }
 
@@ -22983,8 +23006,7 @@ SMASH__FN void smash__give_masks(smash__session *own, int give)
     for (i = 0; i < own->plan->count; i++) {
         smash_row *row = &own->plan->rows[i];
         if (!own->of_row[i] || row->algo->group != SMASH_PRUNER) continue;
-        if (give) row->given_mask = own->of_row[i]->state[SMASH__MASK];
-        else row->given_mask.data = NULL;
+        row->given_mask = give ? &own->of_row[i]->state[SMASH__MASK] : NULL;
     }
 }
 
@@ -23049,7 +23071,7 @@ SMASH__FN void smash__prune_again(smash__session *own)
     for (i = 0; i < own->plan->count; i++) {
         smash_row *row = &own->plan->rows[i];
         smash_grid grid;
-        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, &row->given_mask, &grid);
+        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, row->given_mask, &grid);
     }
 }
 
@@ -23061,21 +23083,19 @@ SMASH__FN smash_err smash__prune_first(smash_ctx *ctx, smash__session *own)
     smash_err err;
     ctx->scratch.peak = used;
     err = smash__make_masks(ctx, own);
-    own->need = ctx->scratch.peak - used;
+    own->need = ctx->scratch.peak - used + 16;                           /* its start may lie otherwise */
     if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
     if (err) return err;
     return smash__prune_now(ctx, own, own->pruner->due(own, &share) ? share : 0);
 }
 
-/* Before masks are made anew: is there the scratch for it, and is every number one? */
-SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own)
+/* Before masks are made anew: all the scratch for it, and is every number one? */
+SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own, void **block)
 {
     const smash_plan *plan = own->plan;
-    smash_arena_mark mark = smash__scratch_mark(ctx);
     size_t i, n;
-    void *probe = smash__scratch(ctx, own->need, 1);
-    smash__scratch_rewind(ctx, mark);
-    if (!probe) return SMASH_ERR_NOMEM;
+    *block = smash__scratch(ctx, own->need, 1);
+    if (!*block) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->model->param_count; i++) {
         const smash_tensor *t = &plan->model->params[i].tensor;
         if (!smash__row_of(plan, plan->prune, i)) continue;
@@ -23085,22 +23105,33 @@ SMASH__FN smash_err smash__prune_ready(smash_ctx *ctx, const smash__session *own
     return SMASH_OK;
 }
 
+/* Masks are made in the scratch that is there for it, so that memory cannot end in the middle. */
+SMASH__FN smash_err smash__prune_in(smash_ctx *ctx, smash__session *own, double share, void *block)
+{
+    const smash_arena scratch = ctx->scratch;
+    smash_err err;
+    smash_arena_init(&ctx->scratch, block, own->need, NULL);
+    err = smash__prune_now(ctx, own, share);
+    ctx->scratch = scratch;
+    return err;
+}
+
 SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
 {
     enum { COLLECTS = SMASH__NEEDS_GRADIENT | SMASH__WHILE_COLLECTING, TRAINED = SMASH__KEEPS | SMASH__NEEDS_GRADIENT };
     static const smash__method methods[] = {
-        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL },
-        { "taylor", COLLECTS, smash__taylor_open, smash__prune_forward, smash__prune_backward, smash__taylor_arrived, NULL, NULL, smash__taylor_score, smash__clock_due, NULL, NULL },
+        { "level",   0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "l1_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "l2_norm", 0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "fpgm",    0, smash__prune_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, NULL, smash__clock_due, NULL, NULL, NULL },
+        { "taylor", COLLECTS, smash__taylor_open, smash__prune_forward, smash__prune_backward, smash__taylor_arrived, NULL, NULL, smash__taylor_score, smash__clock_due, NULL, NULL, NULL },
         { "slim", TRAINED | SMASH__FACTORS, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__clock_due,
-          smash__slim_finish, NULL },
-        { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL },
-        { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL },
-        { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL },
-        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made },
-        { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made }
+          smash__slim_finish, NULL, NULL },
+        { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL, NULL },
+        { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
+        { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
+        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
+        { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made, NULL }
     };
     size_t i;
     for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
@@ -23408,9 +23439,11 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
 {
     static const smash_group order[] = { SMASH_PRUNER, SMASH_QUANTIZER, SMASH_DISTILLER };
     smash__session *own;
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_err err = SMASH_OK;
+    void *block = NULL;
     double share = 0;
     size_t i, g;
-    int due;
     SMASH__TRY(smash__session_ok(ctx, s));
     own = s->own;
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
@@ -23422,22 +23455,24 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
             return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without %q, which %s needs: give it to smash_session_forward", part->slot->name, part->row->algo->name);
     }
     ++*own->step;
-    due = own->pruner && own->pruner->due(own, &share);
-    if (due) {
-        const smash_err err = smash__prune_ready(ctx, own);
-        if (err) { --*own->step; return err; }
+    if (own->pruner && own->pruner->due(own, &share)) err = smash__prune_ready(ctx, own, &block);
+    if (err) {
+        --*own->step;
+        smash__scratch_rewind(ctx, mark);
+        return err;
     }
     own->rewound = 0;
     for (g = 0; g < sizeof order / sizeof *order; g++) {
-        for (i = 0; i < own->part_count; i++) {
+        for (i = 0; !err && i < own->part_count; i++) {
             smash__part *part = &own->parts[i];
-            smash_arena_mark mark = smash__scratch_mark(ctx);
-            const smash_err err = part->row->algo->group == order[g] && part->method->step ? part->method->step(ctx, own, part) : SMASH_OK;
-            smash__scratch_rewind(ctx, mark);
-            if (err) return err;
+            smash_arena_mark inner = smash__scratch_mark(ctx);
+            if (part->row->algo->group == order[g] && part->method->step) err = part->method->step(ctx, own, part);
+            smash__scratch_rewind(ctx, inner);
         }
-        if (order[g] == SMASH_PRUNER && due) SMASH__TRY(smash__prune_now(ctx, own, share));
+        if (!err && order[g] == SMASH_PRUNER && block) err = smash__prune_in(ctx, own, share, block);
     }
+    smash__scratch_rewind(ctx, mark);
+    if (err) return err;
     smash__session_new_step(s);
     s->rewound = own->rewound;
     return SMASH_OK;
@@ -23510,7 +23545,10 @@ SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file,
 SMASH__FN const smash__part *smash__session_owner(const smash__session *own, const char *name)
 {
     size_t i;
-    for (i = 0; i < own->part_count; i++) if (smash__starts_with(name, own->parts[i].prefix) && name[smash__length(own->parts[i].prefix)]) return &own->parts[i];
+    for (i = 0; i < own->part_count; i++) {
+        const smash__part *part = &own->parts[i];
+        if (smash__starts_with(name, part->prefix) && smash__lists(part->method->later, name + smash__length(part->prefix))) return part;
+    }
     return NULL;
 }
 
@@ -23934,7 +23972,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash_write_text(w, row->skip ? NULL : smash__apply_name(row->apply_method));
         if (row->apply_method == SMASH_APPLY_ADD) { smash_write_key(w, "apply_value"); smash_write_number(w, row->apply_value); }
     } else if (row->algo->group == SMASH_DISTILLER) {
-        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.loss));
+        smash_write_key(w, "apply_method"); smash_write_text(w, smash__loss_name(row->loss.kind));
         smash_write_key(w, "lambda");       smash_write_number(w, row->loss.lambda);
         smash_write_key(w, "links");
         smash_write_begin_array(w);

@@ -477,6 +477,12 @@ static const row rows[] = {
     { "$S check $D/absent $D/cut.safetensors", 5, NULL, "cut.safetensors" },
     { "$S check $D/list.json --pruner level", 0, "list.json: ok", NULL },
 
+    /* what needs training */
+    { "$S compress examples/models/digits.safetensors --dry-run --pruner taylor --set taylor_sparse_ratio=0.5", 3, "", "taylor scores by gradients: it runs in a training session, smash_session_begin() [needs_training]\nsmash: the config does not fit the model; nothing was written\n" },
+    { "$S compress examples/models/digits.safetensors --dry-run --set distiller=dynamic_layerwise", 3, "", "dynamic_layerwise learns from a teacher: it runs in a training session, smash_session_begin() [needs_training]" },
+    { "$S compress examples/models/digits.safetensors --dry-run --pruner level --set level_sparse_ratio=0.5 --set level_schedule=agp 2>&1 | grep -c 'has no effect: the goal is taken at once'", 0, "1\n", NULL },
+    { "$S compress examples/models/digits.safetensors --dry-run --pruner agp", 3, "", "there is no pruner \"agp\" in this version; use level with level_schedule agp instead" },
+
     /* algorithms, selftest */
     { "$S algorithms", 0, "geometric median", NULL },
     { "$S algorithms | sed -n 1p", 0, "what it does", NULL },
@@ -484,7 +490,11 @@ static const row rows[] = {
     { "$S algorithms ptq", 0, "\ngroup           quantizer, applied after pruner, distiller; before recoverer, cacher, compiler, batcher\n", NULL },
     { "$S algorithms level", 0, "\ngroup           pruner, applied before distiller, quantizer", NULL },
     { "$S algorithms level", 0, "\nneeds           nothing beside the model\n", NULL },
-    { "$S algorithms level", 0, "\nworks with      ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive, observer, weight_only, hqq, llm_int8, kmeans\n", NULL },
+    { "$S algorithms taylor", 0, "\nneeds           training\n", NULL },
+    { "$S algorithms taylor --json | grep -A1 needs", 0, "\"training\"", NULL },
+    { "$S algorithms dynamic_layerwise | awk '/^dynamic_layerwise_link/ { print $2 }'", 0, "link\n", NULL },
+    { "$S algorithms agp", 2, NULL, "use level with level_schedule agp instead" },
+    { "$S algorithms level", 0, "\nworks with      dynamic_layerwise, adaptive_1d_layerwise, ptq, half, qat, lsq, lsqplus, dorefa, bnn, naive,\n", NULL },
     { "$S algorithms level", 0, "\nsaving          nothing special", NULL },
     { "$S algorithms level", 0, "\nKeys of an entry of level_config_list, beside sparse_ratio, ", NULL },
     { "$S algorithms level | awk '/^level_sparse_ratio / { print $2 }'", 0, "number\n", NULL },

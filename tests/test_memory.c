@@ -844,6 +844,150 @@ static smash_err call_restore(int variant)
     return SMASH_OK;
 }
 
+/* A session of its own little model, begun with memory that never fails; variant 0: masks by level, 1: by outputs, 2: by factors */
+static smash_session session;
+static float trained[2][32];
+static const size_t trained_shape[2] = { 8, 4 };
+static const char *const trainings[3] = {
+    "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"activation_apoz\", \"activation_apoz_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"slim\", \"slim_training_steps\": 1, \"slim_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]}" };
+static void prepare_trained(int variant)
+{
+    smash_tensor t = test_view(SMASH_F32, trained[0], 2, trained_shape);
+    memcpy(trained, numbers, sizeof trained);
+    prepare_diags(0);
+    smash_model_init(&model, &given);
+    if (smash_model_add(&ctx, &model, "fc.weight", &t, 0) || smash_model_finish(&ctx, &model)) abort();
+    smash_config_init(&config, smash_builtins(), &given, &diags);
+    if (smash_config_load(&ctx, &config, trainings[variant], strlen(trainings[variant]), NULL, NULL)) abort();
+    memset(&session, 0, sizeof session);
+}
+static smash_err call_begin(int variant)
+{
+    smash_session_desc desc = SMASH_ZERO;
+    smash_session begun = SMASH_ZERO;
+    smash_err err;
+    (void)variant;
+    desc.arena = &arena;
+    err = smash_session_begin(use, &model, &config, &desc, &begun);
+    if (err) CHECK(!begun.own, "a session was begun");
+    else note_number((double)begun.plan->count);
+    return err;
+}
+static void prepare_session(int variant)
+{
+    prepare_trained(variant % 3);
+    if (smash_session_begin(&ctx, &model, &config, NULL, &session)) abort();
+}
+static smash_err call_find(int variant)
+{
+    uint32_t slot = 0;
+    smash_err err = variant > 2 ? smash_session_find_teacher(use, &session, "fc._output_0", &slot) : smash_session_find(use, &session, "fc._input_0", &slot);
+    if (!err) note_number(slot);
+    return err;
+}
+static smash_err forward_all(smash_ctx *c, int twice)
+{
+    smash_tensor w = model.params[0].tensor, y = test_view(SMASH_F32, trained[1], 2, trained_shape);
+    uint32_t slot;
+    smash_err err = smash_session_find(c, &session, "fc.weight", &slot);
+    y.shape[0] = 4;
+    y.shape[1] = 8;
+    if (!err) err = smash_session_forward(c, &session, slot, &w);
+    if (!err && twice) note(w.data, sizeof trained[0]);
+    if (!err) err = smash_session_find(c, &session, "fc._output_0", &slot);
+    return err ? err : smash_session_forward(c, &session, slot, &y);
+}
+static smash_err call_forward(int variant) { (void)variant; return forward_all(use, 1); }
+static smash_err call_teach(int variant)
+{
+    smash_tensor t = model.params[0].tensor;
+    (void)variant;
+    return smash_session_teach(use, &session, (uint32_t)SMASH_NONE, &t);
+}
+static void prepare_stepped(int variant)
+{
+    prepare_session(variant);
+    if (forward_all(&ctx, 0)) abort();
+}
+static smash_err backward_all(smash_ctx *c)
+{
+    smash_tensor g = test_view(SMASH_F32, trained[1], 2, trained_shape);
+    uint32_t slot;
+    smash_err err = smash_session_find(c, &session, "fc.weight", &slot);
+    memcpy(trained[1], numbers + 64, sizeof trained[1]);
+    return err ? err : smash_session_backward(c, &session, slot, &g);
+}
+static smash_err call_loss(int variant)
+{
+    double total = 0;
+    smash_err err = smash_session_loss(use, &session, 1, &total, NULL);
+    (void)variant;
+    if (!err) note_number(total);
+    return err;
+}
+static smash_err call_backward(int variant)
+{
+    smash_err err = backward_all(use);
+    (void)variant;
+    if (!err) note(trained[1], sizeof trained[1]);
+    return err;
+}
+static void prepare_step(int variant)
+{
+    prepare_stepped(variant);
+    if (backward_all(&ctx)) abort();
+}
+static smash_err call_step(int variant)
+{
+    const smash_tensor *mask = session.plan->rows[0].given_mask;
+    smash_err err = smash_session_step(use, &session);
+    (void)variant;
+    if (err) { CHECK(session.step == 0, "the step counts"); return err; }
+    note_number((double)session.step);
+    note(mask->data, mask->bytes);
+    return SMASH_OK;
+}
+static void prepare_stopped(int variant)
+{
+    smash_io to = io_of(&packed);
+    prepare_step(variant);
+    packed.used = 0;
+    if (smash_session_step(&ctx, &session) || smash_session_save(&ctx, &session, &to)) abort();
+}
+static smash_err call_session_save(int variant)
+{
+    smash_io to = io_of(&file);
+    smash_err err = smash_session_save(use, &session, &to);
+    (void)variant;
+    if (!err) note(file.data, file.used);
+    return err;
+}
+static void prepare_again(int variant)
+{
+    prepare_stopped(variant);
+    prepare_session(variant);
+}
+static smash_err call_session_load(int variant)
+{
+    smash_io from = variant > 2 ? smash_io_memory(packed.data, packed.used) : io_of(&packed);
+    smash_err err = smash_session_load(use, &session, &from);
+    if (err) CHECK(session.step == 0, "the session has moved");
+    else note_number((double)session.step);
+    return err;
+}
+static smash_err call_session_end(int variant)
+{
+    smash_io to = io_of(&file);
+    smash_err err = smash_session_end(use, &session, &to, &out.result);
+    (void)variant;
+    if (err) return err;
+    note(file.data, file.used);
+    note_number((double)out.result.nonzero);
+    return SMASH_OK;
+}
+
 static void line(void *user, const char *section, uint64_t digest)
 {
     (void)user;
@@ -926,8 +1070,8 @@ static const row rows[] = {
     { "smash_config_copy", prepare_copy, call_copy, 0, KEEPS },
     { "smash_config_check", prepare_loaded, call_check, 0, 0 },
     { "smash_check", prepare_smash, call_smash_check, 0, 0 },
-    { "smash", prepare_smash, call_smash, 0, KEEPS },
-    { "smash", prepare_smash, call_smash, 1, KEEPS },
+    { "smash", prepare_smash, call_smash, 0, KEEPS | COPES },
+    { "smash", prepare_smash, call_smash, 1, KEEPS | COPES },
     { "smash", prepare_smash, call_smash, 4, KEEPS },
     { "smash_save", prepare_save, call_save, 0, 0 },
     { "smash_save", prepare_save, call_save, 1, 0 },
@@ -946,6 +1090,16 @@ static const row rows[] = {
     { "smash_model_restore", prepare_packed, call_restore, 2, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 3, ARENA_EXACT },
     { "smash_model_restore", prepare_packed, call_restore, 4, ARENA_EXACT },
+    { "smash_session_begin", prepare_trained, call_begin, 0, KEEPS }, { "smash_session_begin", prepare_trained, call_begin, 1, KEEPS },
+    { "smash_session_find", prepare_session, call_find, 0, 0 }, { "smash_session_find_teacher", prepare_session, call_find, 3, 0 },
+    { "smash_session_forward", prepare_session, call_forward, 0, KEEPS }, { "smash_session_forward", prepare_session, call_forward, 1, KEEPS },
+    { "smash_session_teach", prepare_session, call_teach, 0, 0 },
+    { "smash_session_loss", prepare_stepped, call_loss, 0, 0 }, { "smash_session_loss", prepare_stepped, call_loss, 2, 0 },
+    { "smash_session_backward", prepare_stepped, call_backward, 0, 0 }, { "smash_session_backward", prepare_stepped, call_backward, 2, 0 },
+    { "smash_session_step", prepare_step, call_step, 0, 0 }, { "smash_session_step", prepare_step, call_step, 1, 0 }, { "smash_session_step", prepare_step, call_step, 2, 0 },
+    { "smash_session_save", prepare_stopped, call_session_save, 0, 0 },
+    { "smash_session_load", prepare_again, call_session_load, 0, 0 }, { "smash_session_load", prepare_again, call_session_load, 4, 0 },
+    { "smash_session_end", prepare_stopped, call_session_end, 0, 0 }, { "smash_session_end", prepare_stopped, call_session_end, 2, 0 },
     { "smash_selftest", NULL, call_selftest, 0, LONG },
 };
 

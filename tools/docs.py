@@ -39,6 +39,10 @@ SWALLOWED = {
     "smash": ("NOTFOUND SYNTAX UNSUPPORTED", "of reading its own file and masks, where it becomes FORMAT; " + FINDING),
     "smash_run": ("SYNTAX", "becomes FORMAT"),
     "smash_load": ("UNSUPPORTED", FINDING),
+    "smash_session_begin": ("SYNTAX", "becomes FORMAT"),
+    "smash_session_forward": ("UNSUPPORTED", "of opening, which is done"), "smash_session_loss": ("UNSUPPORTED", "idem"), "smash_session_backward": ("UNSUPPORTED", "idem"),
+    "smash_session_load": ("DTYPE NONFINITE RANGE SHAPE SYNTAX UNSUPPORTED", "of the header, where it becomes FORMAT; of tensors that have been opened"),
+    "smash_session_end": ("SYNTAX UNSUPPORTED", "becomes FORMAT; of opening, which is done"),
     "smash_config_set_text": ("SYNTAX UNSUPPORTED", "a plain word is no JSON; else " + FINDING),
     "smash_config_check": ("LIMIT SYNTAX UNSUPPORTED", FINDING),
     "smash_config_resolve": ("LIMIT RANGE SHAPE SYNTAX UNSUPPORTED", FINDING),
@@ -46,7 +50,7 @@ SWALLOWED = {
     "smash_register_builtins": ("CONFIG DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX UNSUPPORTED", "of the functions that smash_builtins hands out"),
     "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
-CALLED_THROUGH = {"->apply(": "smash_builtins"}     # a pointer: where the functions stand that it may call
+CALLED_THROUGH = {"->apply(": "smash_builtins", "->method->": "smash__method_of", ".method->": "smash__method_of", "pruner->": "smash__method_of"}     # a pointer: where the functions stand that it may call
 NOT_RUN = {"make test": "it runs this gate's neighbours, and takes longer than all of it"}
 
 failed = 0
