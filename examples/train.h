@@ -68,12 +68,12 @@ static inline int train_begin(smash_ctx *ctx, smash_arena *arena, const train_pl
         smash_session_begin(ctx, &t->model, &t->config, &desc, &t->session)) return 1;
     for (i = 0; i < n->count; i++) {
         const net_layer *l = &n->layer[i];
-        t->in[i] = t->out[i] = t->taught[i] = (uint32_t)SMASH_NONE;
-        if (plan->teacher && train_find(t, l->name, "_output_0", 1, &t->taught[i])) return 1;
+        t->in[i] = t->out[i] = (uint32_t)SMASH_NONE;
         if (!l->param_count) continue;                                   /* a relu or a pool has no parameters, and no name in the model */
         if (train_find(t, l->name, "_input_0", 0, &t->in[i]) || train_find(t, l->name, "_output_0", 0, &t->out[i])) return 1;
         for (q = 0; q < l->param_count; q++) if (smash_session_find(ctx, &t->session, l->param[q].name, &t->param[i][q])) return 1;
     }
+    for (i = 0; plan->teacher && i < plan->teacher->count; i++) if (train_find(t, plan->teacher->layer[i].name, "_output_0", 1, &t->taught[i])) return 1;
     t->x = (float *)smash_arena_array(ctx, arena, n->batch * n->layer[0].inputs, sizeof(float));
     t->label = (unsigned char *)smash_arena_alloc(ctx, arena, n->batch);
     return !t->x || !t->label;
