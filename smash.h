@@ -45,7 +45,7 @@
        >>model     modules and their tensors
        >>io        safetensors through callbacks or from memory
        >>config    the config dictionary, the registry of algorithms, one row per target
-       >>algo      the algorithms, smash(), ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
+       >>algo      the algorithms, smash(), training sessions, ranges of recorded inputs and outputs, so many bytes, saving and loading, the report
        >>selftest  one digest that is the same on every machine
        >>impl      the implementation: >>core-impl >>tensor-impl ... in the same order
    The first four are layer 0: no heap, no stdio, no libm, no JSON. The firmware build takes only these.

@@ -602,6 +602,54 @@ static void test_same(smash_ctx *ctx)
     }
 }
 
+/* The mask of an output follows that of the weight, on any batch, forward and backward; channels of a convolution are axis 1. */
+static void test_ends(smash_ctx *ctx)
+{
+    static const char ends[] = "{\"pruner\": \"l1_norm\", \"shapes\": {\"fc1\": {\"_output_0\": [2, 6]}}, \"l1_norm_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"weight\", \"_output_0\"], \"target_settings\": {"
+        "\"weight\": {\"sparse_ratio\": 0.5}, \"_output_0\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": \"per_channel\"}}}]}";
+    static const size_t conv[4] = { 4, 2, 1, 1 }, maps[4] = { 3, 4, 2, 2 }, batch[2] = { 5, 6 };
+    float y[48], g[48];
+    const float *w;
+    uint32_t slot;
+    size_t i, step;
+    smash_tensor t, d;
+    unsigned kept = 0;
+    double sum[4] = { 0 };
+    net n;
+    net_begin(&n, ctx, ends);
+    w = forward(&n, ctx, 0);
+    for (i = 0; i < 6; i++) kept |= (unsigned)(zeros_of(w + i * 4, 4) < 4) << i;
+    for (i = 0; i < 30; i++) y[i] = g[i] = (float)i + 1;
+    t = test_view(SMASH_F32, y, 2, batch);
+    d = test_view(SMASH_F32, g, 2, batch);
+    CHECK_ERR(ctx, smash_session_find(ctx, &n.s, "fc1._output_0", &slot), SMASH_OK, "output");
+    CHECK(slot != (uint32_t)SMASH_NONE, "no slot");
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, slot, &t), SMASH_OK, "output");
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n.s, slot, &d), SMASH_OK, "output");
+    for (i = 0; i < 30; i++) CHECK(y[i] == (kept >> i % 6 & 1 ? (float)i + 1 : 0) && g[i] == y[i], "number %d: %g, %g", (int)i, (double)y[i], (double)g[i]);
+    net_done(&n);
+
+    net_init(&n, ctx, "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}");
+    smash_model_init(&n.model, &n.arena);
+    t = test_view(SMASH_F32, n.w1, 4, conv);
+    CHECK_ERR(ctx, smash_model_add(ctx, &n.model, "c.weight", &t, 0), SMASH_OK, "conv");
+    CHECK_ERR(ctx, smash_model_finish(ctx, &n.model), SMASH_OK, "conv");
+    CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_OK, "conv");
+    CHECK_ERR(ctx, smash_session_find(ctx, &n.s, "c._output_0", &slot), SMASH_OK, "output");
+    for (step = 0; step < 2; step++) {
+        for (i = 0; i < 48; i++) {
+            y[i] = (float)output_of(step + 2, i);
+            sum[i / 4 % 4] += y[i] > 0 ? (double)y[i] : 0;
+        }
+        t = test_view(SMASH_F32, y, 4, maps);
+        CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, slot, &t), SMASH_OK, "output");
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step");
+    }
+    w = forward(&n, ctx, 0);
+    for (i = 0; i < 8; i++) CHECK(w[i] == (all_but(sum, 4, 2) >> i / 2 & 1 ? n.w1[i] : 0), "weight %d: %g", (int)i, (double)w[i]);
+    net_done(&n);
+}
+
 /* ---- misuse ---- */
 
 static void test_misuse(smash_ctx *ctx)
@@ -743,6 +791,7 @@ int main(void)
     test_enemies(&ctx);
     test_end(&ctx);
     test_same(&ctx);
+    test_ends(&ctx);
     test_misuse(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
