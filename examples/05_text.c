@@ -82,7 +82,7 @@ static const row rows[] = {
     { "AGP to 80 % zeros, int8", "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_interval\": 60, \"level_schedule_times\": 8, \"pack_sparse\": true, "
       "\"level_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.8}], "
       "\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"Linear\", \"Embedding\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int8\", \"granularity\": \"out_channel\"}]}",
-      12, 0.004f, 0.1 }
+      12, 0.004f, 0.045 }
 };
 
 static int train_row(const row *r, const net *from, net *n, double *bits)

@@ -82,10 +82,10 @@ typedef struct row {
 } row;
 static const row rows[] = {
     { "float",                          "{}",                                                         24, 48, 1, 0, EPOCHS, 0.004f, 0, 0 },
-    { "(a) AGP to 90 % zeros",          "{" PRUNE("0.9", "8") "}",                                    24, 48, 0, 0, 20, 0.004f, 1.0, 0 },
+    { "(a) AGP to 90 % zeros",          "{" PRUNE("0.9", "8") "}",                                    24, 48, 0, 0, 20, 0.004f, 0.51, 0 },
     { "(b) QAT to int8",                "{" QAT("int8") "}",                                          24, 48, 0, 0, 3, 0.001f, 1.0, 1 },
     { "(b) QAT to int4",                "{" QAT("int4") "}",                                          24, 48, 0, 0, 4, 0.001f, 1.0, 1 },
-    { "(c) a quarter, alone",           "{}",                                                         8, 18, 1, 0, EPOCHS, 0.004f, 1.5, 0 },
+    { "(c) a quarter, alone",           "{}",                                                         8, 18, 1, 0, EPOCHS, 0.004f, 1.01, 0 },
     { "(c) a quarter, taught",          "{" TEACH "}",                                                8, 18, 1, 1, EPOCHS, 0.004f, 1.0, 1 },
     { "(d) 90 % zeros, int8, taught",   "{" PRUNE("0.9", "8") ", " QAT("int8") ", " TEACH "}",        24, 48, 0, 1, 20, 0.004f, 1.0, 1 }
 };
@@ -181,12 +181,12 @@ static int measure(void)
 
 enum { TOP = 44, HIGH = 240, LEFT = 56, WIDE = 300, GAP = 76, LOWEST = 60 };   /* of a panel, in pixels; accuracy from LOWEST to 100 % */
 
-static double height_of(double accuracy) { return TOP + HIGH * (100.0 - (accuracy < LOWEST ? LOWEST : accuracy)) / (100.0 - LOWEST); }
+static double height_of(double accuracy) { return TOP + HIGH * (100.0 - accuracy) / (100.0 - LOWEST); }
 
 static void draw_line(FILE *f, const char *color, const char *name, int x, const double *y, int at, int label)
 {
     int i;
-    fprintf(f, "<g fill=\"none\" stroke=\"%s\" stroke-width=\"2\"><polyline points=\"", color);
+    fprintf(f, "<g fill=\"none\" stroke=\"%s\" stroke-width=\"2\" clip-path=\"url(#panels)\"><polyline points=\"", color);
     for (i = 0; i < POINTS; i++) fprintf(f, "%s%d,%.1f", i ? " " : "", x + i * WIDE / (POINTS - 1), height_of(y[i]));
     fprintf(f, "\"/></g>\n<g fill=\"%s\">", color);
     for (i = 0; i < POINTS; i++) if (y[i] >= LOWEST) fprintf(f, "<circle cx=\"%d\" cy=\"%.1f\" r=\"3.5\"><title>%.2f %%</title></circle>", x + i * WIDE / (POINTS - 1), height_of(y[i]), y[i]);
@@ -200,6 +200,7 @@ static int draw(const char *path)
     if (!f) { fprintf(stderr, "%s: cannot be written\n", path); return 1; }
     fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n", LEFT + 2 * WIDE + GAP + 24, TOP + HIGH + 48);
     fprintf(f, "<style>.ink{fill:#57606a}.axis{stroke:#8c959f}.grid{stroke:#8c959f;opacity:.25}@media(prefers-color-scheme:dark){.ink{fill:#9ea7b3}}</style>\n");
+    fprintf(f, "<clipPath id=\"panels\"><rect x=\"0\" y=\"0\" width=\"100%%\" height=\"%d\"/></clipPath>\n", TOP + HIGH);
     for (p = 0; p < 2; p++) {
         const int x = LEFT + p * (WIDE + GAP);
         fprintf(f, "<g class=\"ink\"><text x=\"%d\" y=\"20\" font-weight=\"bold\">%s</text>", x, p ? "Held-out digits right, by bits of a weight" : "Held-out digits right, by share of zeros");
@@ -209,9 +210,9 @@ static int draw(const char *path)
         for (i = LOWEST + 10; i <= 100; i += 10) fprintf(f, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x + WIDE, height_of(i), height_of(i));
         fprintf(f, "</g>\n<g class=\"axis\"><line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/></g>\n", x, x + WIDE, TOP + HIGH, TOP + HIGH, x, x, TOP, TOP + HIGH);
     }
-    draw_line(f, "#d4651f", "pruned at once", LEFT, curve[0], LEFT + 16, TOP + HIGH - 34);
-    draw_line(f, "#2f81f7", "pruned by AGP in training", LEFT, curve[1], LEFT + 16, TOP + HIGH - 16);
-    draw_line(f, "#d4651f", "quantized at once", LEFT + WIDE + GAP, curve[2], LEFT + WIDE + GAP + 16, TOP + HIGH - 16);
+    draw_line(f, "#d4651f", "pruned at once", LEFT, curve[0], LEFT + 10, TOP + HIGH - 34);
+    draw_line(f, "#2f81f7", "pruned by AGP in training", LEFT, curve[1], LEFT + 10, TOP + HIGH - 16);
+    draw_line(f, "#d4651f", "quantized at once", LEFT + WIDE + GAP, curve[2], LEFT + WIDE + GAP + 10, TOP + HIGH - 16);
     fprintf(f, "</svg>\n");
     return fclose(f) != 0;
 }
