@@ -424,6 +424,8 @@ static const char *const every[] = {
     "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_schedule\": \"linear\", \"taylor_schedule_interval\": 3, \"taylor_schedule_times\": 2, \"taylor_sparse_ratio\": 0.5}",
     "{\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_config_list\": [{\"op_names\": [\"fc1\", \"fc2\"], \"sparse_ratio\": 0.5, \"global_group_id\": \"g\"}]}",
     "{\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 4, \"movement_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int8\"}",
+    "{\"pruner\": \"taylor\", \"taylor_training_steps\": 3, \"taylor_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"global_group_id\": 1}]}",
+    "{\"pruner\": \"admm\", \"admm_iterations\": 2, \"admm_training_steps\": 2, \"admm_base\": \"fpgm\", \"admm_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": 1}]}",
     "{\"pruner\": \"activation_apoz\", \"activation_apoz_training_steps\": 3, \"activation_apoz_sparse_ratio\": 0.5}",
     "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_schedule\": \"agp\", \"activation_mean_rank_schedule_interval\": 2, "
         "\"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",

@@ -50,7 +50,7 @@ SWALLOWED = {
     "smash_register_builtins": ("CONFIG DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX UNSUPPORTED", "of the functions that smash_builtins hands out"),
     "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
-CALLED_THROUGH = {"->apply(": "smash_builtins", "->method->": "smash__method_of", ".method->": "smash__method_of", "own->pruner->": "smash__method_of", "session->pruner->": "smash__method_of"}     # a pointer: where the functions stand that it may call
+CALLED_THROUGH = {"->apply(": "smash_builtins", "part->method->": "smash__method_of", "parts[i].method->": "smash__method_of", "parts[n].method->": "smash__method_of", "own->pruner->": "smash__method_of", "session->pruner->": "smash__method_of"}     # a pointer: where the functions stand that it may call
 NOT_RUN = {"make test": "it runs this gate's neighbours, and takes longer than all of it"}
 
 failed = 0
