@@ -1,5 +1,6 @@
 # make            the command, ./smash
 # make demo       compress a small real model and count what it still gets right
+# make train      that model from nothing, in C; pruned, quantized and distilled in training; what sparsity and bits cost, as a picture
 # make firmware   the same model in integers, here and on a Cortex-M4 in QEMU: needs arm-none-eabi-gcc and qemu-system-arm
 # make test       everything that needs only a C compiler and make
 # make check      the wide ring: the same bytes everywhere, warnings, memory, fuzzing, sizes, documents
@@ -32,6 +33,9 @@ demo: smash build/digits
 	./smash compress examples/models/digits.safetensors -c examples/digits_compress.json -o build/digits-small.safetensors
 	@echo
 	build/digits examples/data/digits.bin examples/models/digits.safetensors build/digits-small.safetensors
+
+train: build/examples/05_train
+	build/examples/05_train --report build/accuracy.svg
 
 build/digits: examples/digits.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build
@@ -75,6 +79,7 @@ build/tests/%: tests/%.c $(wildcard tests/*.h tests/golden/*.h tests/golden/*.in
 
 build/tests/test_algorithms: examples/06_algorithm.c
 build/tests/test_properties: tools/pool.h
+build/tests/test_net: examples/net.h
 
 build/tests/test_fuzz_%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h tests/fuzz/fuzz_main.c build/smash_impl.o smash.h
 	@mkdir -p build/tests
@@ -102,6 +107,8 @@ build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
 	@mkdir -p build/examples
 	$(COMPILE) $< -o $@ $(LDFLAGS)
 
+build/examples/05_train: CFLAGS += -O3
+
 check: smash build/digits build/examples/07_firmware
 	@sh tools/check.sh
 
@@ -123,4 +130,4 @@ install: smash
 clean:
 	rm -rf build smash
 
-.PHONY: all demo firmware test check fuzz docs bench install clean
+.PHONY: all demo train firmware test check fuzz docs bench install clean
