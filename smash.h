@@ -53,7 +53,7 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 111,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,300 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
@@ -10187,23 +10187,31 @@ SMASH__FN SMASH__NOINLINE void smash__rank_next(smash__ranker *r, size_t n, floa
     for (j = 0; j < n; j++) v[j] = r->edges->index[v[j]];
 }
 
-/* Ends at the first number that is not finite */
+/* Returns 0 if a number is not finite */
+SMASH__FN SMASH__NOINLINE int smash__code_write_next(smash__ranker *r, size_t first, size_t n)
+{
+    const smash__code_job *job = r->c.job;
+    float x[SMASH__TILE];
+    int32_t v[SMASH__TILE];
+    size_t j;
+    smash__code_load(job->x, first, n, job->offset, x);
+    for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) return 0;
+    smash__rank_next(r, n, x, v);
+    smash__store_ints(job->q, first, n, v);
+    return 1;
+}
+
 SMASH__FN void smash__code_write_part(void *arg, size_t part)
 {
     smash__code_job *job = (smash__code_job *)arg;
     const size_t end = smash__min(job->count, (part + 1) * job->part);
     smash__ranker r;
-    size_t i, j, n;
+    size_t i, n;
     smash__rank_start(&r, job, part);
     job->bad[part] = 0;
-    for (i = part * job->part; i < end; i += n) {
-        float x[SMASH__TILE];
-        int32_t v[SMASH__TILE];
+    for (i = part * job->part; i < end && !job->bad[part]; i += n) {
         n = smash__min(end - i, SMASH__TILE);
-        smash__code_load(job->x, i, n, job->offset, x);
-        for (j = 0; j < n; j++) if (!smash_is_finite(x[j])) { job->bad[part] = 1; return; }
-        smash__rank_next(&r, n, x, v);
-        smash__store_ints(job->q, i, n, v);
+        job->bad[part] = (unsigned char)!smash__code_write_next(&r, i, n);
     }
 }
 
@@ -10261,21 +10269,26 @@ SMASH__FN SMASH__NOINLINE void smash__code_chunk(smash__code_cursor *c, size_t f
     smash__add_sums(total, &s);
 }
 
+SMASH__FN SMASH__NOINLINE void smash__code_sums(const smash__code_job *job, smash__sums *total)
+{
+    smash__code_cursor c;
+    size_t i, end;
+    smash__code_start(&c, job, 0);
+    for (i = 0; i < job->count; i = end) {
+        end = i + smash__min(job->count - i, SMASH__CHUNK);
+        smash__code_chunk(&c, i, end, total);
+    }
+}
+
 SMASH__DEF smash_err smash_codebook_measure(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *w, const smash_tensor *codebook,
                                             const smash_tensor *scale, const smash_tensor *q, smash_distance *out)
 {
     smash__code_job job;
-    smash__code_cursor c;
     smash__sums total = SMASH_ZERO;
-    size_t i, end;
     if (!out) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "no place for the result");
     SMASH__TRY(smash__code_open(ctx, desc, w, SMASH__READ, q, SMASH__READ, codebook, scale, &job));
     SMASH__TRY(smash__code_check(ctx, &job));
-    smash__code_start(&c, &job, 0);
-    for (i = 0; i < job.count; i = end) {
-        end = i + smash__min(job.count - i, SMASH__CHUNK);
-        smash__code_chunk(&c, i, end, &total);
-    }
+    smash__code_sums(&job, &total);
     smash__distance_of(&total, job.count, out);
     return SMASH_OK;
 }
@@ -23848,6 +23861,24 @@ SMASH__FN void smash__give_masks(smash__session *own, int give)
     }
 }
 
+/* The mask of a parameter's row, after that of its group */
+SMASH__FN SMASH__NOINLINE smash_err smash__make_one(smash_ctx *ctx, const smash__session *own, const smash__run *run, uint32_t param, smash_row *row)
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_plan *plan = own->plan;
+    smash_work work = SMASH_ZERO;
+    smash_grid grid;
+    smash_err err = SMASH_OK;
+    work.plan = plan;
+    work.row = row;
+    if (smash__in_group(plan, row) && !plan->groups[row->group].made) err = smash__make_group(ctx, run, &plan->groups[row->group]);
+    if (!err) err = smash_model_load(ctx, plan->model, param, &ctx->scratch, &work.tensor);
+    if (!err) err = smash__make_mask(ctx, &work, &grid);
+    if (!err) smash__copy(own->of_row[row - plan->rows]->state[SMASH__MASK].data, work.mask.data, grid.blocks);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
 /* Masks of all rows by what smash_run makes them with, of the goals as they are */
 SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
 {
@@ -23861,20 +23892,7 @@ SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
     for (i = 0; i < plan->model->param_count; i++) {
         const uint32_t param = plan->order[i];
         smash_row *row = smash__row_of(plan, plan->prune, param);
-        smash_arena_mark mark = smash__scratch_mark(ctx);
-        smash_work work;
-        smash_grid grid;
-        smash_err err = SMASH_OK;
-        if (!row) continue;
-        smash__fill(&work, 0, sizeof work);
-        work.plan = plan;
-        work.row = row;
-        if (smash__in_group(plan, row) && !plan->groups[row->group].made) err = smash__make_group(ctx, &run, &plan->groups[row->group]);
-        if (!err) err = smash_model_load(ctx, plan->model, param, &ctx->scratch, &work.tensor);
-        if (!err) err = smash__make_mask(ctx, &work, &grid);
-        if (!err) smash__copy(own->of_row[row - plan->rows]->state[SMASH__MASK].data, work.mask.data, grid.blocks);
-        smash__scratch_rewind(ctx, mark);
-        if (err) return err;
+        if (row) SMASH__TRY(smash__make_one(ctx, own, &run, param, row));
     }
     for (i = 0; i < plan->count; i++) {                                  /* those of inputs and outputs lie in their rows */
         const smash_row *row = &plan->rows[i];
