@@ -154,7 +154,7 @@ static void test_edges(smash_ctx *ctx)
 {
     static const size_t shape[3] = { 2, 2, 3 };
     static const double temperatures[] = { 1e-6, 0.01, 1, 100, 1e6 };
-    double x[12], y[12], loss, want;
+    double x[12] = { 0 }, y[12] = { 0 }, loss, want;
     float g[12];
     smash_tensor tx = test_view(SMASH_F64, x, 3, shape), ty = test_view(SMASH_F64, y, 3, shape), tg = test_view(SMASH_F32, g, 3, shape);
     uint64_t rng = 8;
