@@ -20323,12 +20323,22 @@ SMASH__FN smash_err smash__quant_commit(smash_ctx *ctx, smash_work *work, const 
     return SMASH_OK;
 }
 
+/* Scales and zero points that a training session has found; 0: there are none */
+SMASH__FN int smash__take_given(const smash_work *work)
+{
+    const smash_tensor *scale = work->row->given_scale, *zero = work->row->given_zero;
+    if (!scale) return 0;
+    smash__copy(work->scale.data, scale->data, work->scale.bytes);
+    smash__copy(work->zero.data, zero->data, work->zero.bytes);
+    return 1;
+}
+
 /* ptq, qat, naive, observer: ranges of the weights as they are, after pruning, as the observer of the row finds them */
 SMASH__FN smash_err smash__apply_range(smash_ctx *ctx, smash_work *work)
 {
     if (work->row->form.no_scale) return smash__apply_half(ctx, work);
     SMASH__TRY(smash__quant_room(ctx, work));
-    SMASH__TRY(smash__fit_observed(ctx, work));
+    if (!smash__take_given(work)) SMASH__TRY(smash__fit_observed(ctx, work));
     return smash__quant_commit(ctx, work, &work->tensor);
 }
 
@@ -20895,6 +20905,23 @@ SMASH__FN smash_err smash__warn_of_data(smash_ctx *ctx, const smash__run *run)
     return SMASH_OK;
 }
 
+/* What a training session has found for an input or output: its range and counts stand in the row. */
+SMASH__FN smash_err smash__take_end(smash_row *row)
+{
+    size_t n, i;
+    SMASH__TRY(smash_tensor_count(row->given_scale, &n));
+    row->scale = *row->given_scale;
+    row->zero = *row->given_zero;
+    row->scale.name = row->zero.name = row->kept.name;
+    row->scale.bytes = row->zero.bytes = n * sizeof(float);
+    row->has_zero = 0;
+    for (i = 0; i < n; i++) row->has_zero |= ((const int32_t *)row->zero.data)[i] != 0;
+    smash__fill(&row->quant_stats, 0, sizeof row->quant_stats);
+    row->skip = 0;
+    row->note = NULL;
+    return SMASH_OK;
+}
+
 /* Everything that recorded numbers decide, before the first tensor is compressed */
 SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
 {
@@ -20908,6 +20935,7 @@ SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
         row->skip = 1;
         row->note = smash__no_data(row);
         row->scale.data = row->zero.data = NULL;
+        if (row->given_scale) { SMASH__TRY(smash__take_end(row)); continue; }
         batches = smash__find_records(run, row->module, row->target, &first);
         if (batches) SMASH__TRY(smash__observe_end(ctx, run, row, first, batches));
     }
@@ -23174,7 +23202,7 @@ typedef struct smash__state {
     uint32_t     early;                      /* 1: it is there from the beginning, so every file has it */
 } smash__state;
 
-enum { SMASH__PART_STATES = 8 };
+enum { SMASH__PART_STATES = 9 };
 struct smash__slot;
 
 /* One row of the plan at work on one thing. Pruners that watch an output have a second one there. */
@@ -23187,6 +23215,7 @@ typedef struct smash__part {
     const char         *prefix;              /* "smash.session/conv1.weight/l1_norm/" */
     smash_tensor        input;               /* a copy of what last went into forward, if the method keeps it; data NULL: nothing yet */
     smash_tensor        state[SMASH__PART_STATES];   /* as the method numbers them: views of smash__session_tensor */
+    smash_tensor        given[2];            /* what the row's given_scale and given_zero point to */
     void               *own;                 /* what else the method has, in the session's arena */
 } smash__part;
 
@@ -23216,7 +23245,8 @@ enum {
     SMASH__NEEDS_OUTPUT = 4,                 /* no step without a forward */
     SMASH__WHILE_COLLECTING = 8,             /* pruners need it in the first steps of an interval; without it up to the last masks */
     SMASH__FACTORS = 16,                     /* scores multiply the numbers: slim */
-    SMASH__NONZERO = 32                      /* outputs count by whether they are 0: activation_apoz */
+    SMASH__NONZERO = 32,                     /* outputs count by whether they are 0: activation_apoz */
+    SMASH__FAKES = 64                        /* quantizes in training, not only when it evaluates */
 };
 typedef struct smash__method {
     const char *name;
@@ -23976,6 +24006,237 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
     return NULL;
 }
 
+/* ---- training session: quantizers ---- */
+
+/* States of inputs and outputs: their ranges, as they were observed, and in how many batches and numbers. What a file is given is no state. */
+enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2 };
+
+/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. */
+SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+{
+    const size_t n = smash__length(part->prefix);
+    const smash__state *s;
+    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
+    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
+}
+
+/* 1 if numbers go through as they are: in training of what is not trained for the grid, or not yet */
+SMASH__FN int smash__quant_waits(const smash__session *own, const smash__part *part)
+{
+    return !own->evaluating && (!(part->method->flags & SMASH__FAKES) || *own->step < smash__job_count(&part->job, "quant_start_step", 0));
+}
+
+/* The parameter of a slot as it is trained */
+SMASH__FN smash_tensor smash__quant_param(const smash__session *own, const smash__part *part)
+{
+    smash_tensor t = own->live->params[part->slot->param].tensor;
+    t.name = part->slot->name;
+    return t;
+}
+
+/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none. Slim writes other numbers than were quantized. */
+SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *scale, const smash_tensor *zero)
+{
+    const smash_tensor *from[2];
+    const smash__part *other;
+    uint32_t i;
+    part->row->given_scale = part->row->given_zero = NULL;
+    for (other = part->slot->first; other; other = other->next) if (other->method->flags & SMASH__FACTORS) scale = NULL;
+    if (!scale) return SMASH_OK;
+    from[0] = scale;
+    from[1] = zero;
+    for (i = 0; i < 2; i++) {
+        smash_tensor *to = &part->given[i];
+        size_t room = to->bytes;
+        SMASH__TRY(smash__session_keep(ctx, own, from[i], &room, to));
+        to->bytes = room;
+        to->name = part->slot->name;
+    }
+    part->row->given_scale = &part->given[0];
+    part->row->given_zero = &part->given[1];
+    return SMASH_OK;
+}
+
+/* ptq, naive, observer, qat: the grid that the numbers of a weight have now, and of inputs and outputs that of what was observed. In training
+ * masks do not count; without, the grid is that of smash_run, for which they do. */
+SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_work *work)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    const smash__part *other;
+    smash_grid grid;
+    smash__fill(work, 0, sizeof *work);
+    work->plan = own->plan;
+    work->row = part->row;
+    work->tensor = w;
+    for (other = part->slot->first; other && !(part->method->flags & SMASH__FAKES); other = other->next) {
+        if (other->row->algo->group != SMASH_PRUNER) continue;
+        SMASH__TRY(smash__like(ctx, &w, SMASH_F32, &work->tensor));
+        SMASH__TRY(smash_tensor_convert(ctx, &w, &work->tensor));
+        SMASH__TRY(smash__prune_apply(ctx, other, &work->tensor, 0));
+    }
+    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, &work->tensor, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &work->scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, part->slot->name, &work->zero));
+    smash__fill(work->zero.data, 0, work->zero.bytes);
+    return smash__fit_observed(ctx, work);
+}
+
+SMASH__FN smash_err smash__ranged_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_work work;
+    if (smash__quant_waits(own, part)) return SMASH_OK;
+    if (part->row->form.no_scale) {                                      /* floats of 16 bits */
+        SMASH__TRY(smash__like(ctx, x, part->row->form.dtype, &work.quantized));
+        SMASH__TRY(smash_tensor_convert(ctx, x, &work.quantized));
+        return smash_tensor_convert(ctx, &work.quantized, x);
+    }
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    return smash_fake_quantize(ctx, &part->row->quant, x, &work.scale, &work.zero, x);
+}
+
+SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_work work;
+    if (smash__quant_waits(own, part) || part->row->form.no_scale) return SMASH_OK;
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &work.tensor, &work.scale, &work.zero, g, g);
+}
+
+SMASH__FN smash_err smash__ranged_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_work work;
+    if (part->row->form.no_scale) return SMASH_OK;
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    return smash__quant_give(ctx, own, part, &work.scale, &work.zero);
+}
+
+/* Ranges move on by what came: qat averages, the others as the row says. */
+SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    static const size_t one = 1, two = 2;
+    smash_observer_desc desc = part->row->observer;
+    smash_observer o;
+    smash_grid grid;
+    void *memory;
+    uint64_t *observed;
+    float *lo, *hi;
+    size_t n, bytes, i;
+    if (part->method->flags & SMASH__FAKES) {
+        desc.kind = SMASH_OBSERVE_MOVING_AVERAGE;
+        desc.rate = smash__to_f32(smash__job_double(&part->job, "rate", 0.01));
+    }
+    desc.grain = part->row->quant.grain;
+    SMASH__TRY(smash_tensor_count(x, &n));
+    if (!n) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &desc.grain, x, &grid));
+    if (desc.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = one; }
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__LO]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__HI]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &part->state[SMASH__OBSERVED]));
+    lo = (float *)part->state[SMASH__LO].data;
+    hi = (float *)part->state[SMASH__HI].data;
+    observed = (uint64_t *)part->state[SMASH__OBSERVED].data;
+    SMASH__TRY(smash_observer_bytes(ctx, &desc, grid.blocks, &bytes));
+    memory = smash__scratch(ctx, bytes, 1);
+    if (!memory) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_observer_init(ctx, &desc, grid.blocks, memory, bytes, &o));
+    for (i = 0; i < grid.blocks; i++) {
+        o.block[i].count = observed[0];
+        o.block[i].lo = lo[i];
+        o.block[i].hi = hi[i];
+    }
+    SMASH__TRY(smash_observe(ctx, &o, x));
+    for (i = 0; i < grid.blocks; i++) {
+        lo[i] = o.block[i].lo;
+        hi[i] = o.block[i].hi;
+    }
+    observed[0]++;
+    observed[1] += n;
+    return SMASH_OK;
+}
+
+/* Scale and zero point of an input or output, in scratch, to be laid over x unless that is NULL; *there 0: nothing was observed yet */
+SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_tensor *scale, smash_tensor *zero, int *there)
+{
+    smash_row *row = part->row;
+    const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
+    uint32_t d;
+    size_t i, n, m = 0;
+    *there = 0;
+    if (!lo.data || !hi.data || !observed.data || lo.dtype != SMASH_F32 || observed.dtype != SMASH_U64 || !*(const uint64_t *)observed.data) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&observed, &m));
+    SMASH__TRY(smash_tensor_count(&lo, &n));
+    if (m != 2 || hi.dtype != SMASH_F32 || !smash__same_shape(&hi, lo.ndim, lo.shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the range of %q is none", part->slot->name);
+    SMASH__TRY(smash__like(ctx, &lo, SMASH_F32, scale));
+    SMASH__TRY(smash__like(ctx, &lo, SMASH_I32, zero));
+    for (i = 0; i < n; i++) {
+        float a = ((const float *)lo.data)[i], b = ((const float *)hi.data)[i];
+        (void)smash__clamp_fused(own->plan, row, &a, &b);
+        SMASH__TRY(smash_quant_params(ctx, &row->quant, a, b, (float *)scale->data + i, (int32_t *)zero->data + i));
+        if (!i || a < row->lo) row->lo = a;
+        if (!i || b > row->hi) row->hi = b;
+    }
+    row->batches = ((const uint64_t *)observed.data)[0];
+    row->numbers = ((const uint64_t *)observed.data)[1];
+    *there = 1;
+    if (!x || row->quant.grain.kind != SMASH_GRAIN_TENSOR) return SMASH_OK;
+    for (d = 0; d < x->ndim; d++) scale->shape[d] = zero->shape[d] = 1;
+    scale->ndim = zero->ndim = x->ndim;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__end_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_tensor scale, zero;
+    int there;
+    if (!own->evaluating) SMASH__TRY(smash__end_observe(ctx, own, part, x));
+    if (smash__quant_waits(own, part)) return SMASH_OK;
+    SMASH__TRY(smash__end_fit(ctx, own, part, x, &scale, &zero, &there));
+    return there ? smash_fake_quantize(ctx, &part->row->quant, x, &scale, &zero, x) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__end_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_tensor scale, zero;
+    int there;
+    if (smash__quant_waits(own, part)) return SMASH_OK;
+    SMASH__TRY(smash__end_fit(ctx, own, part, g, &scale, &zero, &there));
+    return there ? smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &part->input, &scale, &zero, g, g) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__end_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_tensor scale, zero;
+    int there;
+    SMASH__TRY(smash__end_fit(ctx, own, part, NULL, &scale, &zero, &there));
+    return smash__quant_give(ctx, own, part, there ? &scale : NULL, &zero);
+}
+
+/* What trains a row of a quantizer; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
+ * bins waits for the recording. */
+SMASH__FN const smash__method *smash__quantizer_of(const smash_row *row)
+{
+    static const char *const ranges[] = { "lo", "hi", "observed", NULL };
+    static const smash__method ranged[] = {
+        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, smash__ranged_finish, NULL, NULL },
+        { "ptq",      0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "naive",    0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "observer", 0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    static const smash__method ends[] = {
+        { "qat",      SMASH__FAKES | SMASH__KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "ptq",      0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "naive",    0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges } };
+    const smash__method *from = row->param == SMASH__NO_INDEX ? ends : ranged;
+    size_t i;
+    for (i = 0; i < sizeof ranged / sizeof *ranged; i++) {
+        if (!smash__equal(from[i].name, row->algo->name)) continue;
+        if (from == ranged) return row->skip ? NULL : &from[i];
+        return row->needs_data && ((from[i].flags & SMASH__FAKES) || row->observer.kind <= SMASH_OBSERVE_MOVING_AVERAGE) ? &from[i] : NULL;
+    }
+    return NULL;
+}
+
 /* ---- training session: the hooks ---- */
 
 /* Is a row's target one that can be trained? */
@@ -23988,6 +24249,19 @@ SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *ow
     if (!p || !p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, row->param, "%q has no memory to be trained in; load it, and let the model have what the network computes with", own->model->params[row->param].name);
     return smash__check(ctx, &p->tensor, "a trained parameter", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL);
+}
+
+/* What smash_run does anyhow it does without the session where that cannot. Elsewhere the grid that is trained must be that of the file. */
+SMASH__FN smash_err smash__quantizer_fits(smash_ctx *ctx, const smash__session *own, const smash_row *row, const smash__method **method)
+{
+    const int trained = row->param == SMASH__NO_INDEX || (*method)->flags & SMASH__FAKES, live = row->param != SMASH__NO_INDEX && row->param < own->live->param_count;
+    const int folded = row->param != SMASH__NO_INDEX && smash__fold_of(own->plan, row->param) != NULL;
+    if (row->choices || folded || (!trained && (!live || !smash__session_param(own, row->param) || own->live->params[row->param].tensor.dtype != SMASH_F32))) {
+        if (trained && row->choices) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "target_bytes chooses widths when a file is written, and %s needs them before; say quant_dtype", row->algo->name);
+        if (trained && folded) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%q is trained, and fuse_names folds another layer into it; fuse a model after training", own->model->params[row->param].name);
+        *method = NULL;
+    }
+    return SMASH_OK;
 }
 
 SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
@@ -24003,11 +24277,12 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
-        const smash__method *method = smash__method_of(row->algo);
+        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(row) : row->skip ? NULL : smash__method_of(row->algo);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
         own->notes[i] = row->note;
-        if (!method || row->skip) continue;
+        if (method && row->algo->group == SMASH_QUANTIZER) SMASH__TRY(smash__quantizer_fits(ctx, own, row, &method));
+        if (!method) continue;
         if (row->algo->group == SMASH_PRUNER) own->pruner = method;
         SMASH__TRY(smash__session_fits(ctx, own, row));
         SMASH__TRY(smash__session_part(ctx, own, method, row, row->param, row->target, &own->of_row[i]));

@@ -575,7 +575,7 @@ static void test_same(smash_ctx *ctx)
 {
     static const char *const configs[] = {
         "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.6}",
-        "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\"}]}",
         "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"all\"}]}",
         "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"fc2\"], \"target_names\": [\"weight\"], "
             "\"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"fc1\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": \"in_channel\"}}}]}",

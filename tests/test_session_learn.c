@@ -1,0 +1,413 @@
+/* Quantizers and distillers in a training session: step by step against the formulas, saved and taken up again, and misused. */
+#include "../smash.h"
+#include "test.h"
+#include "golden/observer.h"
+
+/* A network of two layers whose memory is here, and a config over it. All that is not said is made up by wave(). */
+typedef struct net {
+    float w1[6 * 4], b1[6], w2[3 * 6], b2[3];
+    smash_arena arena;
+    smash_model model;
+    smash_diags diags;
+    smash_config config;
+    smash_session s;
+} net;
+
+enum { BATCH = 2, ENDS = 4 };
+static const char *const ends[ENDS] = { "fc1._input_0", "fc1._output_0", "fc2._input_0", "fc2._output_0" };
+static const size_t end_width[ENDS] = { 4, 6, 6, 3 };
+static float wave(size_t i, double by) { return (float)((double)((i * 7 + 3) % 23) * 0.1 - 1.05 + by * (double)i); }
+static float end_number(size_t step, size_t end, size_t i) { return (float)((double)((step * 13 + i * 7 + end * 5) % 19) * 0.37 - 3.1 + 0.01 * (double)step); }
+static float made_up(size_t step, size_t what, size_t i) { return (float)((step * 5 + what * 11 + i * 3) % 17) * 0.125f - 0.9375f; }
+static float teacher_number(size_t step, size_t end, size_t i) { return (float)((double)((step * 3 + i * 5 + end) % 13) * 0.5 - 2.75); }
+
+static void net_init(net *n, smash_ctx *ctx, const char *config)
+{
+    static const size_t s1[2] = { 6, 4 }, sb1[1] = { 6 }, s2[2] = { 3, 6 }, sb2[1] = { 3 };
+    smash_tensor t;
+    size_t i;
+    for (i = 0; i < 24; i++) n->w1[i] = wave(i, 0.001);
+    for (i = 0; i < 6; i++) n->b1[i] = (float)i * 0.25f - 0.5f;
+    for (i = 0; i < 18; i++) n->w2[i] = wave(i + 5, -0.002);
+    for (i = 0; i < 3; i++) n->b2[i] = (float)i;
+    smash_arena_init(&n->arena, NULL, 0, &test_allocator);
+    smash_model_init(&n->model, &n->arena);
+    t = test_view(SMASH_F32, n->w1, 2, s1);  CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc1.weight", &t, 0), SMASH_OK, "w1");
+    t = test_view(SMASH_F32, n->b1, 1, sb1); CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc1.bias", &t, 0), SMASH_OK, "b1");
+    t = test_view(SMASH_F32, n->w2, 2, s2);  CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc2.weight", &t, 0), SMASH_OK, "w2");
+    t = test_view(SMASH_F32, n->b2, 1, sb2); CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc2.bias", &t, 0), SMASH_OK, "b2");
+    CHECK_ERR(ctx, smash_model_finish(ctx, &n->model), SMASH_OK, "model");
+    memset(&n->diags, 0, sizeof n->diags);
+    n->diags.arena = &n->arena;
+    smash_config_init(&n->config, smash_builtins(), &n->arena, &n->diags);
+    CHECK_ERR(ctx, smash_config_load(ctx, &n->config, config, strlen(config), "config.json", NULL), SMASH_OK, "%s: %s", config, n->diags.first ? n->diags.first->message : "");
+    memset(&n->s, 0, sizeof n->s);
+}
+
+static void net_done(net *n) { smash_arena_release(&n->arena); }
+
+static void net_begin(net *n, smash_ctx *ctx, const char *config)
+{
+    net_init(n, ctx, config);
+    CHECK_ERR(ctx, smash_session_begin(ctx, &n->model, &n->config, NULL, &n->s), SMASH_OK, "%s: %s", config, n->diags.first ? n->diags.first->message : "");
+}
+
+static uint32_t slot_of(net *n, smash_ctx *ctx, const char *name)
+{
+    uint32_t slot = 77;
+    CHECK_ERR(ctx, smash_session_find(ctx, &n->s, name, &slot), SMASH_OK, "%s", name);
+    return slot;
+}
+
+/* A parameter as forward gives it */
+static const float *forward(net *n, smash_ctx *ctx, size_t param)
+{
+    smash_tensor t = n->model.params[param].tensor;
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n->s, slot_of(n, ctx, n->model.params[param].name), &t), SMASH_OK, "param %d", (int)param);
+    return (const float *)t.data;
+}
+
+/* An input or output forward, or its gradient backward, in place */
+static void end_forward(net *n, smash_ctx *ctx, size_t end, float *x)
+{
+    const size_t shape[2] = { BATCH, end_width[end] };
+    smash_tensor t = test_view(SMASH_F32, x, 2, shape);
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n->s, slot_of(n, ctx, ends[end]), &t), SMASH_OK, "%s", ends[end]);
+}
+static void end_backward(net *n, smash_ctx *ctx, size_t end, float *g)
+{
+    const size_t shape[2] = { BATCH, end_width[end] };
+    smash_tensor t = test_view(SMASH_F32, g, 2, shape);
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n->s, slot_of(n, ctx, ends[end]), &t), SMASH_OK, "%s", ends[end]);
+}
+static void param_backward(net *n, smash_ctx *ctx, size_t param, float *g)
+{
+    smash_tensor t = n->model.params[param].tensor;
+    t.data = g;
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n->s, slot_of(n, ctx, n->model.params[param].name), &t), SMASH_OK, "param %d", (int)param);
+}
+
+/* One step of a loop that any config goes through. *loss: what the session makes of a loss of 1. */
+static smash_err one_step(net *n, smash_ctx *ctx, size_t step, double *loss)
+{
+    float y[BATCH * 6], g[24];
+    double total, scale;
+    uint32_t slot;
+    size_t p, i, count;
+    smash_err err = SMASH_OK;
+    for (p = 0; !err && p < 4; p++) {
+        smash_tensor t = n->model.params[p].tensor;
+        err = smash_session_find(ctx, &n->s, n->model.params[p].name, &slot);
+        if (!err) err = smash_session_forward(ctx, &n->s, slot, &t);
+    }
+    for (p = 0; !err && p < ENDS; p++) {
+        const size_t shape[2] = { BATCH, end_width[p] };
+        smash_tensor t = test_view(SMASH_F32, y, 2, shape);
+        for (i = 0; i < BATCH * end_width[p]; i++) y[i] = teacher_number(step, p, i);
+        err = smash_session_find_teacher(ctx, &n->s, ends[p], &slot);
+        if (!err) err = smash_session_teach(ctx, &n->s, slot, &t);
+        for (i = 0; i < BATCH * end_width[p]; i++) y[i] = end_number(step, p, i);
+        if (!err) err = smash_session_find(ctx, &n->s, ends[p], &slot);
+        if (!err) err = smash_session_forward(ctx, &n->s, slot, &t);
+    }
+    if (!err) err = smash_session_loss(ctx, &n->s, 1, &total, &scale);
+    if (!err && loss) *loss = total;
+    for (p = ENDS; !err && p-- > 0;) {
+        const size_t shape[2] = { BATCH, end_width[p] };
+        const smash_tensor t = test_view(SMASH_F32, g, 2, shape);
+        for (i = 0; i < BATCH * end_width[p]; i++) g[i] = made_up(step, 4 + p, i) * (float)scale;
+        err = smash_session_find(ctx, &n->s, ends[p], &slot);
+        if (!err) err = smash_session_backward(ctx, &n->s, slot, &t);
+        for (i = 0; !err && p == 3 && i < 3; i++) n->b2[i] -= 0.0625f * g[i];
+    }
+    for (p = 0; !err && p < 4; p++) {
+        smash_tensor t = n->model.params[p].tensor;
+        smash_tensor_count(&t, &count);
+        for (i = 0; i < count; i++) g[i] = made_up(step, p, i);
+        err = smash_session_find(ctx, &n->s, n->model.params[p].name, &slot);
+        t.data = g;
+        if (!err) err = smash_session_backward(ctx, &n->s, slot, &t);
+        for (i = 0; !err && i < count; i++) ((float *)n->model.params[p].tensor.data)[i] -= 0.0625f * g[i];
+    }
+    return err ? err : smash_session_step(ctx, &n->s);
+}
+
+static const smash_row *row_of(const net *n, const char *module, const char *target, smash_group group)
+{
+    size_t i;
+    for (i = 0; i < n->s.plan->count; i++) {
+        const smash_row *row = &n->s.plan->rows[i];
+        if (row->algo->group == group && !strcmp(row->target, target) && !strcmp(n->s.plan->model->modules[row->module].name, module)) return row;
+    }
+    CHECK(0, "no row of %s.%s", module, target);
+    abort();
+}
+
+static test_buffer files[4];
+static smash_io to_file(test_buffer *f)
+{
+    smash_io io = SMASH_ZERO;
+    memset(f, 0, sizeof *f);
+    io.write = test_buffer_write;
+    io.user = f;
+    return io;
+}
+static smash_io from_file(const test_buffer *f) { return smash_io_memory(f->data, f->used); }
+
+/* ---- qat ---- */
+
+static double even(double x)
+{
+    const double whole = (double)(long)x, rest = x - whole;
+    double up = whole;
+    if (rest > 0.5 || (rest == 0.5 && (long)whole % 2)) up += 1;
+    if (rest < -0.5 || (rest == -0.5 && (long)whole % 2)) up -= 1;
+    return up;
+}
+
+/* y of x by scale and zero point; *inside: whether its gradient passes */
+static float faked(float x, float scale, double zero, double qmin, double qmax, int *inside)
+{
+    volatile float u = x / scale;
+    double q;
+    u = (float)zero + u;
+    q = (double)u;
+    *inside = q >= qmin && q <= qmax;
+    return (float)(even(q < qmin ? qmin : q > qmax ? qmax : q) - zero) * scale;
+}
+
+static float size_of(const float *x, size_t n)
+{
+    float most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) if ((x[i] < 0 ? -x[i] : x[i]) > most) most = x[i] < 0 ? -x[i] : x[i];
+    return most;
+}
+
+/* Weights: the grid is that of the weights as they are, at every step; before quant_start_step there is none. */
+static void test_qat_weights(smash_ctx *ctx)
+{
+    static const struct { const char *config; double qmax; int rows; size_t start; } rows[] = {
+        { "{\"quantizer\": \"qat\"}", 127, 0, 0 }, { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}", 7, 0, 0 },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_granularity\": \"out_channel\"}", 7, 1, 0 },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 2}", 7, 0, 2 } };
+    size_t i, step, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        for (step = 0; step < 5; step++) {
+            const float *w = forward(&n, ctx, 0);
+            float g[24], most = size_of(n.w1, 24);
+            CHECK(w != n.w1, "row %d: the raw weights", (int)i);
+            for (k = 0; k < 24; k++) g[k] = made_up(step, 0, k);
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) {
+                int inside = 1;
+                float want;
+                if (rows[i].rows) most = size_of(n.w1 + k / 4 * 4, 4);
+                want = step < rows[i].start ? n.w1[k] : faked(n.w1[k], most / (float)rows[i].qmax, 0, -rows[i].qmax, rows[i].qmax, &inside);
+                CHECK(w[k] == want, "row %d, step %d, weight %d: %.9g, not %.9g", (int)i, (int)step, (int)k, (double)w[k], (double)want);
+                CHECK(g[k] == (inside ? made_up(step, 0, k) : 0), "row %d, step %d, gradient %d: %.9g", (int)i, (int)step, (int)k, (double)g[k]);
+            }
+            if (!step) CHECK(forward(&n, ctx, 1) == n.b1 || !memcmp(forward(&n, ctx, 1), n.b1, sizeof n.b1), "the bias is another");
+            for (k = 0; k < 24; k++) n.w1[k] -= 0.0625f * g[k];
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+        }
+        net_done(&n);
+    }
+}
+
+/* Inputs and outputs: the averages that NNI has, used at once, clamped in backward, frozen while evaluating, and in the file */
+static void test_qat_ends(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"qat\", \"qat_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int8\", \"quant_scheme\": \"affine\"}]}";
+    smash_result result;
+    smash_io io;
+    size_t step, k;
+    float x[8], g[8];
+    int inside;
+    net n;
+    net_begin(&n, ctx, config);
+    for (k = 0; k < 8; k++) x[k] = end_number(9, 0, k);
+    smash_session_evaluate(&n.s, 1);
+    end_forward(&n, ctx, 0, x);
+    for (k = 0; k < 8; k++) CHECK(x[k] == end_number(9, 0, k), "nothing is observed yet, and %d changes", (int)k);
+    smash_session_evaluate(&n.s, 0);
+    for (step = 0; step < COUNT_OF(golden_qat_ema); step++) {
+        const float s = float_of(golden_qat_ema[step].scale);
+        floats_of(golden_qat_ema[step].x, x, 8);
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) g[k] = made_up(step, 1, k);
+        end_backward(&n, ctx, 0, g);
+        for (k = 0; k < 8; k++) {
+            const float was = float_of(golden_qat_ema[step].x[k]), want = faked(was, s, golden_qat_ema[step].zero, -127, 127, &inside);
+            CHECK(x[k] == want, "step %d, number %d: %.9g, not %.9g", (int)step, (int)k, (double)x[k], (double)want);
+            CHECK(g[k] == (inside ? made_up(step, 1, k) : 0), "step %d, gradient %d: %.9g", (int)step, (int)k, (double)g[k]);
+        }
+        smash_session_evaluate(&n.s, 1);
+        for (k = 0; k < 8; k++) x[k] = end_number(step, 0, k);
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) CHECK(x[k] == faked(end_number(step, 0, k), s, golden_qat_ema[step].zero, -127, 127, &inside), "step %d, evaluated %d", (int)step, (int)k);
+        smash_session_evaluate(&n.s, 0);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "step %d", (int)step);
+        {
+            const smash_row *row = row_of(&n, "fc1", "_input_0", SMASH_QUANTIZER), *bias = row_of(&n, "fc1", "bias", SMASH_QUANTIZER);
+            smash_model back;
+            ptrdiff_t at;
+            CHECK(!row->skip && !row->note && row->scale.data && bits_of(*(const float *)row->scale.data) == golden_qat_ema[step].scale && *(const int32_t *)row->zero.data == golden_qat_ema[step].zero, "step %d", (int)step);
+            CHECK(bits_of(row->lo) == golden_qat_ema[step].lo && bits_of(row->hi) == golden_qat_ema[step].hi && row->batches == step + 1 && row->numbers == 8 * (step + 1), "step %d", (int)step);
+            CHECK(!bias->skip, "step %d: the bias %s", (int)step, bias->note ? bias->note : "");
+            CHECK(row_of(&n, "fc1", "_output_0", SMASH_QUANTIZER)->skip, "an output that nobody has seen");
+            io = from_file(&files[0]);
+            CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n.arena, NULL, &back), SMASH_OK, "step %d", (int)step);
+            at = smash_model_find_param(&back, "fc1._input_0_scale");
+            CHECK(at >= 0 && smash_model_find_param(&back, "fc1._input_0_zero_point") >= 0 && smash_model_find_param(&back, "fc1._output_0_scale") < 0, "step %d: what is in the file", (int)step);
+            if (at >= 0) {
+                smash_tensor t;
+                CHECK_ERR(ctx, smash_model_load(ctx, &back, (size_t)at, &n.arena, &t), SMASH_OK, "step %d", (int)step);
+                CHECK(!memcmp(t.data, &golden_qat_ema[step].scale, 4), "step %d: the scale in the file", (int)step);
+            }
+        }
+    }
+    net_done(&n);
+}
+
+/* ptq and observer look on, and change nothing before they evaluate. */
+static void test_ptq(smash_ctx *ctx)
+{
+    static const char *const configs[] = { "{\"quantizer\": \"ptq\"}", "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}" };
+    size_t i, step, k;
+    int inside;
+    for (i = 0; i < COUNT_OF(configs); i++) {
+        const double qmax = i ? 7 : 127;
+        float most = 0, x[8], g[24], s;
+        net n;
+        net_begin(&n, ctx, configs[i]);
+        for (step = 0; step < 3; step++) {
+            CHECK(!memcmp(forward(&n, ctx, 0), n.w1, sizeof n.w1), "config %d, step %d", (int)i, (int)step);
+            for (k = 0; k < 24; k++) g[k] = made_up(step, 0, k);
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) CHECK(g[k] == made_up(step, 0, k), "config %d, gradient %d", (int)i, (int)k);
+            for (k = 0; k < 8; k++) x[k] = end_number(step, 0, k);
+            if (size_of(x, 8) > most) most = size_of(x, 8);
+            end_forward(&n, ctx, 0, x);
+            for (k = 0; k < 8; k++) CHECK(x[k] == end_number(step, 0, k), "config %d, number %d", (int)i, (int)k);
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+        }
+        smash_session_evaluate(&n.s, 1);
+        s = size_of(n.w1, 24) / (float)qmax;
+        for (k = 0; k < 24; k++) CHECK(forward(&n, ctx, 0)[k] == faked(n.w1[k], s, 0, -qmax, qmax, &inside), "config %d, weight %d", (int)i, (int)k);
+        for (k = 0; k < 8; k++) x[k] = end_number(9, 0, k) * 2;
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) CHECK(x[k] == faked(end_number(9, 0, k) * 2, most / (float)qmax, 0, -qmax, qmax, &inside), "config %d, number %d", (int)i, (int)k);
+        net_done(&n);
+    }
+}
+
+/* ---- what every config must hold to ---- */
+
+static const char *const every[] = {
+    "{\"quantizer\": \"qat\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 3, \"qat_rate\": 0.25, \"qat_granularity\": \"out_channel\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"uint4\", \"qat_quant_scheme\": \"affine\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"bfloat16\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"fp8_e4m3\"}",
+    "{\"quantizer\": \"qat\", \"qat_observer\": \"percentile\", \"qat_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_observer\": \"mse\"}",
+    "{\"quantizer\": \"observer\"}",
+    "{\"quantizer\": \"naive\"}",
+    "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 4, \"level_sparse_ratio\": 0.8, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}",
+    "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.7, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}",
+    "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_sparse_ratio\": 0.5, \"quantizer\": \"qat\"}",
+};
+
+/* The session saved at any step, and taken up elsewhere: the same file and the same session follow. While evaluating nothing changes. */
+static void test_saved(smash_ctx *ctx)
+{
+    enum { STEPS = 6 };
+    size_t i, step, at, p, k;
+    for (i = 0; i < COUNT_OF(every); i++) {
+        smash_result result;
+        smash_io io;
+        net a, b;
+        net_begin(&a, ctx, every[i]);
+        for (step = 1; step <= STEPS; step++) CHECK_ERR(ctx, one_step(&a, ctx, step, NULL), SMASH_OK, "config %d, step %d", (int)i, (int)step);
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &a.s, &io, &result), SMASH_OK, "config %d", (int)i);
+        CHECK(result.bytes == files[0].used && result.parameters == 51, "config %d: %d parameters", (int)i, (int)result.parameters);
+        io = to_file(&files[1]);
+        CHECK_ERR(ctx, smash_session_save(ctx, &a.s, &io), SMASH_OK, "config %d", (int)i);
+        for (at = 0; at <= STEPS; at++) {
+            net_begin(&b, ctx, every[i]);
+            for (step = 1; step <= at; step++) CHECK_ERR(ctx, one_step(&b, ctx, step, NULL), SMASH_OK, "config %d, step %d", (int)i, (int)step);
+            smash_session_evaluate(&b.s, 1);
+            for (p = 0; p < 4; p++) (void)forward(&b, ctx, p);
+            for (p = 0; p < ENDS; p++) {
+                float x[BATCH * 6];
+                for (k = 0; k < BATCH * end_width[p]; k++) x[k] = 9 - (float)k;
+                end_forward(&b, ctx, p, x);
+            }
+            smash_session_evaluate(&b.s, 0);
+            io = to_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_save(ctx, &b.s, &io), SMASH_OK, "config %d, step %d", (int)i, (int)at);
+            net_done(&b);
+            net_begin(&b, ctx, every[i]);
+            if (at % 2) CHECK_ERR(ctx, one_step(&b, ctx, 3, NULL), SMASH_OK, "config %d, another step", (int)i);          /* into a session that is elsewhere */
+            b.w1[3] = 99;
+            io = from_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_load(ctx, &b.s, &io), SMASH_OK, "config %d, step %d", (int)i, (int)at);
+            for (step = at + 1; step <= STEPS; step++) CHECK_ERR(ctx, one_step(&b, ctx, step, NULL), SMASH_OK, "config %d, from %d, step %d", (int)i, (int)at, (int)step);
+            io = to_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_end(ctx, &b.s, &io, &result), SMASH_OK, "config %d", (int)i);
+            CHECK(files[2].used == files[0].used && !memcmp(files[2].data, files[0].data, files[0].used), "config %d, from %d: another file", (int)i, (int)at);
+            io = to_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_save(ctx, &b.s, &io), SMASH_OK, "config %d", (int)i);
+            CHECK(files[2].used == files[1].used && !memcmp(files[2].data, files[1].data, files[1].used), "config %d, from %d: another session", (int)i, (int)at);
+            net_done(&b);
+        }
+        net_done(&a);
+    }
+}
+
+/* What the file stands for is what forward gives while evaluating. */
+static void test_end(smash_ctx *ctx)
+{
+    size_t i, step, p, k, count;
+    for (i = 0; i < COUNT_OF(every); i++) {
+        smash_model back;
+        smash_result result;
+        smash_io io;
+        net n;
+        net_begin(&n, ctx, every[i]);
+        for (step = 1; step <= 7; step++) CHECK_ERR(ctx, one_step(&n, ctx, step, NULL), SMASH_OK, "config %d", (int)i);
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "config %d", (int)i);
+        io = from_file(&files[0]);
+        CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n.arena, NULL, &back), SMASH_OK, "config %d", (int)i);
+        smash_session_evaluate(&n.s, 1);
+        for (p = 0; p < 4; p += 2) {
+            const float *w = forward(&n, ctx, p);
+            smash_tensor t;
+            CHECK_ERR(ctx, smash_model_restore(ctx, &back, n.model.params[p].name, &n.arena, &t, NULL), SMASH_OK, "config %d", (int)i);
+            smash_tensor_count(&t, &count);
+            for (k = 0; k < count; k++) CHECK(number_at(t.dtype, t.data, k) == (double)w[k], "config %d, param %d, number %d: %.9g in the file, %.9g", (int)i, (int)p, (int)k, number_at(t.dtype, t.data, k), (double)w[k]);
+        }
+        net_done(&n);
+    }
+}
+
+int main(void)
+{
+    static smash_ctx ctx;
+    test_ctx(&ctx);
+    test_qat_weights(&ctx);
+    test_qat_ends(&ctx);
+    test_ptq(&ctx);
+    test_saved(&ctx);
+    test_end(&ctx);
+    smash_arena_release(&ctx.scratch);
+    CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
+    return test_done();
+}
