@@ -152,8 +152,8 @@
 #ifndef SMASH_NO_CONFIG       /* config stands on mask, quant, value, select and model */
 #define SMASH_NO_CONFIG (SMASH_NO_MASK || SMASH_NO_QUANT || SMASH_NO_VALUE || SMASH_NO_SELECT || SMASH_NO_MODEL)
 #endif
-#ifndef SMASH_NO_ALGO         /* algo stands on config and io */
-#define SMASH_NO_ALGO (SMASH_NO_CONFIG || SMASH_NO_IO)
+#ifndef SMASH_NO_ALGO         /* algo stands on config, io and distill */
+#define SMASH_NO_ALGO (SMASH_NO_CONFIG || SMASH_NO_IO || SMASH_NO_DISTILL)
 #endif
 #ifndef SMASH_NO_SELFTEST     /* the firmware build leaves it out unless you set it to 0 */
 #define SMASH_NO_SELFTEST (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
@@ -23246,7 +23246,8 @@ enum {
     SMASH__WHILE_COLLECTING = 8,             /* pruners need it in the first steps of an interval; without it up to the last masks */
     SMASH__FACTORS = 16,                     /* scores multiply the numbers: slim */
     SMASH__NONZERO = 32,                     /* outputs count by whether they are 0: activation_apoz */
-    SMASH__FAKES = 64                        /* quantizes in training, not only when it evaluates */
+    SMASH__FAKES = 64,                       /* quantizes in training, not only when it evaluates */
+    SMASH__PROJECTS = 128                    /* between student and teacher where their last dims differ: adaptive_1d_layerwise */
 };
 typedef struct smash__method {
     const char *name;
@@ -23341,7 +23342,7 @@ SMASH__FN smash_err smash__session_teacher(smash_ctx *ctx, smash__session *own, 
     *out = (smash__teacher *)smash_arena_alloc(ctx, own->arena, sizeof **out);
     if (!*out) return SMASH_ERR_NOMEM;
     smash__fill(*out, 0, sizeof **out);
-    (*out)->name = name;
+    (*out)->name = (*out)->record.name = name;
     *t = *out;
     return SMASH_OK;
 }
@@ -24237,6 +24238,161 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash_row *row)
     return NULL;
 }
 
+/* ---- training session: distillers ---- */
+
+/* States of a projection, F64: weight and bias, their gradients, Adam's means and squares; and the number of the next step of that, 0: not begun */
+enum { SMASH__PROJECTION = 0, SMASH__PROJECTION_SLOPE = 2, SMASH__PROJECTION_MEAN = 4, SMASH__PROJECTION_SQUARES = 6, SMASH__PROJECTION_STEP = 8 };
+
+/* What a part is compared with: an output of the teacher for each link */
+SMASH__FN smash_err smash__distill_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_row *row = part->row;
+    smash__teacher **teachers = (smash__teacher **)smash_arena_array(ctx, own->arena, row->link_count, sizeof *teachers);
+    uint32_t i;
+    if (!teachers) return SMASH_ERR_NOMEM;
+    for (i = 0; i < row->link_count; i++) {
+        const char *name = smash__join(ctx, own->arena, row->links[i], *row->links[i] ? "." : "", row->target);
+        if (!name) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash__session_teacher(ctx, own, name, &teachers[i]));
+    }
+    part->own = teachers;
+    part->input.name = part->slot->name;
+    own->origin = smash__job_double(&part->job, "origin_loss_lambda", 1);
+    return SMASH_OK;
+}
+
+/* The projection of a part, as F32 in scratch, if student and teacher differ in their last dims; it begins by the seed of the session. */
+SMASH__FN smash_err smash__projection(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *y, smash_tensor half[2], int *there)
+{
+    static const char *const words[] = { "weight", "bias", "weight_gradient", "bias_gradient", "weight_mean", "bias_mean", "weight_squares", "bias_squares" };
+    static const size_t one = 1;
+    const smash_tensor *x = &part->input;
+    size_t shape[2];
+    uint64_t *step;
+    uint32_t i;
+    *there = part->method->flags & SMASH__PROJECTS && x->ndim && y->ndim && x->shape[x->ndim - 1] != y->shape[y->ndim - 1];
+    if (!*there) return SMASH_OK;
+    shape[0] = y->shape[y->ndim - 1];
+    shape[1] = x->shape[x->ndim - 1];
+    for (i = 0; i < 8; i++) SMASH__TRY(smash__session_tensor(ctx, own, part, words[i], SMASH_F64, i & 1 ? 1 : 2, shape, &part->state[i]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "step", SMASH_U64, 1, &one, &part->state[SMASH__PROJECTION_STEP]));
+    step = (uint64_t *)part->state[SMASH__PROJECTION_STEP].data;
+    for (i = 0; i < 2; i++) SMASH__TRY(smash__like(ctx, &part->state[i], SMASH_F32, &half[i]));
+    if (!*step) {
+        SMASH__TRY(smash_loss_projection_init(ctx, smash_random(own->random), &half[0], &half[1]));
+        for (i = 0; i < 2; i++) SMASH__TRY(smash_tensor_convert(ctx, &half[i], &part->state[i]));
+        *step = 1;
+    }
+    for (i = 0; i < 2; i++) SMASH__TRY(smash_tensor_convert(ctx, &part->state[i], &half[i]));
+    return SMASH_OK;
+}
+
+/* x += y, of F64 or F32 and F32 */
+SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y)
+{
+    const float *from = (const float *)y->data;
+    size_t n, i;
+    SMASH__TRY(smash_tensor_count(y, &n));
+    for (i = 0; i < n; i++) {
+        if (x->dtype == SMASH_F64) ((double *)x->data)[i] += (double)from[i];
+        else ((float *)x->data)[i] = smash__to_f32((double)((float *)x->data)[i] + (double)from[i]);
+    }
+    return smash__check_finite(ctx, x, n);
+}
+
+/* How far what was recorded is from a link; and if g is there the gradient of that, added to g */
+SMASH__FN smash_err smash__distill_link(smash_ctx *ctx, smash__session *own, smash__part *part, const smash__teacher *teacher, double *loss, const smash_tensor *g)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_tensor half[2], more[2], out = part->input, wide, slope, back;
+    int projects;
+    uint32_t i;
+    SMASH__TRY(smash__projection(ctx, own, part, &teacher->record, half, &projects));
+    if (projects) {
+        out.shape[out.ndim - 1] = half[0].shape[0];
+        SMASH__TRY(smash__like(ctx, &out, SMASH_F32, &wide));
+        SMASH__TRY(smash_loss_project(ctx, &part->input, &half[0], &half[1], &wide));
+        out = wide;
+    }
+    if (g) SMASH__TRY(smash__like(ctx, &out, SMASH_F32, &slope));
+    SMASH__TRY(smash_loss(ctx, &part->row->loss, &out, &teacher->record, loss, g ? &slope : NULL));
+    if (g && projects) {
+        SMASH__TRY(smash__like(ctx, &part->input, SMASH_F32, &back));
+        for (i = 0; i < 2; i++) SMASH__TRY(smash__like(ctx, &half[i], SMASH_F32, &more[i]));
+        SMASH__TRY(smash_loss_project_backward(ctx, &part->input, &half[0], &slope, &back, &more[0], &more[1]));
+        for (i = 0; i < 2; i++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__PROJECTION_SLOPE + i], &more[i]));
+        slope = back;
+    }
+    if (g) SMASH__TRY(smash__add_to(ctx, g, &slope));
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* The nearest of its links, the first of equals, and how far that is */
+SMASH__FN smash_err smash__distill_nearest(smash_ctx *ctx, smash__session *own, smash__part *part, uint32_t *nearest, double *least)
+{
+    smash__teacher **teachers = (smash__teacher **)part->own;
+    uint32_t i;
+    if (!part->slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss without %q, which %s compares with the teacher's: give it to smash_session_forward", part->slot->name, part->row->algo->name);
+    for (i = 0; i < part->row->link_count; i++)
+        if (!teachers[i]->taught) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is missing, which %q is to learn from: give it to smash_session_teach", teachers[i]->name, part->slot->name);
+    for (i = 0; i < part->row->link_count; i++) {
+        double loss;
+        SMASH__TRY(smash__distill_link(ctx, own, part, teachers[i], &loss, NULL));
+        if (i && !(loss < *least)) continue;
+        *least = loss;
+        *nearest = i;
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__distill_loss(smash_ctx *ctx, smash__session *own, smash__part *part, double *loss)
+{
+    uint32_t nearest = 0;
+    double least = 0;
+    SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
+    *loss += least;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__distill_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash__teacher **teachers = (smash__teacher **)part->own;
+    uint32_t nearest = 0;
+    double least = 0;
+    if (part->row->link_count > 1 || !teachers[0]->taught) SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
+    return smash__distill_link(ctx, own, part, teachers[nearest], &least, g);
+}
+
+SMASH__FN smash_err smash__distill_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_adam_desc adam = SMASH_ZERO;
+    uint64_t *step = (uint64_t *)part->state[SMASH__PROJECTION_STEP].data;
+    uint32_t i;
+    (void)own;
+    if (!step || !*step) return SMASH_OK;
+    adam.rate = 0.001;
+    for (i = 0; i < 2; i++) {
+        const smash_tensor *slope = &part->state[SMASH__PROJECTION_SLOPE + i];
+        SMASH__TRY(smash_score_adam(ctx, &adam, *step, slope, &part->state[SMASH__PROJECTION_MEAN + i], &part->state[SMASH__PROJECTION_SQUARES + i], &part->state[SMASH__PROJECTION + i]));
+        smash__fill(slope->data, 0, slope->bytes);
+    }
+    ++*step;
+    return SMASH_OK;
+}
+
+SMASH__FN const smash__method *smash__distiller_of(const smash_row *row)
+{
+    enum { COMPARES = SMASH__KEEPS | SMASH__NEEDS_GRADIENT | SMASH__NEEDS_OUTPUT };
+    static const char *const later[] = { "weight", "bias", "weight_gradient", "bias_gradient", "weight_mean", "bias_mean", "weight_squares", "bias_squares", "step", NULL };
+    static const smash__method methods[] = {
+        { "dynamic_layerwise", COMPARES, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "adaptive_1d_layerwise", COMPARES | SMASH__PROJECTS, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, smash__distill_step, NULL, NULL, NULL, NULL, later } };
+    size_t i;
+    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, row->algo->name) && !row->skip) return &methods[i];
+    return NULL;
+}
+
 /* ---- training session: the hooks ---- */
 
 /* Is a row's target one that can be trained? */
@@ -24277,7 +24433,7 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
-        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(row) : row->skip ? NULL : smash__method_of(row->algo);
+        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(row) : row->algo->group == SMASH_DISTILLER ? smash__distiller_of(row) : row->skip ? NULL : smash__method_of(row->algo);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
         own->notes[i] = row->note;

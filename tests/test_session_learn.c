@@ -306,6 +306,256 @@ static void test_ptq(smash_ctx *ctx)
     }
 }
 
+/* ---- distillers ---- */
+
+/* The logarithm by Newton's method on the exponential */
+static double ln(double x)
+{
+    double y = 0;
+    int i;
+    for (i = 0; i < 80; i++) y += 2 * (x - smash_exp(y)) / (x + smash_exp(y));
+    return y;
+}
+
+static double mse_of(const double *x, const double *y, size_t n, double *g)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        sum += (x[i] - y[i]) * (x[i] - y[i]);
+        if (g) g[i] = 2 * (x[i] - y[i]) / (double)n;
+    }
+    return sum / (double)n;
+}
+
+static double kl_of(const double *x, const double *y, size_t rows, size_t width, double t, double *g)
+{
+    double loss = 0;
+    size_t r, i;
+    for (r = 0; r < rows; r++, x += width, y += width) {
+        double sx = 0, sy = 0;
+        for (i = 0; i < width; i++) { sx += smash_exp(x[i] / t); sy += smash_exp(y[i] / t); }
+        for (i = 0; i < width; i++) {
+            const double p = smash_exp(y[i] / t) / sy;
+            loss += t * t / (double)rows * p * (y[i] / t - ln(sy) - x[i] / t + ln(sx));
+            if (g) g[r * width + i] = t / (double)rows * (smash_exp(x[i] / t) / sx - p);
+        }
+    }
+    return loss;
+}
+
+static void near_by(double a, double b, double by, const char *what, size_t step, size_t i)
+{
+    CHECK(magnitude(a - b) <= by * (magnitude(a) + magnitude(b)) + by, "%s, step %d, number %d: %.17g and %.17g", what, (int)step, (int)i, a, b);
+}
+
+static smash_err teach(net *n, smash_ctx *ctx, const char *name, float *x, size_t width)
+{
+    const size_t shape[2] = { BATCH, width };
+    const smash_tensor t = test_view(SMASH_F32, x, 2, shape);
+    uint32_t slot = 77;
+    CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n->s, name, &slot), SMASH_OK, "%s", name);
+    CHECK(slot != (uint32_t)SMASH_NONE, "%s", name);
+    return smash_session_teach(ctx, &n->s, slot, &t);
+}
+
+/* mse of fc1 by the nearest of two links, kl of fc2 by one; what was masked and quantized is what is compared. */
+static void test_dynamic(smash_ctx *ctx)
+{
+    static const char config[] = "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_origin_loss_lambda\": 0.25, \"dynamic_layerwise_temperature\": 3, \"dynamic_layerwise_config_list\": ["
+        "{\"op_names\": [\"fc1\"], \"lambda\": 0.5, \"link\": [\"a\", \"b\"]}, {\"op_names\": [\"fc2\"], \"apply_method\": \"kl\", \"lambda\": 2}]}";
+    size_t step, k, chosen[2] = { 0, 0 };
+    net n;
+    net_begin(&n, ctx, config);
+    for (step = 1; step <= 6; step++) {
+        float h[12], z[6], a[12], b[12], t[6], g[12];
+        double dh[12], dz[6], da[12], db[12], dt[6], ga[12], gb[12], gz[6], total, scale, la, lb, lz;
+        for (k = 0; k < 12; k++) {
+            dh[k] = (double)(h[k] = end_number(step, 1, k));
+            da[k] = (double)(a[k] = teacher_number(step, 1, k));
+            db[k] = (double)(b[k] = teacher_number(step * 3 + 1, 2, k));
+        }
+        for (k = 0; k < 6; k++) {
+            dz[k] = (double)(z[k] = end_number(step, 3, k));
+            dt[k] = (double)(t[k] = teacher_number(step, 3, k));
+        }
+        end_forward(&n, ctx, 1, h);
+        CHECK_ERR(ctx, teach(&n, ctx, "a._output_0", a, 6), SMASH_OK, "a");
+        CHECK_ERR(ctx, teach(&n, ctx, "b._output_0", b, 6), SMASH_OK, "b");
+        CHECK_ERR(ctx, teach(&n, ctx, "fc2._output_0", t, 3), SMASH_OK, "fc2");
+        end_forward(&n, ctx, 3, z);
+        for (k = 0; k < 12; k++) CHECK(h[k] == end_number(step, 1, k), "a distiller changes outputs");
+        la = 0.5 * mse_of(dh, da, 12, ga);
+        lb = 0.5 * mse_of(dh, db, 12, gb);
+        lz = 2 * kl_of(dz, dt, 2, 3, 3, gz);
+        chosen[lb < la]++;
+        CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 4, &total, &scale), SMASH_OK, "step %d", (int)step);
+        near_by(total, 1 + (lb < la ? lb : la) + lz, 1e-12, "loss", step, 0);
+        CHECK(scale == 0.25, "%g", scale);
+        for (k = 0; k < 12; k++) g[k] = made_up(step, 1, k);
+        end_backward(&n, ctx, 1, g);
+        for (k = 0; k < 12; k++) near_by((double)g[k], (double)made_up(step, 1, k) + 0.5 * (lb < la ? gb : ga)[k], 1e-6, "gradient of fc1", step, k);
+        for (k = 0; k < 6; k++) g[k] = made_up(step, 2, k);
+        end_backward(&n, ctx, 3, g);
+        for (k = 0; k < 6; k++) near_by((double)g[k], (double)made_up(step, 2, k) + 2 * gz[k], 1e-6, "gradient of fc2", step, k);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+    }
+    CHECK(chosen[0] && chosen[1], "only one of the links was the nearest: %d, %d", (int)chosen[0], (int)chosen[1]);
+    net_done(&n);
+}
+
+/* What the distiller sees was quantized and masked, and its gradient goes back through both. */
+static void test_order(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"qat\", \"qat_rate\": 0.5, \"qat_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int4\", \"target_names\": [\"_output_0\"]}], "
+        "\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"]}]}";
+    float most = 0;
+    size_t step, k;
+    net n;
+    net_begin(&n, ctx, config);
+    for (step = 1; step <= 4; step++) {
+        float h[12], a[12], g[12];
+        double dh[12], da[12], slope[12], total, want;
+        int inside[12], clipped = 0;
+        for (k = 0; k < 12; k++) {
+            h[k] = end_number(step, 1, k) * (float)step;
+            da[k] = (double)(a[k] = teacher_number(step, 1, k));
+        }
+        most = step == 1 ? size_of(h, 12) : 0.5f * most + 0.5f * size_of(h, 12);
+        for (k = 0; k < 12; k++) dh[k] = (double)faked(h[k], most / 7, 0, -7, 7, &inside[k]);
+        end_forward(&n, ctx, 1, h);
+        for (k = 0; k < 12; k++) near_by((double)h[k], dh[k], 1e-6, "output", step, k);
+        CHECK_ERR(ctx, teach(&n, ctx, "fc1._output_0", a, 6), SMASH_OK, "a");
+        want = mse_of(dh, da, 12, slope);
+        CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 0, &total, NULL), SMASH_OK, "step %d", (int)step);
+        near_by(total, want, 1e-6, "loss", step, 0);
+        memset(g, 0, sizeof g);
+        end_backward(&n, ctx, 1, g);
+        for (k = 0; k < 12; k++) {
+            clipped += !inside[k];
+            near_by((double)g[k], inside[k] ? slope[k] : 0, 1e-6, "gradient", step, k);
+        }
+        CHECK(step == 1 || clipped, "step %d: nothing is clipped", (int)step);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+    }
+    net_done(&n);
+}
+
+/* A hidden layer of 6 learns from one of 4 through a projection with an Adam of its own. */
+static void test_adaptive(smash_ctx *ctx)
+{
+    static const char config[] = "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"t\", \"lambda\": 3}, {\"op_names\": [\"fc2\"]}]}";
+    static const size_t shape[2] = { 4, 6 };
+    uint64_t seed = 11;
+    float w32[24], b32[4];
+    const smash_tensor tw = test_view(SMASH_F32, w32, 2, shape), tb = test_view(SMASH_F32, b32, 1, shape);
+    double w[28], mean[28] = { 0 }, squares[28] = { 0 }, one = 1, two = 1;
+    smash_session_desc desc = SMASH_ZERO;
+    size_t step, r, o, k;
+    net n;
+    desc.seed = 11;
+    CHECK_ERR(ctx, smash_loss_projection_init(ctx, smash_random(&seed), &tw, &tb), SMASH_OK, "init");
+    for (k = 0; k < 28; k++) w[k] = (double)(k < 24 ? w32[k] : b32[k - 24]);
+    net_init(&n, ctx, config);
+    CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, &desc, &n.s), SMASH_OK, "begin");
+    for (step = 1; step <= 5; step++) {
+        float h[12], a[8], g[12], z[6];
+        double dh[12], da[8], out[8], slope[8], total, want, dw[28] = { 0 }, plain[6] = { 0 };
+        for (k = 0; k < 12; k++) dh[k] = (double)(h[k] = end_number(step, 1, k));
+        for (k = 0; k < 8; k++) da[k] = (double)(a[k] = teacher_number(step, 1, k));
+        for (r = 0; r < 2; r++)
+            for (o = 0; o < 4; o++)
+                for (k = 0, out[r * 4 + o] = w[24 + o]; k < 6; k++) out[r * 4 + o] += dh[r * 6 + k] * w[o * 6 + k];
+        end_forward(&n, ctx, 1, h);
+        CHECK_ERR(ctx, teach(&n, ctx, "t._output_0", a, 4), SMASH_OK, "t");
+        for (k = 0; k < 6; k++) plain[k] = (double)(z[k] = end_number(step, 3, k));
+        end_forward(&n, ctx, 3, z);
+        CHECK_ERR(ctx, teach(&n, ctx, "fc2._output_0", z, 3), SMASH_OK, "fc2");
+        want = 3 * mse_of(out, da, 8, slope) + mse_of(plain, plain, 6, NULL);
+        CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 0, &total, NULL), SMASH_OK, "step %d", (int)step);
+        near_by(total, want, 1e-6, "loss", step, 0);
+        for (k = 0; k < 12; k++) g[k] = made_up(step, 1, k);
+        end_backward(&n, ctx, 1, g);
+        for (r = 0; r < 2; r++)
+            for (k = 0; k < 6; k++) {
+                double sum = (double)made_up(step, 1, r * 6 + k);
+                for (o = 0; o < 4; o++) sum += 3 * slope[r * 4 + o] * w[o * 6 + k];
+                near_by((double)g[r * 6 + k], sum, 1e-5, "gradient", step, r * 6 + k);
+            }
+        memset(g, 0, sizeof g);
+        end_backward(&n, ctx, 3, g);
+        for (k = 0; k < 6; k++) CHECK(g[k] == 0, "same as the teacher");
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+        one *= 0.9;
+        two *= 0.999;
+        for (r = 0; r < 2; r++)
+            for (o = 0; o < 4; o++) {
+                for (k = 0; k < 6; k++) dw[o * 6 + k] += 3 * slope[r * 4 + o] * dh[r * 6 + k];
+                dw[24 + o] += 3 * slope[r * 4 + o];
+            }
+        for (k = 0; k < 28; k++) {
+            mean[k] = 0.9 * mean[k] + 0.1 * dw[k];
+            squares[k] = 0.999 * squares[k] + 0.001 * dw[k] * dw[k];
+            w[k] -= 0.001 * (mean[k] / (1 - one)) / (smash_sqrt(squares[k] / (1 - two)) + 1e-8);
+        }
+    }
+    net_done(&n);
+}
+
+static void test_distill_misuse(smash_ctx *ctx)
+{
+#define SAYS(call, code, text) do { CHECK_ERR(ctx, call, code, "%s", text); CHECK(!strcmp(ctx->message, text), "%s", ctx->message); } while (0)
+    static const size_t two[2] = { BATCH, 5 };
+    float h[12] = { 0 }, g[12] = { 0 };
+    smash_tensor t = test_view(SMASH_F32, h, 2, two), other;
+    double total = 7, scale = 7;
+    uint32_t slot, fc1;
+    smash_io io;
+    net n;
+    net_begin(&n, ctx, "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": [\"layers.0\"]}, {\"op_names\": [\"fc2\"], \"link\": [\"none\"]}]}");
+    fc1 = slot_of(&n, ctx, "fc1._output_0");
+    CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n.s, "fc1._output_0", &slot), SMASH_OK, "no link");
+    CHECK(slot == (uint32_t)SMASH_NONE, "%u", slot);
+    CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n.s, "layers.0._output_0", &slot), SMASH_OK, "link");
+    CHECK(slot == 0, "%u", slot);
+    SAYS(smash_session_teach(ctx, &n.s, 2, &t), SMASH_ERR_ARG, "the teacher has no slot 2");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1._output_0\"");
+    end_forward(&n, ctx, 1, h);
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"layers.0._output_0\" is missing, which \"fc1._output_0\" is to learn from: give it to smash_session_teach");
+    other = test_view(SMASH_F32, g, 2, two);
+    other.shape[1] = 6;
+    smash_tensor_bytes(&other, &other.bytes);
+    SAYS(smash_session_backward(ctx, &n.s, fc1, &other), SMASH_ERR_ARG, "the teacher's \"layers.0._output_0\" is missing, which \"fc1._output_0\" is to learn from: give it to smash_session_teach");
+    CHECK_ERR(ctx, smash_session_teach(ctx, &n.s, slot, &t), SMASH_OK, "teach");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_SHAPE, "teacher \"layers.0._output_0\" has shape [2, 5], student \"fc1._output_0\" [2, 6]; they must be the same: nothing is broadcast");
+    CHECK_ERR(ctx, teach(&n, ctx, "layers.0._output_0", h, 6), SMASH_OK, "teach");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss without \"fc2._output_0\", which dynamic_layerwise compares with the teacher's: give it to smash_session_forward");
+    end_forward(&n, ctx, 3, g);
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"none._output_0\" is missing, which \"fc2._output_0\" is to learn from: give it to smash_session_teach");
+    CHECK(total == 7 && scale == 7, "%g, %g", total, scale);
+    io = to_file(&files[0]);
+    SAYS(smash_session_save(ctx, &n.s, &io), SMASH_ERR_ARG, "a session is saved between two steps, and \"fc1._output_0\" has gone forward since the last");
+    SAYS(smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "a step without the gradient of \"fc1._output_0\", which dynamic_layerwise needs: give it to smash_session_backward");
+    h[3] = float_of(0x7FC00000u);
+    CHECK_ERR(ctx, teach(&n, ctx, "layers.0._output_0", h, 6), SMASH_OK, "NaN is taken");
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n.s, fc1, &other), SMASH_ERR_NONFINITE, "and told");
+    smash_session_evaluate(&n.s, 1);
+    CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 3, &total, &scale), SMASH_OK, "loss");
+    CHECK(total == 3 && scale == 1, "%g, %g", total, scale);
+    net_done(&n);
+
+    net_init(&n, ctx, "{\"quantizer\": \"qat\", \"qat_target_bytes\": 0.5}");
+    SAYS(smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_ERR_UNSUPPORTED, "target_bytes chooses widths when a file is written, and qat needs them before; say quant_dtype");
+    net_done(&n);
+    net_begin(&n, ctx, "{\"quantizer\": \"qat\"}");
+    t = n.model.params[0].tensor;
+    n.w1[5] = float_of(0x7F800000u);
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, slot_of(&n, ctx, "fc1.weight"), &t), SMASH_ERR_NONFINITE, "Inf");
+    CHECK(ctx->index == 5 && t.data == n.w1, "%d", (int)ctx->index);
+    net_done(&n);
+#undef SAYS
+}
+
 /* ---- what every config must hold to ---- */
 
 static const char *const every[] = {
@@ -320,6 +570,11 @@ static const char *const every[] = {
     "{\"quantizer\": \"naive\"}",
     "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 4, \"level_sparse_ratio\": 0.8, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}",
     "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.7, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}",
+    "{\"distiller\": \"dynamic_layerwise\"}",
+    "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"], \"apply_method\": \"cosine\"}]}",
+    "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"fc2\"}, {\"op_names\": [\"fc2\"], \"apply_method\": \"kl\"}]}",
+    "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
+        "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}",
     "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_sparse_ratio\": 0.5, \"quantizer\": \"qat\"}",
 };
 
@@ -405,6 +660,10 @@ int main(void)
     test_qat_weights(&ctx);
     test_qat_ends(&ctx);
     test_ptq(&ctx);
+    test_dynamic(&ctx);
+    test_order(&ctx);
+    test_adaptive(&ctx);
+    test_distill_misuse(&ctx);
     test_saved(&ctx);
     test_end(&ctx);
     smash_arena_release(&ctx.scratch);
