@@ -20351,13 +20351,13 @@ SMASH__FN smash_err smash__trained(smash_ctx *ctx, const smash_tensor *t, smash_
     return smash_tensor_convert(ctx, t, out);
 }
 
-/* lsq, lsqplus: the step that training starts with */
+/* lsq, lsqplus: the step that training has found, or starts with */
 SMASH__FN smash_err smash__apply_lsq(smash_ctx *ctx, smash_work *work)
 {
     smash_tensor x;
     SMASH__TRY(smash__quant_room(ctx, work));
     SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
-    SMASH__TRY(smash_quant_lsq_start(ctx, &work->row->quant, &x, &work->scale, work->row->form.zero == SMASH_F32 ? &work->zero : NULL));
+    if (!smash__take_given(work)) SMASH__TRY(smash_quant_lsq_start(ctx, &work->row->quant, &x, &work->scale, work->row->form.zero == SMASH_F32 ? &work->zero : NULL));
     return smash__quant_commit(ctx, work, &work->tensor);
 }
 
@@ -24058,6 +24058,20 @@ SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash
     return SMASH_OK;
 }
 
+/* x += y, of F64 or F32 */
+SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y)
+{
+    size_t n, i;
+    double more;
+    SMASH__TRY(smash_tensor_count(y, &n));
+    for (i = 0; i < n; i++) {
+        smash__load_f64(y, i, 1, &more);
+        if (x->dtype == SMASH_F64) ((double *)x->data)[i] += more;
+        else ((float *)x->data)[i] = smash__to_f32((double)((float *)x->data)[i] + more);
+    }
+    return smash__check_finite(ctx, x, n);
+}
+
 /* ptq, naive, observer, qat: the grid that the numbers of a weight have now, and of inputs and outputs that of what was observed. In training
  * masks do not count; without, the grid is that of smash_run, for which they do. */
 SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_work *work)
@@ -24213,28 +24227,214 @@ SMASH__FN smash_err smash__end_finish(smash_ctx *ctx, smash__session *own, smash
     return smash__quant_give(ctx, own, part, there ? &scale : NULL, &zero);
 }
 
-/* What trains a row of a quantizer; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
- * bins waits for the recording. */
-SMASH__FN const smash__method *smash__quantizer_of(const smash_row *row)
+/* ---- lsq, lsqplus: scales, and zero points, with an Adam of their own ---- */
+
+/* States, F64: scale and zero point, their gradients, Adam's means and squares; lsq has no zero point */
+enum { SMASH__STEP = 0, SMASH__STEP_SLOPE = 2, SMASH__STEP_MEAN = 4, SMASH__STEP_SQUARES = 6 };
+
+/* How many trained numbers a block has */
+SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->form.zero == SMASH_F32 && !part->row->form.no_zero ? 2 : 1; }
+
+SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w)
 {
+    static const char *const words[] = { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares" };
+    const smash_row *row = part->row;
+    const uint32_t kinds = smash__steps_kinds(part);
+    const double start[2] = { 0.01, (double)(row->qmax - row->qmin) / 2 };
+    smash_tensor made[2];
+    smash_grid grid;
+    size_t n, i;
+    uint32_t k;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, w, &grid));
+    for (k = 0; k < 8; k++) if (k % 2 < kinds) SMASH__TRY(smash__session_tensor(ctx, own, part, words[k], SMASH_F64, grid.ndim, grid.count, &part->state[k]));
+    for (k = 0; k < 2; k++) SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &made[k]));
+    if (smash_value_is(smash_job_value(&part->job, "start"), "nni")) {
+        SMASH__TRY(smash_tensor_count(&made[0], &n));
+        for (k = 0; k < kinds; k++) for (i = 0; i < n; i++) ((double *)part->state[SMASH__STEP + k].data)[i] = start[k];
+        return SMASH_OK;
+    }
+    SMASH__TRY(smash_quant_lsq_start(ctx, &row->quant, w, &made[0], kinds > 1 ? &made[1] : NULL));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash_tensor_convert(ctx, &made[k], &part->state[SMASH__STEP + k]));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const smash_tensor w = smash__quant_param(own, part);
+    const smash_err err = smash__steps_start(ctx, own, part, &w);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* Both as F32, in scratch */
+SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__part *part, smash_tensor half[2])
+{
+    uint32_t k;
+    for (k = 0; k < smash__steps_kinds(part); k++) {
+        SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F32, &half[k]));
+        SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__STEP + k], &half[k]));
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_tensor half[2];
+    (void)own;
+    SMASH__TRY(smash__steps_half(ctx, part, half));
+    return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
+}
+
+SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    const uint32_t kinds = smash__steps_kinds(part);
+    smash_tensor half[2], more[2];
+    uint32_t k;
+    SMASH__TRY(smash__steps_half(ctx, part, half));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F64, &more[k]));
+    SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__STEP_SLOPE + k], &more[k]));
+    return SMASH_OK;
+}
+
+/* A scale stays above 0, and so small that the ends of the grid are numbers. */
+SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const double end = (double)(part->row->qmax < -part->row->qmin ? -part->row->qmin : part->row->qmax);
+    smash_adam_desc adam = SMASH_ZERO;
+    uint32_t k;
+    adam.rate = smash__job_double(&part->job, "rate", 0.001);
+    for (k = 0; k < smash__steps_kinds(part); k++) {
+        const smash_tensor *slope = &part->state[SMASH__STEP_SLOPE + k], *state = &part->state[SMASH__STEP + k];
+        if (adam.rate > 0) SMASH__TRY(smash_score_adam(ctx, &adam, *own->step, slope, &part->state[SMASH__STEP_MEAN + k], &part->state[SMASH__STEP_SQUARES + k], state));
+        smash__fill(slope->data, 0, slope->bytes);
+    }
+    return smash_quant_clip(ctx, 1.1920928955078125e-7, 3.4e38 / end, &part->state[SMASH__STEP], &part->state[SMASH__STEP]);
+}
+
+SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_tensor half[2];
+    SMASH__TRY(smash__steps_half(ctx, part, half));
+    if (smash__steps_kinds(part) == 1) {
+        SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &half[1]));
+        smash__fill(half[1].data, 0, half[1].bytes);
+    }
+    return smash__quant_give(ctx, own, part, &half[0], &half[1]);
+}
+
+/* ---- dorefa, bnn: no scales to be found ---- */
+
+/* While evaluating by way of the file's grid, which rounds once more */
+SMASH__FN smash_err smash__dorefa_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    const smash_row *row = part->row;
+    const int whole = row->form.zero != SMASH_F32;
+    smash_tensor scale, zero;
+    smash_grid grid;
+    SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, x, x));
+    if (!own->evaluating) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, x, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, whole ? SMASH_I32 : SMASH_F32, part->slot->name, &zero));
+    smash__fill(zero.data, 0, zero.bytes);
+    if (grid.blocks) ((float *)scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
+    if (grid.blocks && !whole) ((float *)zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
+    return smash_fake_quantize(ctx, &row->quant, x, &scale, &zero, x);
+}
+
+SMASH__FN smash_err smash__dorefa_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    return smash_quant_dorefa_backward(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, &w, g, g);
+}
+
+/* Inputs by the range of each tensor; outputs in 0..1 */
+SMASH__FN smash_err smash__dorefa_end_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_quant_desc desc = part->row->quant;
+    smash_tensor scale, zero;
+    smash_grid grid;
+    (void)own;
+    desc.grain = smash_grain_tensor();
+    if (smash__starts_with(part->slot->target, "_output_")) return smash_quant_dorefa(ctx, &desc, SMASH_DOREFA_OUTPUTS, x, x);
+    SMASH__TRY(smash_grid_make(ctx, &desc.grain, x, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, part->slot->name, &zero));
+    SMASH__TRY(smash_quant_fit(ctx, &desc, x, &scale, &zero));
+    return smash_fake_quantize(ctx, &desc, x, &scale, &zero, x);
+}
+
+SMASH__FN smash_err smash__dorefa_gradient(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_quant_desc desc = SMASH_ZERO;
+    desc.bits = (uint32_t)smash__job_count(&part->job, "gradient_bits", 0);
+    desc.is_unsigned = 1;
+    return desc.bits ? smash_quant_dorefa_gradient(ctx, &desc, own->random, g, g) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__dorefa_end_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_quant_desc desc = part->row->quant;
+    desc.grain = smash_grain_tensor();
+    if (!smash__starts_with(part->slot->target, "_output_")) return SMASH_OK;
+    SMASH__TRY(smash__dorefa_gradient(ctx, own, part, g));
+    return smash_quant_dorefa_backward(ctx, &desc, SMASH_DOREFA_OUTPUTS, &part->input, g, g);
+}
+
+SMASH__FN smash_err smash__bnn_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    (void)own;
+    (void)part;
+    return smash_quant_bnn(ctx, x, x);
+}
+
+SMASH__FN smash_err smash__bnn_end_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    (void)own;
+    return smash__starts_with(part->slot->target, "_output_") ? smash_quant_gate(ctx, -1, 1, &part->input, g, g) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    return smash_quant_clip(ctx, -1, 1, &w, &w);
+}
+
+/* What trains a row of a quantizer; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
+ * bins waits for the recording. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
+SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
+{
+    enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", NULL };
-    static const smash__method ranged[] = {
+    static const smash__method params[] = {
         { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, smash__ranged_finish, NULL, NULL },
         { "ptq",      0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "naive",    0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "observer", 0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
-    static const smash__method ends[] = {
-        { "qat",      SMASH__FAKES | SMASH__KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "observer", 0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
+        { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
+        { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "bnn",      SMASH__FAKES, NULL, smash__bnn_forward, NULL, NULL, NULL, smash__bnn_step, NULL, NULL, NULL, NULL, NULL } };
+    static const smash__method observed[] = {
+        { "qat",      KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
         { "ptq",      0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
-        { "naive",    0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges } };
-    const smash__method *from = row->param == SMASH__NO_INDEX ? ends : ranged;
-    size_t i;
-    for (i = 0; i < sizeof ranged / sizeof *ranged; i++) {
-        if (!smash__equal(from[i].name, row->algo->name)) continue;
-        if (from == ranged) return row->skip ? NULL : &from[i];
-        return row->needs_data && ((from[i].flags & SMASH__FAKES) || row->observer.kind <= SMASH_OBSERVE_MOVING_AVERAGE) ? &from[i] : NULL;
-    }
+    static const smash__method named[] = {
+        { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "bnn",      KEEPS, NULL, smash__bnn_forward, smash__bnn_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    static const smash__method gradients[] = { { "dorefa", SMASH__FAKES, NULL, NULL, smash__dorefa_gradient, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    const smash_job job = smash__job(own->config, row->algo, own->model, NULL);
+    const smash__method *from = params;
+    size_t i, n = sizeof params / sizeof *params;
+    if (row->param != SMASH__NO_INDEX) n = row->skip ? 0 : n;
+    else if (row->needs_data) { from = observed; n = sizeof observed / sizeof *observed; }
+    else if (row->named) { from = named; n = sizeof named / sizeof *named; }
+    else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
+    for (i = 0; i < n; i++)
+        if (smash__equal(from[i].name, row->algo->name)) return from == observed && !(from[i].flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : &from[i];
     return NULL;
 }
 
@@ -24285,19 +24485,6 @@ SMASH__FN smash_err smash__projection(smash_ctx *ctx, smash__session *own, smash
     }
     for (i = 0; i < 2; i++) SMASH__TRY(smash_tensor_convert(ctx, &part->state[i], &half[i]));
     return SMASH_OK;
-}
-
-/* x += y, of F64 or F32 and F32 */
-SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y)
-{
-    const float *from = (const float *)y->data;
-    size_t n, i;
-    SMASH__TRY(smash_tensor_count(y, &n));
-    for (i = 0; i < n; i++) {
-        if (x->dtype == SMASH_F64) ((double *)x->data)[i] += (double)from[i];
-        else ((float *)x->data)[i] = smash__to_f32((double)((float *)x->data)[i] + (double)from[i]);
-    }
-    return smash__check_finite(ctx, x, n);
 }
 
 /* How far what was recorded is from a link; and if g is there the gradient of that, added to g */
@@ -24433,7 +24620,7 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
-        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(row) : row->algo->group == SMASH_DISTILLER ? smash__distiller_of(row) : row->skip ? NULL : smash__method_of(row->algo);
+        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(own, row) : row->algo->group == SMASH_DISTILLER ? smash__distiller_of(row) : row->skip ? NULL : smash__method_of(row->algo);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
         own->notes[i] = row->note;

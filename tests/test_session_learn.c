@@ -306,6 +306,158 @@ static void test_ptq(smash_ctx *ctx)
     }
 }
 
+/* ---- lsq, lsqplus ---- */
+
+static void near_by(double a, double b, double by, const char *what, size_t step, size_t i)
+{
+    CHECK(magnitude(a - b) <= by * (magnitude(a) + magnitude(b)) + by, "%s, step %d, number %d: %.17g and %.17g", what, (int)step, (int)i, a, b);
+}
+
+/* Scales by the formulas of the papers and an Adam in double: mean|w| or the range at first; y, its gradients, and what the file gets */
+static void test_lsq(smash_ctx *ctx)
+{
+    static const struct { const char *config; int plus, nni, uint; double qmin, qmax, rate; } rows[] = {
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}", 0, 0, 0, -7, 7, 0.001 },
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 0.05, \"lsq_start\": \"nni\"}", 0, 1, 0, -7, 7, 0.05 },
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 1}", 0, 0, 0, -7, 7, 1 },
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 0}", 0, 0, 0, -7, 7, 0 },
+        { "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_rate\": 0.01}", 1, 0, 1, 0, 15, 0.01 },
+        { "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_start\": \"nni\"}", 1, 1, 1, 0, 15, 0.001 } };
+    size_t i, step, k;
+    int least = 0;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const double qmin = rows[i].qmin, qmax = rows[i].qmax, gamma = 1 / smash_sqrt(qmax * 24);
+        double s = 0, z = 0, ms = 0, vs = 0, mz = 0, vz = 0, one = 1, two = 1;
+        smash_result result;
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        for (k = 0; k < 24; k++) s += magnitude((double)n.w1[k]) / 24;
+        s = 2 * s / smash_sqrt(qmax);
+        if (rows[i].plus) {
+            float lo = 0, hi = 0, f;
+            for (k = 0; k < 24; k++) { lo = n.w1[k] < lo ? n.w1[k] : lo; hi = n.w1[k] > hi ? n.w1[k] : hi; }
+            f = (hi - lo) / 15;
+            s = (double)f;
+            z = -even((double)(lo / f));
+        }
+        if (rows[i].nni) { s = 0.01; z = rows[i].plus ? 7.5 : 0; }
+        s = rows[i].nni ? s : (double)(float)s;
+        for (step = 1; step <= 6; step++) {
+            const float *w = forward(&n, ctx, 0);
+            const float s32 = (float)s, z32 = (float)z;
+            double ds = 0, dz = 0;
+            float g[24];
+            for (k = 0; k < 24; k++) g[k] = made_up(step, 0, k);
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) {
+                int inside;
+                const float want = faked(n.w1[k], s32, (double)z32, qmin, qmax, &inside);
+                volatile float u = n.w1[k] / s32;
+                const double dy = (double)made_up(step, 0, k);
+                u = u + z32;
+                near_by((double)w[k], (double)want, 1e-6, rows[i].config, step, k);
+                CHECK(g[k] == (inside ? made_up(step, 0, k) : 0), "row %d, step %d, gradient %d", (int)i, (int)step, (int)k);
+                ds += gamma * dy * ((double)u < qmin ? qmin - (double)z32 : (double)u > qmax ? qmax - (double)z32 : even((double)u) - (double)u);
+                dz += inside ? 0 : -dy * (double)s32;
+            }
+            { float g2[18]; for (k = 0; k < 18; k++) g2[k] = 0; (void)forward(&n, ctx, 2); param_backward(&n, ctx, 2, g2); }
+            for (k = 0; k < 24; k++) n.w1[k] -= 0.0625f * g[k];
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            one *= 0.9;
+            two *= 0.999;
+            ms = 0.9 * ms + 0.1 * ds;
+            vs = 0.999 * vs + 0.001 * ds * ds;
+            mz = 0.9 * mz + 0.1 * dz;
+            vz = 0.999 * vz + 0.001 * dz * dz;
+            s -= rows[i].rate * (ms / (1 - one)) / (smash_sqrt(vs / (1 - two)) + 1e-8);
+            if (rows[i].plus) z -= rows[i].rate * (mz / (1 - one)) / (smash_sqrt(vz / (1 - two)) + 1e-8);
+            if (s < 1.1920928955078125e-7) { s = 1.1920928955078125e-7; least = 1; }
+            CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            {
+                const smash_row *row = row_of(&n, "fc1", "weight", SMASH_QUANTIZER);
+                CHECK(row->given_scale && row->given_zero, "row %d: nothing is given", (int)i);
+                near_by((double)*(const float *)row->given_scale->data, s, 1e-6, "given scale", step, i);
+                if (rows[i].plus) near_by((double)*(const float *)row->given_zero->data, z, 1e-6, "given zero", step, i);
+            }
+            if (rows[i].rate >= 1) break;                                /* at the least scale nothing can be told apart */
+        }
+        net_done(&n);
+    }
+    CHECK(least, "no scale came to its least");
+}
+
+/* ---- dorefa, bnn ---- */
+
+static void test_dorefa(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"dorefa\", \"dorefa_gradient_bits\": 4, \"dorefa_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"], \"quant_dtype\": \"uint2\", "
+        "\"quant_scheme\": \"affine\"}, {\"op_names\": [\"fc2\"], \"quant_dtype\": \"uint2\", \"quant_scheme\": \"affine\"}]}";
+    const smash_quant_desc d = test_quant_desc(2, 1, SMASH_AFFINE);
+    size_t step, k, levels;
+    net n;
+    net_begin(&n, ctx, config);
+    for (step = 0; step < 3; step++) {
+        const float *w = forward(&n, ctx, 0);
+        float g[24], want[24], x[12], most = 0;
+        const smash_tensor tw = n.model.params[0].tensor, tg = test_view(SMASH_F32, want, 2, tw.shape);
+        double m = 0, left[2] = { 0, 0 };
+        for (k = 0; k < 24; k++) { const double t = magnitude(smash_tanh((double)n.w1[k])); m = t > m ? t : m; }
+        for (k = 0; k < 24; k++) near_by((double)w[k], 2 * even(3 * (smash_tanh((double)n.w1[k]) / (2 * m) + 0.5)) / 3 - 1, 1e-6, "weight", step, k);
+        for (k = 0; k < 24; k++) want[k] = g[k] = made_up(step, 0, k);
+        param_backward(&n, ctx, 0, g);
+        CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, &d, SMASH_DOREFA_WEIGHTS, &tw, &tg, &tg), SMASH_OK, "by hand");
+        CHECK(!memcmp(g, want, sizeof g), "step %d: gradient of weights", (int)step);
+        for (k = 0; k < 12; k++) x[k] = (float)k * 0.125f - 0.25f;
+        end_forward(&n, ctx, 1, x);
+        for (k = 0; k < 12; k++) {
+            const double u = (double)k * 0.125 - 0.25;
+            near_by((double)x[k], even(3 * (u < 0 ? 0 : u > 1 ? 1 : u)) / 3, 1e-6, "output", step, k);
+            g[k] = made_up(step, 1, k);
+        }
+        end_backward(&n, ctx, 1, g);
+        for (k = 0; k < 12; k++) if ((double)k * 0.125 - 0.25 < 0 || (double)k * 0.125 - 0.25 > 1) CHECK(g[k] == 0, "step %d: gradient %d of what is outside", (int)step, (int)k);
+        for (k = 0; k < 6; k++) x[k] = end_number(step, 3, k);           /* not named: as it is, but for its gradient */
+        end_forward(&n, ctx, 3, x);
+        for (k = 0; k < 6; k++) { CHECK(x[k] == end_number(step, 3, k), "step %d, output %d", (int)step, (int)k); g[k] = made_up(step, 2, k); }
+        end_backward(&n, ctx, 3, g);
+        for (k = 0, levels = 0; k < 6; k++) {
+            const float of[3] = { made_up(step, 2, k / 3 * 3), made_up(step, 2, k / 3 * 3 + 1), made_up(step, 2, k / 3 * 3 + 2) };
+            const double mk = (double)size_of(of, 3), q = 15 * ((double)g[k] / (2 * mk) + 0.5);
+            levels += magnitude(q - even(q)) < 1e-5;
+            left[k / 3] += magnitude((double)g[k] - (double)made_up(step, 2, k)) > 2 * mk / 15 + 1e-6;
+        }
+        CHECK(levels == 6 && left[0] + left[1] < 1, "step %d: %d gradients on the grid", (int)step, (int)levels);
+        for (k = 0; k < 8; k++) { x[k] = end_number(step, 0, k); most = x[k] > most ? x[k] : most; }
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) CHECK(magnitude((double)x[k] - (double)end_number(step, 0, k)) <= 6.9 / 3, "step %d, input %d: %g", (int)step, (int)k, (double)x[k]);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+    }
+    net_done(&n);
+}
+
+static void test_bnn(smash_ctx *ctx)
+{
+    size_t k;
+    float g[24], x[12];
+    const float *w;
+    net n;
+    net_begin(&n, ctx, "{\"quantizer\": \"bnn\", \"bnn_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"weight\", \"_output_0\"]}]}");
+    n.w1[0] = 0;
+    n.w1[1] = -3;
+    w = forward(&n, ctx, 0);
+    for (k = 0; k < 24; k++) { CHECK(w[k] == (n.w1[k] >= 0 ? 1 : -1), "weight %d", (int)k); g[k] = made_up(1, 0, k); }
+    param_backward(&n, ctx, 0, g);
+    for (k = 0; k < 24; k++) CHECK(g[k] == made_up(1, 0, k), "gradient %d", (int)k);
+    for (k = 0; k < 12; k++) x[k] = (float)k * 0.25f - 1.25f;
+    end_forward(&n, ctx, 1, x);
+    for (k = 0; k < 12; k++) { CHECK(x[k] == (k >= 5 ? 1 : -1), "output %d", (int)k); g[k] = 1; }
+    end_backward(&n, ctx, 1, g);
+    for (k = 0; k < 12; k++) CHECK(g[k] == (k >= 1 && k <= 9 ? 1 : 0), "gradient of output %d: %g", (int)k, (double)g[k]);
+    CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step");
+    CHECK(n.w1[1] == -1 && n.w1[0] == 0 && size_of(n.w1, 24) <= 1, "%g", (double)n.w1[1]);
+    net_done(&n);
+}
+
 /* ---- distillers ---- */
 
 /* The logarithm by Newton's method on the exponential */
@@ -342,11 +494,6 @@ static double kl_of(const double *x, const double *y, size_t rows, size_t width,
         }
     }
     return loss;
-}
-
-static void near_by(double a, double b, double by, const char *what, size_t step, size_t i)
-{
-    CHECK(magnitude(a - b) <= by * (magnitude(a) + magnitude(b)) + by, "%s, step %d, number %d: %.17g and %.17g", what, (int)step, (int)i, a, b);
 }
 
 static smash_err teach(net *n, smash_ctx *ctx, const char *name, float *x, size_t width)
@@ -570,6 +717,12 @@ static const char *const every[] = {
     "{\"quantizer\": \"naive\"}",
     "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 4, \"level_sparse_ratio\": 0.8, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}",
     "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.7, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_granularity\": \"out_channel\"}",
+    "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"uint8\", \"lsq_start\": \"nni\", \"lsq_rate\": 0.05}",
+    "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}",
+    "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\", \"dorefa_gradient_bits\": 6}",
+    "{\"quantizer\": \"bnn\"}",
     "{\"distiller\": \"dynamic_layerwise\"}",
     "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"], \"apply_method\": \"cosine\"}]}",
     "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"fc2\"}, {\"op_names\": [\"fc2\"], \"apply_method\": \"kl\"}]}",
@@ -660,6 +813,9 @@ int main(void)
     test_qat_weights(&ctx);
     test_qat_ends(&ctx);
     test_ptq(&ctx);
+    test_lsq(&ctx);
+    test_dorefa(&ctx);
+    test_bnn(&ctx);
     test_dynamic(&ctx);
     test_order(&ctx);
     test_adaptive(&ctx);
