@@ -24178,10 +24178,12 @@ SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, co
     uint32_t d;
     size_t i, n, m = 0;
     *there = 0;
-    if (!lo.data || !hi.data || !observed.data || lo.dtype != SMASH_F32 || observed.dtype != SMASH_U64 || !*(const uint64_t *)observed.data) return SMASH_OK;
+    if (!lo.data || !hi.data || !observed.data) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(&observed, &m));
     SMASH__TRY(smash_tensor_count(&lo, &n));
-    if (m != 2 || hi.dtype != SMASH_F32 || !smash__same_shape(&hi, lo.ndim, lo.shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the range of %q is none", part->slot->name);
+    if (m != 2 || observed.dtype != SMASH_U64 || lo.dtype != SMASH_F32 || hi.dtype != SMASH_F32 || !smash__same_shape(&hi, lo.ndim, lo.shape) || (n != 1 && row->quant.grain.kind == SMASH_GRAIN_TENSOR))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has a range of %q that is none", part->slot->name);      /* it knew no shape then */
+    if (!*(const uint64_t *)observed.data) return SMASH_OK;
     SMASH__TRY(smash__like(ctx, &lo, SMASH_F32, scale));
     SMASH__TRY(smash__like(ctx, &lo, SMASH_I32, zero));
     for (i = 0; i < n; i++) {

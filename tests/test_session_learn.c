@@ -726,8 +726,8 @@ static const char *const every[] = {
     "{\"distiller\": \"dynamic_layerwise\"}",
     "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"], \"apply_method\": \"cosine\"}]}",
     "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"fc2\"}, {\"op_names\": [\"fc2\"], \"apply_method\": \"kl\"}]}",
-    "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
-        "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}",
+    ("{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
+        "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}"),
     "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_sparse_ratio\": 0.5, \"quantizer\": \"qat\"}",
 };
 
@@ -779,6 +779,51 @@ static void test_saved(smash_ctx *ctx)
     }
 }
 
+/* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
+static void test_enemies(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}";
+    smash_io io;
+    size_t i, p, k, refused = 0;
+    smash_result result;
+    net a, b;
+    net_begin(&a, ctx, config);
+    for (i = 1; i <= 2; i++) CHECK_ERR(ctx, one_step(&a, ctx, i, NULL), SMASH_OK, "step");
+    io = to_file(&files[0]);
+    CHECK_ERR(ctx, smash_session_save(ctx, &a.s, &io), SMASH_OK, "save");
+    for (i = 0; i < files[0].used; i += i % 8 == 7 ? 3 : 1) {
+        const unsigned char was = files[0].data[i];
+        smash_err err;
+        net_begin(&b, ctx, config);
+        files[0].data[i] ^= i % 3 ? 0xFF : 0x03;
+        io = from_file(&files[0]);
+        smash_ctx_reset(ctx);
+        err = smash_session_load(ctx, &b.s, &io);
+        refused += err != 0;
+        CHECK(!err || err == SMASH_ERR_FORMAT || err == SMASH_ERR_VERSION || err == SMASH_ERR_LIMIT, "byte %d: %s", (int)i, smash_err_name(err));
+        if (!err) {
+            smash_session_evaluate(&b.s, 1);
+            for (p = 0; p < ENDS; p++) {
+                const size_t shape[2] = { BATCH, end_width[p] };
+                float x[BATCH * 6];
+                const smash_tensor like = test_view(SMASH_F32, x, 2, shape);
+                smash_tensor t = like;
+                uint32_t slot = (uint32_t)SMASH_NONE;
+                for (k = 0; k < BATCH * end_width[p]; k++) x[k] = (float)k;
+                (void)smash_session_find(ctx, &b.s, ends[p], &slot);
+                (void)smash_session_forward(ctx, &b.s, slot, &t);
+            }
+            smash_session_evaluate(&b.s, 0);
+            (void)smash_session_end(ctx, &b.s, NULL, &result);
+            (void)one_step(&b, ctx, 3, NULL);
+        }
+        files[0].data[i] = was;
+        net_done(&b);
+    }
+    CHECK(refused > 200, "%d of %d", (int)refused, (int)files[0].used);
+    net_done(&a);
+}
+
 /* What the file stands for is what forward gives while evaluating. */
 static void test_end(smash_ctx *ctx)
 {
@@ -821,6 +866,7 @@ int main(void)
     test_adaptive(&ctx);
     test_distill_misuse(&ctx);
     test_saved(&ctx);
+    test_enemies(&ctx);
     test_end(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
