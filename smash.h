@@ -2627,7 +2627,8 @@ SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_sessi
  * the next forward of this slot; inputs and outputs change in place.
  *   s  io     slot  of smash_session_find
  *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
- *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored; O(numbers)
+ *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored, 12 bytes a block of
+ *          a grid, and of a weight what its observer takes; O(numbers)
  *   exact  everywhere
  *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index) RANGE; x untouched if it is a parameter; an
  *          input or output is untouched if it does not fit, else unspecified */
@@ -21488,13 +21489,13 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           ieee, half_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
         { "qat", SMASH_QUANTIZER, "quantize weights that were trained for it",
           "Stores weights as integers on the grid that quantization-aware training sees at its last step: from their exact minimum and maximum. Inputs, outputs and biases as with ptq, by \"observer\": \"moving_average\" as training "
-          "saw them. The gradients and moving averages of training are in the library.",
+          "saw them. A training session trains for it, with moving averages of inputs and outputs of its own.",
           jacob, qat_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, qat_keys, sizeof qat_keys / sizeof *qat_keys, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
-          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block. Few bits clip the largest weights.",
+          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block; few bits clip the largest weights. A training session trains it.",
           esser, lsq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsq, NULL, NULL, NULL, NULL, NULL },
         { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
-          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it.",
+          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it, in a training session.",
           bhalgat, lsqplus_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsqplus, NULL, NULL, NULL, NULL, NULL },
         { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
           "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
