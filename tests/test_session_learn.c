@@ -779,6 +779,38 @@ static void test_saved(smash_ctx *ctx)
     }
 }
 
+/* Memory ends anywhere in a step: told as that, and with memory the same step goes on. */
+static void test_memory(void)
+{
+    static const char *const configs[] = {
+        "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}",
+        "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"distiller\": \"dynamic_layerwise\"}",
+        "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"dorefa\", \"dorefa_gradient_bits\": 4}" };
+    size_t i, at, failed = 0;
+    for (i = 0; i < COUNT_OF(configs); i++)
+        for (at = 1; at < 200; at++) {
+            static smash_ctx ctx;
+            smash_err err;
+            int done;
+            net n;
+            test_ctx(&ctx);
+            net_begin(&n, &ctx, configs[i]);
+            smash_arena_release(&ctx.scratch);
+            test_fail_at = test_alloc_calls + at;
+            err = one_step(&n, &ctx, 1, NULL);
+            done = test_alloc_calls < test_fail_at;
+            test_fail_at = 0;
+            CHECK(done ? !err : err == SMASH_ERR_NOMEM || err == SMASH_OK, "config %d, allocation %d: %s", (int)i, (int)at, smash_err_name(err));
+            failed += err != 0;
+            smash_ctx_reset(&ctx);
+            if (err) CHECK_ERR(&ctx, one_step(&n, &ctx, 1, NULL), SMASH_OK, "config %d, after allocation %d", (int)i, (int)at);
+            net_done(&n);
+            smash_arena_release(&ctx.scratch);
+            if (done) break;
+        }
+    CHECK(failed > 6, "%d failed", (int)failed);
+}
+
 /* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
 static void test_enemies(smash_ctx *ctx)
 {
@@ -866,6 +898,7 @@ int main(void)
     test_adaptive(&ctx);
     test_distill_misuse(&ctx);
     test_saved(&ctx);
+    test_memory();
     test_enemies(&ctx);
     test_end(&ctx);
     smash_arena_release(&ctx.scratch);
