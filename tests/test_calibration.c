@@ -821,7 +821,7 @@ static void test_quantizer_observer(void)
         }
         got = tensor_of(&back, "fc.bias");
         for (k = 0; k < 8; k++) CHECK(got.dtype == SMASH_I32 && ((const int32_t *)got.data)[k] == (int32_t)half_even((double)bias[k] / ((double)s_in * (double)(top / 127))), "%d: bias %d", (int)i, (int)k);
-        row = row_of(&plan, "fc", "_input_0");
+        row = row_of("fc", "_input_0");
         CHECK(!row->skip && row->qmin == 0 && row->qmax == 127 && row->batches == 2 && row->numbers == 600 && row->observer.kind == SMASH_OBSERVE_MSE, "%d: input", (int)i);
         CHECK(!strcmp(smash_row_word(row, text), "uint7"), "%s", text);
         {   /* the resolved config means the same */
@@ -830,14 +830,14 @@ static void test_quantizer_observer(void)
             start();
             CHECK_ERR(&ctx, run(again, 1, &result), SMASH_OK, "%s: %s", again, said());
             CHECK(!strcmp(plan.config_text, again), "%s\n%s", again, plan.config_text);
-            CHECK(row_of(&plan, "fc", "_output_0")->observer.bins == (uint32_t)rows[i % COUNT_OF(rows)].bins, "%s", again);
+            CHECK(row_of("fc", "_output_0")->observer.bins == (uint32_t)rows[i % COUNT_OF(rows)].bins, "%s", again);
             free(again);
         }
     }
     start();
     two_layers(1);
     CHECK_ERR(&ctx, run("{\"quantizer\": \"observer\"}", 0, &result), SMASH_OK, "%s", said());
-    CHECK(!row_of(&plan, "fc", "weight")->skip && row_of(&plan, "fc", "_input_0")->skip && row_of(&plan, "fc", "bias")->skip, "without recordings");
+    CHECK(!row_of("fc", "weight")->skip && row_of("fc", "_input_0")->skip && row_of("fc", "bias")->skip, "without recordings");
 }
 
 /* ---- the rest of the library around it ---- */
