@@ -7,26 +7,6 @@
 static const smash_dtype floats[] = { SMASH_F32, SMASH_F64, SMASH_F16, SMASH_BF16 };
 static const char *const kinds[] = { "mse", "kl", "cosine", "attention" };
 
-static double number_at(smash_dtype dtype, const void *data, size_t i)
-{
-    switch (dtype) {
-    case SMASH_F32: return (double)((const float *)data)[i];
-    case SMASH_F64: return ((const double *)data)[i];
-    case SMASH_F16: return (double)smash_f16_to_f32(((const uint16_t *)data)[i]);
-    default:        return (double)smash_bf16_to_f32(((const uint16_t *)data)[i]);
-    }
-}
-
-static void set_number(smash_dtype dtype, void *data, size_t i, double x)
-{
-    switch (dtype) {
-    case SMASH_F32: ((float *)data)[i] = (float)x; break;
-    case SMASH_F64: ((double *)data)[i] = x; break;
-    case SMASH_F16: ((uint16_t *)data)[i] = smash_f64_to_f16(x); break;
-    default:        ((uint16_t *)data)[i] = smash_f64_to_bf16(x); break;
-    }
-}
-
 static double draw(uint64_t *rng) { return (double)(smash_random(rng) >> 11) / 9007199254740992.0 * 2 - 1; }
 static double apart(double a, double b) { return a > b ? a - b : b - a; }
 
