@@ -152,8 +152,8 @@
 #ifndef SMASH_NO_CONFIG       /* config stands on mask, quant, value, select and model */
 #define SMASH_NO_CONFIG (SMASH_NO_MASK || SMASH_NO_QUANT || SMASH_NO_VALUE || SMASH_NO_SELECT || SMASH_NO_MODEL)
 #endif
-#ifndef SMASH_NO_ALGO         /* algo stands on config and io */
-#define SMASH_NO_ALGO (SMASH_NO_CONFIG || SMASH_NO_IO)
+#ifndef SMASH_NO_ALGO         /* algo stands on config, io and distill */
+#define SMASH_NO_ALGO (SMASH_NO_CONFIG || SMASH_NO_IO || SMASH_NO_DISTILL)
 #endif
 #ifndef SMASH_NO_SELFTEST     /* the firmware build leaves it out unless you set it to 0 */
 #define SMASH_NO_SELFTEST (SMASH_ONLY_LAYER0 || SMASH_NO_DOUBLE)
@@ -2627,7 +2627,8 @@ SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_sessi
  * the next forward of this slot; inputs and outputs change in place.
  *   s  io     slot  of smash_session_find
  *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
- *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored; O(numbers)
+ *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored, 12 bytes a block of
+ *          a grid, and of a weight what its observer takes; O(numbers)
  *   exact  everywhere
  *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index) RANGE; x untouched if it is a parameter; an
  *          input or output is untouched if it does not fit, else unspecified */
@@ -20336,12 +20337,22 @@ SMASH__FN smash_err smash__quant_commit(smash_ctx *ctx, smash_work *work, const 
     return SMASH_OK;
 }
 
+/* Scales and zero points that a training session has found; 0: there are none */
+SMASH__FN int smash__take_given(const smash_work *work)
+{
+    const smash_tensor *scale = work->row->given_scale, *zero = work->row->given_zero;
+    if (!scale) return 0;
+    smash__copy(work->scale.data, scale->data, work->scale.bytes);
+    smash__copy(work->zero.data, zero->data, work->zero.bytes);
+    return 1;
+}
+
 /* ptq, qat, naive, observer: ranges of the weights as they are, after pruning, as the observer of the row finds them */
 SMASH__FN smash_err smash__apply_range(smash_ctx *ctx, smash_work *work)
 {
     if (work->row->form.no_scale) return smash__apply_half(ctx, work);
     SMASH__TRY(smash__quant_room(ctx, work));
-    SMASH__TRY(smash__fit_observed(ctx, work));
+    if (!smash__take_given(work)) SMASH__TRY(smash__fit_observed(ctx, work));
     return smash__quant_commit(ctx, work, &work->tensor);
 }
 
@@ -20354,13 +20365,13 @@ SMASH__FN smash_err smash__trained(smash_ctx *ctx, const smash_tensor *t, smash_
     return smash_tensor_convert(ctx, t, out);
 }
 
-/* lsq, lsqplus: the step that training starts with */
+/* lsq, lsqplus: the step that training has found, or starts with */
 SMASH__FN smash_err smash__apply_lsq(smash_ctx *ctx, smash_work *work)
 {
     smash_tensor x;
     SMASH__TRY(smash__quant_room(ctx, work));
     SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
-    SMASH__TRY(smash_quant_lsq_start(ctx, &work->row->quant, &x, &work->scale, work->row->form.zero == SMASH_F32 ? &work->zero : NULL));
+    if (!smash__take_given(work)) SMASH__TRY(smash_quant_lsq_start(ctx, &work->row->quant, &x, &work->scale, work->row->form.zero == SMASH_F32 ? &work->zero : NULL));
     return smash__quant_commit(ctx, work, &work->tensor);
 }
 
@@ -20908,6 +20919,23 @@ SMASH__FN smash_err smash__warn_of_data(smash_ctx *ctx, const smash__run *run)
     return SMASH_OK;
 }
 
+/* What a training session has found for an input or output: its range and counts stand in the row. */
+SMASH__FN smash_err smash__take_end(smash_row *row)
+{
+    size_t n, i;
+    SMASH__TRY(smash_tensor_count(row->given_scale, &n));
+    row->scale = *row->given_scale;
+    row->zero = *row->given_zero;
+    row->scale.name = row->zero.name = row->kept.name;
+    row->scale.bytes = row->zero.bytes = n * sizeof(float);
+    row->has_zero = 0;
+    for (i = 0; i < n; i++) row->has_zero |= ((const int32_t *)row->zero.data)[i] != 0;
+    smash__fill(&row->quant_stats, 0, sizeof row->quant_stats);
+    row->skip = 0;
+    row->note = NULL;
+    return SMASH_OK;
+}
+
 /* Everything that recorded numbers decide, before the first tensor is compressed */
 SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
 {
@@ -20921,6 +20949,7 @@ SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
         row->skip = 1;
         row->note = smash__no_data(row);
         row->scale.data = row->zero.data = NULL;
+        if (row->given_scale) { SMASH__TRY(smash__take_end(row)); continue; }
         batches = smash__find_records(run, row->module, row->target, &first);
         if (batches) SMASH__TRY(smash__observe_end(ctx, run, row, first, batches));
     }
@@ -21473,13 +21502,13 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           ieee, half_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, half_keys, 1, &half, NULL, NULL, NULL, NULL, NULL },
         { "qat", SMASH_QUANTIZER, "quantize weights that were trained for it",
           "Stores weights as integers on the grid that quantization-aware training sees at its last step: from their exact minimum and maximum. Inputs, outputs and biases as with ptq, by \"observer\": \"moving_average\" as training "
-          "saw them. The gradients and moving averages of training are in the library.",
+          "saw them. A training session trains for it, with moving averages of inputs and outputs of its own.",
           jacob, qat_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, qat_keys, sizeof qat_keys / sizeof *qat_keys, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
-          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block. Few bits clip the largest weights.",
+          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block; few bits clip the largest weights. A training session trains it.",
           esser, lsq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsq, NULL, NULL, NULL, NULL, NULL },
         { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
-          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it.",
+          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it, in a training session.",
           bhalgat, lsqplus_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsqplus, NULL, NULL, NULL, NULL, NULL },
         { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
           "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
@@ -23187,7 +23216,7 @@ typedef struct smash__state {
     uint32_t     early;                      /* 1: it is there from the beginning, so every file has it */
 } smash__state;
 
-enum { SMASH__PART_STATES = 8 };
+enum { SMASH__PART_STATES = 9 };
 struct smash__slot;
 
 /* One row of the plan at work on one thing. Pruners that watch an output have a second one there. */
@@ -23200,6 +23229,7 @@ typedef struct smash__part {
     const char         *prefix;              /* "smash.session/conv1.weight/l1_norm/" */
     smash_tensor        input;               /* a copy of what last went into forward, if the method keeps it; data NULL: nothing yet */
     smash_tensor        state[SMASH__PART_STATES];   /* as the method numbers them: views of smash__session_tensor */
+    smash_tensor        given[2];            /* what the row's given_scale and given_zero point to */
     void               *own;                 /* what else the method has, in the session's arena */
 } smash__part;
 
@@ -23229,7 +23259,9 @@ enum {
     SMASH__NEEDS_OUTPUT = 4,                 /* no step without a forward */
     SMASH__WHILE_COLLECTING = 8,             /* pruners need it in the first steps of an interval; without it up to the last masks */
     SMASH__FACTORS = 16,                     /* scores multiply the numbers: slim */
-    SMASH__NONZERO = 32                      /* outputs count by whether they are 0: activation_apoz */
+    SMASH__NONZERO = 32,                     /* outputs count by whether they are 0: activation_apoz */
+    SMASH__FAKES = 64,                       /* quantizes in training, not only when it evaluates */
+    SMASH__PROJECTS = 128                    /* between student and teacher where their last dims differ: adaptive_1d_layerwise */
 };
 typedef struct smash__method {
     const char *name;
@@ -23324,7 +23356,7 @@ SMASH__FN smash_err smash__session_teacher(smash_ctx *ctx, smash__session *own, 
     *out = (smash__teacher *)smash_arena_alloc(ctx, own->arena, sizeof **out);
     if (!*out) return SMASH_ERR_NOMEM;
     smash__fill(*out, 0, sizeof **out);
-    (*out)->name = name;
+    (*out)->name = (*out)->record.name = name;
     *t = *out;
     return SMASH_OK;
 }
@@ -23994,6 +24026,581 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
     return NULL;
 }
 
+/* ---- training session: quantizers ---- */
+
+/* States of inputs and outputs: their ranges, as they were observed, and in how many batches and numbers. What a file is given is no state. */
+enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2 };
+
+/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. */
+SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+{
+    const size_t n = smash__length(part->prefix);
+    const smash__state *s;
+    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
+    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
+}
+
+/* 1 if numbers go through as they are: in training of what is not trained for the grid, or not yet */
+SMASH__FN int smash__quant_waits(const smash__session *own, const smash__part *part)
+{
+    return !own->evaluating && (!(part->method->flags & SMASH__FAKES) || *own->step < smash__job_count(&part->job, "quant_start_step", 0));
+}
+
+/* The parameter of a slot as it is trained */
+SMASH__FN smash_tensor smash__quant_param(const smash__session *own, const smash__part *part)
+{
+    smash_tensor t = own->live->params[part->slot->param].tensor;
+    t.name = part->slot->name;
+    return t;
+}
+
+/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none. Slim writes other numbers than were quantized. */
+SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *scale, const smash_tensor *zero)
+{
+    const smash_tensor *from[2];
+    const smash__part *other;
+    uint32_t i;
+    part->row->given_scale = part->row->given_zero = NULL;
+    for (other = part->slot->first; other; other = other->next) if (other->method->flags & SMASH__FACTORS) scale = NULL;
+    if (!scale) return SMASH_OK;
+    from[0] = scale;
+    from[1] = zero;
+    for (i = 0; i < 2; i++) {
+        smash_tensor *to = &part->given[i];
+        size_t room = to->bytes;
+        SMASH__TRY(smash__session_keep(ctx, own, from[i], &room, to));
+        to->bytes = room;
+        to->name = part->slot->name;
+    }
+    part->row->given_scale = &part->given[0];
+    part->row->given_zero = &part->given[1];
+    return SMASH_OK;
+}
+
+/* x += y, of F64 or F32 */
+SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const smash_tensor *y)
+{
+    size_t n, i;
+    double more;
+    SMASH__TRY(smash_tensor_count(y, &n));
+    for (i = 0; i < n; i++) {
+        smash__load_f64(y, i, 1, &more);
+        if (x->dtype == SMASH_F64) ((double *)x->data)[i] += more;
+        else ((float *)x->data)[i] = smash__to_f32((double)((float *)x->data)[i] + more);
+    }
+    return smash__check_finite(ctx, x, n);
+}
+
+/* ptq, naive, observer, qat: the grid that the numbers of a weight have now, and of inputs and outputs that of what was observed. In training
+ * masks do not count; without, the grid is that of smash_run, for which they do. */
+SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_work *work)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    const smash__part *other;
+    smash_grid grid;
+    smash__fill(work, 0, sizeof *work);
+    work->plan = own->plan;
+    work->row = part->row;
+    work->tensor = w;
+    for (other = part->slot->first; other && !(part->method->flags & SMASH__FAKES); other = other->next) {
+        if (other->row->algo->group != SMASH_PRUNER) continue;
+        SMASH__TRY(smash__like(ctx, &w, SMASH_F32, &work->tensor));
+        SMASH__TRY(smash_tensor_convert(ctx, &w, &work->tensor));
+        SMASH__TRY(smash__prune_apply(ctx, other, &work->tensor, 0));
+    }
+    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, &work->tensor, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &work->scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, part->slot->name, &work->zero));
+    smash__fill(work->zero.data, 0, work->zero.bytes);
+    return smash__fit_observed(ctx, work);
+}
+
+SMASH__FN smash_err smash__ranged_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_work work;
+    if (smash__quant_waits(own, part)) return SMASH_OK;
+    if (part->row->form.no_scale) {                                      /* floats of 16 bits */
+        SMASH__TRY(smash__like(ctx, x, part->row->form.dtype, &work.quantized));
+        SMASH__TRY(smash_tensor_convert(ctx, x, &work.quantized));
+        return smash_tensor_convert(ctx, &work.quantized, x);
+    }
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    return smash_fake_quantize(ctx, &part->row->quant, x, &work.scale, &work.zero, x);
+}
+
+SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_work work;
+    if (smash__quant_waits(own, part) || part->row->form.no_scale) return SMASH_OK;
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &work.tensor, &work.scale, &work.zero, g, g);
+}
+
+SMASH__FN smash_err smash__ranged_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_work work;
+    if (part->row->form.no_scale) return SMASH_OK;
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    return smash__quant_give(ctx, own, part, &work.scale, &work.zero);
+}
+
+/* Ranges move on by what came: qat averages, the others as the row says. */
+SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    static const size_t one = 1, two = 2;
+    smash_observer_desc desc = part->row->observer;
+    smash_observer o;
+    smash_grid grid;
+    void *memory;
+    uint64_t *observed;
+    float *lo, *hi;
+    size_t n, bytes, i;
+    if (part->method->flags & SMASH__FAKES) {
+        desc.kind = SMASH_OBSERVE_MOVING_AVERAGE;
+        desc.rate = smash__to_f32(smash__job_double(&part->job, "rate", 0.01));
+    }
+    desc.grain = part->row->quant.grain;
+    SMASH__TRY(smash_tensor_count(x, &n));
+    if (!n) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &desc.grain, x, &grid));
+    if (desc.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = one; }
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__LO]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__HI]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &part->state[SMASH__OBSERVED]));
+    lo = (float *)part->state[SMASH__LO].data;
+    hi = (float *)part->state[SMASH__HI].data;
+    observed = (uint64_t *)part->state[SMASH__OBSERVED].data;
+    SMASH__TRY(smash_observer_bytes(ctx, &desc, grid.blocks, &bytes));
+    memory = smash__scratch(ctx, bytes, 1);
+    if (!memory) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash_observer_init(ctx, &desc, grid.blocks, memory, bytes, &o));
+    for (i = 0; i < grid.blocks; i++) {
+        o.block[i].count = observed[0];
+        o.block[i].lo = lo[i];
+        o.block[i].hi = hi[i];
+    }
+    SMASH__TRY(smash_observe(ctx, &o, x));
+    for (i = 0; i < grid.blocks; i++) {
+        lo[i] = o.block[i].lo;
+        hi[i] = o.block[i].hi;
+    }
+    observed[0]++;
+    observed[1] += n;
+    return SMASH_OK;
+}
+
+/* Scale and zero point of an input or output, in scratch, to be laid over x unless that is NULL; *there 0: nothing was observed yet */
+SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_tensor *scale, smash_tensor *zero, int *there)
+{
+    smash_row *row = part->row;
+    const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
+    uint32_t d;
+    size_t i, n, m = 0;
+    *there = 0;
+    if (!lo.data || !hi.data || !observed.data) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&observed, &m));
+    SMASH__TRY(smash_tensor_count(&lo, &n));
+    if (m != 2 || observed.dtype != SMASH_U64 || lo.dtype != SMASH_F32 || hi.dtype != SMASH_F32 || !smash__same_shape(&hi, lo.ndim, lo.shape) || (n != 1 && row->quant.grain.kind == SMASH_GRAIN_TENSOR))
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has a range of %q that is none", part->slot->name);      /* it knew no shape then */
+    if (!*(const uint64_t *)observed.data) return SMASH_OK;
+    SMASH__TRY(smash__like(ctx, &lo, SMASH_F32, scale));
+    SMASH__TRY(smash__like(ctx, &lo, SMASH_I32, zero));
+    for (i = 0; i < n; i++) {
+        float a = ((const float *)lo.data)[i], b = ((const float *)hi.data)[i];
+        (void)smash__clamp_fused(own->plan, row, &a, &b);
+        SMASH__TRY(smash_quant_params(ctx, &row->quant, a, b, (float *)scale->data + i, (int32_t *)zero->data + i));
+        if (!i || a < row->lo) row->lo = a;
+        if (!i || b > row->hi) row->hi = b;
+    }
+    row->batches = ((const uint64_t *)observed.data)[0];
+    row->numbers = ((const uint64_t *)observed.data)[1];
+    *there = 1;
+    if (!x || row->quant.grain.kind != SMASH_GRAIN_TENSOR) return SMASH_OK;
+    for (d = 0; d < x->ndim; d++) scale->shape[d] = zero->shape[d] = 1;
+    scale->ndim = zero->ndim = x->ndim;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__end_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_tensor scale, zero;
+    int there;
+    if (!own->evaluating) SMASH__TRY(smash__end_observe(ctx, own, part, x));
+    if (smash__quant_waits(own, part)) return SMASH_OK;
+    SMASH__TRY(smash__end_fit(ctx, own, part, x, &scale, &zero, &there));
+    return there ? smash_fake_quantize(ctx, &part->row->quant, x, &scale, &zero, x) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__end_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_tensor scale, zero;
+    int there;
+    if (smash__quant_waits(own, part)) return SMASH_OK;
+    SMASH__TRY(smash__end_fit(ctx, own, part, g, &scale, &zero, &there));
+    return there ? smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &part->input, &scale, &zero, g, g) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__end_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_tensor scale, zero;
+    int there;
+    SMASH__TRY(smash__end_fit(ctx, own, part, NULL, &scale, &zero, &there));
+    return smash__quant_give(ctx, own, part, there ? &scale : NULL, &zero);
+}
+
+/* ---- lsq, lsqplus: scales, and zero points, with an Adam of their own ---- */
+
+/* States, F64: scale and zero point, their gradients, Adam's means and squares; lsq has no zero point */
+enum { SMASH__STEP = 0, SMASH__STEP_SLOPE = 2, SMASH__STEP_MEAN = 4, SMASH__STEP_SQUARES = 6 };
+
+/* How many trained numbers a block has */
+SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->form.zero == SMASH_F32 && !part->row->form.no_zero ? 2 : 1; }
+
+SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w)
+{
+    static const char *const words[] = { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares" };
+    const smash_row *row = part->row;
+    const uint32_t kinds = smash__steps_kinds(part);
+    const double start[2] = { 0.01, (double)(row->qmax - row->qmin) / 2 };
+    smash_tensor made[2];
+    smash_grid grid;
+    size_t n, i;
+    uint32_t k;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, w, &grid));
+    for (k = 0; k < 8; k++) if (k % 2 < kinds) SMASH__TRY(smash__session_tensor(ctx, own, part, words[k], SMASH_F64, grid.ndim, grid.count, &part->state[k]));
+    for (k = 0; k < 2; k++) SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &made[k]));
+    if (smash_value_is(smash_job_value(&part->job, "start"), "nni")) {
+        SMASH__TRY(smash_tensor_count(&made[0], &n));
+        for (k = 0; k < kinds; k++) for (i = 0; i < n; i++) ((double *)part->state[SMASH__STEP + k].data)[i] = start[k];
+        return SMASH_OK;
+    }
+    SMASH__TRY(smash_quant_lsq_start(ctx, &row->quant, w, &made[0], kinds > 1 ? &made[1] : NULL));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash_tensor_convert(ctx, &made[k], &part->state[SMASH__STEP + k]));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const smash_tensor w = smash__quant_param(own, part);
+    const smash_err err = smash__steps_start(ctx, own, part, &w);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
+/* Both as F32, in scratch */
+SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__part *part, smash_tensor half[2])
+{
+    uint32_t k;
+    for (k = 0; k < smash__steps_kinds(part); k++) {
+        SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F32, &half[k]));
+        SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__STEP + k], &half[k]));
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_tensor half[2];
+    (void)own;
+    SMASH__TRY(smash__steps_half(ctx, part, half));
+    return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
+}
+
+SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    const uint32_t kinds = smash__steps_kinds(part);
+    smash_tensor half[2], more[2];
+    uint32_t k;
+    SMASH__TRY(smash__steps_half(ctx, part, half));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F64, &more[k]));
+    SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__STEP_SLOPE + k], &more[k]));
+    return SMASH_OK;
+}
+
+/* A scale stays above 0, and so small that the ends of the grid are numbers. */
+SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const double end = (double)(part->row->qmax < -part->row->qmin ? -part->row->qmin : part->row->qmax);
+    smash_adam_desc adam = SMASH_ZERO;
+    uint32_t k;
+    adam.rate = smash__job_double(&part->job, "rate", 0.001);
+    for (k = 0; k < smash__steps_kinds(part); k++) {
+        const smash_tensor *slope = &part->state[SMASH__STEP_SLOPE + k], *state = &part->state[SMASH__STEP + k];
+        if (adam.rate > 0) SMASH__TRY(smash_score_adam(ctx, &adam, *own->step, slope, &part->state[SMASH__STEP_MEAN + k], &part->state[SMASH__STEP_SQUARES + k], state));
+        smash__fill(slope->data, 0, slope->bytes);
+    }
+    return smash_quant_clip(ctx, 1.1920928955078125e-7, 3.4e38 / end, &part->state[SMASH__STEP], &part->state[SMASH__STEP]);
+}
+
+SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_tensor half[2];
+    SMASH__TRY(smash__steps_half(ctx, part, half));
+    if (smash__steps_kinds(part) == 1) {
+        SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &half[1]));
+        smash__fill(half[1].data, 0, half[1].bytes);
+    }
+    return smash__quant_give(ctx, own, part, &half[0], &half[1]);
+}
+
+/* ---- dorefa, bnn: no scales to be found ---- */
+
+/* While evaluating by way of the file's grid, which rounds once more */
+SMASH__FN smash_err smash__dorefa_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    const smash_row *row = part->row;
+    const int whole = row->form.zero != SMASH_F32;
+    smash_tensor scale, zero;
+    smash_grid grid;
+    SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, x, x));
+    if (!own->evaluating) return SMASH_OK;
+    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, x, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, whole ? SMASH_I32 : SMASH_F32, part->slot->name, &zero));
+    smash__fill(zero.data, 0, zero.bytes);
+    if (grid.blocks) ((float *)scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
+    if (grid.blocks && !whole) ((float *)zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
+    return smash_fake_quantize(ctx, &row->quant, x, &scale, &zero, x);
+}
+
+SMASH__FN smash_err smash__dorefa_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    return smash_quant_dorefa_backward(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, &w, g, g);
+}
+
+/* Inputs by the range of each tensor; outputs in 0..1 */
+SMASH__FN smash_err smash__dorefa_end_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    smash_quant_desc desc = part->row->quant;
+    smash_tensor scale, zero;
+    smash_grid grid;
+    (void)own;
+    desc.grain = smash_grain_tensor();
+    if (smash__starts_with(part->slot->target, "_output_")) return smash_quant_dorefa(ctx, &desc, SMASH_DOREFA_OUTPUTS, x, x);
+    SMASH__TRY(smash_grid_make(ctx, &desc.grain, x, &grid));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &scale));
+    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, part->slot->name, &zero));
+    SMASH__TRY(smash_quant_fit(ctx, &desc, x, &scale, &zero));
+    return smash_fake_quantize(ctx, &desc, x, &scale, &zero, x);
+}
+
+SMASH__FN smash_err smash__dorefa_gradient(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_quant_desc desc = SMASH_ZERO;
+    desc.bits = (uint32_t)smash__job_count(&part->job, "gradient_bits", 0);
+    desc.is_unsigned = 1;
+    return desc.bits ? smash_quant_dorefa_gradient(ctx, &desc, own->random, g, g) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__dorefa_end_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash_quant_desc desc = part->row->quant;
+    desc.grain = smash_grain_tensor();
+    if (!smash__starts_with(part->slot->target, "_output_")) return SMASH_OK;
+    SMASH__TRY(smash__dorefa_gradient(ctx, own, part, g));
+    return smash_quant_dorefa_backward(ctx, &desc, SMASH_DOREFA_OUTPUTS, &part->input, g, g);
+}
+
+SMASH__FN smash_err smash__bnn_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    (void)own;
+    (void)part;
+    return smash_quant_bnn(ctx, x, x);
+}
+
+SMASH__FN smash_err smash__bnn_end_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    (void)own;
+    return smash__starts_with(part->slot->target, "_output_") ? smash_quant_gate(ctx, -1, 1, &part->input, g, g) : SMASH_OK;
+}
+
+SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    return smash_quant_clip(ctx, -1, 1, &w, &w);
+}
+
+/* What trains a row of a quantizer; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
+ * bins waits for the recording. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
+SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
+{
+    enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
+    static const char *const ranges[] = { "lo", "hi", "observed", NULL };
+    static const smash__method params[] = {
+        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, smash__ranged_finish, NULL, NULL },
+        { "ptq",      0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "naive",    0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "observer", 0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
+        { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
+        { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "bnn",      SMASH__FAKES, NULL, smash__bnn_forward, NULL, NULL, NULL, smash__bnn_step, NULL, NULL, NULL, NULL, NULL } };
+    static const smash__method observed[] = {
+        { "qat",      KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "ptq",      0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges } };
+    static const smash__method named[] = {
+        { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "bnn",      KEEPS, NULL, smash__bnn_forward, smash__bnn_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    static const smash__method gradients[] = { { "dorefa", SMASH__FAKES, NULL, NULL, smash__dorefa_gradient, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    const smash_job job = smash__job(own->config, row->algo, own->model, NULL);
+    const smash__method *from = params;
+    size_t i, n = sizeof params / sizeof *params;
+    if (row->param != SMASH__NO_INDEX) n = row->skip ? 0 : n;
+    else if (row->needs_data) { from = observed; n = sizeof observed / sizeof *observed; }
+    else if (row->named) { from = named; n = sizeof named / sizeof *named; }
+    else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
+    for (i = 0; i < n; i++)
+        if (smash__equal(from[i].name, row->algo->name)) return from == observed && !(from[i].flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : &from[i];
+    return NULL;
+}
+
+/* ---- training session: distillers ---- */
+
+/* States of a projection, F64: weight and bias, their gradients, Adam's means and squares; and the number of the next step of that, 0: not begun */
+enum { SMASH__PROJECTION = 0, SMASH__PROJECTION_SLOPE = 2, SMASH__PROJECTION_MEAN = 4, SMASH__PROJECTION_SQUARES = 6, SMASH__PROJECTION_STEP = 8 };
+
+/* What a part is compared with: an output of the teacher for each link */
+SMASH__FN smash_err smash__distill_open(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_row *row = part->row;
+    smash__teacher **teachers = (smash__teacher **)smash_arena_array(ctx, own->arena, row->link_count, sizeof *teachers);
+    uint32_t i;
+    if (!teachers) return SMASH_ERR_NOMEM;
+    for (i = 0; i < row->link_count; i++) {
+        const char *name = smash__join(ctx, own->arena, row->links[i], *row->links[i] ? "." : "", row->target);
+        if (!name) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash__session_teacher(ctx, own, name, &teachers[i]));
+    }
+    part->own = teachers;
+    part->input.name = part->slot->name;
+    own->origin = smash__job_double(&part->job, "origin_loss_lambda", 1);
+    return SMASH_OK;
+}
+
+/* The projection of a part, as F32 in scratch, if student and teacher differ in their last dims; it begins by the seed of the session. */
+SMASH__FN smash_err smash__projection(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *y, smash_tensor half[2], int *there)
+{
+    static const char *const words[] = { "weight", "bias", "weight_gradient", "bias_gradient", "weight_mean", "bias_mean", "weight_squares", "bias_squares" };
+    static const size_t one = 1;
+    const smash_tensor *x = &part->input;
+    size_t shape[2];
+    uint64_t *step;
+    uint32_t i;
+    *there = part->method->flags & SMASH__PROJECTS && x->ndim && y->ndim && x->shape[x->ndim - 1] != y->shape[y->ndim - 1];
+    if (!*there) return SMASH_OK;
+    shape[0] = y->shape[y->ndim - 1];
+    shape[1] = x->shape[x->ndim - 1];
+    for (i = 0; i < 8; i++) SMASH__TRY(smash__session_tensor(ctx, own, part, words[i], SMASH_F64, i & 1 ? 1 : 2, shape, &part->state[i]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "step", SMASH_U64, 1, &one, &part->state[SMASH__PROJECTION_STEP]));
+    step = (uint64_t *)part->state[SMASH__PROJECTION_STEP].data;
+    for (i = 0; i < 2; i++) SMASH__TRY(smash__like(ctx, &part->state[i], SMASH_F32, &half[i]));
+    if (!*step) {
+        SMASH__TRY(smash_loss_projection_init(ctx, smash_random(own->random), &half[0], &half[1]));
+        for (i = 0; i < 2; i++) SMASH__TRY(smash_tensor_convert(ctx, &half[i], &part->state[i]));
+        *step = 1;
+    }
+    for (i = 0; i < 2; i++) SMASH__TRY(smash_tensor_convert(ctx, &part->state[i], &half[i]));
+    return SMASH_OK;
+}
+
+/* How far what was recorded is from a link; and if g is there the gradient of that, added to g */
+SMASH__FN smash_err smash__distill_link(smash_ctx *ctx, smash__session *own, smash__part *part, const smash__teacher *teacher, double *loss, const smash_tensor *g)
+{
+    smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_tensor half[2], more[2], out = part->input, wide, slope, back;
+    int projects;
+    uint32_t i;
+    SMASH__TRY(smash__projection(ctx, own, part, &teacher->record, half, &projects));
+    if (projects) {
+        out.shape[out.ndim - 1] = half[0].shape[0];
+        SMASH__TRY(smash__like(ctx, &out, SMASH_F32, &wide));
+        SMASH__TRY(smash_loss_project(ctx, &part->input, &half[0], &half[1], &wide));
+        out = wide;
+    }
+    if (g) SMASH__TRY(smash__like(ctx, &out, SMASH_F32, &slope));
+    SMASH__TRY(smash_loss(ctx, &part->row->loss, &out, &teacher->record, loss, g ? &slope : NULL));
+    if (g && projects) {
+        SMASH__TRY(smash__like(ctx, &part->input, SMASH_F32, &back));
+        for (i = 0; i < 2; i++) SMASH__TRY(smash__like(ctx, &half[i], SMASH_F32, &more[i]));
+        SMASH__TRY(smash_loss_project_backward(ctx, &part->input, &half[0], &slope, &back, &more[0], &more[1]));
+        for (i = 0; i < 2; i++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__PROJECTION_SLOPE + i], &more[i]));
+        slope = back;
+    }
+    if (g) SMASH__TRY(smash__add_to(ctx, g, &slope));
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
+/* The nearest of its links, the first of equals, and how far that is */
+SMASH__FN smash_err smash__distill_nearest(smash_ctx *ctx, smash__session *own, smash__part *part, uint32_t *nearest, double *least)
+{
+    smash__teacher **teachers = (smash__teacher **)part->own;
+    uint32_t i;
+    if (!part->slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss without %q, which %s compares with the teacher's: give it to smash_session_forward", part->slot->name, part->row->algo->name);
+    for (i = 0; i < part->row->link_count; i++)
+        if (!teachers[i]->taught) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is missing, which %q is to learn from: give it to smash_session_teach", teachers[i]->name, part->slot->name);
+    for (i = 0; i < part->row->link_count; i++) {
+        double loss;
+        SMASH__TRY(smash__distill_link(ctx, own, part, teachers[i], &loss, NULL));
+        if (i && !(loss < *least)) continue;
+        *least = loss;
+        *nearest = i;
+    }
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__distill_loss(smash_ctx *ctx, smash__session *own, smash__part *part, double *loss)
+{
+    uint32_t nearest = 0;
+    double least = 0;
+    SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
+    *loss += least;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__distill_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
+{
+    smash__teacher **teachers = (smash__teacher **)part->own;
+    uint32_t nearest = 0;
+    double least = 0;
+    if (part->row->link_count > 1 || !teachers[0]->taught) SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
+    return smash__distill_link(ctx, own, part, teachers[nearest], &least, g);
+}
+
+SMASH__FN smash_err smash__distill_step(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    smash_adam_desc adam = SMASH_ZERO;
+    uint64_t *step = (uint64_t *)part->state[SMASH__PROJECTION_STEP].data;
+    uint32_t i;
+    (void)own;
+    if (!step || !*step) return SMASH_OK;
+    adam.rate = 0.001;
+    for (i = 0; i < 2; i++) {
+        const smash_tensor *slope = &part->state[SMASH__PROJECTION_SLOPE + i];
+        SMASH__TRY(smash_score_adam(ctx, &adam, *step, slope, &part->state[SMASH__PROJECTION_MEAN + i], &part->state[SMASH__PROJECTION_SQUARES + i], &part->state[SMASH__PROJECTION + i]));
+        smash__fill(slope->data, 0, slope->bytes);
+    }
+    ++*step;
+    return SMASH_OK;
+}
+
+SMASH__FN const smash__method *smash__distiller_of(const smash_row *row)
+{
+    enum { COMPARES = SMASH__KEEPS | SMASH__NEEDS_GRADIENT | SMASH__NEEDS_OUTPUT };
+    static const char *const later[] = { "weight", "bias", "weight_gradient", "bias_gradient", "weight_mean", "bias_mean", "weight_squares", "bias_squares", "step", NULL };
+    static const smash__method methods[] = {
+        { "dynamic_layerwise", COMPARES, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "adaptive_1d_layerwise", COMPARES | SMASH__PROJECTS, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, smash__distill_step, NULL, NULL, NULL, NULL, later } };
+    size_t i;
+    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, row->algo->name) && !row->skip) return &methods[i];
+    return NULL;
+}
+
 /* ---- training session: the hooks ---- */
 
 /* Is a row's target one that can be trained? */
@@ -24006,6 +24613,19 @@ SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *ow
     if (!p || !p->tensor.data || (p->tensor.flags & SMASH_TENSOR_CONST))
         return SMASH__FAIL(ctx, SMASH_ERR_ARG, row->param, "%q has no memory to be trained in; load it, and let the model have what the network computes with", own->model->params[row->param].name);
     return smash__check(ctx, &p->tensor, "a trained parameter", SMASH__BIT(SMASH_F32), SMASH__WRITE, NULL);
+}
+
+/* What smash_run does anyhow it does without the session where that cannot. Elsewhere the grid that is trained must be that of the file. */
+SMASH__FN smash_err smash__quantizer_fits(smash_ctx *ctx, const smash__session *own, const smash_row *row, const smash__method **method)
+{
+    const int trained = row->param == SMASH__NO_INDEX || (*method)->flags & SMASH__FAKES, live = row->param != SMASH__NO_INDEX && row->param < own->live->param_count;
+    const int folded = row->param != SMASH__NO_INDEX && smash__fold_of(own->plan, row->param) != NULL;
+    if (row->choices || folded || (!trained && (!live || !smash__session_param(own, row->param) || own->live->params[row->param].tensor.dtype != SMASH_F32))) {
+        if (trained && row->choices) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "target_bytes chooses widths when a file is written, and %s needs them before; say quant_dtype", row->algo->name);
+        if (trained && folded) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, row->param, "%q is trained, and fuse_names folds another layer into it; fuse a model after training", own->model->params[row->param].name);
+        *method = NULL;
+    }
+    return SMASH_OK;
 }
 
 SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
@@ -24021,11 +24641,12 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
-        const smash__method *method = smash__method_of(row->algo);
+        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(own, row) : row->algo->group == SMASH_DISTILLER ? smash__distiller_of(row) : row->skip ? NULL : smash__method_of(row->algo);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
         own->notes[i] = row->note;
-        if (!method || row->skip) continue;
+        if (method && row->algo->group == SMASH_QUANTIZER) SMASH__TRY(smash__quantizer_fits(ctx, own, row, &method));
+        if (!method) continue;
         if (row->algo->group == SMASH_PRUNER) own->pruner = method;
         SMASH__TRY(smash__session_fits(ctx, own, row));
         SMASH__TRY(smash__session_part(ctx, own, method, row, row->param, row->target, &own->of_row[i]));

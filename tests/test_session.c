@@ -427,8 +427,7 @@ static const char *const every[] = {
     "{\"pruner\": \"taylor\", \"taylor_training_steps\": 3, \"taylor_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"global_group_id\": 1}]}",
     "{\"pruner\": \"admm\", \"admm_iterations\": 2, \"admm_training_steps\": 2, \"admm_base\": \"fpgm\", \"admm_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": 1}]}",
     "{\"pruner\": \"activation_apoz\", \"activation_apoz_training_steps\": 3, \"activation_apoz_sparse_ratio\": 0.5}",
-    "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_schedule\": \"agp\", \"activation_mean_rank_schedule_interval\": 2, "
-        "\"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_schedule\": \"agp\", \"activation_mean_rank_schedule_interval\": 2, \"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
     "{\"pruner\": \"admm\", \"admm_iterations\": 2, \"admm_training_steps\": 2, \"admm_row\": 0.1, \"admm_sparse_ratio\": 0.5}",
     "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5}",
 };
@@ -577,10 +576,9 @@ static void test_same(smash_ctx *ctx)
 {
     static const char *const configs[] = {
         "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.6}",
-        "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_types\": [\"Linear\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\"}]}",
         "{\"pruner\": \"fpgm\", \"fpgm_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": \"all\"}]}",
-        "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"fc2\"], \"target_names\": [\"weight\"], "
-            "\"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"fc1\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": \"in_channel\"}}}]}",
+        "{\"pruner\": \"l2_norm\", \"l2_norm_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"fc2\"], \"target_names\": [\"weight\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"fc1\", \"target_name\": \"weight\", \"dims\": [0]}, \"granularity\": \"in_channel\"}}}]}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"target_names\": [\"weight\"]}], \"pack_sparse\": true}",
     };
     size_t i;

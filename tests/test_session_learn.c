@@ -1,0 +1,907 @@
+/* Quantizers and distillers in a training session: step by step against the formulas, saved and taken up again, and misused. */
+#include "../smash.h"
+#include "test.h"
+#include "golden/observer.h"
+
+/* A network of two layers whose memory is here, and a config over it. All that is not said is made up by wave(). */
+typedef struct net {
+    float w1[6 * 4], b1[6], w2[3 * 6], b2[3];
+    smash_arena arena;
+    smash_model model;
+    smash_diags diags;
+    smash_config config;
+    smash_session s;
+} net;
+
+enum { BATCH = 2, ENDS = 4 };
+static const char *const ends[ENDS] = { "fc1._input_0", "fc1._output_0", "fc2._input_0", "fc2._output_0" };
+static const size_t end_width[ENDS] = { 4, 6, 6, 3 };
+static float wave(size_t i, double by) { return (float)((double)((i * 7 + 3) % 23) * 0.1 - 1.05 + by * (double)i); }
+static float end_number(size_t step, size_t end, size_t i) { return (float)((double)((step * 13 + i * 7 + end * 5) % 19) * 0.37 - 3.1 + 0.01 * (double)step); }
+static float made_up(size_t step, size_t what, size_t i) { return (float)((step * 5 + what * 11 + i * 3) % 17) * 0.125f - 0.9375f; }
+static float teacher_number(size_t step, size_t end, size_t i) { return (float)((double)((step * 3 + i * 5 + end) % 13) * 0.5 - 2.75); }
+
+static void net_init(net *n, smash_ctx *ctx, const char *config)
+{
+    static const size_t s1[2] = { 6, 4 }, sb1[1] = { 6 }, s2[2] = { 3, 6 }, sb2[1] = { 3 };
+    smash_tensor t;
+    size_t i;
+    for (i = 0; i < 24; i++) n->w1[i] = wave(i, 0.001);
+    for (i = 0; i < 6; i++) n->b1[i] = (float)i * 0.25f - 0.5f;
+    for (i = 0; i < 18; i++) n->w2[i] = wave(i + 5, -0.002);
+    for (i = 0; i < 3; i++) n->b2[i] = (float)i;
+    smash_arena_init(&n->arena, NULL, 0, &test_allocator);
+    smash_model_init(&n->model, &n->arena);
+    t = test_view(SMASH_F32, n->w1, 2, s1);  CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc1.weight", &t, 0), SMASH_OK, "w1");
+    t = test_view(SMASH_F32, n->b1, 1, sb1); CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc1.bias", &t, 0), SMASH_OK, "b1");
+    t = test_view(SMASH_F32, n->w2, 2, s2);  CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc2.weight", &t, 0), SMASH_OK, "w2");
+    t = test_view(SMASH_F32, n->b2, 1, sb2); CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc2.bias", &t, 0), SMASH_OK, "b2");
+    CHECK_ERR(ctx, smash_model_finish(ctx, &n->model), SMASH_OK, "model");
+    memset(&n->diags, 0, sizeof n->diags);
+    n->diags.arena = &n->arena;
+    smash_config_init(&n->config, smash_builtins(), &n->arena, &n->diags);
+    CHECK_ERR(ctx, smash_config_load(ctx, &n->config, config, strlen(config), "config.json", NULL), SMASH_OK, "%s: %s", config, n->diags.first ? n->diags.first->message : "");
+    memset(&n->s, 0, sizeof n->s);
+}
+
+static void net_done(net *n) { smash_arena_release(&n->arena); }
+
+static void net_begin(net *n, smash_ctx *ctx, const char *config)
+{
+    net_init(n, ctx, config);
+    CHECK_ERR(ctx, smash_session_begin(ctx, &n->model, &n->config, NULL, &n->s), SMASH_OK, "%s: %s", config, n->diags.first ? n->diags.first->message : "");
+}
+
+static uint32_t slot_of(net *n, smash_ctx *ctx, const char *name)
+{
+    uint32_t slot = 77;
+    CHECK_ERR(ctx, smash_session_find(ctx, &n->s, name, &slot), SMASH_OK, "%s", name);
+    return slot;
+}
+
+/* A parameter as forward gives it */
+static const float *forward(net *n, smash_ctx *ctx, size_t param)
+{
+    smash_tensor t = n->model.params[param].tensor;
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n->s, slot_of(n, ctx, n->model.params[param].name), &t), SMASH_OK, "param %d", (int)param);
+    return (const float *)t.data;
+}
+
+/* An input or output forward, or its gradient backward, in place */
+static void end_forward(net *n, smash_ctx *ctx, size_t end, float *x)
+{
+    const size_t shape[2] = { BATCH, end_width[end] };
+    smash_tensor t = test_view(SMASH_F32, x, 2, shape);
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n->s, slot_of(n, ctx, ends[end]), &t), SMASH_OK, "%s", ends[end]);
+}
+static void end_backward(net *n, smash_ctx *ctx, size_t end, float *g)
+{
+    const size_t shape[2] = { BATCH, end_width[end] };
+    smash_tensor t = test_view(SMASH_F32, g, 2, shape);
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n->s, slot_of(n, ctx, ends[end]), &t), SMASH_OK, "%s", ends[end]);
+}
+static void param_backward(net *n, smash_ctx *ctx, size_t param, float *g)
+{
+    smash_tensor t = n->model.params[param].tensor;
+    t.data = g;
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n->s, slot_of(n, ctx, n->model.params[param].name), &t), SMASH_OK, "param %d", (int)param);
+}
+
+/* One step of a loop that any config goes through. *loss: what the session makes of a loss of 1. */
+static smash_err one_step(net *n, smash_ctx *ctx, size_t step, double *loss)
+{
+    float y[BATCH * 6], g[24];
+    double total, scale;
+    uint32_t slot;
+    size_t p, i, count;
+    smash_err err = SMASH_OK;
+    for (p = 0; !err && p < 4; p++) {
+        smash_tensor t = n->model.params[p].tensor;
+        err = smash_session_find(ctx, &n->s, n->model.params[p].name, &slot);
+        if (!err) err = smash_session_forward(ctx, &n->s, slot, &t);
+    }
+    for (p = 0; !err && p < ENDS; p++) {
+        const size_t shape[2] = { BATCH, end_width[p] };
+        smash_tensor t = test_view(SMASH_F32, y, 2, shape);
+        for (i = 0; i < BATCH * end_width[p]; i++) y[i] = teacher_number(step, p, i);
+        err = smash_session_find_teacher(ctx, &n->s, ends[p], &slot);
+        if (!err) err = smash_session_teach(ctx, &n->s, slot, &t);
+        for (i = 0; i < BATCH * end_width[p]; i++) y[i] = end_number(step, p, i);
+        if (!err) err = smash_session_find(ctx, &n->s, ends[p], &slot);
+        if (!err) err = smash_session_forward(ctx, &n->s, slot, &t);
+    }
+    if (!err) err = smash_session_loss(ctx, &n->s, 1, &total, &scale);
+    if (!err && loss) *loss = total;
+    for (p = ENDS; !err && p-- > 0;) {
+        const size_t shape[2] = { BATCH, end_width[p] };
+        const smash_tensor t = test_view(SMASH_F32, g, 2, shape);
+        for (i = 0; i < BATCH * end_width[p]; i++) g[i] = made_up(step, 4 + p, i) * (float)scale;
+        err = smash_session_find(ctx, &n->s, ends[p], &slot);
+        if (!err) err = smash_session_backward(ctx, &n->s, slot, &t);
+        for (i = 0; !err && p == 3 && i < 3; i++) n->b2[i] -= 0.0625f * g[i];
+    }
+    for (p = 0; !err && p < 4; p++) {
+        smash_tensor t = n->model.params[p].tensor;
+        smash_tensor_count(&t, &count);
+        for (i = 0; i < count; i++) g[i] = made_up(step, p, i);
+        err = smash_session_find(ctx, &n->s, n->model.params[p].name, &slot);
+        t.data = g;
+        if (!err) err = smash_session_backward(ctx, &n->s, slot, &t);
+        for (i = 0; !err && i < count; i++) ((float *)n->model.params[p].tensor.data)[i] -= 0.0625f * g[i];
+    }
+    return err ? err : smash_session_step(ctx, &n->s);
+}
+
+static const smash_row *row_of(const net *n, const char *module, const char *target, smash_group group)
+{
+    size_t i;
+    for (i = 0; i < n->s.plan->count; i++) {
+        const smash_row *row = &n->s.plan->rows[i];
+        if (row->algo->group == group && !strcmp(row->target, target) && !strcmp(n->s.plan->model->modules[row->module].name, module)) return row;
+    }
+    CHECK(0, "no row of %s.%s", module, target);
+    abort();
+}
+
+static test_buffer files[4];
+static smash_io to_file(test_buffer *f)
+{
+    smash_io io = SMASH_ZERO;
+    memset(f, 0, sizeof *f);
+    io.write = test_buffer_write;
+    io.user = f;
+    return io;
+}
+static smash_io from_file(const test_buffer *f) { return smash_io_memory(f->data, f->used); }
+
+/* ---- qat ---- */
+
+static double even(double x)
+{
+    const double whole = (double)(long)x, rest = x - whole;
+    double up = whole;
+    if (rest > 0.5 || (rest == 0.5 && (long)whole % 2)) up += 1;
+    if (rest < -0.5 || (rest == -0.5 && (long)whole % 2)) up -= 1;
+    return up;
+}
+
+/* y of x by scale and zero point; *inside: whether its gradient passes */
+static float faked(float x, float scale, double zero, double qmin, double qmax, int *inside)
+{
+    volatile float u = x / scale;
+    double q;
+    u = (float)zero + u;
+    q = (double)u;
+    *inside = q >= qmin && q <= qmax;
+    return (float)(even(q < qmin ? qmin : q > qmax ? qmax : q) - zero) * scale;
+}
+
+static float size_of(const float *x, size_t n)
+{
+    float most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) if ((x[i] < 0 ? -x[i] : x[i]) > most) most = x[i] < 0 ? -x[i] : x[i];
+    return most;
+}
+
+/* Weights: the grid is that of the weights as they are, at every step; before quant_start_step there is none. */
+static void test_qat_weights(smash_ctx *ctx)
+{
+    static const struct { const char *config; double qmax; int rows; size_t start; } rows[] = {
+        { "{\"quantizer\": \"qat\"}", 127, 0, 0 }, { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}", 7, 0, 0 },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_granularity\": \"out_channel\"}", 7, 1, 0 },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 2}", 7, 0, 2 } };
+    size_t i, step, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        for (step = 0; step < 5; step++) {
+            const float *w = forward(&n, ctx, 0);
+            float g[24], most = size_of(n.w1, 24);
+            CHECK(w != n.w1, "row %d: the raw weights", (int)i);
+            for (k = 0; k < 24; k++) g[k] = made_up(step, 0, k);
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) {
+                int inside = 1;
+                float want;
+                if (rows[i].rows) most = size_of(n.w1 + k / 4 * 4, 4);
+                want = step < rows[i].start ? n.w1[k] : faked(n.w1[k], most / (float)rows[i].qmax, 0, -rows[i].qmax, rows[i].qmax, &inside);
+                CHECK(w[k] == want, "row %d, step %d, weight %d: %.9g, not %.9g", (int)i, (int)step, (int)k, (double)w[k], (double)want);
+                CHECK(g[k] == (inside ? made_up(step, 0, k) : 0), "row %d, step %d, gradient %d: %.9g", (int)i, (int)step, (int)k, (double)g[k]);
+            }
+            if (!step) CHECK(forward(&n, ctx, 1) == n.b1 || !memcmp(forward(&n, ctx, 1), n.b1, sizeof n.b1), "the bias is another");
+            for (k = 0; k < 24; k++) n.w1[k] -= 0.0625f * g[k];
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+        }
+        net_done(&n);
+    }
+}
+
+/* Inputs and outputs: the averages that NNI has, used at once, clamped in backward, frozen while evaluating, and in the file */
+static void test_qat_ends(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"qat\", \"qat_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int8\", \"quant_scheme\": \"affine\"}]}";
+    smash_result result;
+    smash_io io;
+    size_t step, k;
+    float x[8], g[8];
+    int inside;
+    net n;
+    net_begin(&n, ctx, config);
+    for (k = 0; k < 8; k++) x[k] = end_number(9, 0, k);
+    smash_session_evaluate(&n.s, 1);
+    end_forward(&n, ctx, 0, x);
+    for (k = 0; k < 8; k++) CHECK(x[k] == end_number(9, 0, k), "nothing is observed yet, and %d changes", (int)k);
+    smash_session_evaluate(&n.s, 0);
+    for (step = 0; step < COUNT_OF(golden_qat_ema); step++) {
+        const float s = float_of(golden_qat_ema[step].scale);
+        floats_of(golden_qat_ema[step].x, x, 8);
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) g[k] = made_up(step, 1, k);
+        end_backward(&n, ctx, 0, g);
+        for (k = 0; k < 8; k++) {
+            const float was = float_of(golden_qat_ema[step].x[k]), want = faked(was, s, golden_qat_ema[step].zero, -127, 127, &inside);
+            CHECK(x[k] == want, "step %d, number %d: %.9g, not %.9g", (int)step, (int)k, (double)x[k], (double)want);
+            CHECK(g[k] == (inside ? made_up(step, 1, k) : 0), "step %d, gradient %d: %.9g", (int)step, (int)k, (double)g[k]);
+        }
+        smash_session_evaluate(&n.s, 1);
+        for (k = 0; k < 8; k++) x[k] = end_number(step, 0, k);
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) CHECK(x[k] == faked(end_number(step, 0, k), s, golden_qat_ema[step].zero, -127, 127, &inside), "step %d, evaluated %d", (int)step, (int)k);
+        smash_session_evaluate(&n.s, 0);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "step %d", (int)step);
+        {
+            const smash_row *row = row_of(&n, "fc1", "_input_0", SMASH_QUANTIZER), *bias = row_of(&n, "fc1", "bias", SMASH_QUANTIZER);
+            smash_model back;
+            ptrdiff_t at;
+            CHECK(!row->skip && !row->note && row->scale.data && bits_of(*(const float *)row->scale.data) == golden_qat_ema[step].scale && *(const int32_t *)row->zero.data == golden_qat_ema[step].zero, "step %d", (int)step);
+            CHECK(bits_of(row->lo) == golden_qat_ema[step].lo && bits_of(row->hi) == golden_qat_ema[step].hi && row->batches == step + 1 && row->numbers == 8 * (step + 1), "step %d", (int)step);
+            CHECK(!bias->skip, "step %d: the bias %s", (int)step, bias->note ? bias->note : "");
+            CHECK(row_of(&n, "fc1", "_output_0", SMASH_QUANTIZER)->skip, "an output that nobody has seen");
+            io = from_file(&files[0]);
+            CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n.arena, NULL, &back), SMASH_OK, "step %d", (int)step);
+            at = smash_model_find_param(&back, "fc1._input_0_scale");
+            CHECK(at >= 0 && smash_model_find_param(&back, "fc1._input_0_zero_point") >= 0 && smash_model_find_param(&back, "fc1._output_0_scale") < 0, "step %d: what is in the file", (int)step);
+            if (at >= 0) {
+                smash_tensor t;
+                CHECK_ERR(ctx, smash_model_load(ctx, &back, (size_t)at, &n.arena, &t), SMASH_OK, "step %d", (int)step);
+                CHECK(!memcmp(t.data, &golden_qat_ema[step].scale, 4), "step %d: the scale in the file", (int)step);
+            }
+        }
+    }
+    net_done(&n);
+}
+
+/* ptq and observer look on, and change nothing before they evaluate. */
+static void test_ptq(smash_ctx *ctx)
+{
+    static const char *const configs[] = { "{\"quantizer\": \"ptq\"}", "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}" };
+    size_t i, step, k;
+    int inside;
+    for (i = 0; i < COUNT_OF(configs); i++) {
+        const double qmax = i ? 7 : 127;
+        float most = 0, x[8], g[24], s;
+        net n;
+        net_begin(&n, ctx, configs[i]);
+        for (step = 0; step < 3; step++) {
+            CHECK(!memcmp(forward(&n, ctx, 0), n.w1, sizeof n.w1), "config %d, step %d", (int)i, (int)step);
+            for (k = 0; k < 24; k++) g[k] = made_up(step, 0, k);
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) CHECK(g[k] == made_up(step, 0, k), "config %d, gradient %d", (int)i, (int)k);
+            for (k = 0; k < 8; k++) x[k] = end_number(step, 0, k);
+            if (size_of(x, 8) > most) most = size_of(x, 8);
+            end_forward(&n, ctx, 0, x);
+            for (k = 0; k < 8; k++) CHECK(x[k] == end_number(step, 0, k), "config %d, number %d", (int)i, (int)k);
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+        }
+        smash_session_evaluate(&n.s, 1);
+        s = size_of(n.w1, 24) / (float)qmax;
+        for (k = 0; k < 24; k++) CHECK(forward(&n, ctx, 0)[k] == faked(n.w1[k], s, 0, -qmax, qmax, &inside), "config %d, weight %d", (int)i, (int)k);
+        for (k = 0; k < 8; k++) x[k] = end_number(9, 0, k) * 2;
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) CHECK(x[k] == faked(end_number(9, 0, k) * 2, most / (float)qmax, 0, -qmax, qmax, &inside), "config %d, number %d", (int)i, (int)k);
+        net_done(&n);
+    }
+}
+
+/* ---- lsq, lsqplus ---- */
+
+static void near_by(double a, double b, double by, const char *what, size_t step, size_t i)
+{
+    CHECK(magnitude(a - b) <= by * (magnitude(a) + magnitude(b)) + by, "%s, step %d, number %d: %.17g and %.17g", what, (int)step, (int)i, a, b);
+}
+
+/* Scales by the formulas of the papers and an Adam in double: mean|w| or the range at first; y, its gradients, and what the file gets */
+static void test_lsq(smash_ctx *ctx)
+{
+    static const struct { const char *config; int plus, nni, uint; double qmin, qmax, rate; } rows[] = {
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}", 0, 0, 0, -7, 7, 0.001 },
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 0.05, \"lsq_start\": \"nni\"}", 0, 1, 0, -7, 7, 0.05 },
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 1}", 0, 0, 0, -7, 7, 1 },
+        { "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 0}", 0, 0, 0, -7, 7, 0 },
+        { "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_rate\": 0.01}", 1, 0, 1, 0, 15, 0.01 },
+        { "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_start\": \"nni\"}", 1, 1, 1, 0, 15, 0.001 } };
+    size_t i, step, k;
+    int least = 0;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const double qmin = rows[i].qmin, qmax = rows[i].qmax, gamma = 1 / smash_sqrt(qmax * 24);
+        double s = 0, z = 0, ms = 0, vs = 0, mz = 0, vz = 0, one = 1, two = 1;
+        smash_result result;
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        for (k = 0; k < 24; k++) s += magnitude((double)n.w1[k]) / 24;
+        s = 2 * s / smash_sqrt(qmax);
+        if (rows[i].plus) {
+            float lo = 0, hi = 0, f;
+            for (k = 0; k < 24; k++) { lo = n.w1[k] < lo ? n.w1[k] : lo; hi = n.w1[k] > hi ? n.w1[k] : hi; }
+            f = (hi - lo) / 15;
+            s = (double)f;
+            z = -even((double)(lo / f));
+        }
+        if (rows[i].nni) { s = 0.01; z = rows[i].plus ? 7.5 : 0; }
+        s = rows[i].nni ? s : (double)(float)s;
+        for (step = 1; step <= 6; step++) {
+            const float *w = forward(&n, ctx, 0);
+            const float s32 = (float)s, z32 = (float)z;
+            double ds = 0, dz = 0;
+            float g[24];
+            for (k = 0; k < 24; k++) g[k] = made_up(step, 0, k);
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) {
+                int inside;
+                const float want = faked(n.w1[k], s32, (double)z32, qmin, qmax, &inside);
+                volatile float u = n.w1[k] / s32;
+                const double dy = (double)made_up(step, 0, k);
+                u = u + z32;
+                near_by((double)w[k], (double)want, 1e-6, rows[i].config, step, k);
+                CHECK(g[k] == (inside ? made_up(step, 0, k) : 0), "row %d, step %d, gradient %d", (int)i, (int)step, (int)k);
+                ds += gamma * dy * ((double)u < qmin ? qmin - (double)z32 : (double)u > qmax ? qmax - (double)z32 : even((double)u) - (double)u);
+                dz += inside ? 0 : -dy * (double)s32;
+            }
+            { float g2[18]; for (k = 0; k < 18; k++) g2[k] = 0; (void)forward(&n, ctx, 2); param_backward(&n, ctx, 2, g2); }
+            for (k = 0; k < 24; k++) n.w1[k] -= 0.0625f * g[k];
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            one *= 0.9;
+            two *= 0.999;
+            ms = 0.9 * ms + 0.1 * ds;
+            vs = 0.999 * vs + 0.001 * ds * ds;
+            mz = 0.9 * mz + 0.1 * dz;
+            vz = 0.999 * vz + 0.001 * dz * dz;
+            s -= rows[i].rate * (ms / (1 - one)) / (smash_sqrt(vs / (1 - two)) + 1e-8);
+            if (rows[i].plus) z -= rows[i].rate * (mz / (1 - one)) / (smash_sqrt(vz / (1 - two)) + 1e-8);
+            if (s < 1.1920928955078125e-7) { s = 1.1920928955078125e-7; least = 1; }
+            CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            {
+                const smash_row *row = row_of(&n, "fc1", "weight", SMASH_QUANTIZER);
+                CHECK(row->given_scale && row->given_zero, "row %d: nothing is given", (int)i);
+                near_by((double)*(const float *)row->given_scale->data, s, 1e-6, "given scale", step, i);
+                if (rows[i].plus) near_by((double)*(const float *)row->given_zero->data, z, 1e-6, "given zero", step, i);
+            }
+            if (rows[i].rate >= 1) break;                                /* at the least scale nothing can be told apart */
+        }
+        net_done(&n);
+    }
+    CHECK(least, "no scale came to its least");
+}
+
+/* ---- dorefa, bnn ---- */
+
+static void test_dorefa(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"dorefa\", \"dorefa_gradient_bits\": 4, \"dorefa_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"], \"quant_dtype\": \"uint2\", "
+        "\"quant_scheme\": \"affine\"}, {\"op_names\": [\"fc2\"], \"quant_dtype\": \"uint2\", \"quant_scheme\": \"affine\"}]}";
+    const smash_quant_desc d = test_quant_desc(2, 1, SMASH_AFFINE);
+    size_t step, k, levels;
+    net n;
+    net_begin(&n, ctx, config);
+    for (step = 0; step < 3; step++) {
+        const float *w = forward(&n, ctx, 0);
+        float g[24], want[24], x[12], most = 0;
+        const smash_tensor tw = n.model.params[0].tensor, tg = test_view(SMASH_F32, want, 2, tw.shape);
+        double m = 0, left[2] = { 0, 0 };
+        for (k = 0; k < 24; k++) { const double t = magnitude(smash_tanh((double)n.w1[k])); m = t > m ? t : m; }
+        for (k = 0; k < 24; k++) near_by((double)w[k], 2 * even(3 * (smash_tanh((double)n.w1[k]) / (2 * m) + 0.5)) / 3 - 1, 1e-6, "weight", step, k);
+        for (k = 0; k < 24; k++) want[k] = g[k] = made_up(step, 0, k);
+        param_backward(&n, ctx, 0, g);
+        CHECK_ERR(ctx, smash_quant_dorefa_backward(ctx, &d, SMASH_DOREFA_WEIGHTS, &tw, &tg, &tg), SMASH_OK, "by hand");
+        CHECK(!memcmp(g, want, sizeof g), "step %d: gradient of weights", (int)step);
+        for (k = 0; k < 12; k++) x[k] = (float)k * 0.125f - 0.25f;
+        end_forward(&n, ctx, 1, x);
+        for (k = 0; k < 12; k++) {
+            const double u = (double)k * 0.125 - 0.25;
+            near_by((double)x[k], even(3 * (u < 0 ? 0 : u > 1 ? 1 : u)) / 3, 1e-6, "output", step, k);
+            g[k] = made_up(step, 1, k);
+        }
+        end_backward(&n, ctx, 1, g);
+        for (k = 0; k < 12; k++) if ((double)k * 0.125 - 0.25 < 0 || (double)k * 0.125 - 0.25 > 1) CHECK(g[k] == 0, "step %d: gradient %d of what is outside", (int)step, (int)k);
+        for (k = 0; k < 6; k++) x[k] = end_number(step, 3, k);           /* not named: as it is, but for its gradient */
+        end_forward(&n, ctx, 3, x);
+        for (k = 0; k < 6; k++) { CHECK(x[k] == end_number(step, 3, k), "step %d, output %d", (int)step, (int)k); g[k] = made_up(step, 2, k); }
+        end_backward(&n, ctx, 3, g);
+        for (k = 0, levels = 0; k < 6; k++) {
+            const float of[3] = { made_up(step, 2, k / 3 * 3), made_up(step, 2, k / 3 * 3 + 1), made_up(step, 2, k / 3 * 3 + 2) };
+            const double mk = (double)size_of(of, 3), q = 15 * ((double)g[k] / (2 * mk) + 0.5);
+            levels += magnitude(q - even(q)) < 1e-5;
+            left[k / 3] += magnitude((double)g[k] - (double)made_up(step, 2, k)) > 2 * mk / 15 + 1e-6;
+        }
+        CHECK(levels == 6 && left[0] + left[1] < 1, "step %d: %d gradients on the grid", (int)step, (int)levels);
+        for (k = 0; k < 8; k++) { x[k] = end_number(step, 0, k); most = x[k] > most ? x[k] : most; }
+        end_forward(&n, ctx, 0, x);
+        for (k = 0; k < 8; k++) CHECK(magnitude((double)x[k] - (double)end_number(step, 0, k)) <= 6.9 / 3, "step %d, input %d: %g", (int)step, (int)k, (double)x[k]);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+    }
+    net_done(&n);
+}
+
+static void test_bnn(smash_ctx *ctx)
+{
+    size_t k;
+    float g[24], x[12];
+    const float *w;
+    net n;
+    net_begin(&n, ctx, "{\"quantizer\": \"bnn\", \"bnn_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"weight\", \"_output_0\"]}]}");
+    n.w1[0] = 0;
+    n.w1[1] = -3;
+    w = forward(&n, ctx, 0);
+    for (k = 0; k < 24; k++) { CHECK(w[k] == (n.w1[k] >= 0 ? 1 : -1), "weight %d", (int)k); g[k] = made_up(1, 0, k); }
+    param_backward(&n, ctx, 0, g);
+    for (k = 0; k < 24; k++) CHECK(g[k] == made_up(1, 0, k), "gradient %d", (int)k);
+    for (k = 0; k < 12; k++) x[k] = (float)k * 0.25f - 1.25f;
+    end_forward(&n, ctx, 1, x);
+    for (k = 0; k < 12; k++) { CHECK(x[k] == (k >= 5 ? 1 : -1), "output %d", (int)k); g[k] = 1; }
+    end_backward(&n, ctx, 1, g);
+    for (k = 0; k < 12; k++) CHECK(g[k] == (k >= 1 && k <= 9 ? 1 : 0), "gradient of output %d: %g", (int)k, (double)g[k]);
+    CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step");
+    CHECK(n.w1[1] == -1 && n.w1[0] == 0 && size_of(n.w1, 24) <= 1, "%g", (double)n.w1[1]);
+    net_done(&n);
+}
+
+/* ---- distillers ---- */
+
+/* The logarithm by Newton's method on the exponential */
+static double ln(double x)
+{
+    double y = 0;
+    int i;
+    for (i = 0; i < 80; i++) y += 2 * (x - smash_exp(y)) / (x + smash_exp(y));
+    return y;
+}
+
+static double mse_of(const double *x, const double *y, size_t n, double *g)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        sum += (x[i] - y[i]) * (x[i] - y[i]);
+        if (g) g[i] = 2 * (x[i] - y[i]) / (double)n;
+    }
+    return sum / (double)n;
+}
+
+static double kl_of(const double *x, const double *y, size_t rows, size_t width, double t, double *g)
+{
+    double loss = 0;
+    size_t r, i;
+    for (r = 0; r < rows; r++, x += width, y += width) {
+        double sx = 0, sy = 0;
+        for (i = 0; i < width; i++) { sx += smash_exp(x[i] / t); sy += smash_exp(y[i] / t); }
+        for (i = 0; i < width; i++) {
+            const double p = smash_exp(y[i] / t) / sy;
+            loss += t * t / (double)rows * p * (y[i] / t - ln(sy) - x[i] / t + ln(sx));
+            if (g) g[r * width + i] = t / (double)rows * (smash_exp(x[i] / t) / sx - p);
+        }
+    }
+    return loss;
+}
+
+static smash_err teach(net *n, smash_ctx *ctx, const char *name, float *x, size_t width)
+{
+    const size_t shape[2] = { BATCH, width };
+    const smash_tensor t = test_view(SMASH_F32, x, 2, shape);
+    uint32_t slot = 77;
+    CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n->s, name, &slot), SMASH_OK, "%s", name);
+    CHECK(slot != (uint32_t)SMASH_NONE, "%s", name);
+    return smash_session_teach(ctx, &n->s, slot, &t);
+}
+
+/* mse of fc1 by the nearest of two links, kl of fc2 by one; what was masked and quantized is what is compared. */
+static void test_dynamic(smash_ctx *ctx)
+{
+    static const char config[] = "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_origin_loss_lambda\": 0.25, \"dynamic_layerwise_temperature\": 3, \"dynamic_layerwise_config_list\": ["
+        "{\"op_names\": [\"fc1\"], \"lambda\": 0.5, \"link\": [\"a\", \"b\"]}, {\"op_names\": [\"fc2\"], \"apply_method\": \"kl\", \"lambda\": 2}]}";
+    size_t step, k, chosen[2] = { 0, 0 };
+    net n;
+    net_begin(&n, ctx, config);
+    for (step = 1; step <= 6; step++) {
+        float h[12], z[6], a[12], b[12], t[6], g[12];
+        double dh[12], dz[6], da[12], db[12], dt[6], ga[12], gb[12], gz[6], total, scale, la, lb, lz;
+        for (k = 0; k < 12; k++) {
+            dh[k] = (double)(h[k] = end_number(step, 1, k));
+            da[k] = (double)(a[k] = teacher_number(step, 1, k));
+            db[k] = (double)(b[k] = teacher_number(step * 3 + 1, 2, k));
+        }
+        for (k = 0; k < 6; k++) {
+            dz[k] = (double)(z[k] = end_number(step, 3, k));
+            dt[k] = (double)(t[k] = teacher_number(step, 3, k));
+        }
+        end_forward(&n, ctx, 1, h);
+        CHECK_ERR(ctx, teach(&n, ctx, "a._output_0", a, 6), SMASH_OK, "a");
+        CHECK_ERR(ctx, teach(&n, ctx, "b._output_0", b, 6), SMASH_OK, "b");
+        CHECK_ERR(ctx, teach(&n, ctx, "fc2._output_0", t, 3), SMASH_OK, "fc2");
+        end_forward(&n, ctx, 3, z);
+        for (k = 0; k < 12; k++) CHECK(h[k] == end_number(step, 1, k), "a distiller changes outputs");
+        la = 0.5 * mse_of(dh, da, 12, ga);
+        lb = 0.5 * mse_of(dh, db, 12, gb);
+        lz = 2 * kl_of(dz, dt, 2, 3, 3, gz);
+        chosen[lb < la]++;
+        CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 4, &total, &scale), SMASH_OK, "step %d", (int)step);
+        near_by(total, 1 + (lb < la ? lb : la) + lz, 1e-12, "loss", step, 0);
+        CHECK(scale == 0.25, "%g", scale);
+        for (k = 0; k < 12; k++) g[k] = made_up(step, 1, k);
+        end_backward(&n, ctx, 1, g);
+        for (k = 0; k < 12; k++) near_by((double)g[k], (double)made_up(step, 1, k) + 0.5 * (lb < la ? gb : ga)[k], 1e-6, "gradient of fc1", step, k);
+        for (k = 0; k < 6; k++) g[k] = made_up(step, 2, k);
+        end_backward(&n, ctx, 3, g);
+        for (k = 0; k < 6; k++) near_by((double)g[k], (double)made_up(step, 2, k) + 2 * gz[k], 1e-6, "gradient of fc2", step, k);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+    }
+    CHECK(chosen[0] && chosen[1], "only one of the links was the nearest: %d, %d", (int)chosen[0], (int)chosen[1]);
+    net_done(&n);
+}
+
+/* What the distiller sees was quantized and masked, and its gradient goes back through both. */
+static void test_order(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"qat\", \"qat_rate\": 0.5, \"qat_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int4\", \"target_names\": [\"_output_0\"]}], "
+        "\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"]}]}";
+    float most = 0;
+    size_t step, k;
+    net n;
+    net_begin(&n, ctx, config);
+    for (step = 1; step <= 4; step++) {
+        float h[12], a[12], g[12];
+        double dh[12], da[12], slope[12], total, want;
+        int inside[12], clipped = 0;
+        for (k = 0; k < 12; k++) {
+            h[k] = end_number(step, 1, k) * (float)step;
+            da[k] = (double)(a[k] = teacher_number(step, 1, k));
+        }
+        most = step == 1 ? size_of(h, 12) : 0.5f * most + 0.5f * size_of(h, 12);
+        for (k = 0; k < 12; k++) dh[k] = (double)faked(h[k], most / 7, 0, -7, 7, &inside[k]);
+        end_forward(&n, ctx, 1, h);
+        for (k = 0; k < 12; k++) near_by((double)h[k], dh[k], 1e-6, "output", step, k);
+        CHECK_ERR(ctx, teach(&n, ctx, "fc1._output_0", a, 6), SMASH_OK, "a");
+        want = mse_of(dh, da, 12, slope);
+        CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 0, &total, NULL), SMASH_OK, "step %d", (int)step);
+        near_by(total, want, 1e-6, "loss", step, 0);
+        memset(g, 0, sizeof g);
+        end_backward(&n, ctx, 1, g);
+        for (k = 0; k < 12; k++) {
+            clipped += !inside[k];
+            near_by((double)g[k], inside[k] ? slope[k] : 0, 1e-6, "gradient", step, k);
+        }
+        CHECK(step == 1 || clipped, "step %d: nothing is clipped", (int)step);
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+    }
+    net_done(&n);
+}
+
+/* A hidden layer of 6 learns from one of 4 through a projection with an Adam of its own. */
+static void test_adaptive(smash_ctx *ctx)
+{
+    static const char config[] = "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"t\", \"lambda\": 3}, {\"op_names\": [\"fc2\"]}]}";
+    static const size_t shape[2] = { 4, 6 };
+    uint64_t seed = 11;
+    float w32[24], b32[4];
+    const smash_tensor tw = test_view(SMASH_F32, w32, 2, shape), tb = test_view(SMASH_F32, b32, 1, shape);
+    double w[28], mean[28] = { 0 }, squares[28] = { 0 }, one = 1, two = 1;
+    smash_session_desc desc = SMASH_ZERO;
+    size_t step, r, o, k;
+    net n;
+    desc.seed = 11;
+    CHECK_ERR(ctx, smash_loss_projection_init(ctx, smash_random(&seed), &tw, &tb), SMASH_OK, "init");
+    for (k = 0; k < 28; k++) w[k] = (double)(k < 24 ? w32[k] : b32[k - 24]);
+    net_init(&n, ctx, config);
+    CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, &desc, &n.s), SMASH_OK, "begin");
+    for (step = 1; step <= 5; step++) {
+        float h[12], a[8], g[12], z[6];
+        double dh[12], da[8], out[8], slope[8], total, want, dw[28] = { 0 }, plain[6] = { 0 };
+        for (k = 0; k < 12; k++) dh[k] = (double)(h[k] = end_number(step, 1, k));
+        for (k = 0; k < 8; k++) da[k] = (double)(a[k] = teacher_number(step, 1, k));
+        for (r = 0; r < 2; r++)
+            for (o = 0; o < 4; o++)
+                for (k = 0, out[r * 4 + o] = w[24 + o]; k < 6; k++) out[r * 4 + o] += dh[r * 6 + k] * w[o * 6 + k];
+        end_forward(&n, ctx, 1, h);
+        CHECK_ERR(ctx, teach(&n, ctx, "t._output_0", a, 4), SMASH_OK, "t");
+        for (k = 0; k < 6; k++) plain[k] = (double)(z[k] = end_number(step, 3, k));
+        end_forward(&n, ctx, 3, z);
+        CHECK_ERR(ctx, teach(&n, ctx, "fc2._output_0", z, 3), SMASH_OK, "fc2");
+        want = 3 * mse_of(out, da, 8, slope) + mse_of(plain, plain, 6, NULL);
+        CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 0, &total, NULL), SMASH_OK, "step %d", (int)step);
+        near_by(total, want, 1e-6, "loss", step, 0);
+        for (k = 0; k < 12; k++) g[k] = made_up(step, 1, k);
+        end_backward(&n, ctx, 1, g);
+        for (r = 0; r < 2; r++)
+            for (k = 0; k < 6; k++) {
+                double sum = (double)made_up(step, 1, r * 6 + k);
+                for (o = 0; o < 4; o++) sum += 3 * slope[r * 4 + o] * w[o * 6 + k];
+                near_by((double)g[r * 6 + k], sum, 1e-5, "gradient", step, r * 6 + k);
+            }
+        memset(g, 0, sizeof g);
+        end_backward(&n, ctx, 3, g);
+        for (k = 0; k < 6; k++) CHECK(g[k] == 0, "same as the teacher");
+        CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "step %d", (int)step);
+        one *= 0.9;
+        two *= 0.999;
+        for (r = 0; r < 2; r++)
+            for (o = 0; o < 4; o++) {
+                for (k = 0; k < 6; k++) dw[o * 6 + k] += 3 * slope[r * 4 + o] * dh[r * 6 + k];
+                dw[24 + o] += 3 * slope[r * 4 + o];
+            }
+        for (k = 0; k < 28; k++) {
+            mean[k] = 0.9 * mean[k] + 0.1 * dw[k];
+            squares[k] = 0.999 * squares[k] + 0.001 * dw[k] * dw[k];
+            w[k] -= 0.001 * (mean[k] / (1 - one)) / (smash_sqrt(squares[k] / (1 - two)) + 1e-8);
+        }
+    }
+    net_done(&n);
+}
+
+static void test_distill_misuse(smash_ctx *ctx)
+{
+#define SAYS(call, code, text) do { CHECK_ERR(ctx, call, code, "%s", text); CHECK(!strcmp(ctx->message, text), "%s", ctx->message); } while (0)
+    static const size_t two[2] = { BATCH, 5 };
+    float h[12] = { 0 }, g[12] = { 0 };
+    smash_tensor t = test_view(SMASH_F32, h, 2, two), other;
+    double total = 7, scale = 7;
+    uint32_t slot, fc1;
+    smash_io io;
+    net n;
+    net_begin(&n, ctx, "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": [\"layers.0\"]}, {\"op_names\": [\"fc2\"], \"link\": [\"none\"]}]}");
+    fc1 = slot_of(&n, ctx, "fc1._output_0");
+    CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n.s, "fc1._output_0", &slot), SMASH_OK, "no link");
+    CHECK(slot == (uint32_t)SMASH_NONE, "%u", slot);
+    CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n.s, "layers.0._output_0", &slot), SMASH_OK, "link");
+    CHECK(slot == 0, "%u", slot);
+    SAYS(smash_session_teach(ctx, &n.s, 2, &t), SMASH_ERR_ARG, "the teacher has no slot 2");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1._output_0\"");
+    end_forward(&n, ctx, 1, h);
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"layers.0._output_0\" is missing, which \"fc1._output_0\" is to learn from: give it to smash_session_teach");
+    other = test_view(SMASH_F32, g, 2, two);
+    other.shape[1] = 6;
+    smash_tensor_bytes(&other, &other.bytes);
+    SAYS(smash_session_backward(ctx, &n.s, fc1, &other), SMASH_ERR_ARG, "the teacher's \"layers.0._output_0\" is missing, which \"fc1._output_0\" is to learn from: give it to smash_session_teach");
+    CHECK_ERR(ctx, smash_session_teach(ctx, &n.s, slot, &t), SMASH_OK, "teach");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_SHAPE, "teacher \"layers.0._output_0\" has shape [2, 5], student \"fc1._output_0\" [2, 6]; they must be the same: nothing is broadcast");
+    CHECK_ERR(ctx, teach(&n, ctx, "layers.0._output_0", h, 6), SMASH_OK, "teach");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss without \"fc2._output_0\", which dynamic_layerwise compares with the teacher's: give it to smash_session_forward");
+    end_forward(&n, ctx, 3, g);
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"none._output_0\" is missing, which \"fc2._output_0\" is to learn from: give it to smash_session_teach");
+    CHECK(total == 7 && scale == 7, "%g, %g", total, scale);
+    io = to_file(&files[0]);
+    SAYS(smash_session_save(ctx, &n.s, &io), SMASH_ERR_ARG, "a session is saved between two steps, and \"fc1._output_0\" has gone forward since the last");
+    SAYS(smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "a step without the gradient of \"fc1._output_0\", which dynamic_layerwise needs: give it to smash_session_backward");
+    h[3] = float_of(0x7FC00000u);
+    CHECK_ERR(ctx, teach(&n, ctx, "layers.0._output_0", h, 6), SMASH_OK, "NaN is taken");
+    CHECK_ERR(ctx, smash_session_backward(ctx, &n.s, fc1, &other), SMASH_ERR_NONFINITE, "and told");
+    smash_session_evaluate(&n.s, 1);
+    CHECK_ERR(ctx, smash_session_loss(ctx, &n.s, 3, &total, &scale), SMASH_OK, "loss");
+    CHECK(total == 3 && scale == 1, "%g, %g", total, scale);
+    net_done(&n);
+
+    net_init(&n, ctx, "{\"quantizer\": \"qat\", \"qat_target_bytes\": 0.5}");
+    SAYS(smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_ERR_UNSUPPORTED, "target_bytes chooses widths when a file is written, and qat needs them before; say quant_dtype");
+    net_done(&n);
+    net_begin(&n, ctx, "{\"quantizer\": \"qat\"}");
+    t = n.model.params[0].tensor;
+    n.w1[5] = float_of(0x7F800000u);
+    CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, slot_of(&n, ctx, "fc1.weight"), &t), SMASH_ERR_NONFINITE, "Inf");
+    CHECK(ctx->index == 5 && t.data == n.w1, "%d", (int)ctx->index);
+    net_done(&n);
+#undef SAYS
+}
+
+/* ---- what every config must hold to ---- */
+
+static const char *const every[] = {
+    "{\"quantizer\": \"qat\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 3, \"qat_rate\": 0.25, \"qat_granularity\": \"out_channel\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"uint4\", \"qat_quant_scheme\": \"affine\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"bfloat16\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"fp8_e4m3\"}",
+    "{\"quantizer\": \"qat\", \"qat_observer\": \"percentile\", \"qat_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_observer\": \"mse\"}",
+    "{\"quantizer\": \"observer\"}",
+    "{\"quantizer\": \"naive\"}",
+    "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 4, \"level_sparse_ratio\": 0.8, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}",
+    "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.7, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_granularity\": \"out_channel\"}",
+    "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"uint8\", \"lsq_start\": \"nni\", \"lsq_rate\": 0.05}",
+    "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}",
+    "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\", \"dorefa_gradient_bits\": 6}",
+    "{\"quantizer\": \"bnn\"}",
+    "{\"distiller\": \"dynamic_layerwise\"}",
+    "{\"distiller\": \"dynamic_layerwise\", \"dynamic_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"], \"apply_method\": \"cosine\"}]}",
+    "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"fc2\"}, {\"op_names\": [\"fc2\"], \"apply_method\": \"kl\"}]}",
+    ("{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
+        "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}"),
+    "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_sparse_ratio\": 0.5, \"quantizer\": \"qat\"}",
+};
+
+/* The session saved at any step, and taken up elsewhere: the same file and the same session follow. While evaluating nothing changes. */
+static void test_saved(smash_ctx *ctx)
+{
+    enum { STEPS = 6 };
+    size_t i, step, at, p, k;
+    for (i = 0; i < COUNT_OF(every); i++) {
+        smash_result result;
+        smash_io io;
+        net a, b;
+        net_begin(&a, ctx, every[i]);
+        for (step = 1; step <= STEPS; step++) CHECK_ERR(ctx, one_step(&a, ctx, step, NULL), SMASH_OK, "config %d, step %d", (int)i, (int)step);
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &a.s, &io, &result), SMASH_OK, "config %d", (int)i);
+        CHECK(result.bytes == files[0].used && result.parameters == 51, "config %d: %d parameters", (int)i, (int)result.parameters);
+        io = to_file(&files[1]);
+        CHECK_ERR(ctx, smash_session_save(ctx, &a.s, &io), SMASH_OK, "config %d", (int)i);
+        for (at = 0; at <= STEPS; at++) {
+            net_begin(&b, ctx, every[i]);
+            for (step = 1; step <= at; step++) CHECK_ERR(ctx, one_step(&b, ctx, step, NULL), SMASH_OK, "config %d, step %d", (int)i, (int)step);
+            smash_session_evaluate(&b.s, 1);
+            for (p = 0; p < 4; p++) (void)forward(&b, ctx, p);
+            for (p = 0; p < ENDS; p++) {
+                float x[BATCH * 6];
+                for (k = 0; k < BATCH * end_width[p]; k++) x[k] = 9 - (float)k;
+                end_forward(&b, ctx, p, x);
+            }
+            smash_session_evaluate(&b.s, 0);
+            io = to_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_save(ctx, &b.s, &io), SMASH_OK, "config %d, step %d", (int)i, (int)at);
+            net_done(&b);
+            net_begin(&b, ctx, every[i]);
+            if (at % 2) CHECK_ERR(ctx, one_step(&b, ctx, 3, NULL), SMASH_OK, "config %d, another step", (int)i);          /* into a session that is elsewhere */
+            b.w1[3] = 99;
+            io = from_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_load(ctx, &b.s, &io), SMASH_OK, "config %d, step %d", (int)i, (int)at);
+            for (step = at + 1; step <= STEPS; step++) CHECK_ERR(ctx, one_step(&b, ctx, step, NULL), SMASH_OK, "config %d, from %d, step %d", (int)i, (int)at, (int)step);
+            io = to_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_end(ctx, &b.s, &io, &result), SMASH_OK, "config %d", (int)i);
+            CHECK(files[2].used == files[0].used && !memcmp(files[2].data, files[0].data, files[0].used), "config %d, from %d: another file", (int)i, (int)at);
+            io = to_file(&files[2]);
+            CHECK_ERR(ctx, smash_session_save(ctx, &b.s, &io), SMASH_OK, "config %d", (int)i);
+            CHECK(files[2].used == files[1].used && !memcmp(files[2].data, files[1].data, files[1].used), "config %d, from %d: another session", (int)i, (int)at);
+            net_done(&b);
+        }
+        net_done(&a);
+    }
+}
+
+/* Memory ends anywhere in a step: told as that, and with memory the same step goes on. */
+static void test_memory(void)
+{
+    static const char *const configs[] = {
+        "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}",
+        "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"distiller\": \"dynamic_layerwise\"}",
+        "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"dorefa\", \"dorefa_gradient_bits\": 4}" };
+    size_t i, at, failed = 0;
+    for (i = 0; i < COUNT_OF(configs); i++)
+        for (at = 1; at < 200; at++) {
+            static smash_ctx ctx;
+            smash_err err;
+            int done;
+            net n;
+            test_ctx(&ctx);
+            net_begin(&n, &ctx, configs[i]);
+            smash_arena_release(&ctx.scratch);
+            test_fail_at = test_alloc_calls + at;
+            err = one_step(&n, &ctx, 1, NULL);
+            done = test_alloc_calls < test_fail_at;
+            test_fail_at = 0;
+            CHECK(done ? !err : err == SMASH_ERR_NOMEM || err == SMASH_OK, "config %d, allocation %d: %s", (int)i, (int)at, smash_err_name(err));
+            failed += err != 0;
+            smash_ctx_reset(&ctx);
+            if (err) CHECK_ERR(&ctx, one_step(&n, &ctx, 1, NULL), SMASH_OK, "config %d, after allocation %d", (int)i, (int)at);
+            net_done(&n);
+            smash_arena_release(&ctx.scratch);
+            if (done) break;
+        }
+    CHECK(failed > 6, "%d failed", (int)failed);
+}
+
+/* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
+static void test_enemies(smash_ctx *ctx)
+{
+    static const char config[] = "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}";
+    smash_io io;
+    size_t i, p, k, refused = 0;
+    smash_result result;
+    net a, b;
+    net_begin(&a, ctx, config);
+    for (i = 1; i <= 2; i++) CHECK_ERR(ctx, one_step(&a, ctx, i, NULL), SMASH_OK, "step");
+    io = to_file(&files[0]);
+    CHECK_ERR(ctx, smash_session_save(ctx, &a.s, &io), SMASH_OK, "save");
+    for (i = 0; i < files[0].used; i += i % 8 == 7 ? 3 : 1) {
+        const unsigned char was = files[0].data[i];
+        smash_err err;
+        net_begin(&b, ctx, config);
+        files[0].data[i] ^= i % 3 ? 0xFF : 0x03;
+        io = from_file(&files[0]);
+        smash_ctx_reset(ctx);
+        err = smash_session_load(ctx, &b.s, &io);
+        refused += err != 0;
+        CHECK(!err || err == SMASH_ERR_FORMAT || err == SMASH_ERR_VERSION || err == SMASH_ERR_LIMIT, "byte %d: %s", (int)i, smash_err_name(err));
+        if (!err) {
+            smash_session_evaluate(&b.s, 1);
+            for (p = 0; p < ENDS; p++) {
+                const size_t shape[2] = { BATCH, end_width[p] };
+                float x[BATCH * 6];
+                const smash_tensor like = test_view(SMASH_F32, x, 2, shape);
+                smash_tensor t = like;
+                uint32_t slot = (uint32_t)SMASH_NONE;
+                for (k = 0; k < BATCH * end_width[p]; k++) x[k] = (float)k;
+                (void)smash_session_find(ctx, &b.s, ends[p], &slot);
+                (void)smash_session_forward(ctx, &b.s, slot, &t);
+            }
+            smash_session_evaluate(&b.s, 0);
+            (void)smash_session_end(ctx, &b.s, NULL, &result);
+            (void)one_step(&b, ctx, 3, NULL);
+        }
+        files[0].data[i] = was;
+        net_done(&b);
+    }
+    CHECK(refused > 200, "%d of %d", (int)refused, (int)files[0].used);
+    net_done(&a);
+}
+
+/* What the file stands for is what forward gives while evaluating. */
+static void test_end(smash_ctx *ctx)
+{
+    size_t i, step, p, k, count;
+    for (i = 0; i < COUNT_OF(every); i++) {
+        smash_model back;
+        smash_result result;
+        smash_io io;
+        net n;
+        net_begin(&n, ctx, every[i]);
+        for (step = 1; step <= 7; step++) CHECK_ERR(ctx, one_step(&n, ctx, step, NULL), SMASH_OK, "config %d", (int)i);
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "config %d", (int)i);
+        io = from_file(&files[0]);
+        CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n.arena, NULL, &back), SMASH_OK, "config %d", (int)i);
+        smash_session_evaluate(&n.s, 1);
+        for (p = 0; p < 4; p += 2) {
+            const float *w = forward(&n, ctx, p);
+            smash_tensor t;
+            CHECK_ERR(ctx, smash_model_restore(ctx, &back, n.model.params[p].name, &n.arena, &t, NULL), SMASH_OK, "config %d", (int)i);
+            smash_tensor_count(&t, &count);
+            for (k = 0; k < count; k++) CHECK(number_at(t.dtype, t.data, k) == (double)w[k], "config %d, param %d, number %d: %.9g in the file, %.9g", (int)i, (int)p, (int)k, number_at(t.dtype, t.data, k), (double)w[k]);
+        }
+        net_done(&n);
+    }
+}
+
+int main(void)
+{
+    static smash_ctx ctx;
+    test_ctx(&ctx);
+    test_qat_weights(&ctx);
+    test_qat_ends(&ctx);
+    test_ptq(&ctx);
+    test_lsq(&ctx);
+    test_dorefa(&ctx);
+    test_bnn(&ctx);
+    test_dynamic(&ctx);
+    test_order(&ctx);
+    test_adaptive(&ctx);
+    test_distill_misuse(&ctx);
+    test_saved(&ctx);
+    test_memory();
+    test_enemies(&ctx);
+    test_end(&ctx);
+    smash_arena_release(&ctx.scratch);
+    CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
+    return test_done();
+}
