@@ -244,7 +244,7 @@ static void test_projection(smash_ctx *ctx)
     enum { I = 19, O = 5, R = 6 };
     static const size_t xs[3] = { 2, 3, I }, ws[2] = { O, I }, os[3] = { 2, 3, O };
     double raw[R * I];
-    float w[O * I], b[O], out[R * O], again[R * O], go[R * O], gx[R * I], gw[O * I], gb[O];
+    float w[O * I] = { 0 }, b[O] = { 0 }, out[R * O], again[R * O], go[R * O] = { 0 }, gx[R * I], gw[O * I], gb[O];
     const size_t five = O;
     smash_tensor tw = test_view(SMASH_F32, w, 2, ws), tb = test_view(SMASH_F32, b, 1, &five), to = test_view(SMASH_F32, out, 3, os), tgo = test_view(SMASH_F32, go, 3, os);
     smash_tensor tgx = test_view(SMASH_F32, gx, 3, xs), tgw = test_view(SMASH_F32, gw, 2, ws), tgb = test_view(SMASH_F32, gb, 1, &five);

@@ -594,7 +594,7 @@ static void test_adaptive(smash_ctx *ctx)
     static const char config[] = "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc1\"], \"link\": \"t\", \"lambda\": 3}, {\"op_names\": [\"fc2\"]}]}";
     static const size_t shape[2] = { 4, 6 };
     uint64_t seed = 11;
-    float w32[24], b32[4];
+    float w32[24] = { 0 }, b32[4] = { 0 };
     const smash_tensor tw = test_view(SMASH_F32, w32, 2, shape), tb = test_view(SMASH_F32, b32, 1, shape);
     double w[28], mean[28] = { 0 }, squares[28] = { 0 }, one = 1, two = 1;
     smash_session_desc desc = SMASH_ZERO;
