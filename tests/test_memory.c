@@ -930,7 +930,7 @@ static smash_err backward_all(smash_ctx *c)
     memcpy(trained[1], numbers + 64, sizeof trained[1]);
     return err ? err : smash_session_backward(c, &session, slot, &g);
 }
-static smash_err call_loss(int variant)
+static smash_err call_session_loss(int variant)
 {
     double total = 0;
     smash_err err = smash_session_loss(use, &session, 1, &total, NULL);
@@ -1107,7 +1107,7 @@ static const row rows[] = {
     { "smash_session_find", prepare_session, call_find, 0, 0 }, { "smash_session_find_teacher", prepare_session, call_find, 3, 0 },
     { "smash_session_forward", prepare_session, call_forward, 0, KEEPS }, { "smash_session_forward", prepare_session, call_forward, 1, KEEPS },
     { "smash_session_teach", prepare_session, call_teach, 0, 0 },
-    { "smash_session_loss", prepare_stepped, call_loss, 0, 0 }, { "smash_session_loss", prepare_stepped, call_loss, 2, 0 },
+    { "smash_session_loss", prepare_stepped, call_session_loss, 0, 0 }, { "smash_session_loss", prepare_stepped, call_session_loss, 2, 0 },
     { "smash_session_backward", prepare_stepped, call_backward, 0, 0 }, { "smash_session_backward", prepare_stepped, call_backward, 2, 0 },
     { "smash_session_step", prepare_step, call_step, 0, 0 }, { "smash_session_step", prepare_step, call_step, 1, 0 }, { "smash_session_step", prepare_step, call_step, 2, 0 },
     { "smash_session_save", prepare_stopped, call_session_save, 0, 0 },
