@@ -143,7 +143,7 @@ static int train_row(const row *r, net *n)
 
 /* ---- sparsity and bits against accuracy ---- */
 
-enum { CURVES = 3, POINTS = 7 };
+enum { CURVES = 4, POINTS = 7 };
 static const int share[POINTS] = { 0, 50, 70, 80, 90, 95, 98 }, bits[POINTS] = { 8, 7, 6, 5, 4, 3, 2 };
 static double curve[CURVES][POINTS];
 
@@ -157,11 +157,12 @@ static int measure(void)
     for (c = 0; c < CURVES; c++)
         for (i = 0; i < POINTS; i++) {
             const smash_arena_mark mark = smash_arena_get_mark(&arena);
-            row r = { "report", config, 24, 48, 0, 0, c == 1 ? 10 : 0, 0.004f, 0 };
+            row r = { "report", config, 24, 48, 0, 0, c == 1 ? 10 : c == 3 ? 4 : 0, c == 3 ? 0.001f : 0.004f, 0 };
             int failed;
             if (c < 2) sprintf(config, "{\"pruner\": \"level\", %s\"level_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"sparse_ratio\": 0.%02d, \"global_group_id\": \"all\"}]}",
                                c ? "\"level_schedule\": \"agp\", \"level_schedule_interval\": 28, \"level_schedule_times\": 5, " : "", share[i]);
-            else sprintf(config, "{\"quantizer\": \"ptq\", \"ptq_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"quant_dtype\": \"int%d\", \"granularity\": \"out_channel\"}]}", bits[i]);
+            else sprintf(config, "{\"quantizer\": \"%s\", \"%s_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"quant_dtype\": \"int%d\", \"granularity\": \"out_channel\"}]}",
+                         c == 2 ? "ptq" : "qat", c == 2 ? "ptq" : "qat", bits[i]);
             if (c < 2 && !share[i]) strcpy(config, "{}");
             if (c == 1 && !share[i]) r.epochs = 0;
             failed = train_one(&r, &n, &result, &curve[c][i]);
@@ -174,7 +175,7 @@ static int measure(void)
     for (c = 0; c < 2; c++) for (printf("\n%-34s", c ? "accuracy, AGP in training" : "accuracy, pruned at once"), i = 0; i < POINTS; i++) printf(" %7.2f", curve[c][i]);
     printf("\n\n%-34s", "bits of a weight");
     for (i = 0; i < POINTS; i++) printf(" %7d", bits[i]);
-    for (printf("\n%-34s", "accuracy, quantized at once"), i = 0; i < POINTS; i++) printf(" %7.2f", curve[2][i]);
+    for (c = 2; c < 4; c++) for (printf("\n%-34s", c == 3 ? "accuracy, QAT" : "accuracy, quantized at once"), i = 0; i < POINTS; i++) printf(" %7.2f", curve[c][i]);
     printf("\n");
     return 0;
 }
@@ -212,7 +213,8 @@ static int draw(const char *path)
     }
     draw_line(f, "#d4651f", "pruned at once", LEFT, curve[0], LEFT + 10, TOP + HIGH - 34);
     draw_line(f, "#2f81f7", "pruned by AGP in training", LEFT, curve[1], LEFT + 10, TOP + HIGH - 16);
-    draw_line(f, "#d4651f", "quantized at once", LEFT + WIDE + GAP, curve[2], LEFT + WIDE + GAP + 10, TOP + HIGH - 16);
+    draw_line(f, "#d4651f", "quantized at once", LEFT + WIDE + GAP, curve[2], LEFT + WIDE + GAP + 10, TOP + HIGH - 34);
+    draw_line(f, "#2f81f7", "quantized in training (QAT)", LEFT + WIDE + GAP, curve[3], LEFT + WIDE + GAP + 10, TOP + HIGH - 16);
     fprintf(f, "</svg>\n");
     return fclose(f) != 0;
 }
