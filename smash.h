@@ -26911,7 +26911,7 @@ SMASH__FN smash_err smash__test_distill(smash__test *t)
                 if (i & 1) y.dtype = SMASH_F16;
                 g = smash__test_view((int)(i % SMASH__TEST_SHAPES), SMASH_F32, room[2]);
                 desc.kind = (smash_loss_kind)kind;
-                desc.temperature = i % 3 ? (double)i * 0.25 : 0;
+                desc.temperature = (double)(i % 3 ? i : 0) * 0.25;
                 desc.lambda = i & 2 ? 0.3 : 0;
                 desc.all_rows = (int)(i & 1);
                 smash__test_fill(t, &x, i % 4 == 3 ? SMASH__ANY : (int)(i / 2 % 4));
