@@ -26895,6 +26895,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_project(smash__test *t, void *co
 SMASH__FN smash_err smash__test_distill(smash__test *t)
 {
     void *room[4];
+    double quarters;
     uint32_t i, dtype, kind;
     for (i = 0; i < 4; i++) {
         room[i] = smash__test_room(t);
@@ -26903,7 +26904,7 @@ SMASH__FN smash_err smash__test_distill(smash__test *t)
     }
     for (dtype = SMASH_F32; dtype <= SMASH_BF16; dtype++)
         for (kind = SMASH_LOSS_MSE; kind <= SMASH_LOSS_ATTENTION; kind++)
-            for (i = 0; i < 2 * SMASH__TEST_SHAPES; i++) {
+            for (i = 0, quarters = 0; i < 2 * SMASH__TEST_SHAPES; i++, quarters += 0.25) {
                 smash_loss_desc desc = SMASH_ZERO;
                 smash_tensor x = smash__test_view((int)(i % SMASH__TEST_SHAPES), (smash_dtype)dtype, room[0]), y = x, g;
                 double loss = 0;
@@ -26911,7 +26912,7 @@ SMASH__FN smash_err smash__test_distill(smash__test *t)
                 if (i & 1) y.dtype = SMASH_F16;
                 g = smash__test_view((int)(i % SMASH__TEST_SHAPES), SMASH_F32, room[2]);
                 desc.kind = (smash_loss_kind)kind;
-                desc.temperature = (double)(i % 3 ? i : 0) * 0.25;
+                desc.temperature = i % 3 ? quarters : 0;
                 desc.lambda = i & 2 ? 0.3 : 0;
                 desc.all_rows = (int)(i & 1);
                 smash__test_fill(t, &x, i % 4 == 3 ? SMASH__ANY : (int)(i / 2 % 4));
