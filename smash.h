@@ -23682,6 +23682,15 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     return SMASH_OK;
 }
 
+/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. */
+SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+{
+    const size_t n = smash__length(part->prefix);
+    const smash__state *s;
+    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
+    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
+}
+
 /* The mean over all that was seen of a channel; the groups of a ConvTranspose, whose channels are a block together, add up. */
 SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
 {
@@ -23692,7 +23701,13 @@ SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own,
     (void)w;
     SMASH__TRY(smash_tensor_count(metric, &blocks));
     smash__fill(metric->data, 0, blocks * sizeof(double));
-    if (!watcher->state[SMASH__SCORE].data) return SMASH_OK;              /* before the first step */
+    if (!watcher->state[SMASH__SCORE].data) {                             /* before the first step; or a file that was loaded has them */
+        watcher->state[SMASH__SCORE] = smash__session_known(own, watcher, "sum");
+        watcher->state[SMASH__SEEN] = smash__session_known(own, watcher, "seen");
+    }
+    if (!watcher->state[SMASH__SCORE].data || !watcher->state[SMASH__SEEN].data) return SMASH_OK;
+    if (watcher->state[SMASH__SCORE].dtype != SMASH_F64 || watcher->state[SMASH__SCORE].ndim != 1 || watcher->state[SMASH__SEEN].dtype != SMASH_U64 || watcher->state[SMASH__SEEN].bytes != sizeof seen)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has sums of %q that are none", name);
     SMASH__TRY(smash_tensor_count(&watcher->state[SMASH__SCORE], &channels));
     seen = *(const uint64_t *)watcher->state[SMASH__SEEN].data;
     if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
@@ -24030,15 +24045,6 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
 
 /* States of inputs and outputs: their ranges, as they were observed, and in how many batches and numbers. What a file is given is no state. */
 enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2 };
-
-/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. */
-SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
-{
-    const size_t n = smash__length(part->prefix);
-    const smash__state *s;
-    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
-    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
-}
 
 /* 1 if numbers go through as they are: in training of what is not trained for the grid, or not yet */
 SMASH__FN int smash__quant_waits(const smash__session *own, const smash__part *part)
@@ -24775,6 +24781,7 @@ SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *ow
     for (i = first; want && i < x->ndim && x->ndim == want->ndim && x->shape[i] == want->shape[i]; i++) { }
     if (want && (x->ndim != want->ndim || i < x->ndim))
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
+    if (slot->param != SMASH__NO_INDEX && x == want) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q: forward changes where the tensor points, so give a copy of the one in the model, not that one", slot->name);
     if (slot->param != SMASH__NO_INDEX && x->data != want->data) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q lies elsewhere than in the model of the session: give its tensor as the model has it", slot->name);
     return SMASH_OK;
 }
@@ -25001,7 +25008,8 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
 }
 
 /* What a state or parameter is in the file: of the same dtype and shape, every float finite, every bool one */
-SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, smash_tensor *out)
+/* A state is finite; a parameter that the config has nothing to do with may be -Inf where it masks. */
+SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, int is_state, smash_tensor *out)
 {
     const smash_param *p = &file->params[index];
     size_t n, i;
@@ -25009,7 +25017,7 @@ SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file,
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is of another dtype or shape than in this session", p->name);
     SMASH__TRY(smash_model_load(ctx, file, index, &ctx->scratch, out));
     SMASH__TRY(smash_tensor_count(out, &n));
-    for (i = 0; i < n; i++) {
+    for (i = 0; is_state && i < n; i++) {
         double x = 0;
         if (SMASH__FLOATS >> out->dtype & 1) smash__load_f64(out, i, 1, &x);
         if (!smash_is_finite_f64(x) || (out->dtype == SMASH_BOOL && ((const uint8_t *)out->data)[i] > 1))
@@ -25042,20 +25050,20 @@ SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, con
     for (state = own->states; state; state = state->next) {
         found = smash_model_find_param(file, state->tensor.name);
         if (found < 0 && state->early) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the file has no %q: it is of another session", state->tensor.name);
-        if (found >= 0) SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &state->tensor, &data[found]));
+        if (found >= 0) SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &state->tensor, 1, &data[found]));
     }
     for (i = 0; i < own->live->param_count; i++) {
         if (!smash__session_param(own, i)) continue;
         found = smash_model_find_param(file, own->live->params[i].name);
         if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the file has no %q: it is of another model", own->live->params[i].name);
-        SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &own->live->params[i].tensor, &data[found]));
+        SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &own->live->params[i].tensor, 0, &data[found]));
     }
     for (at = 0; at < file->param_count; at++) {
         const smash__part *part;
         if (data[at].dtype) continue;
         part = smash__session_owner(own, file->params[at].name);
         if (!part) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "the file has %q, and this session has no such thing", file->params[at].name);
-        SMASH__TRY(smash__session_read(ctx, file, at, &file->params[at].tensor, &data[at]));
+        SMASH__TRY(smash__session_read(ctx, file, at, &file->params[at].tensor, 1, &data[at]));
         state = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *state);
         if (!state) return SMASH_ERR_NOMEM;
         state->next = NULL;

@@ -718,7 +718,8 @@ static void test_formats(void)
 
 /* ---- the quantizer "observer" ---- */
 
-static double half_even(double x) { const double r = floor(x), rest = x - r; return rest > 0.5 || (rest >= 0.5 && floor(r / 2) * 2 < r) ? r + 1 : r; }
+static double whole_below(double x) { const double r = x > -9e15 && x < 9e15 ? (double)(int64_t)x : x; return r > x ? r - 1 : r; }
+static double half_even(double x) { const double r = whole_below(x), rest = x - r; return rest > 0.5 || (rest >= 0.5 && whole_below(r / 2) * 2 < r) ? r + 1 : r; }
 static double least(double a, double b) { return a < b ? a : b; }
 static double most(double a, double b) { return a > b ? a : b; }
 
@@ -730,14 +731,14 @@ static void reduced_grid(const float *x, size_t count, int bin_count, float *sca
     int first, end, a, b, k, left = 0, right = 0, was_left = 1, was_right = 0;
     size_t i;
     for (i = 0; i < count; i++) { lo = x[i] < lo ? (double)x[i] : lo; hi = x[i] > hi ? (double)x[i] : hi; }
-    while (floor(hi / width) - floor(lo / width) >= bin_count) width *= 2;
-    first = (int)floor(lo / width);
-    end = (int)floor(hi / width) + 1;
+    while (whole_below(hi / width) - whole_below(lo / width) >= bin_count) width *= 2;
+    first = (int)whole_below(lo / width);
+    end = (int)whole_below(hi / width) + 1;
     for (k = first; k < end; k++) {
         c[k - first] = (double)(float)least(most((k + 0.5) * width, lo), hi);
         n[k - first] = 0;
     }
-    for (i = 0; i < count; i++) n[(int)floor((double)x[i] / width) - first]++;
+    for (i = 0; i < count; i++) n[(int)whole_below((double)x[i] / width) - first]++;
     for (a = 64; a >= (first < 0 ? 1 : 64); a--) {
         left = -((a * -first + 63) / 64);
         if (left == was_left) continue;

@@ -428,6 +428,7 @@ static const char *const every[] = {
     "{\"pruner\": \"admm\", \"admm_iterations\": 2, \"admm_training_steps\": 2, \"admm_base\": \"fpgm\", \"admm_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.4, \"global_group_id\": 1}]}",
     "{\"pruner\": \"activation_apoz\", \"activation_apoz_training_steps\": 3, \"activation_apoz_sparse_ratio\": 0.5}",
     "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_schedule\": \"agp\", \"activation_mean_rank_schedule_interval\": 2, \"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 1, \"activation_mean_rank_schedule\": \"linear\", \"activation_mean_rank_schedule_interval\": 3, \"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
     "{\"pruner\": \"admm\", \"admm_iterations\": 2, \"admm_training_steps\": 2, \"admm_row\": 0.1, \"admm_sparse_ratio\": 0.5}",
     "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5}",
 };
@@ -719,6 +720,8 @@ static void test_misuse(smash_ctx *ctx)
     SAYS(smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_SHAPE, "\"fc1.weight\" is [4, 6] now, and was [6, 4]");
     t = test_view(SMASH_F32, data, 2, n.model.params[0].tensor.shape);
     SAYS(smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_ARG, "\"fc1.weight\" lies elsewhere than in the model of the session: give its tensor as the model has it");
+    SAYS(smash_session_forward(ctx, &n.s, w, &n.model.params[smash_model_find_param(&n.model, "fc1.weight")].tensor), SMASH_ERR_ARG,
+         "\"fc1.weight\": forward changes where the tensor points, so give a copy of the one in the model, not that one");
     t.dtype = SMASH_I32;
     CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_DTYPE, "I32");
     t = n.model.params[0].tensor;
