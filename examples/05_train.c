@@ -47,8 +47,8 @@ static void digits_batch(void *user, const uint32_t *rows, size_t count, uint64_
         float image[DIGITS_PIXELS];
         digits_image(&data, row, image);
         for (k = 0; k < DIGITS_PIXELS; k++) {
-            const size_t y = k / DIGITS_SIDE + down - 1, w = k % DIGITS_SIDE + right - 1;
-            x[k] = y < DIGITS_SIDE && w < DIGITS_SIDE ? image[y * DIGITS_SIDE + w] : 0.0f;
+            const size_t y = k / DIGITS_SIDE + down, w = k % DIGITS_SIDE + right;        /* from 1 on: inside */
+            x[k] = y && y <= DIGITS_SIDE && w && w <= DIGITS_SIDE ? image[(y - 1) * DIGITS_SIDE + w - 1] : 0.0f;
         }
         label[i] = row[DIGITS_PIXELS];
     }

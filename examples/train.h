@@ -120,8 +120,9 @@ static inline smash_err train_teach(train *t, size_t batch)
 static inline smash_err train_backward(train *t, size_t batch)
 {
     net *n = t->plan->student;
-    size_t i, q;
-    for (i = n->count; i--;) {
+    size_t k, q;
+    for (k = n->count; k > 0; k--) {
+        const size_t i = k - 1;
         net_layer *l = &n->layer[i];
         float *dx = i ? n->layer[i - 1].dy : NULL;
         smash_tensor out = train_view(l->dy, batch, l->out), in = train_view(dx, batch, l->in);

@@ -206,8 +206,18 @@ static void check_smash(smash_ctx *ctx, smash_arena *arena, smash_diags *diags, 
     smash_desc desc = SMASH_ZERO;
     smash_io io = SMASH_ZERO, in;
     smash_err err;
+    int group, training = 0;
+    for (group = SMASH_PRUNER; group < SMASH_GROUP_COUNT; group++) {
+        const smash_algo *algo = smash_config_active(config, (smash_group)group);
+        training |= algo && algo->needs & SMASH_NEEDS_TRAINING;
+    }
     desc.arena = arena;
     err = smash(ctx, model, config, &desc, &result);
+    if (training) {
+        FUZZ_CHECK(err == SMASH_ERR_CONFIG, "smash() without training: %s: %s", smash_err_name(err), ctx->message);
+        smash_ctx_reset(ctx);
+        return;
+    }
     FUZZ_CHECK(file->bytes ? !err : err == SMASH_ERR_NONFINITE, "smash(): %s: %s", smash_err_name(err), ctx->message);
     smash_ctx_reset(ctx);
     if (err) return;
