@@ -155,7 +155,7 @@ static void test_edges(smash_ctx *ctx)
     static const size_t shape[3] = { 2, 2, 3 };
     static const double temperatures[] = { 1e-6, 0.01, 1, 100, 1e6 };
     double x[12] = { 0 }, y[12] = { 0 }, loss, want;
-    float g[12];
+    float g[12] = { 0 };
     smash_tensor tx = test_view(SMASH_F64, x, 3, shape), ty = test_view(SMASH_F64, y, 3, shape), tg = test_view(SMASH_F32, g, 3, shape);
     uint64_t rng = 8;
     size_t k, i;
@@ -317,7 +317,7 @@ static void test_refused(smash_ctx *ctx)
 {
     static const size_t shape[2] = { 2, 20 }, other[2] = { 2, 1 }, empty[2] = { 0, 20 }, maps[3] = { 2, 4, 5 }, fewer[3] = { 2, 2, 5 }, places[3] = { 2, 4, 4 };
     static const struct { double lambda, temperature; } ranges[] = { { -1, 0 }, { 1e31, 0 }, { 0, -1 }, { 0, 1e-7 }, { 0, 2e6 } };
-    float x[40], y[40], g[40];
+    float x[40] = { 0 }, y[40] = { 0 }, g[40] = { 0 };
     double loss = 7;
     size_t i, k;
     smash_tensor tx = test_view(SMASH_F32, x, 2, shape), ty = test_view(SMASH_F32, y, 2, shape), tg = test_view(SMASH_F32, g, 2, shape), bad;
