@@ -1,71 +1,14 @@
 /* Quantizers and distillers in a training session: step by step against the formulas, saved and taken up again, and misused. */
 #include "../smash.h"
-#include "test.h"
+#include "session_net.h"
 #include "golden/observer.h"
-
-/* A network of two layers whose memory is here, and a config over it. All that is not said is made up by wave(). */
-typedef struct net {
-    float w1[6 * 4], b1[6], w2[3 * 6], b2[3];
-    smash_arena arena;
-    smash_model model;
-    smash_diags diags;
-    smash_config config;
-    smash_session s;
-} net;
 
 enum { BATCH = 2, ENDS = 4 };
 static const char *const ends[ENDS] = { "fc1._input_0", "fc1._output_0", "fc2._input_0", "fc2._output_0" };
 static const size_t end_width[ENDS] = { 4, 6, 6, 3 };
-static float wave(size_t i, double by) { return (float)((double)((i * 7 + 3) % 23) * 0.1 - 1.05 + by * (double)i); }
 static float end_number(size_t step, size_t end, size_t i) { return (float)((double)((step * 13 + i * 7 + end * 5) % 19) * 0.37 - 3.1 + 0.01 * (double)step); }
 static float made_up(size_t step, size_t what, size_t i) { return (float)((step * 5 + what * 11 + i * 3) % 17) * 0.125f - 0.9375f; }
 static float teacher_number(size_t step, size_t end, size_t i) { return (float)((double)((step * 3 + i * 5 + end) % 13) * 0.5 - 2.75); }
-
-static void net_init(net *n, smash_ctx *ctx, const char *config)
-{
-    static const size_t s1[2] = { 6, 4 }, sb1[1] = { 6 }, s2[2] = { 3, 6 }, sb2[1] = { 3 };
-    smash_tensor t;
-    size_t i;
-    for (i = 0; i < 24; i++) n->w1[i] = wave(i, 0.001);
-    for (i = 0; i < 6; i++) n->b1[i] = (float)i * 0.25f - 0.5f;
-    for (i = 0; i < 18; i++) n->w2[i] = wave(i + 5, -0.002);
-    for (i = 0; i < 3; i++) n->b2[i] = (float)i;
-    smash_arena_init(&n->arena, NULL, 0, &test_allocator);
-    smash_model_init(&n->model, &n->arena);
-    t = test_view(SMASH_F32, n->w1, 2, s1);  CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc1.weight", &t, 0), SMASH_OK, "w1");
-    t = test_view(SMASH_F32, n->b1, 1, sb1); CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc1.bias", &t, 0), SMASH_OK, "b1");
-    t = test_view(SMASH_F32, n->w2, 2, s2);  CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc2.weight", &t, 0), SMASH_OK, "w2");
-    t = test_view(SMASH_F32, n->b2, 1, sb2); CHECK_ERR(ctx, smash_model_add(ctx, &n->model, "fc2.bias", &t, 0), SMASH_OK, "b2");
-    CHECK_ERR(ctx, smash_model_finish(ctx, &n->model), SMASH_OK, "model");
-    memset(&n->diags, 0, sizeof n->diags);
-    n->diags.arena = &n->arena;
-    smash_config_init(&n->config, smash_builtins(), &n->arena, &n->diags);
-    CHECK_ERR(ctx, smash_config_load(ctx, &n->config, config, strlen(config), "config.json", NULL), SMASH_OK, "%s: %s", config, n->diags.first ? n->diags.first->message : "");
-    memset(&n->s, 0, sizeof n->s);
-}
-
-static void net_done(net *n) { smash_arena_release(&n->arena); }
-
-static void net_begin(net *n, smash_ctx *ctx, const char *config)
-{
-    net_init(n, ctx, config);
-    CHECK_ERR(ctx, smash_session_begin(ctx, &n->model, &n->config, NULL, &n->s), SMASH_OK, "%s: %s", config, n->diags.first ? n->diags.first->message : "");
-}
-
-static uint32_t slot_of(net *n, smash_ctx *ctx, const char *name)
-{
-    uint32_t slot = 77;
-    CHECK_ERR(ctx, smash_session_find(ctx, &n->s, name, &slot), SMASH_OK, "%s", name);
-    return slot;
-}
-
-/* A parameter as forward gives it */
-static const float *forward(net *n, smash_ctx *ctx, size_t param)
-{
-    smash_tensor t = n->model.params[param].tensor;
-    CHECK_ERR(ctx, smash_session_forward(ctx, &n->s, slot_of(n, ctx, n->model.params[param].name), &t), SMASH_OK, "param %d", (int)param);
-    return (const float *)t.data;
-}
 
 /* An input or output forward, or its gradient backward, in place */
 static void end_forward(net *n, smash_ctx *ctx, size_t end, float *x)
@@ -142,17 +85,6 @@ static const smash_row *row_of(const net *n, const char *module, const char *tar
     CHECK(0, "no row of %s.%s", module, target);
     abort();
 }
-
-static test_buffer files[4];
-static smash_io to_file(test_buffer *f)
-{
-    smash_io io = SMASH_ZERO;
-    memset(f, 0, sizeof *f);
-    io.write = test_buffer_write;
-    io.user = f;
-    return io;
-}
-static smash_io from_file(const test_buffer *f) { return smash_io_memory(f->data, f->used); }
 
 /* ---- qat ---- */
 
