@@ -10107,9 +10107,8 @@ SMASH__DEF smash_err smash_codebook_fit(smash_ctx *ctx, const smash_codebook_des
     return SMASH_OK;
 }
 
-/* Codes in the order of their numbers: the largest float of code index[i] has the key edge[i]; 0, as both zeros are one number, that of +0.
- * Behind the last, up to a power of two, is that of Inf. Keys, as vectors of NEON and AltiVec may take denormal floats for 0. */
-typedef struct smash__edges { int32_t edge[SMASH__CODES]; uint8_t index[SMASH__CODES]; } smash__edges;
+/* Codes in the order of their numbers: the largest float of code index[i] is edge[i]. Behind the last, up to a power of two, is Inf. */
+typedef struct smash__edges { float edge[SMASH__CODES]; uint8_t index[SMASH__CODES]; } smash__edges;
 
 /* The float below x, which is finite */
 SMASH__FN float smash__float_below(float x) { return x == 0 ? smash__float32(0x80000001u) : smash__key_float(smash__float_key(smash__bits32(x)) - 1); }
@@ -10126,31 +10125,29 @@ SMASH__FN SMASH__NOINLINE size_t smash__edges_make(smash__edges *e, const float 
     }
     for (i = 0; i + 1 < n; i++) {
         const double middle = ((double)code[e->index[i]] + (double)code[e->index[i + 1]]) / 2.0;
-        float edge = smash__to_f32(middle);
-        if ((double)edge > middle) edge = smash__float_below(edge);
-        e->edge[i] = edge == 0 ? 0 : smash__float_key(smash__bits32(edge));
+        e->edge[i] = smash__to_f32(middle);
+        if ((double)e->edge[i] > middle) e->edge[i] = smash__float_below(e->edge[i]);
     }
     while (width < n) width *= 2;
-    for (; i < width; i++) e->edge[i] = 0x7F800000;
+    for (; i < width; i++) e->edge[i] = smash__float32(0x7F800000u);
     return width;
 }
 
-/* How many edges lie below each number; n is at most SMASH__TILE */
-SMASH__INLINE void smash__rank_body(const float *SMASH__RESTRICT x, size_t n, const int32_t *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank)
+/* How many edges lie below each number */
+SMASH__INLINE void smash__rank_body(const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank)
 {
-    int32_t key[SMASH__TILE];
     size_t i, j;
-    for (i = 0; i < n; i++) { key[i] = smash__float_key(smash__bits32(x[i])); rank[i] = 0; }
+    for (i = 0; i < n; i++) rank[i] = 0;
     if (width <= 16)
         for (j = 0; j + 1 < width; j++) {
-            const int32_t at = edge[j];
-            for (i = 0; i < n; i++) rank[i] += key[i] > at;
+            const float at = edge[j];
+            for (i = 0; i < n; i++) rank[i] += x[i] > at;
         }
     else
         for (j = width / 2; j; j /= 2)
-            for (i = 0; i < n; i++) rank[i] += (int32_t)j & -(int32_t)(key[i] > edge[(size_t)rank[i] + j - 1]);     /* no branch: it would be a guess */
+            for (i = 0; i < n; i++) rank[i] += (int32_t)j & -(int32_t)(x[i] > edge[(size_t)rank[i] + j - 1]);     /* no branch: it would be a guess */
 }
-SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const int32_t *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank), (x, n, edge, width, rank))
+SMASH__KERNEL(smash__rank, (const float *SMASH__RESTRICT x, size_t n, const float *SMASH__RESTRICT edge, size_t width, int32_t *SMASH__RESTRICT rank), (x, n, edge, width, rank))
 
 typedef struct smash__ranker { smash__code_cursor c; smash__edges *edges; size_t width, block; } smash__ranker;     /* block: the one whose codes the edges are of */
 
@@ -21124,8 +21121,8 @@ SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const s
     err = smash_quant_bias(&probe, row->quant.rounding, pair->input_scale, &weight_scale, &work->tensor, &work->quantized, &work->scale);
     if (smash__probe_end(ctx, &probe, err && err != SMASH_ERR_RANGE)) return err;
     for (i = 0; !err && i < n; i++) {
-        const uint32_t bits = smash__bits32(((const float *)work->scale.data)[i]);
-        fits &= bits > 0 && bits < 0x7F800000u;                          /* above 0, even for vectors that take denormals for 0, and finite */
+        const float scale = ((const float *)work->scale.data)[i];
+        fits &= scale > 0 && smash_is_finite(scale);
     }
     if (err || !fits) {
         smash__fill(&work->quantized, 0, sizeof work->quantized);
