@@ -27017,6 +27017,14 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__IS_F64
 #undef SMASH__INTS
 #undef SMASH__PACKED_INTS
+#undef SMASH__F8
+#undef SMASH__CODED
+#undef SMASH__WHOLE
+#undef SMASH__NO_INDEX
+#undef SMASH__UNKNOWN_USES
+#undef SMASH__FORMAT_TEXT
+#undef SMASH__STORE_PAST
+#undef SMASH__PAST_DONE
 #undef SMASH__KERNEL
 #undef SMASH__CALL
 #undef SMASH__SIMD
