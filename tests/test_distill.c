@@ -311,6 +311,58 @@ static void test_projection(smash_ctx *ctx)
     }
 }
 
+/* Student, weight and bias of a projection in front of each loss: gradients against differences in double of both formulas together */
+static double projected_loss(const smash_loss_desc *d, const double *v, const double *y, size_t rows, size_t in, size_t outs)
+{
+    double out[64];
+    const double *w = v + rows * in, *b = w + outs * in;
+    size_t r, o, i;
+    for (r = 0; r < rows; r++)
+        for (o = 0; o < outs; o++) {
+            out[r * outs + o] = b[o];
+            for (i = 0; i < in; i++) out[r * outs + o] += v[r * in + i] * w[o * in + i];
+        }
+    if (d->kind == SMASH_LOSS_ATTENTION) return formula(d, out, y, rows, 1, outs, rows, rows);      /* the rows are channels of one sample */
+    return formula(d, out, y, rows, rows, outs, 0, 0);
+}
+
+static void test_projected(smash_ctx *ctx)
+{
+    enum { I = 7, O = 5, R = 3, ALL = R * I + O * I + O };
+    static const size_t xs[3] = { 1, R, I }, os[3] = { 1, R, O }, ws[2] = { O, I }, five = O;
+    float f[ALL], g[ALL], y[R * O], out[R * O], go[R * O];
+    double v[ALL], dy[R * O];
+    uint64_t rng = 31;
+    size_t kind, trial, i;
+    for (kind = 0; kind < 4; kind++)
+        for (trial = 0; trial < 20; trial++) {
+            const uint32_t dims = kind == SMASH_LOSS_ATTENTION ? 3 : 2, skip = 3 - dims;
+            const smash_tensor tx = test_view(SMASH_F32, f, dims, xs + skip), tw = test_view(SMASH_F32, f + R * I, 2, ws), tb = test_view(SMASH_F32, f + R * I + O * I, 1, &five);
+            const smash_tensor gx = test_view(SMASH_F32, g, dims, xs + skip), gw = test_view(SMASH_F32, g + R * I, 2, ws), gb = test_view(SMASH_F32, g + R * I + O * I, 1, &five);
+            const smash_tensor to = test_view(SMASH_F32, out, dims, os + skip), tgo = test_view(SMASH_F32, go, dims, os + skip), ty = test_view(SMASH_F32, y, dims, os + skip);
+            smash_loss_desc d = SMASH_ZERO;
+            double loss;
+            d.kind = (smash_loss_kind)kind;
+            d.lambda = 1 + (double)trial / 8;
+            for (i = 0; i < ALL; i++) v[i] = (double)(f[i] = (float)draw(&rng));
+            for (i = 0; i < R * O; i++) dy[i] = (double)(y[i] = (float)(2 * draw(&rng)));
+            CHECK_ERR(ctx, smash_loss_project(ctx, &tx, &tw, &tb, &to), SMASH_OK, "project");
+            CHECK_ERR(ctx, smash_loss(ctx, &d, &to, &ty, &loss, &tgo), SMASH_OK, "loss");
+            CHECK_ERR(ctx, smash_loss_project_backward(ctx, &tx, &tw, &tgo, &gx, &gw, &gb), SMASH_OK, "backward");
+            CHECK(apart(loss, projected_loss(&d, v, dy, R, I, O)) < 1e-5, "%s: loss %g, want %g", kinds[kind], loss, projected_loss(&d, v, dy, R, I, O));
+            for (i = 0; i < ALL; i++) {
+                const double h = 1e-5, at = v[i];
+                double want;
+                v[i] = at + h;
+                want = projected_loss(&d, v, dy, R, I, O);
+                v[i] = at - h;
+                want = (want - projected_loss(&d, v, dy, R, I, O)) / (2 * h);
+                v[i] = at;
+                CHECK(apart((double)g[i], want) < 2e-5, "%s, trial %d: gradient %d is %.9g, want %.9g", kinds[kind], (int)trial, (int)i, (double)g[i], want);
+            }
+        }
+}
+
 /* ---- what is refused ---- */
 
 static void test_refused(smash_ctx *ctx)
@@ -406,6 +458,7 @@ int main(void)
     test_edges(&ctx);
     test_large(&ctx);
     test_projection(&ctx);
+    test_projected(&ctx);
     test_refused(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "memory is lost");
