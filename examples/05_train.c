@@ -88,12 +88,15 @@ static int train_one(const row *r, net *n, smash_result *result, double *accurac
 {
     static train t, plain;
     const train_plan plan = { n, r->taught ? &whole : NULL, r->config, r->epochs, data.train_count, r->rate, r->fresh ? 1.0f : 0.1f, 5, digits_batch, NULL };
+    const smash_arena_mark mark = smash_arena_get_mark(&arena);
     size_t right, by_session;
+    smash_ctx_reset(&ctx);
     if (build(n, r->first, r->second, r->fresh && !r->taught)) return fail(r->name);    /* few weights, few bits or a teacher: no dropout */
     if (!r->fresh) net_copy(n, &whole);
     if (train_begin(&ctx, &arena, &plan, &t) || train_run(&t) || train_evaluate(&t, data.train_count, data.count, &by_session, NULL) ||
         train_end(&t, &file, result, &plain) || train_evaluate(&plain, data.train_count, data.count, &right, NULL)) return fail(r->name);
     if (strstr(r->config, "_input_")) right = by_session;
+    if (n != &whole) smash_arena_rewind(&arena, mark);                   /* the float network stays */
     *accuracy = 100.0 * (double)right / (double)data.count;
     return 0;
 }
@@ -113,21 +116,13 @@ static int train_row(const row *r, net *n)
     return lost > r->most && !train_short();
 }
 
-/* A point of a curve: pruned at once or by AGP with 10 epochs of training, quantized at once or with 4 */
+/* A point of a curve */
 static int measure(net *n, int curve, int point, double *accuracy)
 {
     char config[512];
     smash_result result;
-    row r = { "report", config, 24, 48, 0, 0, 0, 0.004f, 0 };
-    if (curve == QUANTIZED || curve == QUANTIZED_IN_TRAINING) {
-        const char *name = curve == QUANTIZED ? "ptq" : "qat";
-        sprintf(config, "{\"quantizer\": \"%s\", \"%s_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"quant_dtype\": \"int%d\", \"granularity\": \"out_channel\"}]}", name, name, bits[point]);
-        if (curve == QUANTIZED_IN_TRAINING) { r.epochs = 4; r.rate = 0.001f; }
-    } else if (zeros[point]) {
-        sprintf(config, "{\"pruner\": \"level\", %s\"level_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"sparse_ratio\": 0.%02d, \"global_group_id\": \"all\"}]}",
-                curve == PRUNED ? "" : "\"level_schedule\": \"agp\", \"level_schedule_interval\": 28, \"level_schedule_times\": 5, ", zeros[point]);
-        if (curve == PRUNED_IN_TRAINING) r.epochs = 10;
-    } else strcpy(config, "{}");
+    row r = { "report", config, 24, 48, 0, 0, 0, 0, 0 };
+    report_config(config, curve, point, &r.epochs, &r.rate);
     return train_one(&r, n, &result, accuracy);
 }
 
@@ -154,7 +149,6 @@ int main(int argc, char **argv)
     const int writes = argc == 3 && strcmp(argv[1], "--write") == 0, reports = argc == 3 && strcmp(argv[1], "--report") == 0;
     static double curves[CURVES][POINTS];
     static net n;
-    smash_arena_mark mark;
     size_t i;
     int bad;
 
@@ -173,18 +167,9 @@ int main(int argc, char **argv)
         if (f && fclose(f)) bad = 1;
         if (bad) fprintf(stderr, "%s: cannot be written\n", argv[2]);
     }
-    mark = smash_arena_get_mark(&arena);
     if (!bad && !writes && !train_short()) bad = compare();
-    for (i = 1; i < sizeof(rows) / sizeof(*rows) && !writes; i++) {
-        bad |= train_row(&rows[i], &n);
-        smash_arena_rewind(&arena, mark);
-        smash_ctx_reset(&ctx);
-    }
-    for (i = 0; i < CURVES * POINTS && reports && !bad; i++) {
-        bad = measure(&n, (int)(i / POINTS), (int)(i % POINTS), &curves[i / POINTS][i % POINTS]);
-        smash_arena_rewind(&arena, mark);
-        smash_ctx_reset(&ctx);
-    }
+    for (i = 1; i < sizeof(rows) / sizeof(*rows) && !writes; i++) bad |= train_row(&rows[i], &n);
+    for (i = 0; i < CURVES * POINTS && reports && !bad; i++) bad = measure(&n, (int)(i / POINTS), (int)(i % POINTS), &curves[i / POINTS][i % POINTS]);
     if (!bad && reports) { report_print(curves); bad = report_draw(argv[2], curves); }
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);

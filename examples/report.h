@@ -5,6 +5,19 @@
 enum { POINTS = 7, PRUNED = 0, PRUNED_IN_TRAINING, QUANTIZED, QUANTIZED_IN_TRAINING, CURVES };
 static const int zeros[POINTS] = { 0, 50, 70, 80, 90, 95, 98 }, bits[POINTS] = { 8, 7, 6, 5, 4, 3, 2 };      /* percent; of a weight */
 
+/* Pruned at once or by AGP with 10 epochs of training, quantized at once or with 4 */
+static inline void report_config(char *config, int curve, int point, size_t *epochs, float *rate)
+{
+    const char *layers = "\"op_types\": [\"Conv2d\", \"Linear\"], \"target_names\": [\"weight\"]", *quantizer = curve == QUANTIZED ? "ptq" : "qat";
+    const char *agp = "\"level_schedule\": \"agp\", \"level_schedule_interval\": 28, \"level_schedule_times\": 5, ";
+    const int prunes = curve == PRUNED || curve == PRUNED_IN_TRAINING, none = prunes && !zeros[point];
+    *epochs = none ? 0 : curve == PRUNED_IN_TRAINING ? 10 : curve == QUANTIZED_IN_TRAINING ? 4 : 0;
+    *rate = curve == QUANTIZED_IN_TRAINING ? 0.001f : 0.004f;
+    if (none) sprintf(config, "{}");
+    else if (prunes) sprintf(config, "{\"pruner\": \"level\", %s\"level_config_list\": [{%s, \"sparse_ratio\": 0.%02d, \"global_group_id\": \"all\"}]}", curve == PRUNED ? "" : agp, layers, zeros[point]);
+    else sprintf(config, "{\"quantizer\": \"%s\", \"%s_config_list\": [{%s, \"quant_dtype\": \"int%d\", \"granularity\": \"out_channel\"}]}", quantizer, quantizer, layers, bits[point]);
+}
+
 enum { TOP = 44, HIGH = 240, LEFT = 56, WIDE = 300, GAP = 76, LOWEST = 60 };   /* of a panel, in pixels; accuracy from LOWEST to 100 % */
 
 static inline void report_row(const char *name, const int *n, const double *y)
