@@ -18,6 +18,12 @@ STD     = -std=c99
 THREADS = -pthread
 COMPILE = $(CC) $(STD) $(CFLAGS) -I.
 
+# For programs that could each compile the implementation, and need not: it is compiled once
+SHARED = -DSMASH_IMPLEMENTED build/smash_impl.o
+
+# make test uses all processors, unless it is told how many
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
+
 TOOL_PARTS = tools/export.h tools/files.h tools/pool.h tools/stored.h tools/table.h
 
 TESTS    = $(patsubst tests/%.c,build/tests/%,$(wildcard tests/test_*.c))
@@ -37,16 +43,14 @@ demo: smash build/digits
 train: build/examples/05_train
 	build/examples/05_train --report build/accuracy.svg
 
-build/digits: examples/digits.c $(wildcard examples/*.h) smash.h
-	@mkdir -p build
-	$(COMPILE) examples/digits.c -o $@ $(LDFLAGS)
+build/digits: examples/digits.c $(wildcard examples/*.h) build/smash_impl.o
+	$(COMPILE) examples/digits.c $(SHARED) -o $@ $(LDFLAGS)
 
 # The digits network as C: watched on its training images, quantized, exported.
 NET = build/firmware/digits_model.h build/firmware/digits_images.h
 
-build/digits_calibrate: examples/digits_calibrate.c $(wildcard examples/*.h) smash.h
-	@mkdir -p build
-	$(COMPILE) examples/digits_calibrate.c -o $@ $(LDFLAGS)
+build/digits_calibrate: examples/digits_calibrate.c $(wildcard examples/*.h) build/smash_impl.o
+	$(COMPILE) examples/digits_calibrate.c $(SHARED) -o $@ $(LDFLAGS)
 
 build/firmware/calibrated.safetensors: build/digits_calibrate examples/data/digits.bin examples/models/digits.safetensors
 	@mkdir -p build/firmware
@@ -66,8 +70,9 @@ firmware: build/examples/07_firmware
 	@echo
 	sh tests/firmware/run.sh m4-digits
 
-test: smash build/digits $(TESTS) $(FUZZ) $(EXAMPLES)
-	@sh tests/run.sh $(TESTS) $(FUZZ) $(EXAMPLES)
+test:
+	@$(MAKE) --no-print-directory $(JOBS) smash build/digits $(EXAMPLES) $(TESTS) $(FUZZ)
+	@sh tests/run.sh $(EXAMPLES) $(TESTS) $(FUZZ)
 
 build/smash_impl.o: tests/smash_impl.c smash.h
 	@mkdir -p build
@@ -103,13 +108,14 @@ build/fuzz/smash.o: tests/smash_impl.c smash.h
 build/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h build/fuzz/smash.o
 	clang $(STD) $(SANE) -fsanitize=fuzzer -I. $< build/fuzz/smash.o -o $@
 
-build/examples/%: examples/%.c $(wildcard examples/*.h) smash.h
+build/examples/%: examples/%.c $(wildcard examples/*.h) build/smash_impl.o
 	@mkdir -p build/examples
-	$(COMPILE) $< -o $@ $(LDFLAGS)
+	$(COMPILE) $< $(SHARED) -o $@ $(LDFLAGS)
 
-build/examples/05_train: CFLAGS += -O3
+build/examples/05_train: private CFLAGS += -O3
+build/examples/07_firmware: private SHARED =       # it asks for a part of it
 
-check: smash build/digits build/examples/07_firmware
+check: smash build/digits $(EXAMPLES)
 	@sh tools/check.sh
 
 docs: smash

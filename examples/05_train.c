@@ -5,30 +5,23 @@
 #define SMASH_IMPLEMENTATION
 #include "smash.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "digits_net.h"
 #include "digits_data.h"
 #include "net.h"
 #include "train.h"
+#include "report.h"
 
 #define MODEL "examples/models/digits.safetensors"
-enum { BATCH = 50, EPOCHS = 20, ROOM = 1 << 17 };
+enum { BATCH = 50, EPOCHS = 20 };
 
 static smash_ctx ctx;
 static smash_arena arena;
 static digits data;
 static net whole;                                                        /* the float network */
 static double float_accuracy;                                            /* percent of the held-out digits */
-static struct { unsigned char bytes[ROOM]; size_t used; } file;          /* the last one written */
-
-static int file_write(void *user, uint64_t offset, const void *bytes, size_t count)
-{
-    (void)user;
-    if (offset + count > ROOM) return 1;
-    memcpy(file.bytes + offset, bytes, count);
-    if (file.used < offset + count) file.used = (size_t)(offset + count);
-    return 0;
-}
+static train_file file;                                                  /* the last one written */
 
 static int fail(const char *what)
 {
@@ -90,38 +83,20 @@ static const row rows[] = {
     { "(d) 90 % zeros, int8, taught",   "{" PRUNE("0.9", "8") ", " QAT("int8") ", " TEACH "}",        24, 48, 0, 1, 20, 0.004f, 0.26 }
 };
 
-/* The numbers of the network as the file has them */
-static int read_back(net *n)
-{
-    const smash_io io = smash_io_memory(file.bytes, file.used);
-    smash_model model;
-    smash_tensor w;
-    size_t i, q;
-    if (smash_safetensors_read(&ctx, NULL, &io, &arena, NULL, &model)) return 1;
-    for (i = 0; i < n->count; i++)
-        for (q = 0; q < n->layer[i].param_count; q++) {
-            if (smash_model_restore(&ctx, &model, n->layer[i].param[q].name, &arena, &w, NULL)) return 1;
-            memcpy(n->layer[i].param[q].tensor.data, w.data, n->layer[i].param[q].count * sizeof(float));
-        }
-    return 0;
-}
-
-/* Trains one network and writes it; what counts are the weights in the file. With inputs quantized it is the session that says what comes of them. */
+/* Trains one network. With inputs quantized it is the session that says what comes of them; otherwise it is the weights in the file. */
 static int train_one(const row *r, net *n, smash_result *result, double *accuracy)
 {
     static train t, plain;
-    train_plan plan = { n, r->taught ? &whole : NULL, r->config, r->epochs, data.train_count, r->rate, r->fresh ? 1.0f : 0.1f, 5, digits_batch, NULL }, as_it_is = plan;
-    const smash_io io = { NULL, file_write, NULL, 0, NULL };
+    const train_plan plan = { n, r->taught ? &whole : NULL, r->config, r->epochs, data.train_count, r->rate, r->fresh ? 1.0f : 0.1f, 5, digits_batch, NULL };
+    const smash_arena_mark mark = smash_arena_get_mark(&arena);
     size_t right, by_session;
-    as_it_is.config = "{}";
-    as_it_is.teacher = NULL;
+    smash_ctx_reset(&ctx);
     if (build(n, r->first, r->second, r->fresh && !r->taught)) return fail(r->name);    /* few weights, few bits or a teacher: no dropout */
     if (!r->fresh) net_copy(n, &whole);
-    file.used = 0;
     if (train_begin(&ctx, &arena, &plan, &t) || train_run(&t) || train_evaluate(&t, data.train_count, data.count, &by_session, NULL) ||
-        smash_session_end(&ctx, &t.session, &io, result) || read_back(n) ||
-        train_begin(&ctx, &arena, &as_it_is, &plain) || train_evaluate(&plain, data.train_count, data.count, &right, NULL)) return fail(r->name);
+        train_end(&t, &file, result, &plain) || train_evaluate(&plain, data.train_count, data.count, &right, NULL)) return fail(r->name);
     if (strstr(r->config, "_input_")) right = by_session;
+    if (n != &whole) smash_arena_rewind(&arena, mark);                   /* the float network stays */
     *accuracy = 100.0 * (double)right / (double)data.count;
     return 0;
 }
@@ -135,114 +110,36 @@ static int train_row(const row *r, net *n)
     if (n == &whole) float_accuracy = accuracy;
     lost = float_accuracy - accuracy;
     printf("%-30s %10lu %8lu %7lu %9.2f %% %7.2f", r->name, (unsigned long)result.parameters, (unsigned long)result.nonzero, (unsigned long)result.bytes, accuracy, lost);
-    if (lost > r->most) printf("  more than %.2f", r->most);
+    if (lost > r->most && !train_short()) printf("  more than %.2f", r->most);
     printf("\n");
     fflush(stdout);
-    return lost > r->most;
+    return lost > r->most && !train_short();
 }
 
-/* ---- sparsity and bits against accuracy ---- */
-
-enum { CURVES = 4, POINTS = 7 };
-static const int share[POINTS] = { 0, 50, 70, 80, 90, 95, 98 }, bits[POINTS] = { 8, 7, 6, 5, 4, 3, 2 };
-static double curve[CURVES][POINTS];
-
-/* Pruned at once, pruned by AGP with 10 epochs of training, quantized at once */
-static int measure(void)
+/* A point of a curve */
+static int measure(net *n, int curve, int point, double *accuracy)
 {
-    static net n;
     char config[512];
     smash_result result;
-    size_t c, i;
-    for (c = 0; c < CURVES; c++)
-        for (i = 0; i < POINTS; i++) {
-            const smash_arena_mark mark = smash_arena_get_mark(&arena);
-            row r = { "report", config, 24, 48, 0, 0, c == 1 ? 10 : c == 3 ? 4 : 0, c == 3 ? 0.001f : 0.004f, 0 };
-            int failed;
-            if (c < 2) sprintf(config, "{\"pruner\": \"level\", %s\"level_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"sparse_ratio\": 0.%02d, \"global_group_id\": \"all\"}]}",
-                               c ? "\"level_schedule\": \"agp\", \"level_schedule_interval\": 28, \"level_schedule_times\": 5, " : "", share[i]);
-            else sprintf(config, "{\"quantizer\": \"%s\", \"%s_config_list\": [{" LAYERS "\"target_names\": [\"weight\"], \"quant_dtype\": \"int%d\", \"granularity\": \"out_channel\"}]}",
-                         c == 2 ? "ptq" : "qat", c == 2 ? "ptq" : "qat", bits[i]);
-            if (c < 2 && !share[i]) strcpy(config, "{}");
-            if (c == 1 && !share[i]) r.epochs = 0;
-            failed = train_one(&r, &n, &result, &curve[c][i]);
-            smash_arena_rewind(&arena, mark);
-            smash_ctx_reset(&ctx);
-            if (failed) return 1;
-        }
-    printf("\n%-34s", "zeros, %");
-    for (i = 0; i < POINTS; i++) printf(" %7d", share[i]);
-    for (c = 0; c < 2; c++) for (printf("\n%-34s", c ? "accuracy, AGP in training" : "accuracy, pruned at once"), i = 0; i < POINTS; i++) printf(" %7.2f", curve[c][i]);
-    printf("\n\n%-34s", "bits of a weight");
-    for (i = 0; i < POINTS; i++) printf(" %7d", bits[i]);
-    for (c = 2; c < 4; c++) for (printf("\n%-34s", c == 3 ? "accuracy, QAT" : "accuracy, quantized at once"), i = 0; i < POINTS; i++) printf(" %7.2f", curve[c][i]);
-    printf("\n");
-    return 0;
+    row r = { "report", config, 24, 48, 0, 0, 0, 0, 0 };
+    report_config(config, curve, point, &r.epochs, &r.rate);
+    return train_one(&r, n, &result, accuracy);
 }
 
-enum { TOP = 44, HIGH = 240, LEFT = 56, WIDE = 300, GAP = 76, LOWEST = 60 };   /* of a panel, in pixels; accuracy from LOWEST to 100 % */
-
-static double height_of(double accuracy) { return TOP + HIGH * (100.0 - accuracy) / (100.0 - LOWEST); }
-
-static void draw_line(FILE *f, const char *color, const char *name, int x, const double *y, int at, int label)
-{
-    int i;
-    fprintf(f, "<g fill=\"none\" stroke=\"%s\" stroke-width=\"2\" clip-path=\"url(#panels)\"><polyline points=\"", color);
-    for (i = 0; i < POINTS; i++) fprintf(f, "%s%d,%.1f", i ? " " : "", x + i * WIDE / (POINTS - 1), height_of(y[i]));
-    fprintf(f, "\"/></g>\n<g fill=\"%s\">", color);
-    for (i = 0; i < POINTS; i++) if (y[i] >= LOWEST) fprintf(f, "<circle cx=\"%d\" cy=\"%.1f\" r=\"3.5\"><title>%.2f %%</title></circle>", x + i * WIDE / (POINTS - 1), height_of(y[i]), y[i]);
-    fprintf(f, "<text x=\"%d\" y=\"%d\">%s</text></g>\n", at, label, name);
-}
-
-static int draw(const char *path)
-{
-    FILE *f = fopen(path, "w");
-    int p, i;
-    if (!f) { fprintf(stderr, "%s: cannot be written\n", path); return 1; }
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n", LEFT + 2 * WIDE + GAP + 24, TOP + HIGH + 48);
-    fprintf(f, "<style>.ink{fill:#57606a}.axis{stroke:#8c959f}.grid{stroke:#8c959f;opacity:.25}@media(prefers-color-scheme:dark){.ink{fill:#9ea7b3}}</style>\n");
-    fprintf(f, "<clipPath id=\"panels\"><rect x=\"0\" y=\"0\" width=\"100%%\" height=\"%d\"/></clipPath>\n", TOP + HIGH);
-    for (p = 0; p < 2; p++) {
-        const int x = LEFT + p * (WIDE + GAP);
-        fprintf(f, "<g class=\"ink\"><text x=\"%d\" y=\"20\" font-weight=\"bold\">%s</text>", x, p ? "Held-out digits right, by bits of a weight" : "Held-out digits right, by share of zeros");
-        for (i = LOWEST; i <= 100; i += 10) fprintf(f, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%d %%</text>", x - 10, height_of(i) + 4, i);
-        for (i = 0; i < POINTS; i++) fprintf(f, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%d%s</text>", x + i * WIDE / (POINTS - 1), TOP + HIGH + 20, p ? bits[i] : share[i], p ? "" : " %");
-        fprintf(f, "</g>\n<g class=\"grid\">");
-        for (i = LOWEST + 10; i <= 100; i += 10) fprintf(f, "<line x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x + WIDE, height_of(i), height_of(i));
-        fprintf(f, "</g>\n<g class=\"axis\"><line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/><line x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/></g>\n", x, x + WIDE, TOP + HIGH, TOP + HIGH, x, x, TOP, TOP + HIGH);
-    }
-    draw_line(f, "#d4651f", "pruned at once", LEFT, curve[0], LEFT + 10, TOP + HIGH - 34);
-    draw_line(f, "#2f81f7", "pruned by AGP in training", LEFT, curve[1], LEFT + 10, TOP + HIGH - 16);
-    draw_line(f, "#d4651f", "quantized at once", LEFT + WIDE + GAP, curve[2], LEFT + WIDE + GAP + 10, TOP + HIGH - 34);
-    draw_line(f, "#2f81f7", "quantized in training (QAT)", LEFT + WIDE + GAP, curve[3], LEFT + WIDE + GAP + 10, TOP + HIGH - 16);
-    fprintf(f, "</svg>\n");
-    return fclose(f) != 0;
-}
-
-/* The float network alone, as a file */
 static int write_whole(void)
 {
     static const smash_meta types = { "smash.module_types", "{\"bn1\":\"BatchNorm2d\",\"conv1\":\"Conv2d\",\"conv2\":\"Conv2d\",\"fc\":\"Linear\"}" };
-    const smash_io io = { NULL, file_write, NULL, 0, NULL };
-    smash_tensor tensors[DIGITS_TENSORS];
-    smash_layout layout;
-    size_t i, q, n = 0;
-    file.used = 0;
-    for (i = 0; i < whole.count; i++) for (q = 0; q < whole.layer[i].param_count; q++) tensors[n++] = whole.layer[i].param[q].tensor;
-    if (smash_safetensors_layout(&ctx, tensors, n, &types, 1, &arena, &layout) || smash_safetensors_begin(&ctx, &layout, &io)) return fail(MODEL);
-    for (i = 0; i < n; i++) if (smash_safetensors_put(&ctx, &layout, &io, i, &tensors[i])) return fail(MODEL);
-    return 0;
+    return train_write(&ctx, &arena, &whole, &types, &file) ? fail(MODEL) : 0;
 }
 
 /* Is the network that was trained just now the one in the repository? */
 static int compare(void)
 {
-    static unsigned char there[ROOM];
+    static train_file there;
     FILE *f = fopen(MODEL, "rb");
-    const size_t n = f ? fread(there, 1, ROOM, f) : 0;
-    if (f) fclose(f);
+    if (f) { there.used = fread(there.bytes, 1, sizeof(there.bytes), f); fclose(f); }
     if (write_whole()) return 1;
-    if (n == file.used && memcmp(there, file.bytes, n) == 0) return 0;
+    if (there.used == file.used && memcmp(there.bytes, file.bytes, file.used) == 0) return 0;
     fprintf(stderr, "%s is not what training gives here\n", MODEL);
     return 1;
 }
@@ -250,7 +147,7 @@ static int compare(void)
 int main(int argc, char **argv)
 {
     const int writes = argc == 3 && strcmp(argv[1], "--write") == 0, reports = argc == 3 && strcmp(argv[1], "--report") == 0;
-    smash_arena_mark mark;
+    static double curves[CURVES][POINTS];
     static net n;
     size_t i;
     int bad;
@@ -270,14 +167,10 @@ int main(int argc, char **argv)
         if (f && fclose(f)) bad = 1;
         if (bad) fprintf(stderr, "%s: cannot be written\n", argv[2]);
     }
-    mark = smash_arena_get_mark(&arena);
-    if (!bad && !writes) bad = compare();
-    for (i = 1; i < sizeof(rows) / sizeof(*rows) && !writes; i++) {
-        bad |= train_row(&rows[i], &n);
-        smash_arena_rewind(&arena, mark);
-        smash_ctx_reset(&ctx);
-    }
-    if (!bad && reports) bad = measure() || draw(argv[2]);
+    if (!bad && !writes && !train_short()) bad = compare();
+    for (i = 1; i < sizeof(rows) / sizeof(*rows) && !writes; i++) bad |= train_row(&rows[i], &n);
+    for (i = 0; i < CURVES * POINTS && reports && !bad; i++) bad = measure(&n, (int)(i / POINTS), (int)(i % POINTS), &curves[i / POINTS][i % POINTS]);
+    if (!bad && reports) { report_print(curves); bad = report_draw(argv[2], curves); }
     smash_arena_release(&arena);
     smash_arena_release(&ctx.scratch);
     return bad;

@@ -1,4 +1,5 @@
-/* train.h - a training loop with a session of smash in it: the same loop for every config. Include after smash.h, <stdio.h>, <string.h>, net.h. */
+/* train.h - a training loop with a session of smash in it: the same loop for every config. Include after smash.h, <stdio.h>, <stdlib.h>, <string.h>, net.h.
+ * With TEST_SHORT in the environment (tests/test.h) trainings are two epochs long and say what bytes came of them; nobody judges what they learned. */
 #ifndef TRAIN_H
 #define TRAIN_H
 
@@ -17,7 +18,8 @@ typedef struct train_plan {
 
 typedef struct train {
     smash_ctx *ctx;
-    const train_plan *plan;
+    smash_arena *arena;
+    train_plan plan;
     smash_model model;                 /* the student's parameters, as smash sees them */
     smash_config config;
     smash_diags diags;
@@ -26,6 +28,8 @@ typedef struct train {
     float *x;
     unsigned char *label;
 } train;
+
+static inline int train_short(void) { return getenv("TEST_SHORT") != NULL; }
 
 /* A batch of what flows between layers, as [batch, features] or [batch, channels, height, width] */
 static inline smash_tensor train_view(float *x, size_t batch, const size_t each[3])
@@ -60,7 +64,8 @@ static inline int train_begin(smash_ctx *ctx, smash_arena *arena, const train_pl
     size_t i, q;
     memset(t, 0, sizeof(*t));
     t->ctx = ctx;
-    t->plan = plan;
+    t->arena = arena;
+    t->plan = *plan;
     t->diags.arena = arena;
     desc.seed = plan->seed;
     smash_config_init(&t->config, smash_builtins(), arena, &t->diags);
@@ -81,7 +86,7 @@ static inline int train_begin(smash_ctx *ctx, smash_arena *arena, const train_pl
 
 static inline smash_err train_forward(train *t, size_t batch)
 {
-    net *n = t->plan->student;
+    net *n = t->plan.student;
     float *x = t->x;
     size_t i, q;
     for (i = 0; i < n->count; i++) {
@@ -103,7 +108,7 @@ static inline smash_err train_forward(train *t, size_t batch)
 
 static inline smash_err train_teach(train *t, size_t batch)
 {
-    net *n = t->plan->teacher;
+    net *n = t->plan.teacher;
     const float *x = t->x;
     size_t i;
     for (i = 0; n && i < n->count; i++) {
@@ -119,7 +124,7 @@ static inline smash_err train_teach(train *t, size_t batch)
 
 static inline smash_err train_backward(train *t, size_t batch)
 {
-    net *n = t->plan->student;
+    net *n = t->plan.student;
     size_t k, q;
     for (k = n->count; k > 0; k--) {
         const size_t i = k - 1;
@@ -143,16 +148,16 @@ static inline smash_err train_backward(train *t, size_t batch)
 /* The training. 0, or 1 with a message in ctx. */
 static inline int train_run(train *t)
 {
-    const train_plan *p = t->plan;
+    const train_plan *p = &t->plan;
     net *n = p->student;
-    const size_t batch = n->batch, steps = p->epochs * (p->rows / batch);
+    const size_t batch = n->batch, epochs = train_short() && p->epochs > 2 ? 2 : p->epochs, steps = epochs * (p->rows / batch);
     const net_layer *last = &n->layer[n->count - 1];
     uint32_t order[TRAIN_ROWS];
     uint64_t rng = p->seed;
     size_t epoch, i, k, step = 0;
     n->power_1 = n->power_2 = 1;
     for (i = 0; i < p->rows; i++) order[i] = (uint32_t)i;
-    for (epoch = 0; epoch < p->epochs; epoch++) {
+    for (epoch = 0; epoch < epochs; epoch++) {
         for (i = p->rows; i > 1; i--) {
             const size_t other = (size_t)(smash_random(&rng) % i);
             const uint32_t was = order[i - 1];
@@ -179,7 +184,7 @@ static inline int train_run(train *t)
 /* What the compressed network gets right of rows first, first + 1 ... that `batch` knows, and its mean loss in nats if not NULL */
 static inline int train_evaluate(train *t, size_t first, size_t count, size_t *right, double *loss)
 {
-    net *n = t->plan->student;
+    net *n = t->plan.student;
     uint32_t rows[TRAIN_ROWS];
     double sum = 0;
     size_t i, k;
@@ -189,12 +194,70 @@ static inline int train_evaluate(train *t, size_t first, size_t count, size_t *r
     smash_session_evaluate(&t->session, 1);
     for (i = 0; i < count && !failed; i += k) {
         for (k = 0; k < n->batch && i + k < count; k++) rows[k] = (uint32_t)(first + i + k);
-        t->plan->batch(t->plan->user, rows, k, NULL, t->x, t->label);
+        t->plan.batch(t->plan.user, rows, k, NULL, t->x, t->label);
         failed = train_forward(t, k) != SMASH_OK;
         if (!failed) sum += net_loss(n, t->label, k, right) * (double)k;
     }
     smash_session_evaluate(&t->session, 0);
     if (loss) *loss = sum / (double)count;
     return failed;
+}
+
+/* A file in memory */
+typedef struct train_file { unsigned char bytes[1 << 17]; size_t used; } train_file;
+
+static inline int train_put(void *user, uint64_t offset, const void *bytes, size_t count)
+{
+    train_file *f = (train_file *)user;
+    if (offset + count > sizeof(f->bytes)) return 1;
+    memcpy(f->bytes + offset, bytes, count);
+    if (f->used < offset + count) f->used = (size_t)(offset + count);
+    return 0;
+}
+
+/* The network as it is */
+static inline int train_write(smash_ctx *ctx, smash_arena *arena, const net *n, const smash_meta *types, train_file *f)
+{
+    const smash_io io = { NULL, train_put, NULL, 0, f };
+    smash_tensor tensors[4 * NET_LAYERS];
+    smash_layout layout;
+    size_t i, q, count = 0;
+    f->used = 0;
+    for (i = 0; i < n->count; i++) for (q = 0; q < n->layer[i].param_count; q++) tensors[count++] = n->layer[i].param[q].tensor;
+    if (smash_safetensors_layout(ctx, tensors, count, types, 1, arena, &layout) || smash_safetensors_begin(ctx, &layout, &io)) return 1;
+    for (i = 0; i < count; i++) if (smash_safetensors_put(ctx, &layout, &io, i, &tensors[i])) return 1;
+    return 0;
+}
+
+/* The numbers of the network as the file has them */
+static inline int train_read(smash_ctx *ctx, smash_arena *arena, train_file *f, net *n)
+{
+    const smash_io io = smash_io_memory(f->bytes, f->used);
+    smash_model model;
+    smash_tensor w;
+    size_t i, q;
+    if (smash_safetensors_read(ctx, NULL, &io, arena, NULL, &model)) return 1;
+    for (i = 0; i < n->count; i++)
+        for (q = 0; q < n->layer[i].param_count; q++) {
+            if (smash_model_restore(ctx, &model, n->layer[i].param[q].name, arena, &w, NULL)) return 1;
+            memcpy(n->layer[i].param[q].tensor.data, w.data, n->layer[i].param[q].count * sizeof(float));
+        }
+    return 0;
+}
+
+/* What counts are the weights in the file: the session writes it and ends, the network takes them back, and plain begins with it and an empty config. */
+static inline int train_end(train *t, train_file *f, smash_result *result, train *plain)
+{
+    const smash_io io = { NULL, train_put, NULL, 0, f };
+    train_plan as_it_is = t->plan;
+    as_it_is.config = "{}";
+    as_it_is.teacher = NULL;
+    f->used = 0;
+    if (smash_session_end(t->ctx, &t->session, &io, result)) return 1;
+    if (train_short()) {
+        const uint64_t digest = smash_digest_of(f->bytes, f->used);
+        printf("%08lx%08lx  ", (unsigned long)(digest >> 32), (unsigned long)(digest & 0xFFFFFFFFu));
+    }
+    return train_read(t->ctx, t->arena, f, t->plan.student) || train_begin(t->ctx, t->arena, &as_it_is, plain);
 }
 #endif

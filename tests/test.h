@@ -27,6 +27,10 @@ static int test_passed, test_failed;
                                  smash_err_name(want), (ctx)->message); printf(__VA_ARGS__); printf("\n"); fflush(stdout); } \
 } while (0)
 
+/* make test does the whole; make check has sanitizers and valgrind repeat it with TEST_SHORT in the environment. What takes long by the number
+ * of its rounds does fewer then: of each kind some, each way through the code, and no check is another. The examples that train know it too. */
+static inline size_t test_count(size_t whole, size_t few) { return getenv("TEST_SHORT") ? few : whole; }
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 static int test_done(void)

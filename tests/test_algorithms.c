@@ -1005,14 +1005,14 @@ static void test_broken_files(void)
     size_t i, k;
     make_file("pruner=level level_sparse_ratio=0.5 quantizer=ptq compiler=superfast cacher=my_cacher");
     whole = saved;
-    for (i = 0; i < whole.used; i += i < 16 || i + 16 > whole.used ? 1 : 7) {
+    for (i = 0; i < whole.used; i += i < 16 || i + 16 > whole.used ? 1 : test_count(7, 70)) {
         saved.used = i;
         make_registry();
         smash_config_init(&read_config, &registry, &arena, &diags);
         CHECK(load(0) != SMASH_OK && is_untouched() && read_config_is_empty(), "%d of %d bytes", (int)i, (int)whole.used);
         smash_ctx_reset(&ctx);
     }
-    for (i = 0; i < 3000; i++) {
+    for (i = 0; i < test_count(3000, 300); i++) {
         smash_err err;
         saved = whole;
         for (k = 0; k < 1 + i % 3; k++) saved.data[8 + smash_random(&rng) % (whole.used - 8)] = (unsigned char)smash_random(&rng);

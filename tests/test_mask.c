@@ -244,7 +244,7 @@ static void test_selection(void)
         smash_tensor w;
         double *score;
         pair *order;
-        if (n > 1000 && (s + t + (size_t)distribution) % 3) continue;
+        if (n > 1000 && (s + t + (size_t)distribution) % test_count(3, 12)) continue;
         w = make(floats[t], 1, &n);
         score = (double *)malloc(n * sizeof *score);
         for (i = 0; i < n; i++) {
@@ -284,7 +284,7 @@ static void test_misleading_sample(void)
             score[i] = (double)((float *)w.data)[i];
         }
         order = sorted(score, n);
-        for (k = 1; k < 12; k++) check_selection(&ctx, &w, order, n, n * k / 12 + (k == 6 ? below(100) : 0), 2, "misleading");
+        for (k = 1; k < 12; k += test_count(1, 5)) check_selection(&ctx, &w, order, n, n * k / 12 + (k == 6 ? below(100) : 0), 2, "misleading");
         check_selection(&ctx, &w, order, n, n - n / 100, 4, "misleading");
         free(order);
         for (negate = 0; negate < 2; negate++) {                /* the same with scores that are negative */

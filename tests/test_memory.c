@@ -1186,13 +1186,12 @@ static void failed(const row *r, smash_err err, smash_err want, uint64_t clean, 
  * allocation comes to ask the allocator. */
 static void fail_allocations(const row *r, uint64_t clean, const size_t need[2])
 {
-    enum { SIZES = 16 };
-    const size_t sizes = r->flags & LONG ? 1 : 2 * SIZES;
+    const size_t parts = test_count(16, 2), sizes = r->flags & LONG ? 1 : 2 * parts;
     size_t size, n, more;
     how = "failing allocation";
     for (size = 0; size < sizes; size++) {
         size_t bytes[2] = { 0, 0 };
-        bytes[size % 2] = need[size % 2] * (size / 2) / SIZES;
+        bytes[size % 2] = need[size % 2] * (size / 2) / parts;
         for (test_fail_later = 0; test_fail_later < 2; test_fail_later++)
             for (n = more = 1; more; n += r->flags & LONG ? 3 * n : 1) {
                 smash_err err;

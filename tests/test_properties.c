@@ -231,6 +231,7 @@ static void test_numbers(void)
     int kind;
     for (s = 0; s < SIZES; s++) for (kind = 0; kind < KINDS; kind++) {
         const size_t n = size_at(s);
+        if (n > 5000 && (s + (size_t)kind) % test_count(1, 8)) continue;
         for (type = 0; type < 4; type++) {
             if (n > 8 && (type + s + (size_t)kind) % 4 > (n < 5000)) continue;
             if (n > 150000 ? (s + (size_t)kind) % 3 != 0 : n > 30000 && n != 131072 && (s + (size_t)kind) % 2) continue;

@@ -473,9 +473,9 @@ static void test_nonfinite(smash_ctx *ctx)
 int main(void)
 {
     smash_ctx ctx;
-    int round;
+    int round, rounds = (int)test_count(2500, 250);
     test_ctx(&ctx);
-    for (round = 0; round < 2500; round++) check_random(&ctx, round);
+    for (round = 0; round < rounds; round++) check_random(&ctx, round);
     test_halves(&ctx);
     test_nonfinite(&ctx);
     return test_done();

@@ -790,12 +790,12 @@ static int digits_in(const char *text)
 /* Random bit patterns against the C library: printing reads back, nothing shorter does, both parsers agree. */
 static void test_numbers_random(void)
 {
-    enum { ROUNDS = 200000 };
+    const int rounds = (int)test_count(200000, 20000);
     uint64_t rng = 2024;
     char text[SMASH_NUMBER_BYTES], other[64];
     size_t n, longest = 0;
     int i, bad = 0;
-    for (i = 0; i < ROUNDS && bad < 10; i++) {
+    for (i = 0; i < rounds && bad < 10; i++) {
         uint64_t u = smash_random(&rng);
         double x, back = 0, read = 0;
         int digits;
@@ -823,7 +823,7 @@ static void test_numbers_random(void)
     }
     CHECK(bad == 0, "%d rounds", i);
     CHECK(longest <= 24, "longest %d", (int)longest);
-    for (i = 0; i < ROUNDS && bad < 10; i++) {                  /* random texts of all lengths and sizes */
+    for (i = 0; i < rounds && bad < 10; i++) {                  /* random texts of all lengths and sizes */
         char decimal[128];
         double read = 0;
         size_t count = 1 + smash_random(&rng) % (i % 16 ? 22 : 90), k;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Tests and the command lines of test_cli under valgrind: no invalid access, no number from nowhere, nothing left behind.
-# Not the tests whose brute force takes minutes here: the sanitizers see those.
+# In their short form (tests/test.h), and not the tests whose brute force takes minutes here: the sanitizers see those.
 set -eu
+export TEST_SHORT=1
 dir=${OUT:-build/valgrind}
 watch="valgrind -q --log-file=$dir/log.%p --error-exitcode=9 --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all"
 rm -rf "$dir"

@@ -4,8 +4,8 @@
 #
 #   sh tools/check.sh [--strict] [SECTION...]     no section named: all
 #
-# Run it from the root of the repository, after `make smash build/digits build/examples/07_firmware` (`make check` does all). A step whose tool is
-# missing is skipped, and that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
+# Run it from the root of the repository, after `make test` (`make check` builds what it needs). A step whose tool is missing is
+# skipped, and that is said and counted; --strict makes it a failure. As many steps run at a time as there are processors. The log of
 # a step that failed is shown; logs and programs stay in build/check.
 set -u
 dir=build/check
@@ -110,19 +110,29 @@ firmware() {
         { echo "here:"; build/examples/07_firmware; echo "there:"; cat "$tmp/said"; return 1; }
 }
 
-# suite COMPILER FLAGS...: every test program, every example and the command under these flags
+# trained COMPILER FLAGS...: the committed network comes of training with these flags
+trained() {
+    need "$1"; links "$@"
+    "$@" -I. examples/05_train.c -o "$tmp/train" && "$tmp/train" --write "$tmp/model" >"$tmp/said" && cmp "$tmp/model" examples/models/digits.safetensors
+}
+
+# suite COMPILER FLAGS...: every test program in its short form, every example and the command under these flags; an example says what it says here
 suite() {
     need "$1"; links "$@"
     # MemorySanitizer of clang 14 does not know that stat() writes, so the command goes without it
     case $* in *sanitize=memory*) command= ;; *) command=$tmp/smash; "$@" tools/smash.c -o "$command" -pthread || return 1 ;; esac
     "$@" -I. -c tests/smash_impl.c -o "$tmp/impl.o" || return 1
-    export ASAN_OPTIONS=detect_leaks=1
+    export ASAN_OPTIONS=detect_leaks=1 TEST_SHORT=1
     for source in tests/test_*.c examples/[0-9]*.c; do
         case $source in tests/test_cli.c | tests/test_report.c) [ "$command" ] || continue ;; esac
-        implementation=; case $source in tests/*) implementation=$tmp/impl.o ;; esac
+        implementation="-DSMASH_IMPLEMENTED $tmp/impl.o"; [ $source != examples/07_firmware.c ] || implementation=      # it asks for a part of it
         # shellcheck disable=SC2086
         "$@" -I. -DSMASH_COMMAND="\"$command\"" -DDIR="\"$tmp/cli\"" "$source" $implementation -o "$tmp/test" -pthread || return 1
         "$tmp/test" >"$tmp/said" 2>&1 || { echo "$source:"; head -n 40 "$tmp/said"; return 1; }
+        case $source in examples/*)
+            build/"${source%.c}" >"$tmp/here" 2>&1
+            diff "$tmp/here" "$tmp/said" || { echo "$source says another thing than build/${source%.c}"; return 1; } ;;
+        esac
     done
     for name in $fuzzed; do
         "$@" -I. tests/fuzz/fuzz_$name.c tests/fuzz/fuzz_main.c "$tmp/impl.o" -o "$tmp/test" || return 1
@@ -164,6 +174,7 @@ section_warnings() {
     for cc in gcc clang; do
         for o in -O0 -O2 -O3; do step "$cc $o" compile $cc -std=c99 $o $warnings $c_only -c tests/smash_impl.c; done
         for tool in smash bench; do step "$cc tools/$tool.c" compile $cc -std=c99 -O2 $warnings -pthread tools/$tool.c; done
+        for source in examples/*.c; do step "$cc $source" compile $cc -std=c99 -O0 $warnings $c_only -I. -c "$source"; done
         for source in tests/test_*.c; do step "$cc $source" compile $cc -std=c99 -O0 -Wall -Wextra -Werror -I. -c "$source"; done
         for source in tests/fuzz/*.c tests/firmware/main.c tests/firmware/mem.c; do step "$cc $source" compile $cc -std=c99 -O0 $warnings -I. -c "$source"; done
     done
@@ -247,6 +258,7 @@ section_digests() {
         [ $board = m0 ] || step "Cortex-$board all sections" target $board-full -O2
     done
     step "the digits network on a Cortex-M4" firmware m4-digits
+    for train in "clang -std=gnu11 -O3 -march=native -ffp-contract=fast" "gcc -m32 -std=gnu11 -O2 -ffp-contract=fast"; do step "the digits network from nothing, $train" trained $train; done
     for cpu in aarch64 riscv64 ppc64; do
         for o in -O0 "-O3 -ffp-contract=fast"; do step "$cpu $o" target $cpu "$o"; done
     done
@@ -254,11 +266,12 @@ section_digests() {
 }
 
 section_memory() {
-    step valgrind valgrind_tests
+    # the longest first
     step "clang memory" suite clang -std=c99 -g -O1 -fsanitize=memory -fno-sanitize-recover=all -fno-omit-frame-pointer
     step "clang integer" suite clang -std=c99 -g -O1 -fsanitize=integer -fno-sanitize=unsigned-shift-base -fno-sanitize-recover=all -fsanitize-ignorelist=tests/fuzz/wraps.txt
-    step "gcc -m32: 32-bit sizes" suite gcc -m32 -msse2 -mfpmath=sse -std=c99 -O1
     for cc in gcc clang; do step "$cc address, undefined, leak" suite $cc -std=c99 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer; done
+    step valgrind valgrind_tests
+    step "gcc -m32: 32-bit sizes" suite gcc -m32 -msse2 -mfpmath=sse -std=c99 -O1
 }
 
 section_fuzz() {
