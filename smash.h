@@ -9586,6 +9586,7 @@ SMASH__DEF smash_err smash_quant_add_error(smash_ctx *ctx, uint32_t axis, const 
     SMASH__TRY(smash__check_apart(ctx, expected, sum));
     SMASH__TRY(smash__check_apart(ctx, got, sum));
     SMASH__TRY(smash__check_finite(ctx, sum, grid.blocks));
+    if (*count > UINT64_MAX - grid.block_elements) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "so many outputs were compared that their count is full");
     run = smash__grid_run(&grid, &axes);
     for (c = 0; c < grid.blocks; c++) {
         double *to = (double *)sum->data + c;
@@ -9647,7 +9648,7 @@ SMASH__FN smash_err smash__fold_vector(smash_ctx *ctx, const smash_tensor *t, co
     return smash__check_apart(ctx, t, bias);
 }
 
-SMASH__FN smash_err smash__fold_open(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *w, smash__folding *f)
+SMASH__FN smash_err smash__fold_open(smash_ctx *ctx, const smash_fold_desc *desc, const smash_tensor *w, size_t n, smash__folding *f)
 {
     static const smash_fold_desc standard = SMASH_ZERO;
     size_t groups;
@@ -9662,8 +9663,8 @@ SMASH__FN smash_err smash__fold_open(smash_ctx *ctx, const smash_fold_desc *desc
     f->along = w->shape[desc->axis];
     f->per_group = w->shape[0] / groups;
     if (!smash__mul(groups, f->along, &f->channels)) return SMASH__FAIL(ctx, SMASH_ERR_OVERFLOW, 0, "%z groups of %z channels do not fit the address space", groups, f->along);
-    for (d = desc->axis + 1, f->inner = 1; d < w->ndim; d++) f->inner *= w->shape[d];       /* factors of the count, which was checked */
-    for (d = 1, f->span = 1; d < w->ndim; d++) f->span *= w->shape[d];
+    for (d = desc->axis + 1, f->inner = 1; n && d < w->ndim; d++) f->inner *= w->shape[d];  /* factors of the count, which was checked */
+    for (d = 1, f->span = 1; n && d < w->ndim; d++) f->span *= w->shape[d];
     return SMASH_OK;
 }
 
@@ -9703,7 +9704,7 @@ SMASH__DEF smash_err smash_quant_fold(smash_ctx *ctx, const smash_fold_desc *des
     size_t n, c;
     smash__fill(&f, 0, sizeof f);
     SMASH__TRY(smash__check_in(ctx, w, "weights", SMASH__FLOATS, &n));
-    SMASH__TRY(smash__fold_open(ctx, desc, w, &f));
+    SMASH__TRY(smash__fold_open(ctx, desc, w, n, &f));
     SMASH__TRY(smash__check_out(ctx, w, folded_w, "folded weights"));
     SMASH__TRY(smash__check(ctx, folded_bias, "folded bias", SMASH__FLOATS, SMASH__WRITE, NULL));
     SMASH__TRY(smash__check_shape(ctx, folded_bias, "folded bias", 1, &f.channels));
@@ -10312,7 +10313,8 @@ SMASH__FN smash_err smash__scales_open(smash_ctx *ctx, const smash_tensor *scale
     SMASH__TRY(smash__check_count(ctx, block_scale, "scale of blocks", n, job->grid.blocks, 0));
     SMASH__TRY(smash__check(ctx, offset, "offset", SMASH__BIT(SMASH_F32), pack ? SMASH__WRITE : SMASH__READ, &n));
     SMASH__TRY(smash__check_count(ctx, offset, "offset", n, 1, 0));
-    if (codebook && codebook->ndim != 1) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, codebook->ndim, "codebook %q of scales must have one axis", smash__name(codebook));
+    SMASH__TRY(smash__check(ctx, codebook, "codebook", SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
+    if (codebook->ndim != 1) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, codebook->ndim, "codebook %q of scales must have one axis", smash__name(codebook));
     SMASH__TRY(smash__code_bind(ctx, codebook, NULL, NULL, job));
     parts[0] = scale; parts[1] = codebook; parts[2] = q; parts[3] = block_scale; parts[4] = offset;
     for (i = 1; i < 5; i++) for (j = 0; j < i; j++) SMASH__TRY(smash__check_apart(ctx, parts[j], parts[i]));

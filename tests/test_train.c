@@ -382,14 +382,17 @@ static void test_lsq_edges(smash_ctx *ctx)
 
 /* ---- DoReFa ---- */
 
-/* tanh from e^2x by its series, halved until that converges */
+/* tanh: a continued fraction of a small part of x, doubled as often */
 static double tanh_of(double x)
 {
-    double e = 1, term = 1, y = x * 2 / 256;
-    int i;
-    for (i = 1; i < 20; i++) { term = term * y / i; e += term; }
-    for (i = 0; i < 8; i++) e = e * e;
-    return (e - 1) / (e + 1);
+    const double size = magnitude(x);
+    double part = size > 32 ? 32 : size, t;
+    int doubled = 0, k;
+    for (; part > 0.25; doubled++) part /= 2;
+    for (t = 19, k = 17; k > 0; k -= 2) t = k + part * part / t;
+    t = part / t;
+    for (; doubled; doubled--) t = 2 * t / (1 + t * t);
+    return x < 0 ? -t : t;
 }
 
 /* Sum of dy times what WEIGHTS gives without rounding */
@@ -499,6 +502,109 @@ static void test_dorefa(smash_ctx *ctx)
         CHECK_ERR(ctx, smash_quant_dorefa(ctx, NULL, SMASH_DOREFA_WEIGHTS, &empty, &empty), SMASH_OK, "empty");
         CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, NULL, &rng, &empty, &empty), SMASH_OK, "empty");
         CHECK_ERR(ctx, smash_quant_bnn(ctx, &empty, &empty), SMASH_OK, "empty");
+    }
+}
+
+/* ---- DoReFa and BNN, number by number, from their formulas ---- */
+
+static float f32(double x) { volatile float y = (float)x; return y; }              /* rounded, on x87, too */
+
+/* To a whole number, by its fraction */
+static double whole(double x, int away, size_t *ties)
+{
+    double low = (double)(int64_t)x;
+    if (low > x) low -= 1;
+    if (x - low < 0.5) return low;
+    if (x - low > 0.5) return low + 1;
+    ++*ties;
+    if (away) return x > 0 ? low + 1 : low;
+    return (int64_t)low % 2 ? low + 1 : low;
+}
+
+static void test_formulas(smash_ctx *ctx)
+{
+    enum { N = 241 };
+    static const smash_dtype dtypes[] = { SMASH_F32, SMASH_F16, SMASH_BF16 };
+    static const uint32_t edges[] = { 0, 0x80000000u, 1u, 0x80000001u, 0x00800000u, 0x807FFFFFu, 0x3F800000u, 0xBF800000u, 0x3F800001u, 0x3F7FFFFFu, 0x3F000000u, 0xBF000000u, 0x7F7FFFFFu, 0xFF7FFFFFu };
+    static double x[N], y[N], out[N], t[N];
+    uint64_t rng = 23;
+    size_t i, k, dt, ties = 0, runs = 0;
+    uint32_t bits, sign, full, away, what, huge;
+    for (bits = 1; bits <= 16; bits++) for (sign = 0; sign < 2; sign++) for (full = 0; full < 2; full++) for (away = 0; away < 2; away++) for (what = 0; what < 2; what++)
+        for (dt = 0; dt < COUNT_OF(dtypes); dt++) for (huge = 0; huge < 2; huge++) {
+            const smash_tensor tx = row_view(x, dtypes[dt], N), ty = row_view(y, dtypes[dt], N);
+            smash_quant_desc d = test_quant_desc(bits, !sign, bits & 1 ? SMASH_AFFINE : SMASH_SYMMETRIC);
+            const double qmin = !sign ? 0 : (full ? 0 : 1) - (double)(1 << (bits - 1)), qmax = !sign ? (double)((1 << bits) - 1) : (double)((1 << (bits - 1)) - 1);
+            const float scale = f32(1 / (qmax - qmin));
+            double most = 0;
+            size_t bad = 0;
+            if (sign && bits == 1) continue;
+            d.full_range = full;
+            d.rounding = away ? SMASH_HALF_AWAY : SMASH_HALF_EVEN;
+            for (i = 0; i < N; i++) {                                /* anything; numbers half way between two levels, and the next ones on either side; edges */
+                const double level = qmin + (double)(smash_random(&rng) % (uint64_t)(qmax - qmin)) + 0.5;
+                double v = uniform(&rng) * (i % 5 ? 1 : 4);
+                if (i % 3 == 1) v = (level - qmin) * (double)scale;
+                if (i % 9 == 1) v = (double)float_of(bits_of((float)v) + 1);
+                if (i % 9 == 4) v = (double)float_of(bits_of((float)v) - 1);
+                if (i < COUNT_OF(edges)) v = (double)float_of(edges[i]);
+                if (i == 12 || i == 13) v = (i == 12 ? 1 : -1) * (!huge ? 0.25 : dtypes[dt] == SMASH_F16 ? 65504.0 : dtypes[dt] == SMASH_BF16 ? 3e38 : v < 0 ? -v : v);
+                set_number(dtypes[dt], x, i, v);
+            }
+            for (i = 0; i < N; i++) {
+                t[i] = (double)f32(tanh_of(number_at(dtypes[dt], x, i)));
+                if (magnitude(t[i]) > most) most = magnitude(t[i]);
+            }
+            CHECK_ERR(ctx, smash_quant_dorefa(ctx, &d, what ? SMASH_DOREFA_OUTPUTS : SMASH_DOREFA_WEIGHTS, &tx, &ty), SMASH_OK, "%u bits", (unsigned)bits);
+            for (i = 0; i < N; i++) {
+                const double v = number_at(dtypes[dt], x, i);
+                const float u = what ? f32(v < 0 ? 0 : v > 1 ? 1 : v) : f32((double)f32(t[i] / (double)f32(2 * most)) + 0.5), r = f32(qmin + (double)f32((double)u / (double)scale));
+                const double q = whole((double)r < qmin ? qmin : (double)r > qmax ? qmax : (double)r, (int)away, &ties);
+                float want = f32((q - qmin) * (double)scale);
+                if (!what) want = f32(2 * (double)want - 1);
+                set_number(dtypes[dt], out, i, (double)want);
+                bad += bits64_of(number_at(dtypes[dt], y, i)) != bits64_of(number_at(dtypes[dt], out, i));
+            }
+            runs++;
+            CHECK(!bad, "%u bits, sign %u, full %u, away %u, outputs %u, %s, huge %u: %d numbers", (unsigned)bits, (unsigned)sign, (unsigned)full, (unsigned)away, (unsigned)what, smash_dtype_name(dtypes[dt]), (unsigned)huge, (int)bad);
+            if (what || dtypes[dt] != SMASH_F32) continue;
+            {   /* gradients: the same draws, the same levels; two samples */
+                const size_t shape[2] = { 2, N / 2 };
+                const smash_tensor tg = test_view(SMASH_F32, x, 2, shape), tq = test_view(SMASH_F32, y, 2, shape);
+                uint64_t mine = 100 + runs, its = mine;
+                CHECK_ERR(ctx, smash_quant_dorefa_gradient(ctx, &d, &its, &tg, &tq), SMASH_OK, "%u bits", (unsigned)bits);
+                for (bad = i = 0; i < N / 2 * 2; i++) {
+                    const double steps = qmax - qmin, g = (double)((const float *)x)[i];
+                    double noise, level, m = 0;
+                    for (k = i / (N / 2) * (N / 2); k < (i / (N / 2) + 1) * (N / 2); k++) if (magnitude((double)((const float *)x)[k]) > m) m = magnitude((double)((const float *)x)[k]);
+                    noise = (double)(smash_random(&mine) >> 11) / 9007199254740992.0 - 0.5;
+                    level = steps * (g / (2 * m) + 0.5) + noise;
+                    level = whole(level < 0 ? 0 : level > steps ? steps : level, (int)away, &ties);
+                    bad += magnitude((double)((const float *)y)[i] - m * (2 * level / steps - 1)) > 1e-7 * m;
+                }
+                CHECK(!bad && its == mine, "%u bits, sign %u, full %u, away %u, huge %u: %d gradients", (unsigned)bits, (unsigned)sign, (unsigned)full, (unsigned)away, (unsigned)huge, (int)bad);
+            }
+        }
+    CHECK(ties > 2000 && runs == 31 * 2 * 2 * 2 * 3 * 2, "%d ties, %d runs", (int)ties, (int)runs);
+    for (dt = 0; dt < 4; dt++) {                                     /* BNN: sign, its gate, its clip */
+        const smash_dtype type = dt < 3 ? dtypes[dt] : SMASH_F64;
+        static double g[N], dx[N], clipped[N];
+        const smash_tensor tx = row_view(x, type, N), ty = row_view(y, type, N), tg = row_view(g, type, N), tdx = row_view(dx, type, N), tc = row_view(clipped, type, N);
+        for (i = 0; i < N; i++) {
+            double v = i < COUNT_OF(edges) ? (double)float_of(edges[i]) : uniform(&rng) * 2;
+            if (type != SMASH_F32 && magnitude(v) > 60000) v = v < 0 ? -60000 : 60000;
+            if (type == SMASH_F64 && i >= 20 && i < 24) v = (i & 1 ? -1 : 1) * (i < 22 ? double_of(1) : double_of(0x7FEFFFFFFFFFFFFFu));
+            set_number(type, x, i, v);
+            set_number(type, g, i, uniform(&rng));
+        }
+        CHECK_ERR(ctx, smash_quant_bnn(ctx, &tx, &ty), SMASH_OK, "dtype %d", (int)dt);
+        CHECK_ERR(ctx, smash_quant_gate(ctx, -1, 1, &tx, &tg, &tdx), SMASH_OK, "dtype %d", (int)dt);
+        CHECK_ERR(ctx, smash_quant_clip(ctx, -1, 1, &tx, &tc), SMASH_OK, "dtype %d", (int)dt);
+        for (i = 0; i < N; i++) {
+            const double v = number_at(type, x, i);
+            CHECK(number_at(type, y, i) == (v >= 0 ? 1 : -1) && number_at(type, dx, i) == (magnitude(v) <= 1 ? number_at(type, g, i) : 0) && number_at(type, clipped, i) == (v > 1 ? 1 : v < -1 ? -1 : v),
+                  "dtype %d, number %d: %g gives %g, %g, %g", (int)dt, (int)i, v, number_at(type, y, i), number_at(type, dx, i), number_at(type, clipped, i));
+        }
     }
 }
 
@@ -621,6 +727,75 @@ static void test_correction(smash_ctx *ctx)
     }
 }
 
+/* A convolution by its coordinates, in double: x [2, c, 5, 6], w [4, c / groups, kh, kw], zeros where it looks beyond the input. Returns outputs of a channel. */
+typedef struct plane { size_t inputs, groups, kernel[2], stride, dilation, pad[2]; } plane;
+static size_t convolve(const plane *p, const float *x, const float *w, const float *bias, float *y, size_t *high, size_t *wide)
+{
+    const size_t oh = (5 + 2 * p->pad[0] - (p->kernel[0] - 1) * p->dilation - 1) / p->stride + 1, ow = (6 + 2 * p->pad[1] - (p->kernel[1] - 1) * p->dilation - 1) / p->stride + 1;
+    const size_t per = p->inputs / p->groups;
+    size_t n, o, i, j, c, a, b;
+    for (n = 0; n < 2; n++) for (o = 0; o < 4; o++) for (i = 0; i < oh; i++) for (j = 0; j < ow; j++) {
+        double sum = (double)bias[o];
+        for (c = 0; c < per; c++) for (a = 0; a < p->kernel[0]; a++) for (b = 0; b < p->kernel[1]; b++) {
+            const size_t row = i * p->stride + a * p->dilation, column = j * p->stride + b * p->dilation, from = o / (4 / p->groups) * per + c;
+            if (row < p->pad[0] || row >= 5 + p->pad[0] || column < p->pad[1] || column >= 6 + p->pad[1]) continue;
+            sum += (double)w[((o * per + c) * p->kernel[0] + a) * p->kernel[1] + b] * (double)x[((n * p->inputs + from) * 5 + row - p->pad[0]) * 6 + column - p->pad[1]];
+        }
+        y[((n * 4 + o) * oh + i) * ow + j] = (float)sum;
+    }
+    *high = oh;
+    *wide = ow;
+    return 2 * oh * ow;
+}
+
+/* What is taken back is the mean of the outputs as they are: at padded borders, behind strides, too */
+static void test_padded(smash_ctx *ctx)
+{
+    static const plane planes[] = { { 2, 1, { 1, 1 }, 1, 1, { 0, 0 } }, { 2, 1, { 3, 3 }, 1, 1, { 0, 0 } }, { 2, 1, { 3, 3 }, 1, 1, { 1, 1 } }, { 4, 2, { 3, 2 }, 2, 1, { 1, 0 } },
+                                    { 4, 4, { 5, 5 }, 1, 1, { 2, 2 } },       { 2, 1, { 3, 3 }, 1, 2, { 2, 2 } },       { 2, 2, { 3, 3 }, 3, 1, { 4, 4 } } };
+    static float x[2 * 4 * 30], w[200], q[200], a[2 * 4 * 200], b[2 * 4 * 200];
+    static int8_t ints[200];
+    uint64_t rng = 31, count;
+    size_t k, i, o, batch, high = 0, wide = 0;
+    for (k = 0; k < COUNT_OF(planes); k++) {
+        const plane *p = &planes[k];
+        const size_t shape[4] = { 4, p->inputs / p->groups, p->kernel[0], p->kernel[1] }, grid[4] = { 4, 1, 1, 1 }, n = 4 * shape[1] * shape[2] * shape[3];
+        smash_quant_desc d = test_quant_desc(3, 0, SMASH_SYMMETRIC);
+        float scale[4], bias[4], corrected[4];
+        double sum[4] = { 0 }, left[4] = { 0 }, most = 0;
+        const smash_tensor tw = test_view(SMASH_F32, w, 4, shape), tq = test_view(SMASH_F32, q, 4, shape), ti = test_view(SMASH_I8, ints, 4, shape), ts = test_view(SMASH_F32, scale, 4, grid);
+        const smash_tensor tsum = row_view(sum, SMASH_F64, 4), tb = row_view(bias, SMASH_F32, 4), tc = row_view(corrected, SMASH_F32, 4);
+        static float seen[3][2 * 4 * 30];
+        d.grain = smash_grain_out_channel();
+        for (i = 0; i < n; i++) w[i] = (float)uniform(&rng);
+        for (o = 0; o < 4; o++) bias[o] = (float)uniform(&rng);
+        CHECK_ERR(ctx, smash_quant_fit(ctx, &d, &tw, &ts, NULL), SMASH_OK, "plane %d", (int)k);
+        CHECK_ERR(ctx, smash_quantize(ctx, &d, &tw, &ts, NULL, &ti), SMASH_OK, "plane %d", (int)k);
+        CHECK_ERR(ctx, smash_dequantize(ctx, &d, &ti, &ts, NULL, &tq), SMASH_OK, "plane %d", (int)k);
+        for (batch = 0, count = 0; batch < 3; batch++) {
+            for (i = 0; i < 2 * p->inputs * 30; i++) seen[batch][i] = (float)(uniform(&rng) + 1.5);
+            memcpy(x, seen[batch], sizeof x);
+            convolve(p, x, w, bias, a, &high, &wide);
+            convolve(p, x, q, bias, b, &high, &wide);
+            {
+                const size_t ys[4] = { 2, 4, high, wide };
+                const smash_tensor ta = test_view(SMASH_F32, a, 4, ys), tb2 = test_view(SMASH_F32, b, 4, ys);
+                CHECK_ERR(ctx, smash_quant_add_error(ctx, 1, &ta, &tb2, &tsum, &count), SMASH_OK, "plane %d", (int)k);
+            }
+        }
+        CHECK(count == 3 * 2 * high * wide, "plane %d: %d", (int)k, (int)count);
+        for (o = 0; o < 4; o++) if (magnitude(sum[o]) / (double)count > most) most = magnitude(sum[o]) / (double)count;
+        CHECK(most > 0.01, "plane %d: nothing to correct, %g", (int)k, most);
+        CHECK_ERR(ctx, smash_quant_correct_bias(ctx, &tsum, count, &tb, &tc), SMASH_OK, "plane %d", (int)k);
+        for (batch = 0; batch < 3; batch++) {
+            convolve(p, seen[batch], w, bias, a, &high, &wide);
+            convolve(p, seen[batch], q, corrected, b, &high, &wide);
+            for (i = 0; i < 2 * 4 * high * wide; i++) left[i / (high * wide) % 4] += (double)a[i] - (double)b[i];
+        }
+        for (o = 0; o < 4; o++) CHECK(magnitude(left[o]) / (double)count < 1e-6, "plane %d, channel %d: %g is left on average", (int)k, (int)o, left[o] / (double)count);
+    }
+}
+
 /* ---- folding ---- */
 
 static void test_fold(smash_ctx *ctx)
@@ -732,9 +907,11 @@ int main(void)
     test_lsq(&ctx);
     test_lsq_edges(&ctx);
     test_dorefa(&ctx);
+    test_formulas(&ctx);
     test_ends(&ctx);
     test_bias(&ctx);
     test_correction(&ctx);
+    test_padded(&ctx);
     test_fold(&ctx);
     test_moments(&ctx);
     return test_done();
