@@ -3832,6 +3832,12 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 #define SMASH__CALL(simd, name, args) do { (void)(simd); name##_plain args; } while (0)
 #endif
 
+#if SMASH__SIMD && !defined(__NVCC__)                  /* nvcc does not know the pragma */
+#define SMASH__UNROLL _Pragma("GCC unroll 16")          /* keeps the lanes in registers at -O2, too */
+#else
+#define SMASH__UNROLL
+#endif
+
 /* 2 AVX-512, 1 AVX2, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
 SMASH__FN int smash__simd(const smash_ctx *ctx)
 {
@@ -4522,11 +4528,6 @@ SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
  * into: fixed, so scratch does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
 enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__LINE = 16, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
 
-#if SMASH__SIMD && !defined(__NVCC__)                  /* nvcc does not know the pragma */
-#define SMASH__UNROLL _Pragma("GCC unroll 16")          /* keeps the lanes in registers at -O2, too */
-#else
-#define SMASH__UNROLL
-#endif
 
 /* ---- keys ---- */
 
@@ -5155,7 +5156,6 @@ SMASH__INLINE void smash__near_body(const float *const *x, const float *const *y
     for (pair = 0; pair < PAIRS; pair++) out[pair] = (sum[pair][0] + sum[pair][2]) + (sum[pair][1] + sum[pair][3]);
 }
 SMASH__KERNEL(smash__near, (const float *const *x, const float *const *y, size_t n, double *out), (x, y, n, out))
-#undef SMASH__UNROLL
 
 /* The sum of the lanes, always in this order; those from n on hold 0 */
 SMASH__FN double smash__lane_sum(double *lanes, size_t n)
@@ -11394,16 +11394,17 @@ SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_t
 
 enum { SMASH__LOSS_LANES = 8, SMASH__LOSS_TILE = SMASH_ONLY_LAYER0 ? 8 : 16 };     /* numbers at a time: less stack on microcontrollers, and the same bits */
 
-/* What a pass over a row takes and gives. keep is 0 and low -1000, read from where no compiler sees that they are */
+/* What a pass over a row takes and gives. keep is 0 and low -900, read from where no compiler sees that they are */
 typedef struct smash__loss_pass {
     double   lanes[4][SMASH__LOSS_LANES];
     double   from_x, from_y, scale, low;       /* exponentials: 2^((x - from) * scale), at least 2^low */
     double   a, p, q, limit;                   /* gradients, and the largest float */
-    uint64_t keep;
+    uint64_t keep, seen;                       /* seen: beyond SMASH__LOSS_NEAR if an exponent was not in -256 .. 256 */
+    int      far;                              /* 1: from and low are needed */
 } smash__loss_pass;
 
-/* DOT: x y. DISTANCE: (x-y)^2, x x, y y, x y. LARGEST of x, of y. SUMS: e^x, e^y, e^y (y - x). TOWARDS: g = a (p x - q y). SOFTMAX: g = p e^x - q e^y */
-enum { SMASH__LOSS_DOT, SMASH__LOSS_DISTANCE, SMASH__LOSS_LARGEST, SMASH__LOSS_SUMS, SMASH__LOSS_TOWARDS, SMASH__LOSS_SOFTMAX };
+/* DOT: x y. DISTANCE: (x-y)^2, x x, y y, x y. LARGEST of x, of y. TOWARDS: g = a (p x - q y). SUMS: e^x, e^y, e^y (y - x). SOFTMAX: g = p e^x - q e^y */
+enum { SMASH__LOSS_DOT, SMASH__LOSS_DISTANCE, SMASH__LOSS_LARGEST, SMASH__LOSS_TOWARDS, SMASH__LOSS_SUMS, SMASH__LOSS_SOFTMAX };
 
 /* A product that no addition behind it is fused with, as smash__product's, but in vectors, too: machines that fuse do something to its bits
  * first. x86 without FMA has nothing to fuse with. */
@@ -11414,30 +11415,6 @@ enum { SMASH__LOSS_DOT, SMASH__LOSS_DISTANCE, SMASH__LOSS_LARGEST, SMASH__LOSS_S
 #define SMASH__FUSES 1
 #endif
 #define SMASH__AT(p, i) (wide ? ((const double *)(p))[i] : (double)((const float *)(p))[i])
-
-/* e[i] = 2^y, y = (x[i] - from) * scale <= 0: y = k + r, 2^r = (P + r) / (P - r) with P even, to 4e-16 of it */
-#if SMASH_ONLY_LAYER0
-SMASH__FN SMASH__NOINLINE               /* once, so that its numbers do not stay on the stack of what calls it */
-#else
-SMASH__INLINE
-#endif
-void smash__loss_exp(const int wide, const int fuses, const void *SMASH__RESTRICT x, double from, const smash__loss_pass *SMASH__RESTRICT s, double *SMASH__RESTRICT e)
-{
-    const double scale = s->scale, low = s->low, round = 6755399441055744.0;        /* 1.5 * 2^52: adding it leaves a whole number in the low bits */
-    int i;
-    for (i = 0; i < SMASH__LOSS_TILE; i++) {
-        double y = SMASH__KEEP((SMASH__AT(x, i) - from) * scale), k, r, square, even;
-        y = y > low ? y : low;
-        k = y + round;
-        r = y - (k - round);
-        square = SMASH__KEEP(r * r);
-        even = SMASH__KEEP(-1.2614702340295824e-07 * square) + 1.0581979533759608e-05;
-        even = SMASH__KEEP(even * square) + -0.0009250684590574207;
-        even = SMASH__KEEP(even * square) + 0.11552453009274036;
-        even = SMASH__KEEP(even * square) + 2.88539008177793;
-        e[i] = smash__float64(smash__bits64((even + r) / (even - r)) + (smash__bits64(k) << 52));
-    }
-}
 
 /* Number i of a tile into lane j: a whole tile in one or two groups of lanes, and what is left at the end */
 #define SMASH__EACH(step) do { \
@@ -11452,9 +11429,9 @@ SMASH__INLINE void smash__loss_body(const int wide, const int fuses, int op, con
                                     smash__loss_pass *SMASH__RESTRICT s)
 {
     double *SMASH__RESTRICT one = s->lanes[0], *SMASH__RESTRICT two = s->lanes[1], *SMASH__RESTRICT three = s->lanes[2], *SMASH__RESTRICT four = s->lanes[3];
-    const double from_x = s->from_x, from_y = s->from_y, a = s->a, p = s->p, q = s->q, limit = s->limit;
+    const double a = s->a, p = s->p, q = s->q, limit = s->limit;
     const size_t step_bytes = SMASH__LOSS_TILE * (wide ? sizeof(double) : sizeof(float));
-    double e[SMASH__LOSS_TILE], f[SMASH__LOSS_TILE];
+    double e[SMASH__LOSS_TILE];
     size_t n, i, j;
     for (; count; count -= n, x = (const char *)x + step_bytes, y = (const char *)y + step_bytes) {
         n = smash__min(count, SMASH__LOSS_TILE);
@@ -11469,19 +11446,8 @@ SMASH__INLINE void smash__loss_body(const int wide, const int fuses, int op, con
         case SMASH__LOSS_LARGEST:
             SMASH__EACH(const double u = SMASH__AT(x, i); const double v = SMASH__AT(y, i); one[j] = u > one[j] ? u : one[j]; two[j] = v > two[j] ? v : two[j];);
             break;
-        case SMASH__LOSS_SUMS:
-            smash__loss_exp(wide, fuses, y, from_y, s, e);
-            SMASH__EACH(two[j] += e[i]; three[j] += SMASH__KEEP(e[i] * ((SMASH__AT(y, i) - from_y) - (SMASH__AT(x, i) - from_x))););
-            smash__loss_exp(wide, fuses, x, from_x, s, e);
-            SMASH__EACH(one[j] += e[i];);
-            break;
         default:
-            if (op == SMASH__LOSS_SOFTMAX) {
-                smash__loss_exp(wide, fuses, x, from_x, s, e);
-                smash__loss_exp(wide, fuses, y, from_y, s, f);
-                for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = SMASH__KEEP(p * e[i]) - SMASH__KEEP(q * f[i]);
-            } else
-                for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = a * (SMASH__KEEP(p * SMASH__AT(x, i)) - SMASH__KEEP(q * SMASH__AT(y, i)));
+            for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = a * (SMASH__KEEP(p * SMASH__AT(x, i)) - SMASH__KEEP(q * SMASH__AT(y, i)));
             for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = e[i] > limit ? limit : e[i];
             for (i = 0; i < SMASH__LOSS_TILE; i++) e[i] = e[i] < -limit ? -limit : e[i];
             if (n == SMASH__LOSS_TILE) for (i = 0; i < SMASH__LOSS_TILE; i++) g[i] = (float)e[i];
@@ -11491,7 +11457,6 @@ SMASH__INLINE void smash__loss_body(const int wide, const int fuses, int op, con
     }
 }
 #undef SMASH__EACH
-#undef SMASH__AT
 
 #define SMASH__LOSS_COPY(name, wide, fuses) name(int op, const void *SMASH__RESTRICT x, const void *SMASH__RESTRICT y, float *SMASH__RESTRICT g, size_t count, smash__loss_pass *SMASH__RESTRICT s) \
     { smash__loss_body(wide, fuses, op, x, y, g, count, s); }
@@ -11505,10 +11470,172 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX512 void SMASH__LOSS_COPY(smash__loss_wide_a
 #endif
 #undef SMASH__LOSS_COPY
 
+/* Exponentials: 2^y, y = (x - from) * scale <= 256, to 3e-12 of it, times a number that is the same for all. y = n / 16 + r, and 2^y = 2^(n / 16) times a polynomial
+ * of r, divided by what stands before its r^4. Adding 1.5 * 2^48 + 256 leaves n + 4096 in the low bits. */
+enum { SMASH__LOSS_NEAR = 8191 };
+
+/* The bits of 2^(j / 16 - 263), less j << 48: adding (n + 4096) << 48 makes them those of 2^(n / 16 - 7) */
+static const uint64_t smash__sixteenths[16] = {
+    0x2F80000000000000u, 0x2F7FB5586CF9890Fu, 0x2F7F72B83C7D517Bu, 0x2F7F387A6E756238u, 0x2F7F06FE0A31B715u, 0x2F7EDEA64C123422u, 0x2F7EBFDAD5362A27u, 0x2F7EAB07DD485429u,
+    0x2F7EA09E667F3BCDu, 0x2F7EA11473EB0187u, 0x2F7EACE5422AA0DBu, 0x2F7EC49182A3F090u, 0x2F7EE89F995AD3ADu, 0x2F7F199BDD85529Cu, 0x2F7F5818DCFBA487u, 0x2F7FA4AFA2A490DAu };
+
+/* Written once, for single numbers and for vectors, as compilers make none of the table: N vectors of W numbers of each tensor at a time, GROUPS of them
+ * make up the lanes. What differs: bits, numbers as they lie, a product that nothing is fused with, the table, a choice */
+typedef double smash__real1;
+typedef uint64_t smash__word1;
+#define SMASH__BITS_1(v) smash__bits64(v)
+#define SMASH__REAL_1(v) smash__float64(v)
+#define SMASH__WIDE_1(p) (*(const double *)(const void *)(p))
+#define SMASH__NARROW_1(p) ((double)*(const float *)(const void *)(p))
+#define SMASH__PUT_1(g, v) (*(g) = (float)(v))
+#define SMASH__HOLD_1(v) ((v) = SMASH__FUSES ? smash__float64(smash__bits64(v) ^ s->keep) : (v))
+#define SMASH__PICK_1(to, n) ((to) = smash__sixteenths[(n) & 15])
+#define SMASH__LIFT_1(v, least) ((v) = (v) > (least) ? (v) : (least))
+#define SMASH__LOSS_EXPS(name, target, W, N, GROUPS) \
+SMASH__INLINE target void name##_body(const int wide, const int far, const int down, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
+{ \
+    const double scale = s->scale, low = s->low, round = 422212465066240.0, limit = s->limit; \
+    const size_t size = wide ? sizeof(double) : sizeof(float); \
+    smash__real##W sum[3][GROUPS]; \
+    smash__word##W seen; \
+    uint64_t all[W]; \
+    int c; \
+    smash__fill(&seen, 0, sizeof seen); \
+    SMASH__UNROLL for (c = 0; c < GROUPS; c++) { \
+        sum[0][c] = SMASH__WIDE_##W(s->lanes[0] + lane + c * W); \
+        sum[1][c] = SMASH__WIDE_##W(s->lanes[1] + lane + c * W); \
+        sum[2][c] = SMASH__WIDE_##W(s->lanes[2] + lane + c * W); \
+    } \
+    for (; steps; steps--, x += W * N * size, y += W * N * size) { \
+        smash__real##W v[2 * N], k[2 * N], r[2 * N], e[2 * N]; \
+        SMASH__UNROLL for (c = 0; c < N; c++) { \
+            if (wide) { v[c] = SMASH__WIDE_##W(x + c * W * 8); v[N + c] = SMASH__WIDE_##W(y + c * W * 8); } \
+            else { v[c] = SMASH__NARROW_##W(x + c * W * 4); v[N + c] = SMASH__NARROW_##W(y + c * W * 4); } \
+            if (far) { v[c] = v[c] - s->from_x; v[N + c] = v[N + c] - s->from_y; } \
+        } \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = v[c] * scale; SMASH__HOLD_##W(e[c]); } \
+        if (far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__LIFT_##W(e[c], low); \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) k[c] = e[c] + round; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) seen |= SMASH__BITS_##W(k[c]) ^ 0x42F8000000000000u; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) r[c] = k[c] - round; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) r[c] = e[c] - r[c]; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = r[c] + 5.771062197201492; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = e[c] * r[c]; SMASH__HOLD_##W(e[c]); } \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + 24.976916043090462; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = e[c] * r[c]; SMASH__HOLD_##W(e[c]); } \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + 72.06814568642304; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = e[c] * r[c]; SMASH__HOLD_##W(e[c]); } \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + 103.97235644746385; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) { \
+            smash__word##W n = SMASH__BITS_##W(k[c]), power; \
+            SMASH__PICK_##W(power, n); \
+            e[c] = e[c] * SMASH__REAL_##W(power + (n << 48)); \
+            SMASH__HOLD_##W(e[c]); \
+        } \
+        if (down) { \
+            SMASH__UNROLL for (c = 0; c < N; c++) { \
+                e[c] = e[c] * s->p; e[N + c] = e[N + c] * s->q; \
+                SMASH__HOLD_##W(e[c]); SMASH__HOLD_##W(e[N + c]); \
+                r[c] = e[c] - e[N + c]; \
+                SMASH__LIFT_##W(r[c], -limit); \
+                r[c] = -r[c]; \
+                SMASH__LIFT_##W(r[c], -limit); \
+                SMASH__PUT_##W(g + c * W, -r[c]); \
+            } \
+            g += W * N; \
+        } else { \
+            SMASH__UNROLL for (c = 0; c < N; c++) { \
+                sum[0][c % GROUPS] += e[c]; \
+                sum[1][c % GROUPS] += e[N + c]; \
+                e[c] = e[N + c] * (v[N + c] - v[c]); \
+                SMASH__HOLD_##W(e[c]); \
+                sum[2][c % GROUPS] += e[c]; \
+            } \
+        } \
+    } \
+    SMASH__UNROLL for (c = 0; c < GROUPS; c++) { \
+        smash__copy(s->lanes[0] + lane + c * W, &sum[0][c], sizeof sum[0][c]); \
+        smash__copy(s->lanes[1] + lane + c * W, &sum[1][c], sizeof sum[0][c]); \
+        smash__copy(s->lanes[2] + lane + c * W, &sum[2][c], sizeof sum[0][c]); \
+    } \
+    smash__copy(all, &seen, sizeof all); \
+    for (c = 0; c < W; c++) s->seen |= all[c]; \
+} \
+SMASH__FN SMASH__NOINLINE target void name(int down, int wide, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
+{ \
+    if (wide || SMASH_ONLY_LAYER0) name##_body(wide, 1, down, x, y, g, steps, s, lane);       /* from and low do no harm where they are not needed */ \
+    else if (down && s->far) name##_body(0, 1, 1, x, y, g, steps, s, lane); \
+    else if (down)           name##_body(0, 0, 1, x, y, g, steps, s, lane); \
+    else if (s->far)         name##_body(0, 1, 0, x, y, g, steps, s, lane); \
+    else                     name##_body(0, 0, 0, x, y, g, steps, s, lane); \
+}
+SMASH__LOSS_EXPS(smash__loss_exps_each, , 1, 1, 1)
+#if SMASH__SIMD
+#define SMASH__VECTOR(W) \
+    typedef double   smash__real##W __attribute__((vector_size(8 * W))); \
+    typedef double   smash__real_at##W __attribute__((vector_size(8 * W), aligned(8), may_alias)); \
+    typedef uint64_t smash__word##W __attribute__((vector_size(8 * W))); \
+    typedef float    smash__single_at##W __attribute__((vector_size(4 * W), aligned(4), may_alias));
+SMASH__VECTOR(2)
+SMASH__VECTOR(4)
+SMASH__VECTOR(8)
+#undef SMASH__VECTOR
+#define SMASH__BITS_2(v) ((smash__word2)(v))
+#define SMASH__BITS_4(v) ((smash__word4)(v))
+#define SMASH__BITS_8(v) ((smash__word8)(v))
+#define SMASH__REAL_2(v) ((smash__real2)(v))
+#define SMASH__REAL_4(v) ((smash__real4)(v))
+#define SMASH__REAL_8(v) ((smash__real8)(v))
+#define SMASH__WIDE_2(p) (*(const smash__real_at2 *)(const void *)(p))
+#define SMASH__WIDE_4(p) (*(const smash__real_at4 *)(const void *)(p))
+#define SMASH__WIDE_8(p) (*(const smash__real_at8 *)(const void *)(p))
+#define SMASH__NARROW_2(p) __builtin_convertvector(*(const smash__single_at2 *)(const void *)(p), smash__real2)
+#define SMASH__NARROW_4(p) __builtin_convertvector(*(const smash__single_at4 *)(const void *)(p), smash__real4)
+#define SMASH__NARROW_8(p) __builtin_convertvector(*(const smash__single_at8 *)(const void *)(p), smash__real8)
+#define SMASH__PUT_2(g, v) (*(smash__single_at2 *)(void *)(g) = __builtin_convertvector(v, smash__single_at2))
+#define SMASH__PUT_4(g, v) (*(smash__single_at4 *)(void *)(g) = __builtin_convertvector(v, smash__single_at4))
+#define SMASH__PUT_8(g, v) (*(smash__single_at8 *)(void *)(g) = __builtin_convertvector(v, smash__single_at8))
+#define SMASH__HOLD_2(v) __asm__("" : "+x"(v))
+#define SMASH__HOLD_4(v) __asm__("" : "+x"(v))
+#define SMASH__HOLD_8(v) __asm__("" : "+v"(v))
+#define SMASH__PICK_2(to, n) (to[0] = smash__sixteenths[n[0] & 15], to[1] = smash__sixteenths[n[1] & 15])
+#define SMASH__PICK_4(to, n) (SMASH__PICK_2(to, n), to[2] = smash__sixteenths[n[2] & 15], to[3] = smash__sixteenths[n[3] & 15])
+#define SMASH__PICK_8(to, n) do { \
+    to = SMASH__BITS_8(SMASH__WIDE_8(smash__sixteenths)); \
+    __asm__("vpermt2pd {%2, %1, %0|%0, %1, %2}" : "+v"(to) : "v"(n), "v"(SMASH__WIDE_8(smash__sixteenths + 8))); \
+} while (0)
+#define SMASH__LIFT(W, v, least) do { const smash__word##W above = (smash__word##W)((v) > (least)), edge = SMASH__BITS_##W(SMASH__REAL_##W(SMASH__BITS_##W(v) ^ SMASH__BITS_##W(v)) + (least)); (v) = SMASH__REAL_##W((SMASH__BITS_##W(v) & above) | (edge & ~above)); } while (0)
+#define SMASH__LIFT_2(v, least) SMASH__LIFT(2, v, least)
+#define SMASH__LIFT_4(v, least) SMASH__LIFT(4, v, least)
+#define SMASH__LIFT_8(v, least) SMASH__LIFT(8, v, least)
+SMASH__LOSS_EXPS(smash__loss_exps_plain, , 2, 4, 4)
+SMASH__LOSS_EXPS(smash__loss_exps_avx2, SMASH__AVX2, 4, 2, 2)
+SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
+#endif
+
+/* A pass over count numbers in tiles */
+SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, const char *y, float *g, size_t count, smash__loss_pass *s)
+{
+    const size_t size = wide ? sizeof(double) : sizeof(float);
+    size_t i = 0;
+    if (op < SMASH__LOSS_SUMS) {
+        if (wide) SMASH__CALL(simd, smash__loss_wide, (op, x, y, g, count, s));
+        else      SMASH__CALL(simd, smash__loss_narrow, (op, x, y, g, count, s));
+        return;
+    }
+#if SMASH__SIMD
+    i = count / SMASH__LOSS_TILE * SMASH__LOSS_TILE;
+    SMASH__CALL(simd, smash__loss_exps, (op == SMASH__LOSS_SOFTMAX, wide, x, y, g, i / (simd == 2 ? 16 : 8), s, 0));
+#else
+    (void)simd;
+#endif
+    for (; i < count; i++) smash__loss_exps_each(op == SMASH__LOSS_SOFTMAX, wide, x + i * size, y + i * size, g ? g + i : NULL, 1, s, i % SMASH__LOSS_LANES);
+}
+
 SMASH__FN void smash__loss_clear(smash__loss_pass *s)
 {
     const volatile uint64_t none = 0;
-    const volatile double low = -1000;
+    const volatile double low = -900;
     smash__fill(s, 0, sizeof *s);
     s->keep = none;
     s->low = low;
@@ -11518,12 +11645,12 @@ SMASH__FN void smash__loss_clear(smash__loss_pass *s)
 /* One pass over count numbers of two tensors: where they lie, or a tile at a time as doubles */
 SMASH__FN SMASH__NOINLINE void smash__loss_run(int simd, int op, const smash_tensor *x, size_t at_x, const smash_tensor *y, size_t at_y, float *g, size_t count, smash__loss_pass *s)
 {
+    const size_t width = x->dtype == SMASH_F64 ? sizeof(double) : sizeof(float);
     double u[SMASH__LOSS_TILE], v[SMASH__LOSS_TILE];
     size_t i = 0, some;
     if (x->dtype == y->dtype && (x->dtype == SMASH_F32 || x->dtype == SMASH_F64)) {
         i = count / SMASH__LOSS_TILE * SMASH__LOSS_TILE;
-        if (x->dtype == SMASH_F32) SMASH__CALL(simd, smash__loss_narrow, (op, (const float *)x->data + at_x, (const float *)y->data + at_y, g, i, s));
-        else                       SMASH__CALL(simd, smash__loss_wide, (op, (const double *)x->data + at_x, (const double *)y->data + at_y, g, i, s));
+        smash__loss_tiles(simd, op, x->dtype == SMASH_F64, (const char *)x->data + at_x * width, (const char *)y->data + at_y * width, g, i, s);
     }
     smash__fill(u, 0, sizeof u);
     smash__fill(v, 0, sizeof v);
@@ -11531,7 +11658,7 @@ SMASH__FN SMASH__NOINLINE void smash__loss_run(int simd, int op, const smash_ten
         some = smash__min(count - i, SMASH__LOSS_TILE);
         smash__load_f64(x, at_x + i, some, u);
         smash__load_f64(y, at_y + i, some, v);
-        SMASH__CALL(simd, smash__loss_wide, (op, u, v, g ? g + i : NULL, some, s));
+        smash__loss_tiles(simd, op, 1, (const char *)u, (const char *)v, g ? g + i : NULL, some, s);
     }
 }
 
@@ -11566,17 +11693,21 @@ SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, siz
     s.a = job->step;
     s.p = s.q = 1;
     if (job->kind == SMASH_LOSS_KL) {
-        for (j = 0; j < SMASH__LOSS_LANES; j++) s.lanes[0][j] = s.lanes[1][j] = -1.7976931348623157e308;
-        smash__loss_run(job->simd, SMASH__LOSS_LARGEST, job->student, first, job->teacher, first, NULL, n, &s);
-        s.from_x = s.lanes[0][0];
-        s.from_y = s.lanes[1][0];
-        for (j = 0; j < SMASH__LOSS_LANES; j++) {
-            if (s.lanes[0][j] > s.from_x) s.from_x = s.lanes[0][j];
-            if (s.lanes[1][j] > s.from_y) s.from_y = s.lanes[1][j];
-        }
-        smash__fill(s.lanes, 0, sizeof s.lanes);
         s.scale = 1.4426950408889634 / job->temperature;
         smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
+        if (s.seen > SMASH__LOSS_NEAR) {                                /* once more, from the largest */
+            for (j = 0; j < SMASH__LOSS_LANES; j++) s.lanes[0][j] = s.lanes[1][j] = -1.7976931348623157e308;
+            smash__loss_run(job->simd, SMASH__LOSS_LARGEST, job->student, first, job->teacher, first, NULL, n, &s);
+            s.from_x = s.lanes[0][0];
+            s.from_y = s.lanes[1][0];
+            for (j = 0; j < SMASH__LOSS_LANES; j++) {
+                if (s.lanes[0][j] > s.from_x) s.from_x = s.lanes[0][j];
+                if (s.lanes[1][j] > s.from_y) s.from_y = s.lanes[1][j];
+            }
+            smash__fill(s.lanes, 0, sizeof s.lanes);
+            s.far = 1;
+            smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
+        }
         xx = smash__loss_sum(s.lanes[0]);
         yy = smash__loss_sum(s.lanes[1]);
         xy = smash__loss_sum(s.lanes[2]);
@@ -27029,6 +27160,7 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__PAST_DONE
 #undef SMASH__KERNEL
 #undef SMASH__CALL
+#undef SMASH__UNROLL
 #undef SMASH__SIMD
 #undef SMASH__AVX2
 #undef SMASH__AVX512
