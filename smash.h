@@ -23217,6 +23217,7 @@ typedef struct smash__state {
 } smash__state;
 
 enum { SMASH__PART_STATES = 9 };
+#define SMASH__OF_SESSION "smash.session/"   /* what names of states begin with */
 struct smash__slot;
 
 /* One row of the plan at work on one thing. Pruners that watch an output have a second one there. */
@@ -23248,7 +23249,6 @@ typedef struct smash__teacher {
     struct smash__teacher *next;
     const char  *name;
     smash_tensor record;                     /* F32; data NULL: none yet */
-    size_t       room;                       /* bytes of its data */
     uint32_t     taught;                     /* 1: since the last step */
 } smash__teacher;
 
@@ -23278,6 +23278,13 @@ typedef struct smash__method {
     smash_err (*made)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* pruners: masks have been made in this step */
     const char *const *later;                /* words of states that it makes in forward, NULL-terminated; or NULL: none */
 } smash__method;
+
+SMASH__FN const smash__method *smash__method_named(const smash__method *methods, size_t count, const char *name)
+{
+    size_t i;
+    for (i = 0; i < count; i++) if (smash__equal(methods[i].name, name)) return &methods[i];
+    return NULL;
+}
 
 /* When a pruner asks for how much */
 typedef struct smash__clock { uint64_t interval, times, steps, warmup, cooldown; int agp; } smash__clock;
@@ -23320,22 +23327,30 @@ SMASH__FN double smash__job_double(const smash_job *job, const char *name, doubl
     return value && value->type == SMASH_VALUE_NUMBER ? value->number : fallback;
 }
 
-/* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again. part NULL: of the session itself. */
+/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. part NULL: of the session itself. */
+SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+{
+    const char *prefix = part ? part->prefix : SMASH__OF_SESSION;
+    const size_t n = smash__length(prefix);
+    const smash__state *s;
+    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
+    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
+}
+
+/* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again */
 SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, const smash__part *part, const char *word, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash_tensor *out)
 {
-    const char *prefix = part ? part->prefix : "smash.session/";
-    const size_t n = smash__length(prefix);
+    const smash_tensor known = smash__session_known(own, part, word);
     smash_tensor made = smash_tensor_view(dtype, NULL, 0, ndim, shape);
     smash__state *s;
-    for (s = own->states; s; s = s->next) {
-        if (!smash__starts_with(s->tensor.name, prefix) || !smash__equal(s->tensor.name + n, word)) continue;
-        if (s->tensor.dtype != dtype || !smash__same_shape(&s->tensor, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", s->tensor.name);
-        *out = s->tensor;
+    if (known.data) {
+        if (known.dtype != dtype || !smash__same_shape(&known, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", known.name);
+        *out = known;
         return SMASH_OK;
     }
     SMASH__TRY(smash_tensor_bytes(&made, &made.bytes));
     s = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *s);
-    made.name = smash__join(ctx, own->arena, prefix, word, "");
+    made.name = smash__join(ctx, own->arena, part ? part->prefix : SMASH__OF_SESSION, word, "");
     made.data = smash_arena_alloc(ctx, own->arena, made.bytes);
     if (!s || !made.name || !made.data) return SMASH_ERR_NOMEM;
     smash__fill(made.data, 0, made.bytes);
@@ -23361,20 +23376,20 @@ SMASH__FN smash_err smash__session_teacher(smash_ctx *ctx, smash__session *own, 
     return SMASH_OK;
 }
 
-/* A copy of a tensor in the session's arena, where an earlier one has room for it in that */
-SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, const smash_tensor *x, size_t *room, smash_tensor *kept)
+/* A copy of a tensor in the session's arena, where an earlier one has room for it in that: kept->bytes says how much there is. */
+SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, const smash_tensor *x, smash_tensor *kept)
 {
     const char *name = kept->name;
-    size_t bytes;
+    size_t bytes, room = kept->data ? kept->bytes : 0;
     void *data = kept->data;
     SMASH__TRY(smash_tensor_bytes(x, &bytes));
-    if (!data || bytes > *room) {
+    if (!data || bytes > room) {
         data = smash_arena_alloc(ctx, own->arena, bytes);
         if (!data) return SMASH_ERR_NOMEM;
-        *room = bytes;
+        room = bytes;
     }
     smash__copy(data, x->data, bytes);
-    *kept = smash_tensor_view(x->dtype, data, bytes, x->ndim, x->shape);
+    *kept = smash_tensor_view(x->dtype, data, room, x->ndim, x->shape);
     kept->name = name;
     return SMASH_OK;
 }
@@ -23400,7 +23415,7 @@ SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, con
     part->row = row;
     part->slot = slot;
     part->job = smash__job(own->config, row->algo, own->model, own->arena);
-    part->prefix = smash__join(ctx, own->arena, "smash.session/", name, "/");
+    part->prefix = smash__join(ctx, own->arena, SMASH__OF_SESSION, name, "/");
     if (part->prefix) part->prefix = smash__join(ctx, own->arena, part->prefix, row->algo->name, "/");
     if (!part->prefix) return SMASH_ERR_NOMEM;
     for (before = slot->last; before; before = before->before)            /* quantizer, pruner, distiller */
@@ -23682,38 +23697,25 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     return SMASH_OK;
 }
 
-/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. */
-SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
-{
-    const size_t n = smash__length(part->prefix);
-    const smash__state *s;
-    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
-    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
-}
-
 /* The mean over all that was seen of a channel; the groups of a ConvTranspose, whose channels are a block together, add up. */
 SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
 {
-    smash__part *watcher = (smash__part *)part->own;
+    const smash__part *watcher = (const smash__part *)part->own;
+    const smash_tensor sum = smash__session_known(own, watcher, "sum"), seen = smash__session_known(own, watcher, "seen");
     const char *name = watcher->slot->name;
-    uint64_t seen = 0;
+    uint64_t count;
     size_t blocks, channels = 0, i;
     (void)w;
     SMASH__TRY(smash_tensor_count(metric, &blocks));
     smash__fill(metric->data, 0, blocks * sizeof(double));
-    if (!watcher->state[SMASH__SCORE].data) {                             /* before the first step; or a file that was loaded has them */
-        watcher->state[SMASH__SCORE] = smash__session_known(own, watcher, "sum");
-        watcher->state[SMASH__SEEN] = smash__session_known(own, watcher, "seen");
-    }
-    if (!watcher->state[SMASH__SCORE].data || !watcher->state[SMASH__SEEN].data) return SMASH_OK;
-    if (watcher->state[SMASH__SCORE].dtype != SMASH_F64 || watcher->state[SMASH__SCORE].ndim != 1 || watcher->state[SMASH__SEEN].dtype != SMASH_U64 || watcher->state[SMASH__SEEN].bytes != sizeof seen)
+    if (!sum.data || !seen.data) return SMASH_OK;                         /* before the first step */
+    if (sum.dtype != SMASH_F64 || sum.ndim != 1 || seen.dtype != SMASH_U64 || seen.bytes != sizeof count)
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has sums of %q that are none", name);
-    SMASH__TRY(smash_tensor_count(&watcher->state[SMASH__SCORE], &channels));
-    seen = *(const uint64_t *)watcher->state[SMASH__SEEN].data;
+    SMASH__TRY(smash_tensor_count(&sum, &channels));
+    count = *(const uint64_t *)seen.data;
     if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
-    for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)watcher->state[SMASH__SCORE].data)[i];
-    (void)own;
-    return smash_score_divide(ctx, seen ? (double)seen : 1, metric);
+    for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)sum.data)[i];
+    return smash_score_divide(ctx, count ? (double)count : 1, metric);
 }
 
 /* admm: weights are drawn to Z, a pruned copy of W + U, by rho / 2 * sum (W - Z + U)^2 in the loss; at the end of each iteration Z and U follow,
@@ -24019,7 +24021,7 @@ SMASH__FN smash_err smash__prune_in(smash_ctx *ctx, smash__session *own, double 
     return err;
 }
 
-SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
+SMASH__FN const smash__method *smash__pruner_of(const smash_row *row)
 {
     enum { COLLECTS = SMASH__NEEDS_GRADIENT | SMASH__WHILE_COLLECTING, TRAINED = SMASH__KEEPS | SMASH__NEEDS_GRADIENT };
     static const smash__method methods[] = {
@@ -24036,9 +24038,7 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
         { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
         { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made, NULL }
     };
-    size_t i;
-    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
-    return NULL;
+    return row->skip ? NULL : smash__method_named(methods, sizeof methods / sizeof *methods, row->algo->name);
 }
 
 /* ---- training session: quantizers ---- */
@@ -24072,11 +24072,8 @@ SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash
     from[0] = scale;
     from[1] = zero;
     for (i = 0; i < 2; i++) {
-        smash_tensor *to = &part->given[i];
-        size_t room = to->bytes;
-        SMASH__TRY(smash__session_keep(ctx, own, from[i], &room, to));
-        to->bytes = room;
-        to->name = part->slot->name;
+        part->given[i].name = part->slot->name;
+        SMASH__TRY(smash__session_keep(ctx, own, from[i], &part->given[i]));
     }
     part->row->given_scale = &part->given[0];
     part->row->given_zero = &part->given[1];
@@ -24454,15 +24451,14 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
         { "bnn",      KEEPS, NULL, smash__bnn_forward, smash__bnn_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method gradients[] = { { "dorefa", SMASH__FAKES, NULL, NULL, smash__dorefa_gradient, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     const smash_job job = smash__job(own->config, row->algo, own->model, NULL);
-    const smash__method *from = params;
-    size_t i, n = sizeof params / sizeof *params;
+    const smash__method *from = params, *found;
+    size_t n = sizeof params / sizeof *params;
     if (row->param != SMASH__NO_INDEX) n = row->skip ? 0 : n;
     else if (row->needs_data) { from = observed; n = sizeof observed / sizeof *observed; }
     else if (row->named) { from = named; n = sizeof named / sizeof *named; }
     else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
-    for (i = 0; i < n; i++)
-        if (smash__equal(from[i].name, row->algo->name)) return from == observed && !(from[i].flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : &from[i];
-    return NULL;
+    found = smash__method_named(from, n, row->algo->name);
+    return found && from == observed && !(found->flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : found;
 }
 
 /* ---- training session: distillers ---- */
@@ -24602,12 +24598,20 @@ SMASH__FN const smash__method *smash__distiller_of(const smash_row *row)
     static const smash__method methods[] = {
         { "dynamic_layerwise", COMPARES, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, NULL, NULL, NULL, NULL, NULL, NULL },
         { "adaptive_1d_layerwise", COMPARES | SMASH__PROJECTS, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, smash__distill_step, NULL, NULL, NULL, NULL, later } };
-    size_t i;
-    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, row->algo->name) && !row->skip) return &methods[i];
-    return NULL;
+    return row->skip ? NULL : smash__method_named(methods, sizeof methods / sizeof *methods, row->algo->name);
 }
 
 /* ---- training session: the hooks ---- */
+
+/* What trains a row; NULL: nothing */
+SMASH__FN const smash__method *smash__method_of(const smash__session *own, const smash_row *row)
+{
+    switch (row->algo->group) {
+    case SMASH_QUANTIZER: return smash__quantizer_of(own, row);
+    case SMASH_DISTILLER: return smash__distiller_of(row);
+    default: return smash__pruner_of(row);
+    }
+}
 
 /* Is a row's target one that can be trained? */
 SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *own, const smash_row *row)
@@ -24647,7 +24651,7 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
-        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(own, row) : row->algo->group == SMASH_DISTILLER ? smash__distiller_of(row) : row->skip ? NULL : smash__method_of(row->algo);
+        const smash__method *method = smash__method_of(own, row);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
         own->notes[i] = row->note;
@@ -24742,16 +24746,18 @@ SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, 
     const char *target = NULL, *near = NULL, *pair[2];
     size_t module, i;
     smash_err err;
+    int found;
     SMASH__TRY(smash__session_ok(ctx, s));
     if (!name || !slot) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "name or slot is missing");
     model = s->own->model;
     for (i = 0; i < s->own->slot_count; i++)
         if (smash__equal(s->own->slots[i].name, name)) { *slot = (uint32_t)i; return SMASH_OK; }
+    found = smash_model_find_param(model, name) >= 0;
     mark = smash__scratch_mark(ctx);
-    err = smash_model_find_param(model, name) >= 0 ? SMASH_OK : smash__given_end(ctx, model, name, &module, &target);
+    err = found ? SMASH_OK : smash__given_end(ctx, model, name, &module, &target);
     smash__scratch_rewind(ctx, mark);
     if (err) return err;
-    if (target || smash_model_find_param(model, name) >= 0) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
+    if (found || target) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
     for (i = 0; i < model->param_count + s->own->slot_count; i++) {
         pair[0] = near;
         pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
@@ -24786,6 +24792,12 @@ SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *ow
     return SMASH_OK;
 }
 
+/* What goes into a part, if that is to know it in backward */
+SMASH__FN smash_err smash__part_keep(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    return own->evaluating || !smash__part_wants(own, part, SMASH__KEEPS) ? SMASH_OK : smash__session_keep(ctx, own, x, &part->input);
+}
+
 SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot_index, smash_tensor *x)
 {
     smash__session *own;
@@ -24808,18 +24820,9 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
         y = slot->made;
         smash__copy(y.data, x->data, y.bytes);
     }
-    for (part = slot->first; !err && part; part = part->next)            /* room first */
-        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating) {
-            size_t room = part->input.bytes;
-            err = smash__session_keep(ctx, own, &y, &room, &part->input);
-            part->input.bytes = room;
-        }
+    for (part = slot->first; !err && part; part = part->next) err = smash__part_keep(ctx, own, part, &y);      /* room first */
     for (part = slot->first; !err && part; part = part->next) {
-        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating && part != slot->first) {
-            size_t room = part->input.bytes;
-            err = smash__session_keep(ctx, own, &y, &room, &part->input);
-            part->input.bytes = room;
-        }
+        if (part != slot->first) err = smash__part_keep(ctx, own, part, &y);
         if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
     }
     smash__scratch_rewind(ctx, mark);
@@ -24845,7 +24848,7 @@ SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint3
     if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u", slot);
     SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     if (s->own->evaluating) return SMASH_OK;
-    SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->room, &t->record));
+    SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->record));
     t->taught = 1;
     return SMASH_OK;
 }
@@ -25007,8 +25010,8 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
     return err;
 }
 
-/* What a state or parameter is in the file: of the same dtype and shape, every float finite, every bool one */
-/* A state is finite; a parameter that the config has nothing to do with may be -Inf where it masks. */
+/* What a state or parameter is in the file: of the same dtype and shape, every bool one, and every float of a state finite. A parameter that
+ * the config has nothing to do with may be -Inf where it masks. */
 SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, int is_state, smash_tensor *out)
 {
     const smash_param *p = &file->params[index];
@@ -25017,9 +25020,9 @@ SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file,
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is of another dtype or shape than in this session", p->name);
     SMASH__TRY(smash_model_load(ctx, file, index, &ctx->scratch, out));
     SMASH__TRY(smash_tensor_count(out, &n));
-    for (i = 0; is_state && i < n; i++) {
+    for (i = 0; i < n; i++) {
         double x = 0;
-        if (SMASH__FLOATS >> out->dtype & 1) smash__load_f64(out, i, 1, &x);
+        if (is_state && (SMASH__FLOATS >> out->dtype & 1)) smash__load_f64(out, i, 1, &x);
         if (!smash_is_finite_f64(x) || (out->dtype == SMASH_BOOL && ((const uint8_t *)out->data)[i] > 1))
             return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "number %z of %q is none that a session has", i, p->name);
     }
