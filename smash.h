@@ -2590,7 +2590,8 @@ typedef struct smash_session_desc {
 
 /* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
  * config, also an empty one. In forward each thing goes through its quantizer, then its pruner, then a distiller records it; in backward
- * the other way round. Several forward and backward passes before a step are allowed. */
+ * the other way round. Several batches before a step are allowed: each goes forward, to the loss and backward before the next, since what is
+ * kept of an input or output is that of one batch. */
 typedef struct smash_session {
     const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
     uint64_t          step;          /* optimizer steps so far */
@@ -2624,7 +2625,7 @@ SMASH_API smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, c
 SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
 
 /* A parameter is about to be used, or an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
- * the next forward of this slot; inputs and outputs change in place.
+ * the next forward of this slot; inputs and outputs change in place, and what is kept of them is for one backward, of this forward.
  *   s  io     slot  of smash_session_find
  *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
  *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored, 12 bytes a block of
@@ -2634,24 +2635,28 @@ SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_sessi
  *          input or output is untouched if it does not fit, else unspecified */
 SMASH_API smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot, smash_tensor *x);
 
-/* The teacher has made this, which is recorded for the distiller.
+/* The teacher has made this, which is recorded for the distiller: once for each forward of the output that learns from it, before or after it.
  *   s  io     slot  of smash_session_find_teacher     x  in  F32
  *   needs  arena: x, the first time and when the batch grows; O(numbers); exact everywhere
  *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need) DEVICE; the record untouched */
 SMASH_API smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x);
 
-/* What the loss is with all that the session adds to it: penalties and distillation.
+/* What the loss of a batch is with all that the session adds to it: penalties and distillation. Of several batches before a step the first has
+ * the penalties, whose gradient is added once in a step, and each has its own distillation, whose gradient is added as it is: the totals add up
+ * to what the step goes down, if the gradients of your own do.
  *   s  io     loss  of the user, finite     total  opt, out     scale  opt, out  what the gradient of the user's own loss is to be multiplied by: 1
  *          unless a distiller says otherwise
  *   needs  scratch as the algorithms do; O(numbers recorded); exact everywhere
- *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need) DEVICE; total and scale
- *          untouched */
+ *   fails  ARG (nothing has gone forward since the last step, or student and teacher are not of one batch) NONFINITE OVERFLOW RANGE SHAPE DTYPE
+ *          NOMEM(ctx->need) DEVICE; total and scale untouched */
 SMASH_API smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale);
 
 /* A gradient arrived: that of the loss against what forward gave becomes that against what went in, in place.
- *   s  io     slot  that has gone forward since the last step     gradient  io  F32, shape of the last forward, finite
+ *   s  io     slot  that has gone forward since the last step; an input or output goes backward once for each forward, and before the next
+ *   gradient  io  F32, shape of the last forward, finite
  *   needs  scratch as the algorithms do; O(numbers); exact everywhere
- *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index): gradient untouched if it does not fit, else unspecified */
+ *   fails  ARG (no forward is left for it, or student and teacher are not of one batch) DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE
+ *          NONFINITE(index): gradient untouched if it does not fit, else it and what this step learns are unspecified */
 SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *gradient);
 
 /* The optimizer has stepped: schedules, scores, masks and scales move on.
@@ -23242,6 +23247,8 @@ typedef struct smash__slot {
     smash_tensor made;                       /* of a parameter: what forward gives */
     smash_tensor seen;                       /* shape of the last forward; ndim 0 and dtype NONE: there was none */
     uint64_t     forwards, backwards;        /* since the last step */
+    uint64_t     batch;                      /* that went forward last; 0: none since the last step */
+    uint32_t     kept;                       /* what parts keep is of: 0 nothing, 1 the last forward, 2 one that has gone backward */
 } smash__slot;
 
 /* An output of the teacher */
@@ -23249,7 +23256,7 @@ typedef struct smash__teacher {
     struct smash__teacher *next;
     const char  *name;
     smash_tensor record;                     /* F32; data NULL: none yet */
-    uint32_t     taught;                     /* 1: since the last step */
+    uint64_t     batch;                      /* that it was taught for; 0: none since the last step */
 } smash__teacher;
 
 /* An algorithm in training: what it does at each hook. Every function may be NULL. */
@@ -23304,6 +23311,9 @@ typedef struct smash__session {
     uint32_t            begun;               /* 1: states made from now on are not in every file */
     uint32_t            evaluating;
     uint32_t            rewound;
+    uint64_t            batch;               /* since the last step, from 1 on */
+    uint32_t            used;                /* 1: there was a loss of it, or something has gone backward: what goes forward now is of the next */
+    uint32_t            penalized;           /* the penalties of this step: 0 not in a loss yet, 1 in the one just asked for, 2 in one before */
     double              origin;              /* what the user's own loss is multiplied by */
     const smash__method *pruner;             /* of the config, or NULL */
     smash_mask_desc    *goals;               /* per row: what is asked for in the end */
@@ -24538,14 +24548,27 @@ SMASH__FN smash_err smash__distill_link(smash_ctx *ctx, smash__session *own, sma
     return SMASH_OK;
 }
 
+/* Are the student's and the teachers' there, and of one batch? */
+SMASH__FN smash_err smash__distill_ready(smash_ctx *ctx, const smash__part *part)
+{
+    smash__teacher *const *teachers = (smash__teacher **)part->own;
+    const smash__slot *slot = part->slot;
+    uint32_t i;
+    if (!slot->kept) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss without %q, which %s compares with the teacher's: give it to smash_session_forward", slot->name, part->row->algo->name);
+    for (i = 0; i < part->row->link_count; i++) {
+        const smash__teacher *t = teachers[i];
+        if (!t->batch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is missing, which %q is to learn from: give it to smash_session_teach", t->name, slot->name);
+        if (t->batch != slot->batch)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is of %s batch than %q: give both of each batch, then its loss and backward, before the next", t->name, t->batch < slot->batch ? "an earlier" : "a later", slot->name);
+    }
+    return SMASH_OK;
+}
+
 /* The nearest of its links, the first of equals, and how far that is */
 SMASH__FN smash_err smash__distill_nearest(smash_ctx *ctx, smash__session *own, smash__part *part, uint32_t *nearest, double *least)
 {
     smash__teacher **teachers = (smash__teacher **)part->own;
     uint32_t i;
-    if (!part->slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss without %q, which %s compares with the teacher's: give it to smash_session_forward", part->slot->name, part->row->algo->name);
-    for (i = 0; i < part->row->link_count; i++)
-        if (!teachers[i]->taught) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is missing, which %q is to learn from: give it to smash_session_teach", teachers[i]->name, part->slot->name);
     for (i = 0; i < part->row->link_count; i++) {
         double loss;
         SMASH__TRY(smash__distill_link(ctx, own, part, teachers[i], &loss, NULL));
@@ -24560,6 +24583,7 @@ SMASH__FN smash_err smash__distill_loss(smash_ctx *ctx, smash__session *own, sma
 {
     uint32_t nearest = 0;
     double least = 0;
+    SMASH__TRY(smash__distill_ready(ctx, part));
     SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
     *loss += least;
     return SMASH_OK;
@@ -24570,7 +24594,8 @@ SMASH__FN smash_err smash__distill_backward(smash_ctx *ctx, smash__session *own,
     smash__teacher **teachers = (smash__teacher **)part->own;
     uint32_t nearest = 0;
     double least = 0;
-    if (part->row->link_count > 1 || !teachers[0]->taught) SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
+    SMASH__TRY(smash__distill_ready(ctx, part));
+    if (part->row->link_count > 1) SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
     return smash__distill_link(ctx, own, part, teachers[nearest], &least, g);
 }
 
@@ -24727,6 +24752,7 @@ SMASH__DEF smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, con
     own->live = model;
     own->last_state = &own->states;
     own->origin = 1;
+    own->batch = 1;
     SMASH__TRY(smash__session_start(ctx, own, desc ? desc->seed : 0));
     smash__fill(s, 0, sizeof *s);
     s->plan = own->plan;
@@ -24792,6 +24818,15 @@ SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *ow
     return SMASH_OK;
 }
 
+/* Something comes of a batch: of the next one, if the last was used */
+SMASH__FN uint64_t smash__session_batch(smash__session *own)
+{
+    own->batch += own->used;
+    own->used = 0;
+    if (own->penalized) own->penalized = 2;
+    return own->batch;
+}
+
 /* What goes into a part, if that is to know it in backward */
 SMASH__FN smash_err smash__part_keep(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
@@ -24820,6 +24855,7 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
         y = slot->made;
         smash__copy(y.data, x->data, y.bytes);
     }
+    if (!own->evaluating) slot->kept = 0;
     for (part = slot->first; !err && part; part = part->next) err = smash__part_keep(ctx, own, part, &y);      /* room first */
     for (part = slot->first; !err && part; part = part->next) {
         if (part != slot->first) err = smash__part_keep(ctx, own, part, &y);
@@ -24834,6 +24870,8 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
     if (own->evaluating) return SMASH_OK;
     slot->seen = smash_tensor_view(SMASH_F32, NULL, 0, x->ndim, x->shape);
     slot->forwards++;
+    slot->kept = 1;
+    slot->batch = smash__session_batch(own);
     return SMASH_OK;
 }
 
@@ -24849,7 +24887,7 @@ SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint3
     SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     if (s->own->evaluating) return SMASH_OK;
     SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->record));
-    t->taught = 1;
+    t->batch = smash__session_batch(s->own);
     return SMASH_OK;
 }
 
@@ -24861,20 +24899,27 @@ SMASH__DEF smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double
     size_t i;
     SMASH__TRY(smash__session_ok(ctx, s));
     own = s->own;
-    if (!smash_is_finite_f64(loss)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss is not finite");
+    if (!smash_is_finite_f64(loss)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss of your own is NaN or Inf: look where the network makes that, or let it learn in smaller steps");
     sum = loss;
     for (i = 0; i < own->slot_count; i++) forwards += own->slots[i].forwards;
     if (!own->evaluating && own->slot_count) {
-        if (!forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss before forward: nothing has gone forward since the last step, not even %q", own->slots[0].name);
+        if (!forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss before forward: nothing has gone forward since the last step, not even %q: give it to smash_session_forward", own->slots[0].name);
         sum = smash__product(loss, own->origin);
+        if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss of your own times origin_loss_lambda is too large for a number: make one of them smaller");
         for (i = 0; i < own->part_count; i++) {
+            smash__part *part = &own->parts[i];
             smash_arena_mark mark = smash__scratch_mark(ctx);
-            const smash_err err = own->parts[i].method->loss ? own->parts[i].method->loss(ctx, own, &own->parts[i], &sum) : SMASH_OK;
+            const int added = part->row->algo->group == SMASH_PRUNER && own->penalized > 1;
+            const smash_err err = part->method->loss && !added ? part->method->loss(ctx, own, part, &sum) : SMASH_OK;
             smash__scratch_rewind(ctx, mark);
             if (err) return err;
+            if (!smash_is_finite_f64(sum))
+                return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "the loss is too large for a number with what %s adds for %q: give that less weight in the config, or let the network learn in smaller steps",
+                                   part->row->algo->name, part->slot->name);
         }
+        own->used = 1;
+        if (!own->penalized) own->penalized = 1;
     }
-    if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the whole loss is not finite");
     if (total) *total = sum;
     if (scale) *scale = own->evaluating ? 1 : own->origin;
     return SMASH_OK;
@@ -24890,6 +24935,7 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     smash_err err = SMASH_OK;
     smash_tensor g;
     size_t n;
+    int keeps = 0;
     SMASH__TRY(smash__session_ok(ctx, s));
     if (!gradient) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no gradient to go backward");
     if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
@@ -24897,7 +24943,10 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
     slot = &own->slots[slot_index];
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first", slot->name);
-    if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step", slot->name);
+    if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step: give it to smash_session_forward", slot->name);
+    for (part = slot->first; part; part = part->next) keeps |= smash__part_wants(own, part, SMASH__KEEPS);
+    if (slot->param == SMASH__NO_INDEX && (slot->backwards >= slot->forwards || (keeps && slot->kept != 1)))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q without a forward of its own: forward, then backward, of each batch before the next", slot->name);
     g = *gradient;
     g.name = slot->name;
     SMASH__TRY(smash__check(ctx, &g, "the gradient of", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
@@ -24908,18 +24957,28 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     for (part = slot->last; !err && part; part = part->before) if (part->method->backward) err = part->method->backward(ctx, own, part, &g);
     for (part = slot->first; !err && part; part = part->next) if (part->method->arrived) err = part->method->arrived(ctx, own, part, &g);
     smash__scratch_rewind(ctx, mark);
-    if (!err) slot->backwards++;
-    return err;
+    if (err) return err;
+    slot->backwards++;
+    slot->kept = 2;
+    own->used = 1;
+    if (own->penalized) own->penalized = 2;
+    return SMASH_OK;
 }
 
 /* Nothing has gone forward yet. */
 SMASH__FN void smash__session_new_step(smash_session *s)
 {
+    smash__session *own = s->own;
     smash__teacher *t;
     size_t i;
-    for (i = 0; i < s->own->slot_count; i++) s->own->slots[i].forwards = s->own->slots[i].backwards = 0;
-    for (t = s->own->teachers; t; t = t->next) t->taught = 0;
-    s->step = *s->own->step;
+    for (i = 0; i < own->slot_count; i++) {
+        smash__slot *slot = &own->slots[i];
+        slot->forwards = slot->backwards = slot->batch = slot->kept = 0;
+    }
+    for (t = own->teachers; t; t = t->next) t->batch = 0;
+    own->batch = 1;
+    own->used = own->penalized = 0;
+    s->step = *own->step;
 }
 
 SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
@@ -24936,7 +24995,7 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
     for (i = 0; i < own->part_count; i++) {
         const smash__part *part = &own->parts[i];
-        if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT) && !part->slot->backwards)
+        if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT) && (!part->slot->backwards || (part->slot->param == SMASH__NO_INDEX && part->slot->kept == 1)))
             return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without the gradient of %q, which %s needs: give it to smash_session_backward", part->slot->name, part->row->algo->name);
         if (smash__part_wants(own, part, SMASH__NEEDS_OUTPUT) && !part->slot->forwards)
             return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without %q, which %s needs: give it to smash_session_forward", part->slot->name, part->row->algo->name);
