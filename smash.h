@@ -2590,7 +2590,8 @@ typedef struct smash_session_desc {
 
 /* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
  * config, also an empty one. In forward each thing goes through its quantizer, then its pruner, then a distiller records it; in backward
- * the other way round. Several forward and backward passes before a step are allowed. */
+ * the other way round. Several batches before a step are allowed: each goes forward, to the loss and backward before the next, since what is
+ * kept of an input or output is that of one batch. */
 typedef struct smash_session {
     const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
     uint64_t          step;          /* optimizer steps so far */
@@ -2624,7 +2625,7 @@ SMASH_API smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, c
 SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot);
 
 /* A parameter is about to be used, or an input or output was made. Of a parameter, x gets other numbers, in memory of the session, good until
- * the next forward of this slot; inputs and outputs change in place.
+ * the next forward of this slot; inputs and outputs change in place, and what is kept of them is for one backward, of this forward.
  *   s  io     slot  of smash_session_find
  *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
  *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored, 12 bytes a block of
@@ -2634,24 +2635,28 @@ SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_sessi
  *          input or output is untouched if it does not fit, else unspecified */
 SMASH_API smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot, smash_tensor *x);
 
-/* The teacher has made this, which is recorded for the distiller.
+/* The teacher has made this, which is recorded for the distiller: once for each forward of the output that learns from it, before or after it.
  *   s  io     slot  of smash_session_find_teacher     x  in  F32
  *   needs  arena: x, the first time and when the batch grows; O(numbers); exact everywhere
  *   fails  ARG DTYPE SHAPE OVERFLOW NOMEM(ctx->need) DEVICE; the record untouched */
 SMASH_API smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *x);
 
-/* What the loss is with all that the session adds to it: penalties and distillation.
+/* What the loss of a batch is with all that the session adds to it: penalties and distillation. Of several batches before a step the first has
+ * the penalties, whose gradient is added once in a step, and each has its own distillation, whose gradient is added as it is: the totals add up
+ * to what the step goes down, if the gradients of your own do.
  *   s  io     loss  of the user, finite     total  opt, out     scale  opt, out  what the gradient of the user's own loss is to be multiplied by: 1
  *          unless a distiller says otherwise
  *   needs  scratch as the algorithms do; O(numbers recorded); exact everywhere
- *   fails  ARG (nothing has gone forward since the last step) NONFINITE OVERFLOW RANGE SHAPE DTYPE NOMEM(ctx->need) DEVICE; total and scale
- *          untouched */
+ *   fails  ARG (nothing has gone forward since the last step, or student and teacher are not of one batch) NONFINITE OVERFLOW RANGE SHAPE DTYPE
+ *          NOMEM(ctx->need) DEVICE; total and scale untouched */
 SMASH_API smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double loss, double *total, double *scale);
 
 /* A gradient arrived: that of the loss against what forward gave becomes that against what went in, in place.
- *   s  io     slot  that has gone forward since the last step     gradient  io  F32, shape of the last forward, finite
+ *   s  io     slot  that has gone forward since the last step; an input or output goes backward once for each forward, and before the next
+ *   gradient  io  F32, shape of the last forward, finite
  *   needs  scratch as the algorithms do; O(numbers); exact everywhere
- *   fails  ARG DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index): gradient untouched if it does not fit, else unspecified */
+ *   fails  ARG (no forward is left for it, or student and teacher are not of one batch) DTYPE SHAPE RANGE OVERFLOW NOMEM(ctx->need) DEVICE
+ *          NONFINITE(index): gradient untouched if it does not fit, else it and what this step learns are unspecified */
 SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uint32_t slot, const smash_tensor *gradient);
 
 /* The optimizer has stepped: schedules, scores, masks and scales move on.
@@ -23347,6 +23352,7 @@ typedef struct smash__state {
 } smash__state;
 
 enum { SMASH__PART_STATES = 9 };
+#define SMASH__OF_SESSION "smash.session/"   /* what names of states begin with */
 struct smash__slot;
 
 /* One row of the plan at work on one thing. Pruners that watch an output have a second one there. */
@@ -23371,6 +23377,8 @@ typedef struct smash__slot {
     smash_tensor made;                       /* of a parameter: what forward gives */
     smash_tensor seen;                       /* shape of the last forward; ndim 0 and dtype NONE: there was none */
     uint64_t     forwards, backwards;        /* since the last step */
+    uint64_t     batch;                      /* that went forward last; 0: none since the last step */
+    uint32_t     kept;                       /* what parts keep is of: 0 nothing, 1 the last forward, 2 one that has gone backward */
 } smash__slot;
 
 /* An output of the teacher */
@@ -23378,8 +23386,7 @@ typedef struct smash__teacher {
     struct smash__teacher *next;
     const char  *name;
     smash_tensor record;                     /* F32; data NULL: none yet */
-    size_t       room;                       /* bytes of its data */
-    uint32_t     taught;                     /* 1: since the last step */
+    uint64_t     batch;                      /* that it was taught for; 0: none since the last step */
 } smash__teacher;
 
 /* An algorithm in training: what it does at each hook. Every function may be NULL. */
@@ -23409,6 +23416,13 @@ typedef struct smash__method {
     const char *const *later;                /* words of states that it makes in forward, NULL-terminated; or NULL: none */
 } smash__method;
 
+SMASH__FN const smash__method *smash__method_named(const smash__method *methods, size_t count, const char *name)
+{
+    size_t i;
+    for (i = 0; i < count; i++) if (smash__equal(methods[i].name, name)) return &methods[i];
+    return NULL;
+}
+
 /* When a pruner asks for how much */
 typedef struct smash__clock { uint64_t interval, times, steps, warmup, cooldown; int agp; } smash__clock;
 
@@ -23427,6 +23441,9 @@ typedef struct smash__session {
     uint32_t            begun;               /* 1: states made from now on are not in every file */
     uint32_t            evaluating;
     uint32_t            rewound;
+    uint64_t            batch;               /* since the last step, from 1 on */
+    uint32_t            used;                /* 1: there was a loss of it, or something has gone backward: what goes forward now is of the next */
+    uint32_t            penalized;           /* the penalties of this step: 0 not in a loss yet, 1 in the one just asked for, 2 in one before */
     double              origin;              /* what the user's own loss is multiplied by */
     const smash__method *pruner;             /* of the config, or NULL */
     smash_mask_desc    *goals;               /* per row: what is asked for in the end */
@@ -23450,22 +23467,30 @@ SMASH__FN double smash__job_double(const smash_job *job, const char *name, doubl
     return value && value->type == SMASH_VALUE_NUMBER ? value->number : fallback;
 }
 
-/* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again. part NULL: of the session itself. */
+/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. part NULL: of the session itself. */
+SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+{
+    const char *prefix = part ? part->prefix : SMASH__OF_SESSION;
+    const size_t n = smash__length(prefix);
+    const smash__state *s;
+    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
+    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
+}
+
+/* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again */
 SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, const smash__part *part, const char *word, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash_tensor *out)
 {
-    const char *prefix = part ? part->prefix : "smash.session/";
-    const size_t n = smash__length(prefix);
+    const smash_tensor known = smash__session_known(own, part, word);
     smash_tensor made = smash_tensor_view(dtype, NULL, 0, ndim, shape);
     smash__state *s;
-    for (s = own->states; s; s = s->next) {
-        if (!smash__starts_with(s->tensor.name, prefix) || !smash__equal(s->tensor.name + n, word)) continue;
-        if (s->tensor.dtype != dtype || !smash__same_shape(&s->tensor, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", s->tensor.name);
-        *out = s->tensor;
+    if (known.data) {
+        if (known.dtype != dtype || !smash__same_shape(&known, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", known.name);
+        *out = known;
         return SMASH_OK;
     }
     SMASH__TRY(smash_tensor_bytes(&made, &made.bytes));
     s = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *s);
-    made.name = smash__join(ctx, own->arena, prefix, word, "");
+    made.name = smash__join(ctx, own->arena, part ? part->prefix : SMASH__OF_SESSION, word, "");
     made.data = smash_arena_alloc(ctx, own->arena, made.bytes);
     if (!s || !made.name || !made.data) return SMASH_ERR_NOMEM;
     smash__fill(made.data, 0, made.bytes);
@@ -23491,20 +23516,20 @@ SMASH__FN smash_err smash__session_teacher(smash_ctx *ctx, smash__session *own, 
     return SMASH_OK;
 }
 
-/* A copy of a tensor in the session's arena, where an earlier one has room for it in that */
-SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, const smash_tensor *x, size_t *room, smash_tensor *kept)
+/* A copy of a tensor in the session's arena, where an earlier one has room for it in that: kept->bytes says how much there is. */
+SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, const smash_tensor *x, smash_tensor *kept)
 {
     const char *name = kept->name;
-    size_t bytes;
+    size_t bytes, room = kept->data ? kept->bytes : 0;
     void *data = kept->data;
     SMASH__TRY(smash_tensor_bytes(x, &bytes));
-    if (!data || bytes > *room) {
+    if (!data || bytes > room) {
         data = smash_arena_alloc(ctx, own->arena, bytes);
         if (!data) return SMASH_ERR_NOMEM;
-        *room = bytes;
+        room = bytes;
     }
     smash__copy(data, x->data, bytes);
-    *kept = smash_tensor_view(x->dtype, data, bytes, x->ndim, x->shape);
+    *kept = smash_tensor_view(x->dtype, data, room, x->ndim, x->shape);
     kept->name = name;
     return SMASH_OK;
 }
@@ -23530,7 +23555,7 @@ SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, con
     part->row = row;
     part->slot = slot;
     part->job = smash__job(own->config, row->algo, own->model, own->arena);
-    part->prefix = smash__join(ctx, own->arena, "smash.session/", name, "/");
+    part->prefix = smash__join(ctx, own->arena, SMASH__OF_SESSION, name, "/");
     if (part->prefix) part->prefix = smash__join(ctx, own->arena, part->prefix, row->algo->name, "/");
     if (!part->prefix) return SMASH_ERR_NOMEM;
     for (before = slot->last; before; before = before->before)            /* quantizer, pruner, distiller */
@@ -23812,38 +23837,25 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     return SMASH_OK;
 }
 
-/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. */
-SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
-{
-    const size_t n = smash__length(part->prefix);
-    const smash__state *s;
-    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
-    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
-}
-
 /* The mean over all that was seen of a channel; the groups of a ConvTranspose, whose channels are a block together, add up. */
 SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w, const smash_tensor *metric)
 {
-    smash__part *watcher = (smash__part *)part->own;
+    const smash__part *watcher = (const smash__part *)part->own;
+    const smash_tensor sum = smash__session_known(own, watcher, "sum"), seen = smash__session_known(own, watcher, "seen");
     const char *name = watcher->slot->name;
-    uint64_t seen = 0;
+    uint64_t count;
     size_t blocks, channels = 0, i;
     (void)w;
     SMASH__TRY(smash_tensor_count(metric, &blocks));
     smash__fill(metric->data, 0, blocks * sizeof(double));
-    if (!watcher->state[SMASH__SCORE].data) {                             /* before the first step; or a file that was loaded has them */
-        watcher->state[SMASH__SCORE] = smash__session_known(own, watcher, "sum");
-        watcher->state[SMASH__SEEN] = smash__session_known(own, watcher, "seen");
-    }
-    if (!watcher->state[SMASH__SCORE].data || !watcher->state[SMASH__SEEN].data) return SMASH_OK;
-    if (watcher->state[SMASH__SCORE].dtype != SMASH_F64 || watcher->state[SMASH__SCORE].ndim != 1 || watcher->state[SMASH__SEEN].dtype != SMASH_U64 || watcher->state[SMASH__SEEN].bytes != sizeof seen)
+    if (!sum.data || !seen.data) return SMASH_OK;                         /* before the first step */
+    if (sum.dtype != SMASH_F64 || sum.ndim != 1 || seen.dtype != SMASH_U64 || seen.bytes != sizeof count)
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has sums of %q that are none", name);
-    SMASH__TRY(smash_tensor_count(&watcher->state[SMASH__SCORE], &channels));
-    seen = *(const uint64_t *)watcher->state[SMASH__SEEN].data;
+    SMASH__TRY(smash_tensor_count(&sum, &channels));
+    count = *(const uint64_t *)seen.data;
     if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
-    for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)watcher->state[SMASH__SCORE].data)[i];
-    (void)own;
-    return smash_score_divide(ctx, seen ? (double)seen : 1, metric);
+    for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)sum.data)[i];
+    return smash_score_divide(ctx, count ? (double)count : 1, metric);
 }
 
 /* admm: weights are drawn to Z, a pruned copy of W + U, by rho / 2 * sum (W - Z + U)^2 in the loss; at the end of each iteration Z and U follow,
@@ -24149,7 +24161,7 @@ SMASH__FN smash_err smash__prune_in(smash_ctx *ctx, smash__session *own, double 
     return err;
 }
 
-SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
+SMASH__FN const smash__method *smash__pruner_of(const smash_row *row)
 {
     enum { COLLECTS = SMASH__NEEDS_GRADIENT | SMASH__WHILE_COLLECTING, TRAINED = SMASH__KEEPS | SMASH__NEEDS_GRADIENT };
     static const smash__method methods[] = {
@@ -24166,9 +24178,7 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
         { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
         { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made, NULL }
     };
-    size_t i;
-    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, algo->name)) return &methods[i];
-    return NULL;
+    return row->skip ? NULL : smash__method_named(methods, sizeof methods / sizeof *methods, row->algo->name);
 }
 
 /* ---- training session: quantizers ---- */
@@ -24202,11 +24212,8 @@ SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash
     from[0] = scale;
     from[1] = zero;
     for (i = 0; i < 2; i++) {
-        smash_tensor *to = &part->given[i];
-        size_t room = to->bytes;
-        SMASH__TRY(smash__session_keep(ctx, own, from[i], &room, to));
-        to->bytes = room;
-        to->name = part->slot->name;
+        part->given[i].name = part->slot->name;
+        SMASH__TRY(smash__session_keep(ctx, own, from[i], &part->given[i]));
     }
     part->row->given_scale = &part->given[0];
     part->row->given_zero = &part->given[1];
@@ -24584,15 +24591,14 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
         { "bnn",      KEEPS, NULL, smash__bnn_forward, smash__bnn_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method gradients[] = { { "dorefa", SMASH__FAKES, NULL, NULL, smash__dorefa_gradient, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     const smash_job job = smash__job(own->config, row->algo, own->model, NULL);
-    const smash__method *from = params;
-    size_t i, n = sizeof params / sizeof *params;
+    const smash__method *from = params, *found;
+    size_t n = sizeof params / sizeof *params;
     if (row->param != SMASH__NO_INDEX) n = row->skip ? 0 : n;
     else if (row->needs_data) { from = observed; n = sizeof observed / sizeof *observed; }
     else if (row->named) { from = named; n = sizeof named / sizeof *named; }
     else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
-    for (i = 0; i < n; i++)
-        if (smash__equal(from[i].name, row->algo->name)) return from == observed && !(from[i].flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : &from[i];
-    return NULL;
+    found = smash__method_named(from, n, row->algo->name);
+    return found && from == observed && !(found->flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : found;
 }
 
 /* ---- training session: distillers ---- */
@@ -24672,14 +24678,27 @@ SMASH__FN smash_err smash__distill_link(smash_ctx *ctx, smash__session *own, sma
     return SMASH_OK;
 }
 
+/* Are the student's and the teachers' there, and of one batch? */
+SMASH__FN smash_err smash__distill_ready(smash_ctx *ctx, const smash__part *part)
+{
+    smash__teacher *const *teachers = (smash__teacher **)part->own;
+    const smash__slot *slot = part->slot;
+    uint32_t i;
+    if (!slot->kept) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss without %q, which %s compares with the teacher's: give it to smash_session_forward", slot->name, part->row->algo->name);
+    for (i = 0; i < part->row->link_count; i++) {
+        const smash__teacher *t = teachers[i];
+        if (!t->batch) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is missing, which %q is to learn from: give it to smash_session_teach", t->name, slot->name);
+        if (t->batch != slot->batch)
+            return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is of %s batch than %q: give both of each batch, then its loss and backward, before the next", t->name, t->batch < slot->batch ? "an earlier" : "a later", slot->name);
+    }
+    return SMASH_OK;
+}
+
 /* The nearest of its links, the first of equals, and how far that is */
 SMASH__FN smash_err smash__distill_nearest(smash_ctx *ctx, smash__session *own, smash__part *part, uint32_t *nearest, double *least)
 {
     smash__teacher **teachers = (smash__teacher **)part->own;
     uint32_t i;
-    if (!part->slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss without %q, which %s compares with the teacher's: give it to smash_session_forward", part->slot->name, part->row->algo->name);
-    for (i = 0; i < part->row->link_count; i++)
-        if (!teachers[i]->taught) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "the teacher's %q is missing, which %q is to learn from: give it to smash_session_teach", teachers[i]->name, part->slot->name);
     for (i = 0; i < part->row->link_count; i++) {
         double loss;
         SMASH__TRY(smash__distill_link(ctx, own, part, teachers[i], &loss, NULL));
@@ -24694,6 +24713,7 @@ SMASH__FN smash_err smash__distill_loss(smash_ctx *ctx, smash__session *own, sma
 {
     uint32_t nearest = 0;
     double least = 0;
+    SMASH__TRY(smash__distill_ready(ctx, part));
     SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
     *loss += least;
     return SMASH_OK;
@@ -24704,7 +24724,8 @@ SMASH__FN smash_err smash__distill_backward(smash_ctx *ctx, smash__session *own,
     smash__teacher **teachers = (smash__teacher **)part->own;
     uint32_t nearest = 0;
     double least = 0;
-    if (part->row->link_count > 1 || !teachers[0]->taught) SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
+    SMASH__TRY(smash__distill_ready(ctx, part));
+    if (part->row->link_count > 1) SMASH__TRY(smash__distill_nearest(ctx, own, part, &nearest, &least));
     return smash__distill_link(ctx, own, part, teachers[nearest], &least, g);
 }
 
@@ -24732,12 +24753,20 @@ SMASH__FN const smash__method *smash__distiller_of(const smash_row *row)
     static const smash__method methods[] = {
         { "dynamic_layerwise", COMPARES, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, NULL, NULL, NULL, NULL, NULL, NULL },
         { "adaptive_1d_layerwise", COMPARES | SMASH__PROJECTS, smash__distill_open, NULL, smash__distill_backward, NULL, smash__distill_loss, smash__distill_step, NULL, NULL, NULL, NULL, later } };
-    size_t i;
-    for (i = 0; i < sizeof methods / sizeof *methods; i++) if (smash__equal(methods[i].name, row->algo->name) && !row->skip) return &methods[i];
-    return NULL;
+    return row->skip ? NULL : smash__method_named(methods, sizeof methods / sizeof *methods, row->algo->name);
 }
 
 /* ---- training session: the hooks ---- */
+
+/* What trains a row; NULL: nothing */
+SMASH__FN const smash__method *smash__method_of(const smash__session *own, const smash_row *row)
+{
+    switch (row->algo->group) {
+    case SMASH_QUANTIZER: return smash__quantizer_of(own, row);
+    case SMASH_DISTILLER: return smash__distiller_of(row);
+    default: return smash__pruner_of(row);
+    }
+}
 
 /* Is a row's target one that can be trained? */
 SMASH__FN smash_err smash__session_fits(smash_ctx *ctx, const smash__session *own, const smash_row *row)
@@ -24777,7 +24806,7 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
     if (!own->slots || !own->parts || !own->of_row || !own->goals || !own->notes) return SMASH_ERR_NOMEM;
     for (i = 0; i < plan->count; i++) {
         smash_row *row = &plan->rows[i];
-        const smash__method *method = row->algo->group == SMASH_QUANTIZER ? smash__quantizer_of(own, row) : row->algo->group == SMASH_DISTILLER ? smash__distiller_of(row) : row->skip ? NULL : smash__method_of(row->algo);
+        const smash__method *method = smash__method_of(own, row);
         own->of_row[i] = NULL;
         own->goals[i] = row->mask;
         own->notes[i] = row->note;
@@ -24853,6 +24882,7 @@ SMASH__DEF smash_err smash_session_begin(smash_ctx *ctx, smash_model *model, con
     own->live = model;
     own->last_state = &own->states;
     own->origin = 1;
+    own->batch = 1;
     SMASH__TRY(smash__session_start(ctx, own, desc ? desc->seed : 0));
     smash__fill(s, 0, sizeof *s);
     s->plan = own->plan;
@@ -24872,16 +24902,18 @@ SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, 
     const char *target = NULL, *near = NULL, *pair[2];
     size_t module, i;
     smash_err err;
+    int found;
     SMASH__TRY(smash__session_ok(ctx, s));
     if (!name || !slot) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "name or slot is missing");
     model = s->own->model;
     for (i = 0; i < s->own->slot_count; i++)
         if (smash__equal(s->own->slots[i].name, name)) { *slot = (uint32_t)i; return SMASH_OK; }
+    found = smash_model_find_param(model, name) >= 0;
     mark = smash__scratch_mark(ctx);
-    err = smash_model_find_param(model, name) >= 0 ? SMASH_OK : smash__given_end(ctx, model, name, &module, &target);
+    err = found ? SMASH_OK : smash__given_end(ctx, model, name, &module, &target);
     smash__scratch_rewind(ctx, mark);
     if (err) return err;
-    if (target || smash_model_find_param(model, name) >= 0) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
+    if (found || target) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
     for (i = 0; i < model->param_count + s->own->slot_count; i++) {
         pair[0] = near;
         pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
@@ -24916,6 +24948,21 @@ SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *ow
     return SMASH_OK;
 }
 
+/* Something comes of a batch: of the next one, if the last was used */
+SMASH__FN uint64_t smash__session_batch(smash__session *own)
+{
+    own->batch += own->used;
+    own->used = 0;
+    if (own->penalized) own->penalized = 2;
+    return own->batch;
+}
+
+/* What goes into a part, if that is to know it in backward */
+SMASH__FN smash_err smash__part_keep(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    return own->evaluating || !smash__part_wants(own, part, SMASH__KEEPS) ? SMASH_OK : smash__session_keep(ctx, own, x, &part->input);
+}
+
 SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uint32_t slot_index, smash_tensor *x)
 {
     smash__session *own;
@@ -24938,18 +24985,10 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
         y = slot->made;
         smash__copy(y.data, x->data, y.bytes);
     }
-    for (part = slot->first; !err && part; part = part->next)            /* room first */
-        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating) {
-            size_t room = part->input.bytes;
-            err = smash__session_keep(ctx, own, &y, &room, &part->input);
-            part->input.bytes = room;
-        }
+    if (!own->evaluating) slot->kept = 0;
+    for (part = slot->first; !err && part; part = part->next) err = smash__part_keep(ctx, own, part, &y);      /* room first */
     for (part = slot->first; !err && part; part = part->next) {
-        if (smash__part_wants(own, part, SMASH__KEEPS) && !own->evaluating && part != slot->first) {
-            size_t room = part->input.bytes;
-            err = smash__session_keep(ctx, own, &y, &room, &part->input);
-            part->input.bytes = room;
-        }
+        if (part != slot->first) err = smash__part_keep(ctx, own, part, &y);
         if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
     }
     smash__scratch_rewind(ctx, mark);
@@ -24961,6 +25000,8 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
     if (own->evaluating) return SMASH_OK;
     slot->seen = smash_tensor_view(SMASH_F32, NULL, 0, x->ndim, x->shape);
     slot->forwards++;
+    slot->kept = 1;
+    slot->batch = smash__session_batch(own);
     return SMASH_OK;
 }
 
@@ -24975,8 +25016,8 @@ SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint3
     if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u", slot);
     SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     if (s->own->evaluating) return SMASH_OK;
-    SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->room, &t->record));
-    t->taught = 1;
+    SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->record));
+    t->batch = smash__session_batch(s->own);
     return SMASH_OK;
 }
 
@@ -24988,20 +25029,27 @@ SMASH__DEF smash_err smash_session_loss(smash_ctx *ctx, smash_session *s, double
     size_t i;
     SMASH__TRY(smash__session_ok(ctx, s));
     own = s->own;
-    if (!smash_is_finite_f64(loss)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss is not finite");
+    if (!smash_is_finite_f64(loss)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss of your own is NaN or Inf: look where the network makes that, or let it learn in smaller steps");
     sum = loss;
     for (i = 0; i < own->slot_count; i++) forwards += own->slots[i].forwards;
     if (!own->evaluating && own->slot_count) {
-        if (!forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss before forward: nothing has gone forward since the last step, not even %q", own->slots[0].name);
+        if (!forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "loss before forward: nothing has gone forward since the last step, not even %q: give it to smash_session_forward", own->slots[0].name);
         sum = smash__product(loss, own->origin);
+        if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the loss of your own times origin_loss_lambda is too large for a number: make one of them smaller");
         for (i = 0; i < own->part_count; i++) {
+            smash__part *part = &own->parts[i];
             smash_arena_mark mark = smash__scratch_mark(ctx);
-            const smash_err err = own->parts[i].method->loss ? own->parts[i].method->loss(ctx, own, &own->parts[i], &sum) : SMASH_OK;
+            const int added = part->row->algo->group == SMASH_PRUNER && own->penalized > 1;
+            const smash_err err = part->method->loss && !added ? part->method->loss(ctx, own, part, &sum) : SMASH_OK;
             smash__scratch_rewind(ctx, mark);
             if (err) return err;
+            if (!smash_is_finite_f64(sum))
+                return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, i, "the loss is too large for a number with what %s adds for %q: give that less weight in the config, or let the network learn in smaller steps",
+                                   part->row->algo->name, part->slot->name);
         }
+        own->used = 1;
+        if (!own->penalized) own->penalized = 1;
     }
-    if (!smash_is_finite_f64(sum)) return SMASH__FAIL(ctx, SMASH_ERR_NONFINITE, 0, "the whole loss is not finite");
     if (total) *total = sum;
     if (scale) *scale = own->evaluating ? 1 : own->origin;
     return SMASH_OK;
@@ -25017,6 +25065,7 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     smash_err err = SMASH_OK;
     smash_tensor g;
     size_t n;
+    int keeps = 0;
     SMASH__TRY(smash__session_ok(ctx, s));
     if (!gradient) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no gradient to go backward");
     if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
@@ -25024,7 +25073,10 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
     slot = &own->slots[slot_index];
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first", slot->name);
-    if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step", slot->name);
+    if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step: give it to smash_session_forward", slot->name);
+    for (part = slot->first; part; part = part->next) keeps |= smash__part_wants(own, part, SMASH__KEEPS);
+    if (slot->param == SMASH__NO_INDEX && (slot->backwards >= slot->forwards || (keeps && slot->kept != 1)))
+        return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q without a forward of its own: forward, then backward, of each batch before the next", slot->name);
     g = *gradient;
     g.name = slot->name;
     SMASH__TRY(smash__check(ctx, &g, "the gradient of", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
@@ -25035,18 +25087,28 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     for (part = slot->last; !err && part; part = part->before) if (part->method->backward) err = part->method->backward(ctx, own, part, &g);
     for (part = slot->first; !err && part; part = part->next) if (part->method->arrived) err = part->method->arrived(ctx, own, part, &g);
     smash__scratch_rewind(ctx, mark);
-    if (!err) slot->backwards++;
-    return err;
+    if (err) return err;
+    slot->backwards++;
+    slot->kept = 2;
+    own->used = 1;
+    if (own->penalized) own->penalized = 2;
+    return SMASH_OK;
 }
 
 /* Nothing has gone forward yet. */
 SMASH__FN void smash__session_new_step(smash_session *s)
 {
+    smash__session *own = s->own;
     smash__teacher *t;
     size_t i;
-    for (i = 0; i < s->own->slot_count; i++) s->own->slots[i].forwards = s->own->slots[i].backwards = 0;
-    for (t = s->own->teachers; t; t = t->next) t->taught = 0;
-    s->step = *s->own->step;
+    for (i = 0; i < own->slot_count; i++) {
+        smash__slot *slot = &own->slots[i];
+        slot->forwards = slot->backwards = slot->batch = slot->kept = 0;
+    }
+    for (t = own->teachers; t; t = t->next) t->batch = 0;
+    own->batch = 1;
+    own->used = own->penalized = 0;
+    s->step = *own->step;
 }
 
 SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
@@ -25063,7 +25125,7 @@ SMASH__DEF smash_err smash_session_step(smash_ctx *ctx, smash_session *s)
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "a step while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");
     for (i = 0; i < own->part_count; i++) {
         const smash__part *part = &own->parts[i];
-        if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT) && !part->slot->backwards)
+        if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT) && (!part->slot->backwards || (part->slot->param == SMASH__NO_INDEX && part->slot->kept == 1)))
             return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without the gradient of %q, which %s needs: give it to smash_session_backward", part->slot->name, part->row->algo->name);
         if (smash__part_wants(own, part, SMASH__NEEDS_OUTPUT) && !part->slot->forwards)
             return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a step without %q, which %s needs: give it to smash_session_forward", part->slot->name, part->row->algo->name);
@@ -25137,8 +25199,8 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
     return err;
 }
 
-/* What a state or parameter is in the file: of the same dtype and shape, every float finite, every bool one */
-/* A state is finite; a parameter that the config has nothing to do with may be -Inf where it masks. */
+/* What a state or parameter is in the file: of the same dtype and shape, every bool one, and every float of a state finite. A parameter that
+ * the config has nothing to do with may be -Inf where it masks. */
 SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, int is_state, smash_tensor *out)
 {
     const smash_param *p = &file->params[index];
@@ -25147,9 +25209,9 @@ SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file,
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is of another dtype or shape than in this session", p->name);
     SMASH__TRY(smash_model_load(ctx, file, index, &ctx->scratch, out));
     SMASH__TRY(smash_tensor_count(out, &n));
-    for (i = 0; is_state && i < n; i++) {
+    for (i = 0; i < n; i++) {
         double x = 0;
-        if (SMASH__FLOATS >> out->dtype & 1) smash__load_f64(out, i, 1, &x);
+        if (is_state && (SMASH__FLOATS >> out->dtype & 1)) smash__load_f64(out, i, 1, &x);
         if (!smash_is_finite_f64(x) || (out->dtype == SMASH_BOOL && ((const uint8_t *)out->data)[i] > 1))
             return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "number %z of %q is none that a session has", i, p->name);
     }

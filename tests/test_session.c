@@ -648,9 +648,9 @@ static void test_misuse(smash_ctx *ctx)
     SAYS(smash_session_forward(ctx, &n.s, 77, &t), SMASH_ERR_ARG, "there is no slot 77");
     SAYS(smash_session_teach(ctx, &n.s, 0, &t), SMASH_ERR_ARG, "the teacher has no slot 0");
     SAYS(smash_session_forward(ctx, &n.s, w, NULL), SMASH_ERR_ARG, "there is no tensor to go forward");
-    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1.weight\"");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1.weight\": give it to smash_session_forward");
     g = test_view(SMASH_F32, data, 2, n.model.params[0].tensor.shape);
-    SAYS(smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_ARG, "backward without forward: \"fc1.weight\" has not gone forward since the last step");
+    SAYS(smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_ARG, "backward without forward: \"fc1.weight\" has not gone forward since the last step: give it to smash_session_forward");
     SAYS(smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "a step without the gradient of \"fc1.weight\", which taylor needs: give it to smash_session_backward");
     t = test_view(SMASH_F32, n.w1, 2, wrong);
     SAYS(smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_SHAPE, "\"fc1.weight\" is [4, 6] now, and was [6, 4]");
@@ -675,7 +675,7 @@ static void test_misuse(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_NONFINITE, "NaN");
     CHECK(ctx->index == 5, "%d", (int)ctx->index);
     data[5] = 0;
-    SAYS(smash_session_loss(ctx, &n.s, double_of((uint64_t)0x7FF << 52), &total, &scale), SMASH_ERR_NONFINITE, "the loss is not finite");
+    SAYS(smash_session_loss(ctx, &n.s, double_of((uint64_t)0x7FF << 52), &total, &scale), SMASH_ERR_NONFINITE, "the loss of your own is NaN or Inf: look where the network makes that, or let it learn in smaller steps");
     CHECK(total == 7 && scale == 7, "%g, %g", total, scale);
     smash_session_evaluate(&n.s, 1);
     SAYS(smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_ARG, "backward of \"fc1.weight\" while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first");

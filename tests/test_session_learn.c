@@ -598,7 +598,7 @@ static void test_distill_misuse(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n.s, "layers.0._output_0", &slot), SMASH_OK, "link");
     CHECK(slot == 0, "%u", slot);
     SAYS(smash_session_teach(ctx, &n.s, 2, &t), SMASH_ERR_ARG, "the teacher has no slot 2");
-    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1._output_0\"");
+    SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1._output_0\": give it to smash_session_forward");
     end_forward(&n, ctx, 1, h);
     SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"layers.0._output_0\" is missing, which \"fc1._output_0\" is to learn from: give it to smash_session_teach");
     other = test_view(SMASH_F32, g, 2, two);
