@@ -2589,8 +2589,9 @@ typedef struct smash_session_desc {
 } smash_session_desc;
 
 /* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
- * config, also an empty one. In forward each thing goes through its quantizer, then its pruner, then a distiller records it; in backward
- * the other way round. Several forward and backward passes before a step are allowed. */
+ * config, also an empty one. In forward a parameter goes through its pruner, then its quantizer, as it does into the file; an input or output
+ * through its quantizer, then its pruner, then a distiller records it; in backward the other way round. Several forward and backward passes
+ * before a step are allowed. */
 typedef struct smash_session {
     const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
     uint64_t          step;          /* optimizer steps so far */
@@ -2662,7 +2663,9 @@ SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uin
  *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
-/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
+/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again. Parameters have
+ * the very numbers that the file would stand for; but biases that become integers there are floats, and so is what fuse_names folds, and what
+ * target_bytes chooses widths for.
  *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
@@ -18105,16 +18108,26 @@ SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const sma
         smash__say(r->config, SMASH_ERROR, "out_of_range", smash__wish_doc(wish, place), place, "%s: %s", name, probe.message);
 }
 
-/* Numbers to which something large is added fit no grid together with the others. */
+/* 1 if 0 may lie between two steps of a row's grid: its zero points are fractions. Those of lsqplus are whole where a pruner needs it. */
+SMASH__FN int smash__lacks_zero(const smash_row *row) { return row->form.zero == SMASH_F32 && !row->form.no_zero && !smash__equal(row->algo->name, "lsqplus"); }
+
+/* Numbers to which something large is added fit no grid together with the others; and what is dropped has to read back as 0. */
 SMASH__FN void smash__check_applied(const smash__resolve *r)
 {
     const smash_plan *plan = r->plan;
     size_t i;
     for (i = 0; i < plan->count; i++) {
-        const smash_row *row = &plan->rows[i];
-        const uint32_t quant = row->algo->group != SMASH_PRUNER || row->skip || row->param == SMASH__NO_INDEX || row->apply_method != SMASH_APPLY_ADD ? SMASH__NO_INDEX : plan->quantize[row->param];
-        if (quant != SMASH__NO_INDEX && !plan->rows[quant].skip)
-            smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", r->model->params[row->param].name);
+        const smash_row *row = &plan->rows[i], *quant;
+        const char *name;
+        if (row->algo->group != SMASH_PRUNER || row->skip || row->param == SMASH__NO_INDEX || row->apply_method == SMASH_APPLY_BYPASS || plan->quantize[row->param] == SMASH__NO_INDEX) continue;
+        quant = &plan->rows[plan->quantize[row->param]];
+        name = r->model->params[row->param].name;
+        if (quant->skip) continue;
+        if (row->apply_method == SMASH_APPLY_ADD)
+            smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", name);
+        else if (smash__lacks_zero(quant))
+            smash__say(r->config, SMASH_ERROR, "zeros_lost", row->doc, row->place, "%s is pruned by %s, and there is no 0 among the numbers that %s makes of it; %s, or leave %s to one of the two", name, row->algo->name, quant->algo->name,
+                       smash__equal(quant->algo->name, "dorefa") ? "its int8 and int4 with quant_range \"narrow\" have one" : "take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half", name);
     }
 }
 
@@ -19823,6 +19836,13 @@ SMASH__FN smash_err smash__apply_own(smash_ctx *ctx, const smash_apply_desc *app
     return smash__apply_grid(ctx, apply, grid, mask, &source, t);
 }
 
+/* 1 if a mask drops some of a parameter's numbers, or may: those must be 0 when they are read back. */
+SMASH__FN int smash__is_masked(const smash_plan *plan, size_t param)
+{
+    const smash_row *row = smash__row_of(plan, plan->prune, param);
+    return row && row->apply_method != SMASH_APPLY_BYPASS;
+}
+
 /* What is kept of each number of a tensor, in scratch: by the pruner's mask, whose row this is, by the given one, or by both */
 SMASH__FN smash_err smash__both_masks(smash_ctx *ctx, const smash_work *work, const smash_row *row, smash_tensor *out)
 {
@@ -19945,6 +19965,7 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, con
     const smash_model *model = plan->model;
     const ptrdiff_t found = smash_model_find_param(model, mask->name);
     const smash_dtype dtype = mask->tensor.dtype;
+    const smash_row *quant;
     size_t module = 0;
     row->param = (uint32_t)SMASH_NONE;
     if (found < 0) SMASH__TRY(smash__given_end(ctx, model, mask->name, &module, &row->target));
@@ -19957,6 +19978,9 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, con
     row->param = (uint32_t)found;
     if (!(SMASH__FLOATS >> model->params[found].tensor.dtype & 1))
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(model->params[found].tensor.dtype));
+    quant = smash__row_of(plan, plan->quantize, (size_t)found);
+    if (quant && smash__lacks_zero(quant))
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, and there is no 0 among the numbers that %s makes of it; take another quantizer, or the mask out", mask->name, quant->algo->name);
     return smash__fit_dims(ctx, mask, index, &model->params[found].tensor, &row->mask.grain);
 }
 
@@ -21257,6 +21281,20 @@ SMASH__FN smash_err smash__pack_scales(smash_ctx *ctx, smash_work *work, const s
     return smash_codebook_unpack_scales(ctx, &work->scale_codes, &work->scale_codebook, &work->scale_scale, &work->scale_offset, &work->scale);
 }
 
+/* In each codebook the code nearest to 0 becomes 0: pruned numbers are. */
+SMASH__FN void smash__add_zero(const smash_tensor *codebook)
+{
+    const size_t codes = codebook->shape[codebook->ndim - 1];
+    float *first = (float *)codebook->data, *nearest;
+    size_t n, i;
+    if (smash_tensor_count(codebook, &n)) return;
+    for (; n; n -= codes, first += codes) {
+        nearest = first;
+        for (i = 1; i < codes; i++) if ((first[i] < 0 ? -first[i] : first[i]) < (*nearest < 0 ? -*nearest : *nearest)) nearest = first + i;
+        *nearest = 0;
+    }
+}
+
 /* llm_int8, kmeans: the nearest codes of a list, or of lists made to fit */
 SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
 {
@@ -21281,6 +21319,7 @@ SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
     if (form->no_scale) {
         desc.start = form->start;
         SMASH__TRY(smash_codebook_kmeans(ctx, &desc, &work->tensor, &work->codebook));
+        if (work->masked || smash__is_masked(work->plan, row->param)) smash__add_zero(&work->codebook);
     } else {
         SMASH__TRY(smash_codebook_table(ctx, smash__equal(form->word, "nf4") ? SMASH_CODEBOOK_NF4 : SMASH_CODEBOOK_FP4, &work->codebook));
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
@@ -23379,6 +23418,13 @@ SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, con
     return SMASH_OK;
 }
 
+/* Where in a slot: a parameter is pruned and then quantized, as in the file; an input or output is masked where whoever runs the model has it, behind its grid. */
+SMASH__FN int smash__part_rank(const smash__part *part)
+{
+    const smash_group group = part->row->algo->group;
+    return group == SMASH_DISTILLER ? 3 : group == SMASH_QUANTIZER ? 1 : part->slot->param == SMASH__NO_INDEX ? 2 : 0;
+}
+
 /* A part of a row on a parameter, or on an input or output, of its module; its slot, too, if that is not there yet. Room for both there is. */
 SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, const smash__method *method, smash_row *row, uint32_t param, const char *target, smash__part **out)
 {
@@ -23403,8 +23449,7 @@ SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, con
     part->prefix = smash__join(ctx, own->arena, "smash.session/", name, "/");
     if (part->prefix) part->prefix = smash__join(ctx, own->arena, part->prefix, row->algo->name, "/");
     if (!part->prefix) return SMASH_ERR_NOMEM;
-    for (before = slot->last; before; before = before->before)            /* quantizer, pruner, distiller */
-        if (before->row->algo->group == SMASH_QUANTIZER || row->algo->group == SMASH_DISTILLER || before->row->algo->group == row->algo->group) break;
+    for (before = slot->last; before && smash__part_rank(before) > smash__part_rank(part); ) before = before->before;
     part->before = before;
     part->next = before ? before->next : slot->first;
     *(part->next ? &part->next->before : &slot->last) = part;
@@ -24060,14 +24105,25 @@ SMASH__FN smash_tensor smash__quant_param(const smash__session *own, const smash
     return t;
 }
 
-/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none. Slim writes other numbers than were quantized. */
+/* The same through what is before the quantizer, a pruner, in scratch */
+SMASH__FN smash_err smash__quant_input(smash_ctx *ctx, smash__session *own, const smash__part *part, smash_tensor *t)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    smash__part *before;
+    *t = w;
+    if (part->slot->first == part) return SMASH_OK;
+    SMASH__TRY(smash__like(ctx, &w, SMASH_F32, t));
+    SMASH__TRY(smash_tensor_convert(ctx, &w, t));
+    for (before = part->slot->first; before != part; before = before->next) if (before->method->forward) SMASH__TRY(before->method->forward(ctx, own, before, t));
+    return SMASH_OK;
+}
+
+/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none */
 SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *scale, const smash_tensor *zero)
 {
     const smash_tensor *from[2];
-    const smash__part *other;
     uint32_t i;
     part->row->given_scale = part->row->given_zero = NULL;
-    for (other = part->slot->first; other; other = other->next) if (other->method->flags & SMASH__FACTORS) scale = NULL;
     if (!scale) return SMASH_OK;
     from[0] = scale;
     from[1] = zero;
@@ -24097,24 +24153,40 @@ SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const s
     return smash__check_finite(ctx, x, n);
 }
 
-/* ptq, naive, observer, qat: the grid that the numbers of a weight have now, and of inputs and outputs that of what was observed. In training
- * masks do not count; without, the grid is that of smash_run, for which they do. */
-SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_work *work)
+/* What the file gets of a weight, read back: while evaluating, by what smash_run quantizes with. It leaves the row as it is. */
+SMASH__FN smash_err smash__filed_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    const smash_tensor w = smash__quant_param(own, part);
-    const smash__part *other;
+    smash_row *row = part->row;
+    const smash_row was = *row;
+    smash_codebook_desc codes = SMASH_ZERO;
+    smash_work work;
+    smash_err err;
+    if (!own->evaluating) return SMASH_OK;
+    smash__fill(&work, 0, sizeof work);
+    work.plan = own->plan;
+    work.row = row;
+    work.tensor = *x;
+    work.tensor.flags |= SMASH_TENSOR_CONST;
+    err = row->algo->targets->apply(ctx, &work);
+    codes.grain = row->quant.grain;
+    codes.bits = row->quant.bits;
+    if (!err && !work.quantized.data) err = SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has made nothing of %q", row->algo->name, part->slot->name);
+    if (!err && work.codebook.data)      err = smash_codebook_dequantize(ctx, &codes, &work.quantized, &work.codebook, row->form.no_scale ? NULL : &work.scale, x);
+    else if (!err && row->form.no_scale) err = smash_tensor_convert(ctx, &work.quantized, x);
+    else if (!err)                       err = smash_dequantize(ctx, &row->quant, &work.quantized, &work.scale, &work.zero, x);
+    *row = was;
+    return err;
+}
+
+/* qat: the grid that the numbers of a weight have now */
+SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_work *work)
+{
     smash_grid grid;
     smash__fill(work, 0, sizeof *work);
     work->plan = own->plan;
     work->row = part->row;
-    work->tensor = w;
-    for (other = part->slot->first; other && !(part->method->flags & SMASH__FAKES); other = other->next) {
-        if (other->row->algo->group != SMASH_PRUNER) continue;
-        SMASH__TRY(smash__like(ctx, &w, SMASH_F32, &work->tensor));
-        SMASH__TRY(smash_tensor_convert(ctx, &w, &work->tensor));
-        SMASH__TRY(smash__prune_apply(ctx, other, &work->tensor, 0));
-    }
-    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, &work->tensor, &grid));
+    work->tensor = *x;
+    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, x, &grid));
     SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &work->scale));
     SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, part->slot->name, &work->zero));
     smash__fill(work->zero.data, 0, work->zero.bytes);
@@ -24130,24 +24202,18 @@ SMASH__FN smash_err smash__ranged_forward(smash_ctx *ctx, smash__session *own, s
         SMASH__TRY(smash_tensor_convert(ctx, x, &work.quantized));
         return smash_tensor_convert(ctx, &work.quantized, x);
     }
-    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, x, &work));
     return smash_fake_quantize(ctx, &part->row->quant, x, &work.scale, &work.zero, x);
 }
 
 SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
+    smash_tensor w;
     smash_work work;
     if (smash__quant_waits(own, part) || part->row->form.no_scale) return SMASH_OK;
-    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
-    return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &work.tensor, &work.scale, &work.zero, g, g);
-}
-
-SMASH__FN smash_err smash__ranged_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
-{
-    smash_work work;
-    if (part->row->form.no_scale) return SMASH_OK;
-    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
-    return smash__quant_give(ctx, own, part, &work.scale, &work.zero);
+    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &w, &work));
+    return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &w, &work.scale, &work.zero, g, g);
 }
 
 /* Ranges move on by what came: qat averages, the others as the row says. */
@@ -24294,13 +24360,21 @@ SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash
     return err;
 }
 
-/* Both as F32, in scratch */
-SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__part *part, smash_tensor half[2])
+/* Both as F32, in scratch. Where a pruner makes zeros, zero points are whole and within the grid, so that 0 stays 0; what is trained is a fraction still. */
+SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_tensor half[2])
 {
+    const double low = (double)part->row->qmin, high = (double)part->row->qmax;
+    size_t n, i;
     uint32_t k;
     for (k = 0; k < smash__steps_kinds(part); k++) {
         SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F32, &half[k]));
         SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__STEP + k], &half[k]));
+    }
+    if (k < 2 || part->slot->param == SMASH__NO_INDEX || !smash__is_masked(own->plan, part->slot->param)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&half[1], &n));
+    for (i = 0; i < n; i++) {
+        const double z = ((const double *)part->state[SMASH__STEP + 1].data)[i];
+        ((float *)half[1].data)[i] = (float)smash_round_half_even_f64(z < low ? low : z > high ? high : z);
     }
     return SMASH_OK;
 }
@@ -24308,18 +24382,17 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__part *part, s
 SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     smash_tensor half[2];
-    (void)own;
-    SMASH__TRY(smash__steps_half(ctx, part, half));
+    SMASH__TRY(smash__steps_half(ctx, own, part, half));
     return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
 }
 
 SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
-    const smash_tensor w = smash__quant_param(own, part);
     const uint32_t kinds = smash__steps_kinds(part);
-    smash_tensor half[2], more[2];
+    smash_tensor w, half[2], more[2];
     uint32_t k;
-    SMASH__TRY(smash__steps_half(ctx, part, half));
+    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    SMASH__TRY(smash__steps_half(ctx, own, part, half));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F64, &more[k]));
     SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__STEP_SLOPE + k], &more[k]));
@@ -24344,7 +24417,7 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
 SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     smash_tensor half[2];
-    SMASH__TRY(smash__steps_half(ctx, part, half));
+    SMASH__TRY(smash__steps_half(ctx, own, part, half));
     if (smash__steps_kinds(part) == 1) {
         SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &half[1]));
         smash__fill(half[1].data, 0, half[1].bytes);
@@ -24354,27 +24427,16 @@ SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, sma
 
 /* ---- dorefa, bnn: no scales to be found ---- */
 
-/* While evaluating by way of the file's grid, which rounds once more */
+/* The file's grid rounds once more. */
 SMASH__FN smash_err smash__dorefa_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    const smash_row *row = part->row;
-    const int whole = row->form.zero != SMASH_F32;
-    smash_tensor scale, zero;
-    smash_grid grid;
-    SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, x, x));
-    if (!own->evaluating) return SMASH_OK;
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, x, &grid));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &scale));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, whole ? SMASH_I32 : SMASH_F32, part->slot->name, &zero));
-    smash__fill(zero.data, 0, zero.bytes);
-    if (grid.blocks) ((float *)scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
-    if (grid.blocks && !whole) ((float *)zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
-    return smash_fake_quantize(ctx, &row->quant, x, &scale, &zero, x);
+    return own->evaluating ? smash__filed_forward(ctx, own, part, x) : smash_quant_dorefa(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, x, x);
 }
 
 SMASH__FN smash_err smash__dorefa_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
-    const smash_tensor w = smash__quant_param(own, part);
+    smash_tensor w;
+    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
     return smash_quant_dorefa_backward(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, &w, g, g);
 }
 
@@ -24430,17 +24492,15 @@ SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__
     return smash_quant_clip(ctx, -1, 1, &w, &w);
 }
 
-/* What trains a row of a quantizer; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
+/* What trains a row of a quantizer, or shows what it does while evaluating; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
  * bins waits for the recording. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
 SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
 {
     enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", NULL };
+    static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method params[] = {
-        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, smash__ranged_finish, NULL, NULL },
-        { "ptq",      0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "naive",    0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "observer", 0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
         { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
         { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -24462,7 +24522,7 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
     for (i = 0; i < n; i++)
         if (smash__equal(from[i].name, row->algo->name)) return from == observed && !(from[i].flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : &from[i];
-    return NULL;
+    return from == params && n && row->algo->targets && row->algo->targets->apply ? filed : NULL;
 }
 
 /* ---- training session: distillers ---- */
