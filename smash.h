@@ -2595,7 +2595,7 @@ typedef struct smash_session_desc {
 typedef struct smash_session {
     const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
     uint64_t          step;          /* optimizer steps so far */
-    uint32_t          rewound;       /* 1: the last step set the parameters back to where they were, so forget the optimizer's state, too */
+    uint32_t          rewound;       /* 1: the last step set parameters and quantizers back to where they were, so forget the optimizer's state, too */
     struct smash__session *own;
 } smash_session;
 
@@ -23680,11 +23680,26 @@ SMASH__FN const smash__method *smash__watcher(uint32_t flags)
     return &watchers[(flags & SMASH__NONZERO) != 0];
 }
 
+SMASH__FN const smash_value *smash__session_templates(const smash__session *own)
+{
+    const smash_setting *s = smash__setting(own->config, "module_templates");
+    return s && s->value->type == SMASH_VALUE_OBJECT ? s->value : NULL;
+}
+
+/* Where the output of a scored row's module has its channels: dim 1 behind convolutions, batch norms and those of the user's types whose weights have
+ * more dims than a matrix; else last. */
+SMASH__FN uint32_t smash__channel_axis(const smash__session *own, const smash_row *row, uint32_t ndim)
+{
+    const char *type = own->model->modules[row->module].type;
+    const int first = smash__own_template(smash__session_templates(own), type) ? smash__row_tensor(own->plan, row)->ndim > 2 : smash__starts_with(type, "Conv") || smash__starts_with(type, "BatchNorm");
+    return first ? 1 : ndim - 1;
+}
+
 SMASH__FN smash_err smash__activation_open(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     const smash_row *row = part->row;
     const smash_tensor *t = smash__row_tensor(own->plan, row);
-    const uint32_t axis = t->ndim < 2 ? 0 : smash_type_out_axis(own->model->modules[row->module].type);
+    const uint32_t axis = t->ndim < 2 ? 0 : smash__type_axis(smash__session_templates(own), own->model->modules[row->module].type, 1);
     smash_grid grid;
     uint32_t i;
     SMASH__TRY(smash__prune_open(ctx, own, part));
@@ -23709,12 +23724,12 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     static const size_t one = 1;
     const smash_value *activation = smash_job_value(&part->job, "activation");
     const char kind = smash_value_is(activation, "gelu") ? 'g' : smash_value_is(activation, "relu6") ? '6' : 'r';
-    const char *type = own->model->modules[part->slot->module].type;
-    const uint32_t axis = x->ndim && (smash__starts_with(type, "Conv") || smash__starts_with(type, "BatchNorm")) ? 1 : x->ndim - 1;
     smash_tensor y;
     size_t n, i;
+    uint32_t axis;
     if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
     if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: there are none of a batch and of channels", part->slot->name, x->ndim);
+    axis = smash__channel_axis(own, part->row, x->ndim);
     SMASH__TRY(smash_tensor_count(x, &n));
     SMASH__TRY(smash__check_finite(ctx, x, n));
     SMASH__TRY(smash__like(ctx, x, SMASH_F32, &y));
@@ -23819,6 +23834,7 @@ SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash_
 {
     const smash_tensor *mask = &part->state[SMASH__MASK], *z = &part->state[SMASH__Z];
     const float *w = part->row->param != SMASH__NO_INDEX ? (const float *)own->live->params[part->row->param].tensor.data : NULL;
+    smash_grid grid;
     size_t n, i;
     if (!smash__runs(own)) return SMASH_OK;                              /* these are the masks */
     if (smash__scores_itself(part->row)) {
@@ -23831,11 +23847,14 @@ SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash_
         SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, mask, z));
         for (i = 0; i < n; i++) u[i] -= ((const double *)z->data)[i];
     }
-    smash__fill(mask->data, 1, mask->bytes);
+    smash__fill(mask->data, 1, mask->bytes);                             /* the row has what is in force, not what made Z */
+    part->row->note = own->notes[part->row - own->plan->rows];
+    SMASH__TRY(smash_grid_make(ctx, &part->row->mask.grain, smash__row_tensor(own->plan, part->row), &grid));
+    smash__count_dropped(part->row, mask, &grid);
     return SMASH_OK;
 }
 
-/* lottery_ticket: masks by rounds, of what is left; then everything starts anew from where it was at first. */
+/* lottery_ticket: masks by rounds, of what is left; then everything starts anew from where it was at first, what quantizers have learned, too. */
 SMASH__FN smash_err smash__lottery_open(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     const smash_value *reset = smash_job_value(&part->job, "reset_weights");
@@ -23866,15 +23885,35 @@ SMASH__FN smash_err smash__lottery_score(smash_ctx *ctx, smash__session *own, sm
     return smash_mask_metric(ctx, &part->row->mask, &left, metric);
 }
 
+/* Quantizers begin anew: scales by the parameters as they are, and nothing has been seen. */
+SMASH__FN smash_err smash__quantizers_anew(smash_ctx *ctx, smash__session *own)
+{
+    const smash__state *s;
+    size_t i;
+    for (i = 0; i < own->part_count; i++) {
+        smash__part *part = &own->parts[i];
+        if (part->row->algo->group != SMASH_QUANTIZER) continue;
+        for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix)) smash__fill(s->tensor.data, 0, s->tensor.bytes);
+        if (part->method->open) SMASH__TRY(part->method->open(ctx, own, part));
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__lottery_made(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     size_t i;
-    (void)ctx;
     (void)part;
     if (own->rewound || !own->first) return SMASH_OK;
     for (i = 0; i < own->live->param_count; i++) if (own->first[i].data) smash__copy(own->live->params[i].tensor.data, own->first[i].data, own->first[i].bytes);
     own->rewound = 1;
-    return SMASH_OK;
+    return smash__quantizers_anew(ctx, own);
+}
+
+/* Steps since everything began anew, which is what an optimizer counts */
+SMASH__FN uint64_t smash__steps_since(const smash__session *own)
+{
+    const uint64_t rounds = (*own->step - 1) / (own->clock.interval ? own->clock.interval : 1);
+    return !own->first ? *own->step : *own->step - (rounds < own->clock.times ? rounds : own->clock.times) * own->clock.interval;
 }
 
 /* Schedules: after so many of `interval` steps as `times` says, all is asked for. Scores from `steps` steps are there that many steps into
@@ -24031,6 +24070,7 @@ SMASH__FN smash_err smash__prune_first(smash_ctx *ctx, smash__session *own)
     smash_err err;
     ctx->scratch.peak = used;
     err = smash__make_masks(ctx, own);
+    if (!err && own->first) err = smash__quantizers_anew(ctx, own);
     own->need = ctx->scratch.peak - used + 16;                           /* its start may lie otherwise */
     if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
     if (err) return err;
@@ -24408,7 +24448,7 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
     adam.rate = smash__job_double(&part->job, "rate", 0.001);
     for (k = 0; k < smash__steps_kinds(part); k++) {
         const smash_tensor *slope = &part->state[SMASH__STEP_SLOPE + k], *state = &part->state[SMASH__STEP + k];
-        if (adam.rate > 0) SMASH__TRY(smash_score_adam(ctx, &adam, *own->step, slope, &part->state[SMASH__STEP_MEAN + k], &part->state[SMASH__STEP_SQUARES + k], state));
+        if (adam.rate > 0) SMASH__TRY(smash_score_adam(ctx, &adam, smash__steps_since(own), slope, &part->state[SMASH__STEP_MEAN + k], &part->state[SMASH__STEP_SQUARES + k], state));
         smash__fill(slope->data, 0, slope->bytes);
     }
     return smash_quant_clip(ctx, 1.1920928955078125e-7, 3.4e38 / end, &part->state[SMASH__STEP], &part->state[SMASH__STEP]);

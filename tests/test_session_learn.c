@@ -318,6 +318,48 @@ static void test_lsq(smash_ctx *ctx)
     CHECK(least, "no scale came to its least");
 }
 
+/* A lottery ticket sets quantizers back, too: the scale is the first one, its Adam begins anew, and nothing of an output has been seen. */
+static void test_lottery(smash_ctx *ctx)
+{
+    static const struct { const char *text; size_t word; } rows[] = { { "\"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 0.05", 1 }, { "\"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_rate\": 0.05, \"lsqplus_start\": \"nni\"", 1 },
+        { "\"qat\"", 0 } };
+    static char config[512];
+    size_t i, step;
+    for (i = 0; i < COUNT_OF(rows) * 2; i++) {
+        const int reset = i % 2 == 0;
+        float first = 0, before = 0, x[12];
+        smash_result result;
+        size_t k;
+        net n;
+        sprintf(config, "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 3, \"lottery_ticket_sparse_ratio\": 0.5, \"lottery_ticket_reset_weights\": %s, \"quantizer\": %s}",
+                reset ? "true" : "false", rows[i / 2].text);
+        net_begin(&n, ctx, config);
+        for (step = 0; step <= 9; step++) {
+            const smash_row *row;
+            if (step) CHECK_ERR(ctx, one_step(&n, ctx, step, NULL), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            CHECK(n.s.rewound == (reset && (step == 3 || step == 6)), "row %d, step %d", (int)i, (int)step);
+            CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            row = row_of(&n, "fc1", "weight", SMASH_QUANTIZER);
+            if (rows[i / 2].word) {
+                const float scale = *(const float *)row->given_scale->data;
+                if (!step) first = scale;
+                else if (!reset) CHECK(scale != first, "row %d, step %d", (int)i, (int)step);
+                else if (n.s.rewound) CHECK(scale == first, "row %d, step %d: %.9g, not %.9g", (int)i, (int)step, (double)scale, (double)first);
+                else if (step % 3 == 1 && step < 9) CHECK(magnitude(magnitude((double)scale - (double)before) - 0.05) < 1e-5 || scale < 1e-6f, "row %d, step %d: from %.9g to %.9g", (int)i, (int)step, (double)before, (double)scale);
+                before = scale;
+            } else {
+                for (k = 0; k < 12; k++) x[k] = end_number(5, 1, k);
+                smash_session_evaluate(&n.s, 1);
+                end_forward(&n, ctx, 1, x);
+                smash_session_evaluate(&n.s, 0);
+                for (k = 0; k < 12 && x[k] == end_number(5, 1, k); k++) { }
+                CHECK((k == 12) == (!step || n.s.rewound), "row %d, step %d: the output is%s on a grid", (int)i, (int)step, k == 12 ? " not" : "");
+            }
+        }
+        net_done(&n);
+    }
+}
+
 /* ---- dorefa, bnn ---- */
 
 static void test_dorefa(smash_ctx *ctx)
@@ -661,6 +703,9 @@ static const char *const every[] = {
     ("{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
         "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}"),
     "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_sparse_ratio\": 0.5, \"quantizer\": \"qat\"}",
+    "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"int4\", \"lsqplus_rate\": 0.1}",
+    "{\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"kmeans\", \"kmeans_bits\": 3}",
 };
 
 /* The session saved at any step, and taken up elsewhere: the same file and the same session follow. While evaluating nothing changes. */
@@ -972,6 +1017,7 @@ int main(void)
     test_qat_ends(&ctx);
     test_ptq(&ctx);
     test_lsq(&ctx);
+    test_lottery(&ctx);
     test_dorefa(&ctx);
     test_bnn(&ctx);
     test_dynamic(&ctx);
