@@ -2589,13 +2589,13 @@ typedef struct smash_session_desc {
 } smash_session_desc;
 
 /* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
- * config, also an empty one. In forward each thing goes through its quantizer, then its pruner, then a distiller records it; in backward
- * the other way round. Several batches before a step are allowed: each goes forward, to the loss and backward before the next, since what is
- * kept of an input or output is that of one batch. */
+ * config, also an empty one. In forward a parameter goes through its pruner, then its quantizer, as it does into the file; an input or output
+ * through its quantizer, then its pruner, then a distiller records it; in backward the other way round. Several batches before a step are
+ * allowed: each goes forward, to the loss and backward before the next, since what is kept of an input or output is that of one batch. */
 typedef struct smash_session {
     const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
     uint64_t          step;          /* optimizer steps so far */
-    uint32_t          rewound;       /* 1: the last step set the parameters back to where they were, so forget the optimizer's state, too */
+    uint32_t          rewound;       /* 1: the last step set parameters and quantizers back to where they were, so forget the optimizer's state, too */
     struct smash__session *own;
 } smash_session;
 
@@ -2667,7 +2667,9 @@ SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uin
  *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
-/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
+/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again. Parameters have
+ * the very numbers that the file would stand for; but biases that become integers there are floats, and so is what fuse_names folds, and what
+ * target_bytes chooses widths for.
  *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
@@ -18240,16 +18242,26 @@ SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const sma
         smash__say(r->config, SMASH_ERROR, "out_of_range", smash__wish_doc(wish, place), place, "%s: %s", name, probe.message);
 }
 
-/* Numbers to which something large is added fit no grid together with the others. */
+/* 1 if 0 may lie between two steps of a row's grid: its zero points are fractions. Those of lsqplus are whole where a pruner needs it. */
+SMASH__FN int smash__lacks_zero(const smash_row *row) { return row->form.zero == SMASH_F32 && !row->form.no_zero && !smash__equal(row->algo->name, "lsqplus"); }
+
+/* Numbers to which something large is added fit no grid together with the others; and what is dropped has to read back as 0. */
 SMASH__FN void smash__check_applied(const smash__resolve *r)
 {
     const smash_plan *plan = r->plan;
     size_t i;
     for (i = 0; i < plan->count; i++) {
-        const smash_row *row = &plan->rows[i];
-        const uint32_t quant = row->algo->group != SMASH_PRUNER || row->skip || row->param == SMASH__NO_INDEX || row->apply_method != SMASH_APPLY_ADD ? SMASH__NO_INDEX : plan->quantize[row->param];
-        if (quant != SMASH__NO_INDEX && !plan->rows[quant].skip)
-            smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", r->model->params[row->param].name);
+        const smash_row *row = &plan->rows[i], *quant;
+        const char *name;
+        if (row->algo->group != SMASH_PRUNER || row->skip || row->param == SMASH__NO_INDEX || row->apply_method == SMASH_APPLY_BYPASS || plan->quantize[row->param] == SMASH__NO_INDEX) continue;
+        quant = &plan->rows[plan->quantize[row->param]];
+        name = r->model->params[row->param].name;
+        if (quant->skip) continue;
+        if (row->apply_method == SMASH_APPLY_ADD)
+            smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", name);
+        else if (smash__lacks_zero(quant))
+            smash__say(r->config, SMASH_ERROR, "zeros_lost", row->doc, row->place, "%s is pruned by %s, and there is no 0 among the numbers that %s makes of it; %s, or leave %s to one of the two", name, row->algo->name, quant->algo->name,
+                       smash__equal(quant->algo->name, "dorefa") ? "its int8 and int4 with quant_range \"narrow\" have one" : "take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half", name);
     }
 }
 
@@ -19958,6 +19970,13 @@ SMASH__FN smash_err smash__apply_own(smash_ctx *ctx, const smash_apply_desc *app
     return smash__apply_grid(ctx, apply, grid, mask, &source, t);
 }
 
+/* 1 if a mask drops some of a parameter's numbers, or may: those must be 0 when they are read back. */
+SMASH__FN int smash__is_masked(const smash_plan *plan, size_t param)
+{
+    const smash_row *row = smash__row_of(plan, plan->prune, param);
+    return row && row->apply_method != SMASH_APPLY_BYPASS;
+}
+
 /* What is kept of each number of a tensor, in scratch: by the pruner's mask, whose row this is, by the given one, or by both */
 SMASH__FN smash_err smash__both_masks(smash_ctx *ctx, const smash_work *work, const smash_row *row, smash_tensor *out)
 {
@@ -20080,6 +20099,7 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, con
     const smash_model *model = plan->model;
     const ptrdiff_t found = smash_model_find_param(model, mask->name);
     const smash_dtype dtype = mask->tensor.dtype;
+    const smash_row *quant;
     size_t module = 0;
     row->param = (uint32_t)SMASH_NONE;
     if (found < 0) SMASH__TRY(smash__given_end(ctx, model, mask->name, &module, &row->target));
@@ -20092,6 +20112,9 @@ SMASH__FN smash_err smash__fit_given(smash_ctx *ctx, const smash_plan *plan, con
     row->param = (uint32_t)found;
     if (!(SMASH__FLOATS >> model->params[found].tensor.dtype & 1))
         return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which is %s; masks are for F32 F64 F16 BF16; take it out of the masks", mask->name, smash_dtype_name(model->params[found].tensor.dtype));
+    quant = smash__row_of(plan, plan->quantize, (size_t)found);
+    if (quant && smash__lacks_zero(quant))
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, and there is no 0 among the numbers that %s makes of it; take another quantizer, or the mask out", mask->name, quant->algo->name);
     return smash__fit_dims(ctx, mask, index, &model->params[found].tensor, &row->mask.grain);
 }
 
@@ -21392,6 +21415,20 @@ SMASH__FN smash_err smash__pack_scales(smash_ctx *ctx, smash_work *work, const s
     return smash_codebook_unpack_scales(ctx, &work->scale_codes, &work->scale_codebook, &work->scale_scale, &work->scale_offset, &work->scale);
 }
 
+/* In each codebook the code nearest to 0 becomes 0: pruned numbers are. */
+SMASH__FN void smash__add_zero(const smash_tensor *codebook)
+{
+    const size_t codes = codebook->shape[codebook->ndim - 1];
+    float *first = (float *)codebook->data, *nearest;
+    size_t n, i;
+    if (smash_tensor_count(codebook, &n)) return;
+    for (; n; n -= codes, first += codes) {
+        nearest = first;
+        for (i = 1; i < codes; i++) if ((first[i] < 0 ? -first[i] : first[i]) < (*nearest < 0 ? -*nearest : *nearest)) nearest = first + i;
+        *nearest = 0;
+    }
+}
+
 /* llm_int8, kmeans: the nearest codes of a list, or of lists made to fit */
 SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
 {
@@ -21416,6 +21453,7 @@ SMASH__FN smash_err smash__apply_codes(smash_ctx *ctx, smash_work *work)
     if (form->no_scale) {
         desc.start = form->start;
         SMASH__TRY(smash_codebook_kmeans(ctx, &desc, &work->tensor, &work->codebook));
+        if (work->masked || smash__is_masked(work->plan, row->param)) smash__add_zero(&work->codebook);
     } else {
         SMASH__TRY(smash_codebook_table(ctx, smash__equal(form->word, "nf4") ? SMASH_CODEBOOK_NF4 : SMASH_CODEBOOK_FP4, &work->codebook));
         SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, work->tensor.name, &work->scale));
@@ -23534,6 +23572,13 @@ SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, con
     return SMASH_OK;
 }
 
+/* Where in a slot: a parameter is pruned and then quantized, as in the file; an input or output is masked where whoever runs the model has it, behind its grid. */
+SMASH__FN int smash__part_rank(const smash__part *part)
+{
+    const smash_group group = part->row->algo->group;
+    return group == SMASH_DISTILLER ? 3 : group == SMASH_QUANTIZER ? 1 : part->slot->param == SMASH__NO_INDEX ? 2 : 0;
+}
+
 /* A part of a row on a parameter, or on an input or output, of its module; its slot, too, if that is not there yet. Room for both there is. */
 SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, const smash__method *method, smash_row *row, uint32_t param, const char *target, smash__part **out)
 {
@@ -23558,8 +23603,7 @@ SMASH__FN smash_err smash__session_part(smash_ctx *ctx, smash__session *own, con
     part->prefix = smash__join(ctx, own->arena, SMASH__OF_SESSION, name, "/");
     if (part->prefix) part->prefix = smash__join(ctx, own->arena, part->prefix, row->algo->name, "/");
     if (!part->prefix) return SMASH_ERR_NOMEM;
-    for (before = slot->last; before; before = before->before)            /* quantizer, pruner, distiller */
-        if (before->row->algo->group == SMASH_QUANTIZER || row->algo->group == SMASH_DISTILLER || before->row->algo->group == row->algo->group) break;
+    for (before = slot->last; before && smash__part_rank(before) > smash__part_rank(part); ) before = before->before;
     part->before = before;
     part->next = before ? before->next : slot->first;
     *(part->next ? &part->next->before : &slot->last) = part;
@@ -23790,11 +23834,26 @@ SMASH__FN const smash__method *smash__watcher(uint32_t flags)
     return &watchers[(flags & SMASH__NONZERO) != 0];
 }
 
+SMASH__FN const smash_value *smash__session_templates(const smash__session *own)
+{
+    const smash_setting *s = smash__setting(own->config, "module_templates");
+    return s && s->value->type == SMASH_VALUE_OBJECT ? s->value : NULL;
+}
+
+/* Where the output of a scored row's module has its channels: dim 1 behind convolutions, batch norms and those of the user's types whose weights have
+ * more dims than a matrix; else last. */
+SMASH__FN uint32_t smash__channel_axis(const smash__session *own, const smash_row *row, uint32_t ndim)
+{
+    const char *type = own->model->modules[row->module].type;
+    const int first = smash__own_template(smash__session_templates(own), type) ? smash__row_tensor(own->plan, row)->ndim > 2 : smash__starts_with(type, "Conv") || smash__starts_with(type, "BatchNorm");
+    return first ? 1 : ndim - 1;
+}
+
 SMASH__FN smash_err smash__activation_open(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     const smash_row *row = part->row;
     const smash_tensor *t = smash__row_tensor(own->plan, row);
-    const uint32_t axis = t->ndim < 2 ? 0 : smash_type_out_axis(own->model->modules[row->module].type);
+    const uint32_t axis = t->ndim < 2 ? 0 : smash__type_axis(smash__session_templates(own), own->model->modules[row->module].type, 1);
     smash_grid grid;
     uint32_t i;
     SMASH__TRY(smash__prune_open(ctx, own, part));
@@ -23819,12 +23878,12 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     static const size_t one = 1;
     const smash_value *activation = smash_job_value(&part->job, "activation");
     const char kind = smash_value_is(activation, "gelu") ? 'g' : smash_value_is(activation, "relu6") ? '6' : 'r';
-    const char *type = own->model->modules[part->slot->module].type;
-    const uint32_t axis = x->ndim && (smash__starts_with(type, "Conv") || smash__starts_with(type, "BatchNorm")) ? 1 : x->ndim - 1;
     smash_tensor y;
     size_t n, i;
+    uint32_t axis;
     if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
     if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: there are none of a batch and of channels", part->slot->name, x->ndim);
+    axis = smash__channel_axis(own, part->row, x->ndim);
     SMASH__TRY(smash_tensor_count(x, &n));
     SMASH__TRY(smash__check_finite(ctx, x, n));
     SMASH__TRY(smash__like(ctx, x, SMASH_F32, &y));
@@ -23916,6 +23975,7 @@ SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash_
 {
     const smash_tensor *mask = &part->state[SMASH__MASK], *z = &part->state[SMASH__Z];
     const float *w = part->row->param != SMASH__NO_INDEX ? (const float *)own->live->params[part->row->param].tensor.data : NULL;
+    smash_grid grid;
     size_t n, i;
     if (!smash__runs(own)) return SMASH_OK;                              /* these are the masks */
     if (smash__scores_itself(part->row)) {
@@ -23928,11 +23988,14 @@ SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash_
         SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, mask, z));
         for (i = 0; i < n; i++) u[i] -= ((const double *)z->data)[i];
     }
-    smash__fill(mask->data, 1, mask->bytes);
+    smash__fill(mask->data, 1, mask->bytes);                             /* the row has what is in force, not what made Z */
+    part->row->note = own->notes[part->row - own->plan->rows];
+    SMASH__TRY(smash_grid_make(ctx, &part->row->mask.grain, smash__row_tensor(own->plan, part->row), &grid));
+    smash__count_dropped(part->row, mask, &grid);
     return SMASH_OK;
 }
 
-/* lottery_ticket: masks by rounds, of what is left; then everything starts anew from where it was at first. */
+/* lottery_ticket: masks by rounds, of what is left; then everything starts anew from where it was at first, what quantizers have learned, too. */
 SMASH__FN smash_err smash__lottery_open(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     const smash_value *reset = smash_job_value(&part->job, "reset_weights");
@@ -23963,15 +24026,35 @@ SMASH__FN smash_err smash__lottery_score(smash_ctx *ctx, smash__session *own, sm
     return smash_mask_metric(ctx, &part->row->mask, &left, metric);
 }
 
+/* Quantizers begin anew: scales by the parameters as they are, and nothing has been seen. */
+SMASH__FN smash_err smash__quantizers_anew(smash_ctx *ctx, smash__session *own)
+{
+    const smash__state *s;
+    size_t i;
+    for (i = 0; i < own->part_count; i++) {
+        smash__part *part = &own->parts[i];
+        if (part->row->algo->group != SMASH_QUANTIZER) continue;
+        for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix)) smash__fill(s->tensor.data, 0, s->tensor.bytes);
+        if (part->method->open) SMASH__TRY(part->method->open(ctx, own, part));
+    }
+    return SMASH_OK;
+}
+
 SMASH__FN smash_err smash__lottery_made(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     size_t i;
-    (void)ctx;
     (void)part;
     if (own->rewound || !own->first) return SMASH_OK;
     for (i = 0; i < own->live->param_count; i++) if (own->first[i].data) smash__copy(own->live->params[i].tensor.data, own->first[i].data, own->first[i].bytes);
     own->rewound = 1;
-    return SMASH_OK;
+    return smash__quantizers_anew(ctx, own);
+}
+
+/* Steps since everything began anew, which is what an optimizer counts */
+SMASH__FN uint64_t smash__steps_since(const smash__session *own)
+{
+    const uint64_t rounds = (*own->step - 1) / (own->clock.interval ? own->clock.interval : 1);
+    return !own->first ? *own->step : *own->step - (rounds < own->clock.times ? rounds : own->clock.times) * own->clock.interval;
 }
 
 /* Schedules: after so many of `interval` steps as `times` says, all is asked for. Scores from `steps` steps are there that many steps into
@@ -24128,6 +24211,7 @@ SMASH__FN smash_err smash__prune_first(smash_ctx *ctx, smash__session *own)
     smash_err err;
     ctx->scratch.peak = used;
     err = smash__make_masks(ctx, own);
+    if (!err && own->first) err = smash__quantizers_anew(ctx, own);
     own->need = ctx->scratch.peak - used + 16;                           /* its start may lie otherwise */
     if (peak > ctx->scratch.peak) ctx->scratch.peak = peak;
     if (err) return err;
@@ -24200,14 +24284,25 @@ SMASH__FN smash_tensor smash__quant_param(const smash__session *own, const smash
     return t;
 }
 
-/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none. Slim writes other numbers than were quantized. */
+/* The same through what is before the quantizer, a pruner, in scratch */
+SMASH__FN smash_err smash__quant_input(smash_ctx *ctx, smash__session *own, const smash__part *part, smash_tensor *t)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    smash__part *before;
+    *t = w;
+    if (part->slot->first == part) return SMASH_OK;
+    SMASH__TRY(smash__like(ctx, &w, SMASH_F32, t));
+    SMASH__TRY(smash_tensor_convert(ctx, &w, t));
+    for (before = part->slot->first; before != part; before = before->next) if (before->method->forward) SMASH__TRY(before->method->forward(ctx, own, before, t));
+    return SMASH_OK;
+}
+
+/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none */
 SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *scale, const smash_tensor *zero)
 {
     const smash_tensor *from[2];
-    const smash__part *other;
     uint32_t i;
     part->row->given_scale = part->row->given_zero = NULL;
-    for (other = part->slot->first; other; other = other->next) if (other->method->flags & SMASH__FACTORS) scale = NULL;
     if (!scale) return SMASH_OK;
     from[0] = scale;
     from[1] = zero;
@@ -24234,24 +24329,40 @@ SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const s
     return smash__check_finite(ctx, x, n);
 }
 
-/* ptq, naive, observer, qat: the grid that the numbers of a weight have now, and of inputs and outputs that of what was observed. In training
- * masks do not count; without, the grid is that of smash_run, for which they do. */
-SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_work *work)
+/* What the file gets of a weight, read back: while evaluating, by what smash_run quantizes with. It leaves the row as it is. */
+SMASH__FN smash_err smash__filed_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    const smash_tensor w = smash__quant_param(own, part);
-    const smash__part *other;
+    smash_row *row = part->row;
+    const smash_row was = *row;
+    smash_codebook_desc codes = SMASH_ZERO;
+    smash_work work;
+    smash_err err;
+    if (!own->evaluating) return SMASH_OK;
+    smash__fill(&work, 0, sizeof work);
+    work.plan = own->plan;
+    work.row = row;
+    work.tensor = *x;
+    work.tensor.flags |= SMASH_TENSOR_CONST;
+    err = row->algo->targets->apply(ctx, &work);
+    codes.grain = row->quant.grain;
+    codes.bits = row->quant.bits;
+    if (!err && !work.quantized.data) err = SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has made nothing of %q", row->algo->name, part->slot->name);
+    if (!err && work.codebook.data)      err = smash_codebook_dequantize(ctx, &codes, &work.quantized, &work.codebook, row->form.no_scale ? NULL : &work.scale, x);
+    else if (!err && row->form.no_scale) err = smash_tensor_convert(ctx, &work.quantized, x);
+    else if (!err)                       err = smash_dequantize(ctx, &row->quant, &work.quantized, &work.scale, &work.zero, x);
+    *row = was;
+    return err;
+}
+
+/* qat: the grid that the numbers of a weight have now */
+SMASH__FN smash_err smash__ranged_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_work *work)
+{
     smash_grid grid;
     smash__fill(work, 0, sizeof *work);
     work->plan = own->plan;
     work->row = part->row;
-    work->tensor = w;
-    for (other = part->slot->first; other && !(part->method->flags & SMASH__FAKES); other = other->next) {
-        if (other->row->algo->group != SMASH_PRUNER) continue;
-        SMASH__TRY(smash__like(ctx, &w, SMASH_F32, &work->tensor));
-        SMASH__TRY(smash_tensor_convert(ctx, &w, &work->tensor));
-        SMASH__TRY(smash__prune_apply(ctx, other, &work->tensor, 0));
-    }
-    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, &work->tensor, &grid));
+    work->tensor = *x;
+    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, x, &grid));
     SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &work->scale));
     SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_I32, part->slot->name, &work->zero));
     smash__fill(work->zero.data, 0, work->zero.bytes);
@@ -24267,24 +24378,18 @@ SMASH__FN smash_err smash__ranged_forward(smash_ctx *ctx, smash__session *own, s
         SMASH__TRY(smash_tensor_convert(ctx, x, &work.quantized));
         return smash_tensor_convert(ctx, &work.quantized, x);
     }
-    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, x, &work));
     return smash_fake_quantize(ctx, &part->row->quant, x, &work.scale, &work.zero, x);
 }
 
 SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
+    smash_tensor w;
     smash_work work;
     if (smash__quant_waits(own, part) || part->row->form.no_scale) return SMASH_OK;
-    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
-    return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &work.tensor, &work.scale, &work.zero, g, g);
-}
-
-SMASH__FN smash_err smash__ranged_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
-{
-    smash_work work;
-    if (part->row->form.no_scale) return SMASH_OK;
-    SMASH__TRY(smash__ranged_fit(ctx, own, part, &work));
-    return smash__quant_give(ctx, own, part, &work.scale, &work.zero);
+    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &w, &work));
+    return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &w, &work.scale, &work.zero, g, g);
 }
 
 /* Ranges move on by what came: qat averages, the others as the row says. */
@@ -24431,13 +24536,21 @@ SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash
     return err;
 }
 
-/* Both as F32, in scratch */
-SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__part *part, smash_tensor half[2])
+/* Both as F32, in scratch. Where a pruner makes zeros, zero points are whole and within the grid, so that 0 stays 0; what is trained is a fraction still. */
+SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_tensor half[2])
 {
+    const double low = (double)part->row->qmin, high = (double)part->row->qmax;
+    size_t n, i;
     uint32_t k;
     for (k = 0; k < smash__steps_kinds(part); k++) {
         SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F32, &half[k]));
         SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__STEP + k], &half[k]));
+    }
+    if (k < 2 || part->slot->param == SMASH__NO_INDEX || !smash__is_masked(own->plan, part->slot->param)) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&half[1], &n));
+    for (i = 0; i < n; i++) {
+        const double z = ((const double *)part->state[SMASH__STEP + 1].data)[i];
+        ((float *)half[1].data)[i] = (float)smash_round_half_even_f64(z < low ? low : z > high ? high : z);
     }
     return SMASH_OK;
 }
@@ -24445,18 +24558,17 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__part *part, s
 SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     smash_tensor half[2];
-    (void)own;
-    SMASH__TRY(smash__steps_half(ctx, part, half));
+    SMASH__TRY(smash__steps_half(ctx, own, part, half));
     return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
 }
 
 SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
-    const smash_tensor w = smash__quant_param(own, part);
     const uint32_t kinds = smash__steps_kinds(part);
-    smash_tensor half[2], more[2];
+    smash_tensor w, half[2], more[2];
     uint32_t k;
-    SMASH__TRY(smash__steps_half(ctx, part, half));
+    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    SMASH__TRY(smash__steps_half(ctx, own, part, half));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F64, &more[k]));
     SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__STEP_SLOPE + k], &more[k]));
@@ -24472,7 +24584,7 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
     adam.rate = smash__job_double(&part->job, "rate", 0.001);
     for (k = 0; k < smash__steps_kinds(part); k++) {
         const smash_tensor *slope = &part->state[SMASH__STEP_SLOPE + k], *state = &part->state[SMASH__STEP + k];
-        if (adam.rate > 0) SMASH__TRY(smash_score_adam(ctx, &adam, *own->step, slope, &part->state[SMASH__STEP_MEAN + k], &part->state[SMASH__STEP_SQUARES + k], state));
+        if (adam.rate > 0) SMASH__TRY(smash_score_adam(ctx, &adam, smash__steps_since(own), slope, &part->state[SMASH__STEP_MEAN + k], &part->state[SMASH__STEP_SQUARES + k], state));
         smash__fill(slope->data, 0, slope->bytes);
     }
     return smash_quant_clip(ctx, 1.1920928955078125e-7, 3.4e38 / end, &part->state[SMASH__STEP], &part->state[SMASH__STEP]);
@@ -24481,7 +24593,7 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
 SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     smash_tensor half[2];
-    SMASH__TRY(smash__steps_half(ctx, part, half));
+    SMASH__TRY(smash__steps_half(ctx, own, part, half));
     if (smash__steps_kinds(part) == 1) {
         SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &half[1]));
         smash__fill(half[1].data, 0, half[1].bytes);
@@ -24491,27 +24603,16 @@ SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, sma
 
 /* ---- dorefa, bnn: no scales to be found ---- */
 
-/* While evaluating by way of the file's grid, which rounds once more */
+/* The file's grid rounds once more. */
 SMASH__FN smash_err smash__dorefa_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    const smash_row *row = part->row;
-    const int whole = row->form.zero != SMASH_F32;
-    smash_tensor scale, zero;
-    smash_grid grid;
-    SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, x, x));
-    if (!own->evaluating) return SMASH_OK;
-    SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, x, &grid));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &scale));
-    SMASH__TRY(smash__grid_tensor(ctx, &grid, whole ? SMASH_I32 : SMASH_F32, part->slot->name, &zero));
-    smash__fill(zero.data, 0, zero.bytes);
-    if (grid.blocks) ((float *)scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
-    if (grid.blocks && !whole) ((float *)zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
-    return smash_fake_quantize(ctx, &row->quant, x, &scale, &zero, x);
+    return own->evaluating ? smash__filed_forward(ctx, own, part, x) : smash_quant_dorefa(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, x, x);
 }
 
 SMASH__FN smash_err smash__dorefa_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
-    const smash_tensor w = smash__quant_param(own, part);
+    smash_tensor w;
+    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
     return smash_quant_dorefa_backward(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, &w, g, g);
 }
 
@@ -24567,17 +24668,15 @@ SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__
     return smash_quant_clip(ctx, -1, 1, &w, &w);
 }
 
-/* What trains a row of a quantizer; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
+/* What trains a row of a quantizer, or shows what it does while evaluating; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
  * bins waits for the recording. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
 SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
 {
     enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", NULL };
+    static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method params[] = {
-        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, smash__ranged_finish, NULL, NULL },
-        { "ptq",      0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "naive",    0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "observer", 0, NULL, smash__ranged_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
         { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
         { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -24598,7 +24697,8 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     else if (row->named) { from = named; n = sizeof named / sizeof *named; }
     else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
     found = smash__method_named(from, n, row->algo->name);
-    return found && from == observed && !(found->flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : found;
+    if (!found) return from == params && n && row->algo->targets && row->algo->targets->apply ? filed : NULL;
+    return from == observed && !(found->flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : found;
 }
 
 /* ---- training session: distillers ---- */

@@ -318,7 +318,11 @@ static void test_admm(smash_ctx *ctx)
         if (step < 6) CHECK(!memcmp(w, n.w1, sizeof n.w1), "step %d: masked before the end", (int)step);
         if (step == 6) for (k = 0; k < 24; k++) CHECK(w[k] == (kept >> k & 1 ? n.w1[k] : 0), "step %d, weight %d", (int)step, (int)k);
         if (step > 6) CHECK(zeros_of(w, 24) == 12, "step %d: %d", (int)step, (int)zeros_of(w, 24));
-        if (step < 8) { smash_tensor t = n.model.params[0].tensor; (void)t; }
+        for (k = 0; k < n.s.plan->count; k++) {
+            const smash_row *row = &n.s.plan->rows[k];
+            CHECK(row->mask_stats.dropped == (step < 6 ? 0 : row->mask_stats.blocks / 2) && row->mask_stats.elements == row->mask_stats.dropped && (row->mask_stats.ratio > 0) == (step >= 6) && row->note == NULL,
+                  "step %d: %d of %d are masked by the row, %s", (int)step, (int)row->mask_stats.dropped, (int)row->mask_stats.blocks, row->note ? row->note : "");
+        }
     }
     net_done(&n);
 }
@@ -587,6 +591,53 @@ static void test_ends(smash_ctx *ctx)
     net_done(&n);
 }
 
+/* Channels of outputs by type: dim 1 of a convolution, and of a type of the user's with a weight of more dims than a matrix; else last, whatever it is called. */
+static void test_channel_axis(smash_ctx *ctx)
+{
+    static const struct { const char *type, *axis; size_t weight[4]; uint32_t weight_dims; size_t out[3]; uint32_t dims, channels_at; } rows[] = {
+        { "Conv1d", NULL, { 4, 3, 2, 0 }, 3, { 2, 4, 5 }, 3, 1 }, { "ConvTranspose1d", NULL, { 3, 4, 2, 0 }, 3, { 2, 4, 5 }, 3, 1 }, { "BatchNorm1d", NULL, { 4, 0, 0, 0 }, 1, { 2, 4, 5 }, 3, 1 },
+        { "Linear", NULL, { 4, 6, 0, 0 }, 2, { 2, 5, 4 }, 3, 2 }, { "ConvolvedMatrix", "", { 4, 6, 0, 0 }, 2, { 2, 5, 4 }, 3, 2 }, { "Patch", "", { 4, 3, 2, 0 }, 3, { 2, 4, 5 }, 3, 1 },
+        { "Turned", "\"out_axis\": 1, ", { 6, 4, 0, 0 }, 2, { 2, 5, 4 }, 3, 2 }, { "TurnedPatch", "\"out_axis\": 2, ", { 3, 2, 4, 0 }, 3, { 2, 4, 5 }, 3, 1 } };
+    size_t r, i, step, k;
+    for (r = 0; r < COUNT_OF(rows); r++) {
+        char config[768], templates[256] = "";
+        double sum[4] = { 0 };
+        float y[40];
+        const float *w;
+        unsigned kept;
+        uint32_t slot;
+        size_t inner = 1, blocks, count;
+        smash_tensor t;
+        net n;
+        for (k = rows[r].channels_at + 1; k < rows[r].dims; k++) inner *= rows[r].out[k];
+        if (rows[r].axis) snprintf(templates, sizeof templates, "\"module_templates\": {\"%s\": {%s\"pruner\": {\"weight\": {}}}}, ", rows[r].type, rows[r].axis);
+        snprintf(config, sizeof config, "{%s\"module_types\": {\"m\": \"%s\"}, \"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_config_list\": "
+                 "[{\"op_names\": [\"m\"], \"target_names\": [\"weight\"], \"sparse_ratio\": 0.5, \"granularity\": \"out_channel\"}]}", templates, rows[r].type);
+        net_init(&n, ctx, config);
+        smash_model_init(&n.model, &n.arena);
+        t = test_view(SMASH_F32, n.w1, rows[r].weight_dims, rows[r].weight);
+        smash_tensor_count(&t, &count);
+        CHECK_ERR(ctx, smash_model_add(ctx, &n.model, "m.weight", &t, 0), SMASH_OK, "%s", rows[r].type);
+        CHECK_ERR(ctx, smash_model_finish(ctx, &n.model), SMASH_OK, "%s", rows[r].type);
+        CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_OK, "%s: %s", rows[r].type, n.diags.first ? n.diags.first->message : "");
+        slot = slot_of(&n, ctx, "m._output_0");
+        for (step = 1; step <= 2; step++) {
+            for (i = 0; i < 40; i++) {
+                y[i] = (float)output_of(step + 2, i);
+                sum[i / inner % 4] += y[i] > 0 ? (double)y[i] : 0;
+            }
+            t = test_view(SMASH_F32, y, rows[r].dims, rows[r].out);
+            CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, slot, &t), SMASH_OK, "%s", rows[r].type);
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "%s", rows[r].type);
+        }
+        w = forward(&n, ctx, 0);
+        kept = all_but(sum, 4, 2);
+        for (blocks = 1, k = rows[r].weight_dims; k-- > 0 && rows[r].weight[k] != 4; ) blocks *= rows[r].weight[k];
+        for (i = 0; i < count; i++) CHECK(w[i] == (kept >> i / blocks % 4 & 1 ? n.w1[i] : 0), "%s, weight %d: %g", rows[r].type, (int)i, (double)w[i]);
+        net_done(&n);
+    }
+}
+
 /* ---- misuse ---- */
 
 static void test_misuse(smash_ctx *ctx)
@@ -731,6 +782,7 @@ int main(void)
     test_end(&ctx);
     test_same(&ctx);
     test_ends(&ctx);
+    test_channel_axis(&ctx);
     test_misuse(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);

@@ -318,6 +318,48 @@ static void test_lsq(smash_ctx *ctx)
     CHECK(least, "no scale came to its least");
 }
 
+/* A lottery ticket sets quantizers back, too: the scale is the first one, its Adam begins anew, and nothing of an output has been seen. */
+static void test_lottery(smash_ctx *ctx)
+{
+    static const struct { const char *text; size_t word; } rows[] = { { "\"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_rate\": 0.05", 1 }, { "\"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_rate\": 0.05, \"lsqplus_start\": \"nni\"", 1 },
+        { "\"qat\"", 0 } };
+    static char config[512];
+    size_t i, step;
+    for (i = 0; i < COUNT_OF(rows) * 2; i++) {
+        const int reset = i % 2 == 0;
+        float first = 0, before = 0, x[12];
+        smash_result result;
+        size_t k;
+        net n;
+        sprintf(config, "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 3, \"lottery_ticket_sparse_ratio\": 0.5, \"lottery_ticket_reset_weights\": %s, \"quantizer\": %s}",
+                reset ? "true" : "false", rows[i / 2].text);
+        net_begin(&n, ctx, config);
+        for (step = 0; step <= 9; step++) {
+            const smash_row *row;
+            if (step) CHECK_ERR(ctx, one_step(&n, ctx, step, NULL), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            CHECK(n.s.rewound == (reset && (step == 3 || step == 6)), "row %d, step %d", (int)i, (int)step);
+            CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            row = row_of(&n, "fc1", "weight", SMASH_QUANTIZER);
+            if (rows[i / 2].word) {
+                const float scale = *(const float *)row->given_scale->data;
+                if (!step) first = scale;
+                else if (!reset) CHECK(scale != first, "row %d, step %d", (int)i, (int)step);
+                else if (n.s.rewound) CHECK(scale == first, "row %d, step %d: %.9g, not %.9g", (int)i, (int)step, (double)scale, (double)first);
+                else if (step % 3 == 1 && step < 9) CHECK(magnitude(magnitude((double)scale - (double)before) - 0.05) < 1e-5 || scale < 1e-6f, "row %d, step %d: from %.9g to %.9g", (int)i, (int)step, (double)before, (double)scale);
+                before = scale;
+            } else {
+                for (k = 0; k < 12; k++) x[k] = end_number(5, 1, k);
+                smash_session_evaluate(&n.s, 1);
+                end_forward(&n, ctx, 1, x);
+                smash_session_evaluate(&n.s, 0);
+                for (k = 0; k < 12 && x[k] == end_number(5, 1, k); k++) { }
+                CHECK((k == 12) == (!step || n.s.rewound), "row %d, step %d: the output is%s on a grid", (int)i, (int)step, k == 12 ? " not" : "");
+            }
+        }
+        net_done(&n);
+    }
+}
+
 /* ---- dorefa, bnn ---- */
 
 static void test_dorefa(smash_ctx *ctx)
@@ -661,6 +703,9 @@ static const char *const every[] = {
     ("{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
         "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}"),
     "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_sparse_ratio\": 0.5, \"quantizer\": \"qat\"}",
+    "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"int4\", \"lsqplus_rate\": 0.1}",
+    "{\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}",
+    "{\"quantizer\": \"kmeans\", \"kmeans_bits\": 3}",
 };
 
 /* The session saved at any step, and taken up elsewhere: the same file and the same session follow. While evaluating nothing changes. */
@@ -815,6 +860,155 @@ static void test_end(smash_ctx *ctx)
     }
 }
 
+/* ---- pruners and quantizers together ---- */
+
+static const char *const prunes[] = {
+    "\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 4, \"level_sparse_ratio\": 0.5",
+    "\"pruner\": \"level\", \"level_sparse_ratio\": 1, \"level_apply_method\": \"mul\"",
+    "\"pruner\": \"l1_norm\", \"l1_norm_schedule\": \"linear\", \"l1_norm_schedule_times\": 3, \"l1_norm_sparse_ratio\": 0.5",
+    "\"pruner\": \"l2_norm\", \"l2_norm_sparse_ratio\": 0.4",
+    "\"pruner\": \"fpgm\", \"fpgm_sparse_ratio\": 0.5",
+    "\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"granularity\": \"default\"}]",
+    "\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}]",
+    "\"pruner\": \"slim\", \"slim_training_steps\": 40, \"slim_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\"}]",
+    "\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 4, \"movement_sparse_ratio\": 0.5",
+    "\"pruner\": \"activation_apoz\", \"activation_apoz_training_steps\": 3, \"activation_apoz_sparse_ratio\": 0.5",
+    "\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 2, \"activation_mean_rank_sparse_ratio\": 0.5",
+    "\"pruner\": \"admm\", \"admm_iterations\": 2, \"admm_training_steps\": 2, \"admm_row\": 0.1, \"admm_sparse_ratio\": 0.5",
+    "\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5",
+    "\"pruner\": \"level\", \"level_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]",
+};
+
+/* exact: what is trained with is what the file has, up to one more rounding; else numbers in training are floats. lost: there is no 0 */
+static const struct { const char *text; int exact, lost; } grids[] = {
+    { "\"quantizer\": \"ptq\"", 0, 0 }, { "\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint4\", \"ptq_quant_scheme\": \"affine\", \"ptq_granularity\": \"out_channel\"", 0, 0 },
+    { "\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_observer\": \"percentile\"", 0, 0 }, { "\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"fp8_e5m2\"", 0, 0 },
+    { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"", 1, 0 }, { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"uint4\", \"qat_quant_scheme\": \"affine\"", 1, 0 },
+    { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"bfloat16\"", 1, 0 }, { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int3\", \"qat_granularity\": \"in_channel\"", 1, 0 },
+    { "\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"", 1, 0 }, { "\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int2\", \"lsq_granularity\": \"out_channel\", \"lsq_rate\": 0.1", 1, 0 },
+    { "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_rate\": 0.2", 1, 0 }, { "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"int4\", \"lsqplus_start\": \"nni\", \"lsqplus_rate\": 0.3", 1, 0 },
+    { "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint3\", \"lsqplus_granularity\": \"out_channel\", \"lsqplus_rate\": 1", 1, 0 },
+    { "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"", 1, 0 }, { "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int2\"", 1, 0 },
+    { "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"uint4\", \"dorefa_quant_scheme\": \"affine\"", 1, 1 }, { "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int8\", \"dorefa_quant_range\": \"full\"", 1, 1 },
+    { "\"quantizer\": \"bnn\"", 1, 1 }, { "\"quantizer\": \"naive\"", 0, 0 }, { "\"quantizer\": \"observer\"", 0, 0 }, { "\"quantizer\": \"half\"", 0, 0 }, { "\"quantizer\": \"half\", \"half_weight_dtype\": \"bfloat16\"", 0, 0 },
+    { "\"quantizer\": \"weight_only\"", 0, 0 }, { "\"quantizer\": \"weight_only\", \"weight_only_quant_scheme\": \"affine\"", 0, 0 }, { "\"quantizer\": \"hqq\"", 0, 1 }, { "\"quantizer\": \"llm_int8\"", 0, 0 },
+    { "\"quantizer\": \"llm_int8\", \"llm_int8_weight_bits\": 4", 0, 0 }, { "\"quantizer\": \"llm_int8\", \"llm_int8_weight_bits\": 4, \"llm_int8_quant_type\": \"nf4\"", 0, 0 },
+    { "\"quantizer\": \"kmeans\", \"kmeans_bits\": 1", 0, 0 }, { "\"quantizer\": \"kmeans\", \"kmeans_bits\": 2, \"kmeans_init\": \"quantile\"", 0, 0 }, { "\"quantizer\": \"kmeans\", \"kmeans_bits\": 3", 0, 0 },
+};
+
+/* Which numbers of a parameter are kept; no pruner: all */
+static void kept_of(net *n, smash_ctx *ctx, size_t param, unsigned char *kept)
+{
+    const smash_row *row = n->s.plan->prune[param] == (uint32_t)SMASH_NONE ? NULL : &n->s.plan->rows[n->s.plan->prune[param]];
+    smash_tensor full = test_view(SMASH_BOOL, kept, n->model.params[param].tensor.ndim, n->model.params[param].tensor.shape);
+    memset(kept, 1, 24);
+    if (row && !row->skip && row->apply_method != SMASH_APPLY_BYPASS) CHECK_ERR(ctx, smash_mask_expand(ctx, &row->mask.grain, row->given_mask, &full), SMASH_OK, "param %d", (int)param);
+}
+
+/* The whole message, in a session and without one; a mask out of a file */
+static void test_lost(smash_ctx *ctx)
+{
+    static const struct { const char *config, *message; } rows[] = {
+        { "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.5, \"quantizer\": \"bnn\"}", "fc1.weight is pruned by l1_norm, and there is no 0 among the numbers that bnn makes of it; "
+            "take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half, or leave fc1.weight to one of the two" },
+        { "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"fc2\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"uint4\"}",
+            "fc2.weight is pruned by level, and there is no 0 among the numbers that dorefa makes of it; its int8 and int4 with quant_range \"narrow\" have one, or leave fc2.weight to one of the two" } };
+    static unsigned char kept[24];
+    size_t i;
+    for (i = 0; i < COUNT_OF(rows) * 2; i++) {
+        smash_result result;
+        net n;
+        net_init(&n, ctx, rows[i / 2].config);
+        smash_ctx_reset(ctx);
+        CHECK_ERR(ctx, i % 2 ? smash(ctx, &n.model, &n.config, NULL, &result) : smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_ERR_CONFIG, "row %d", (int)i / 2);
+        CHECK(n.diags.first && !strcmp(n.diags.first->message, rows[i / 2].message), "row %d: %s", (int)i / 2, n.diags.first ? n.diags.first->message : "nothing is said");
+        smash_ctx_reset(ctx);
+        net_done(&n);
+    }
+    for (i = 0; i < 2; i++) {
+        const size_t shape[2] = { 6, 4 };
+        smash_tensor mask = test_view(SMASH_BOOL, kept, 2, shape);
+        smash_desc desc = SMASH_ZERO;
+        smash_layout layout;
+        smash_result result;
+        smash_io io;
+        net n;
+        net_init(&n, ctx, i ? "{\"quantizer\": \"kmeans\", \"kmeans_bits\": 2}" : "{\"quantizer\": \"hqq\"}");
+        kept[7] = 1;
+        mask.name = "fc1.weight";
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_safetensors_layout(ctx, &mask, 1, NULL, 0, &n.arena, &layout), SMASH_OK, "layout");
+        CHECK_ERR(ctx, smash_safetensors_begin(ctx, &layout, &io), SMASH_OK, "begin");
+        CHECK_ERR(ctx, smash_safetensors_put(ctx, &layout, &io, 0, &mask), SMASH_OK, "put");
+        io = from_file(&files[0]);
+        desc.masks_in = &io;
+        smash_ctx_reset(ctx);
+        CHECK_ERR(ctx, smash(ctx, &n.model, &n.config, &desc, &result), i ? SMASH_OK : SMASH_ERR_FORMAT, "masks");
+        if (i) CHECK(result.nonzero <= 28, "%d numbers are left", (int)result.nonzero);
+        else CHECK(!strcmp(ctx->message, "there is a mask for \"fc1.weight\", and there is no 0 among the numbers that hqq makes of it; take another quantizer, or the mask out"), "%s", ctx->message);
+        smash_ctx_reset(ctx);
+        net_done(&n);
+    }
+}
+
+/* What is forward while evaluating is what the file stands for, number for number, but for biases as integers; what a mask drops is 0 there and in training; or the pair is refused. */
+static void test_pairs(smash_ctx *ctx)
+{
+    static char config[1024];
+    size_t i, j, step, p, k, count, refused = 0, dropped = 0;
+    for (i = 0; i < COUNT_OF(prunes) + 1; i++) for (j = 0; j < COUNT_OF(grids); j++) {
+        const int masks = i < COUNT_OF(prunes) && !strstr(prunes[i], "bypass");
+        smash_model back;
+        smash_result result;
+        smash_io io;
+        net n;
+        sprintf(config, "{%s%s%s}", i < COUNT_OF(prunes) ? prunes[i] : "", i < COUNT_OF(prunes) ? ", " : "", grids[j].text);
+        net_init(&n, ctx, config);
+        if (masks && grids[j].lost) {
+            smash_ctx_reset(ctx);
+            CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_ERR_CONFIG, "%s", config);
+            CHECK(n.diags.first && strstr(n.diags.first->code, "zeros_lost") && strstr(n.diags.first->message, "fc1.weight is pruned by ") && strstr(n.diags.first->message, ", and there is no 0 among the numbers that "),
+                  "%s: %s", config, n.diags.first ? n.diags.first->message : "nothing is said");
+            smash_ctx_reset(ctx);
+            net_done(&n);
+            refused++;
+            continue;
+        }
+        CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_OK, "%s: %s", config, n.diags.first ? n.diags.first->message : "");
+        for (step = 0; step <= 7; step++) {
+            if (step) CHECK_ERR(ctx, one_step(&n, ctx, step, NULL), SMASH_OK, "%s, step %d", config, (int)step);
+            if (step % 2 == 0 && step) continue;
+            io = to_file(&files[0]);
+            CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "%s", config);
+            io = from_file(&files[0]);
+            CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n.arena, NULL, &back), SMASH_OK, "%s", config);
+            for (p = 0; p < 4; p++) {
+                float w[24], v[24];
+                unsigned char kept[24];
+                smash_tensor t, x = n.model.params[p].tensor;
+                smash_tensor_count(&x, &count);
+                kept_of(&n, ctx, p, kept);
+                memcpy(w, forward(&n, ctx, p), count * sizeof *w);       /* in training; what follows forgets no step for it */
+                smash_session_evaluate(&n.s, 1);
+                memcpy(v, forward(&n, ctx, p), count * sizeof *v);
+                smash_session_evaluate(&n.s, 0);
+                CHECK_ERR(ctx, smash_model_restore(ctx, &back, n.model.params[p].name, &n.arena, &t, NULL), SMASH_OK, "%s", config);
+                for (k = 0; k < count; k++) {
+                    const double got = number_at(t.dtype, t.data, k);
+                    if (p % 2) CHECK(magnitude(got - (double)v[k]) < 0.05, "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
+                    else CHECK(got == (double)v[k], "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
+                    CHECK(kept[k] || (got == 0 && v[k] == 0), "%s, step %d, param %d: number %d is dropped, and %.9g in the file", config, (int)step, (int)p, (int)k, got);
+                    CHECK(kept[k] || w[k] == 0, "%s, step %d, param %d: number %d is dropped, and %.9g in training", config, (int)step, (int)p, (int)k, (double)w[k]);
+                    if (grids[j].exact && !(p % 2)) CHECK(magnitude((double)w[k] - (double)v[k]) < 1e-6, "%s, step %d, param %d, number %d: %.9g in training, %.9g", config, (int)step, (int)p, (int)k, (double)w[k], (double)v[k]);
+                    dropped += !kept[k];
+                }
+            }
+        }
+        net_done(&n);
+    }
+    CHECK(refused == 4 * (COUNT_OF(prunes) - 1) && dropped > 10000, "%d refused, %d dropped", (int)refused, (int)dropped);
+}
+
 int main(void)
 {
     static smash_ctx ctx;
@@ -823,6 +1017,7 @@ int main(void)
     test_qat_ends(&ctx);
     test_ptq(&ctx);
     test_lsq(&ctx);
+    test_lottery(&ctx);
     test_dorefa(&ctx);
     test_bnn(&ctx);
     test_dynamic(&ctx);
@@ -833,6 +1028,8 @@ int main(void)
     test_memory();
     test_enemies(&ctx);
     test_end(&ctx);
+    test_lost(&ctx);
+    test_pairs(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
     return test_done();
