@@ -182,6 +182,8 @@ static void test_mistakes(void)
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"global_group_id\": 1.5}]", "level", "wrong_type", "a name or a whole number", 1, 62 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"global_group_id\": [\"g\"]}]", "level", "wrong_type", "a name or a whole number", 1, 62 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 0}]", "level", "out_of_range", "from 1 on", 1, 68 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": [[1], \"back\", 3000000000]}]", "level", "illegal_value", "; a size is at most 2147483647", 1, 58 },
+        { "{\"shapes\": {\"conv\": {\"_input_\": [1, 2147483648]}}, \"pruner\": \"level\"}", NULL, "wrong_type", "such as [1, 16, 8, 8]; a size is at most 2147483647", 1, 33 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2.5}]", "level", "illegal_value", "whole number", 1, 68 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 5}]", "l1_norm", "internal_metric_block", "6 blocks of \"a.weight\" cannot be cut into 5 equal parts", 1, 68 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.3, \"global_group_id\": \"g\"}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"global_group_id\": \"g\"}]", "level", "group_ratio",
@@ -549,7 +551,7 @@ static void test_validation(void)
         { "internal_metric_block", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": true}]", "wrong_type",
           "\"internal_metric_block\" is true (a boolean); it must be a whole number from 1 on", 1, 68 },
         { "internal_metric_block", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2147483648}]", "out_of_range",
-          "\"internal_metric_block\" is 2147483648 (a number); it must be a whole number from 1 on", 1, 68 },
+          "\"internal_metric_block\" is 2147483648 (a number); it must be a whole number from 1 on, and no more than 2147483647", 1, 68 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": \"out_chanel\"}]", "illegal_value",
           "\"granularity\" is \"out_chanel\" (a string); " GRAINS "; did you mean \"out_channel\"?", 1, 58 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": \"row\"}]", "illegal_value",
@@ -577,7 +579,7 @@ static void test_validation(void)
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": [[2], \"back\", 1, 1]}]", "illegal_value",
           "\"granularity\" is a list; " GRAINS, 1, 58 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": [2147483648]}]", "illegal_value",
-          "\"granularity\" is a list; " GRAINS, 1, 58 },
+          "\"granularity\" is a list; " GRAINS "; a size is at most 2147483647", 1, 58 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": \"0:4\"}]", "illegal_value",
           "\"granularity\" is \"0:4\" (a string); " GRAINS, 1, 58 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": \"4:4\"}]", "illegal_value",
@@ -826,6 +828,9 @@ static void test_good(void)
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 2.5, \"dependency_group_id\": 7, \"internal_metric_block\": 3}]", "l2_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}]", "l1_norm", 4, 0, NULL },
         { "[{\"op_names\": [\"nb\"], \"target_names\": [\"weight\", \"bias\"], \"sparse_ratio\": 0.5}]", "level", 2, 0, NULL },
+        { "[{\"op_names\": [\"conv\", \"bn\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm", 4, 2, "no_effect" },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"align\": null}, \"bias\": {\"align\": {\"target_name\": \"weight\", \"dims\": [0]}}}}]", "l1_norm", 2, 0, NULL },
+        { "[{\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5}, {\"op_names\": [\"bn\"], \"target_settings\": {\"weight\": {\"align\": {\"module_name\": \"conv\", \"target_name\": \"weight\", \"dims\": [0]}, \"sparse_threshold\": 0.1}}}]", "l1_norm", 4, 1, "no_effect" },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_value\": 3}]", "level", 2, 1, "no_effect" }, { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_apply_method\": \"add\"}", NULL, 16, 0, NULL },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"target_settings\": {\"weight\": {\"apply_method\": \"add\", \"apply_value\": 3}}}]", "level", 2, 0, NULL },
         { "{\"module_types\": {\"zzz\": \"Linear\"}, \"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"a\"], \"target_names\": [\"weight\"]}]}", NULL, 1, 1, "unknown_module" },
@@ -1447,6 +1452,67 @@ static void test_align_axes(void)
     }
 }
 
+/* The threshold of a dependency group is compared in the widest dtype of its members, which their mean has. */
+static void test_group_widths(void)
+{
+    static const struct { smash_dtype a, b; double x, y; int goes; } rows[] = {           /* the mean is a little below the threshold, or would be */
+        { SMASH_F64, SMASH_F64, 0.1, 0.1, 1 }, { SMASH_F32, SMASH_F32, 0.1, 0.1, 0 }, { SMASH_F32, SMASH_F64, 0.1, 0.099999998, 1 }, { SMASH_F64, SMASH_F32, 0.099999998, 0.1, 1 },
+        { SMASH_F64, SMASH_F64, 0.1000000000000001, 0.1, 0 }, { SMASH_F32, SMASH_F32, 0.1, 0.09999998, 1 } };
+    static const char text[] = "[{\"op_names\": [\"p\", \"q\"], \"target_names\": [\"weight\"], \"sparse_threshold\": 0.10000000000000002, \"dependency_group_id\": 1}]";
+    size_t i, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const size_t shape[2] = { 1, 2 };
+        double wide[2][2];
+        float narrow[2][2];
+        start();
+        smash_model_init(&model, &arena);
+        for (k = 0; k < 2; k++) {
+            const smash_dtype dtype = k ? rows[i].b : rows[i].a;
+            smash_tensor t;
+            wide[k][0] = k ? rows[i].y : rows[i].x;
+            wide[k][1] = 1;
+            narrow[k][0] = (float)wide[k][0];
+            narrow[k][1] = 1;
+            t = test_view(dtype, dtype == SMASH_F64 ? (void *)wide[k] : (void *)narrow[k], 2, shape);
+            CHECK_ERR(&ctx, smash_model_add(&ctx, &model, k ? "q.weight" : "p.weight", &t, 0), SMASH_OK, "row %d", (int)i);
+        }
+        CHECK_ERR(&ctx, smash_model_finish(&ctx, &model), SMASH_OK, "row %d", (int)i);
+        CHECK_ERR(&ctx, run_config(text, "level"), SMASH_OK, "row %d: %s", (int)i, first_message());
+        for (k = 0; k < 2; k++) {
+            const smash_tensor m = mask_of(&mask_file, k ? "q.weight" : "p.weight");
+            CHECK(m.data && ((const unsigned char *)m.data)[0] == !rows[i].goes && ((const unsigned char *)m.data)[1], "row %d, member %d", (int)i, (int)k);
+        }
+    }
+}
+
+/* In a transposed convolution with groups, an output follows the inputs of its own group. Counted here, number by number. */
+static void test_align_groups(void)
+{
+    static const char *const grains[] = { "[4, 1, -1, -1]", "[2, 1, -1, -1]", "[4, 2, -1, -1]", "[8, 1, -1, -1]", "\"out_channel\"", "\"in_channel\"", "[1, 1]", "[-1, 1, 1, 1]", "[1, 4, -1, -1]" };
+    static const char *const ratios[] = { "0.3", "0.5", "0.9", "1" };
+    size_t i, r, o, k, x, apart = 0;
+    for (i = 0; i < COUNT_OF(grains); i++) for (r = 0; r < COUNT_OF(ratios); r++) {
+        char text[1024];
+        smash_tensor w, b;
+        unsigned char kept[8];
+        start();
+        golden_model();
+        snprintf(text, sizeof text, "{\"module_types\": {\"conv3\": \"ConvTranspose2d\"}, \"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv3\"], \"sparse_ratio\": %s, \"granularity\": %s}]}", ratios[r], grains[i]);
+        CHECK_ERR(&ctx, run_config(text, NULL), SMASH_OK, "%s: %s", text, first_message());
+        if (ctx.err) continue;
+        w = mask_of(&mask_file, "conv3.weight");
+        b = mask_of(&mask_file, "conv3.bias");
+        CHECK(w.data && b.data && w.shape[0] == 8 && w.shape[1] == 4 && b.shape[0] == 8, "%s", text);
+        if (!w.data || !b.data) continue;
+        for (o = 0; o < 8; o++) {                                        /* output o of group o / 4, whose inputs are 4 of the 8 */
+            for (k = 0, kept[o] = 0; k < 4; k++) for (x = 0; x < 9; x++) kept[o] |= ((const unsigned char *)w.data)[((o / 4 * 4 + k) * 4 + o % 4) * 9 + x];
+            CHECK(((const unsigned char *)b.data)[o] == kept[o], "%s: bias %d is %d", text, (int)o, ((const unsigned char *)b.data)[o]);
+        }
+        apart += memcmp(kept, kept + 4, 4) != 0;
+    }
+    CHECK(apart > 0, "all groups lose the same: nothing was tested");
+}
+
 /* Inputs and outputs of one module: many, but no number that takes long */
 static void test_many_ends(void)
 {
@@ -1595,6 +1661,8 @@ int main(void)
     test_templates();
     test_template_equals_table();
     test_align_axes();
+    test_align_groups();
+    test_group_widths();
     test_many_ends();
     test_untouched();
     test_register();

@@ -2402,6 +2402,18 @@ static void test_adam(void)
         CHECK(magnitude(m - golden_adam_walk[r].mean) < 1e-14 && magnitude(v - golden_adam_walk[r].squares) < 1e-14 && magnitude(x - golden_adam_walk[r].state) < 1e-14,
               "step %d: %.17g %.17g %.17g, want %.17g %.17g %.17g", (int)r + 1, m, v, x, golden_adam_walk[r].mean, golden_adam_walk[r].squares, golden_adam_walk[r].state);
     }
+    for (i = 0; i < 4; i++) {                                            /* one gradient all the time: each step moves by the rate, whatever the betas are */
+        static const double betas[4] = { 0.9999, 0.99999, 0.99999999, 0.9999999999 };
+        smash_adam_desc desc = SMASH_ZERO;
+        const double bound = i ? 1e-16 / (1 - betas[i]) : 1e-12;
+        desc.beta1 = desc.beta2 = betas[i];
+        desc.epsilon = 1e-300;
+        for (r = 1, m = v = x = 0, g = 1; r <= 300; r++) {
+            const double before = x;
+            CHECK_ERR(&ctx, smash_score_adam(&ctx, &desc, r, &gradient, &mean, &squares, &state), SMASH_OK, "beta %g, step %d", betas[i], (int)r);
+            CHECK(magnitude(before - 0.01 - x) <= 0.01 * bound + 1e-15, "beta %g, step %d: %.17g", betas[i], (int)r, before - x);
+        }
+    }
     {
         static const struct { const char *what; smash_err want; size_t index; } rows[] = {
             { "fine", SMASH_OK, 0 }, { "none", SMASH_OK, 0 }, { "fence", SMASH_ERR_ARG, 0 }, { "step 0", SMASH_ERR_RANGE, 0 }, { "rate -1", SMASH_ERR_RANGE, 0 }, { "rate nan", SMASH_ERR_RANGE, 0 },
