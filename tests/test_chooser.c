@@ -204,7 +204,7 @@ static void test_net(const net *net)
         if (bytes[c] < least) least = bytes[c];
         if (bytes[c] > largest) largest = bytes[c];
     }
-    step = (size_t)(largest - least) / 80 + 1;
+    step = (size_t)(largest - least) / test_count(80, 16) + 1;
     for (asked = least - 8; asked < largest + 2 * step; asked += asked < least ? 8 : step) {
         double best = 1e300, saves = 0;
         size_t got = 0, row = 0;

@@ -1189,7 +1189,7 @@ static void fail_allocations(const row *r, uint64_t clean, const size_t need[2])
     const size_t parts = test_count(16, 2), sizes = r->flags & LONG ? 1 : 2 * parts;
     size_t size, n, more;
     how = "failing allocation";
-    for (size = 0; size < sizes; size++) {
+    for (size = r->flags & LONG ? 0 : 1; size < sizes; size++) {
         size_t bytes[2] = { 0, 0 };
         bytes[size % 2] = need[size % 2] * (size / 2) / parts;
         for (test_fail_later = 0; test_fail_later < 2; test_fail_later++)
@@ -1233,7 +1233,7 @@ static void fit_buffers(const row *r, uint64_t clean, const size_t need[2])
             end(r);
         }
         how = which ? "growing scratch" : "growing arena";
-        room[which] = 0;
+        room[which] = need[which] - need[which] / test_count(1, 16);
         for (rounds = 0; rounds < 400; rounds++) {
             begin(r, room[0], room[1], NULL);
             err = attempt(r);

@@ -384,7 +384,7 @@ static void test_grains(void)
         { 4, { 257, 31, 5, 5 }, { 1, 1, -1, -1 } }, { 4, { 64, 129, 3, 3 }, { 2, 3, 1, 3 } }, { 3, { 7, 262144, 1 }, { -1, 2, 1 } }, { 1, { 1000000 }, { 5 } } };
     size_t i, k;
     uint32_t d, ndim;
-    for (i = 0; i < 500; i++) {
+    for (i = 0; i < test_count(500, 100); i++) {
         size_t shape[SMASH_MAX_DIMS];
         int32_t block[SMASH_MAX_DIMS];
         smash_grain grain;
