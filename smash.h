@@ -916,7 +916,7 @@ SMASH_API smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc,
 
 /* x = ((float)q - zero) * scale, one float product, rounded once more to f16 and bf16; with zero points of i32 the difference is exact.
  *   q      in   i8 u8 i16 u16 i32 i4 u4 i2 u2, or the format    scale, zero  in  as for smash_quantize
- *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others
+ *   x      out  f32 f64 f16 bf16, shape of q; may not alias the others. Inf where its dtype ends before; NaN and Inf of an 8-bit float stay what they are
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE RANGE (as smash_quantize) OVERFLOW; x untouched */
 SMASH_API smash_err smash_dequantize(smash_ctx *ctx, const smash_quant_desc *desc, const smash_tensor *q, const smash_tensor *scale,
                                      const smash_tensor *zero, const smash_tensor *x);
@@ -1124,10 +1124,12 @@ SMASH_API smash_err smash_quant_dorefa_backward(smash_ctx *ctx, const smash_quan
                                                 const smash_tensor *dx);
 SMASH_API smash_err smash_quant_dorefa_gradient(smash_ctx *ctx, const smash_quant_desc *desc, uint64_t *rng, const smash_tensor *g, const smash_tensor *quantized);
 
-/* What quantization moves the outputs of a layer by, on average, and a bias that takes it back: add for every batch, then correct once.
+/* What quantization moves the outputs of a layer by, on average, and a bias that takes it back: add for every batch, then correct once. Every output
+ * counts, those at padded borders of a convolution, too, so that whatever its padding, stride and dilation are, behind it the mean is that of the float layer.
  *   expected  in  outputs of the float layer, f32 f64 f16 bf16, finite     got  in  those of the quantized one, same shape
  *   axis      of the channels: the last of Linear, 1 of Conv. All other axes are averaged
- *   sum       io of add, in of correct: f64, [channels], 0 at first     count  io  numbers of each channel so far, 0 at first; in correct 1 or more
+ *   sum       io of add, in of correct: f64, [channels], 0 at first     count  io  numbers of each channel so far, 0 at first; in correct 1 or more.
+ *             OVERFLOW where it is full
  *   bias      in  f32 f64 f16 bf16, [channels], finite     corrected  out  dtype and shape of bias: its memory, or apart
  *   needs     nothing, O(n); exact everywhere, sums in double in the order of memory
  *   fails     ARG DTYPE SHAPE RANGE(axis, count) OVERFLOW; NONFINITE(index) of what comes in, or of a corrected bias that its dtype cannot hold,
@@ -1185,7 +1187,7 @@ typedef struct smash_codebook_desc {
  *   q         in   u2 u4 u8, every index below the number of codes
  *   codebook  in   f32, finite: [codes] for all blocks, or one more axis than the grid has, [.., codes], for codes of each block; 1 to 256 codes
  *   scale     opt, in  f32, grid shape, finite
- *   x         out  f32 f64 f16 bf16, shape of q; may not alias the others
+ *   x         out  f32 f64 f16 bf16, shape of q; may not alias the others. Inf where its dtype ends before
  *   needs nothing, O(n); exact everywhere; fails ARG DTYPE SHAPE OVERFLOW; RANGE(block size, or index of q, codebook or scale); x untouched */
 SMASH_API smash_err smash_codebook_dequantize(smash_ctx *ctx, const smash_codebook_desc *desc, const smash_tensor *q, const smash_tensor *codebook,
                                               const smash_tensor *scale, const smash_tensor *x);
@@ -1339,10 +1341,10 @@ SMASH_API smash_err smash_quant_activation_range(smash_ctx *ctx, smash_fused act
  *   weight_scale  in  f32, one number or one for each of bias; input_scale and all of them above 0
  *   bias    in   f32 f64 f16 bf16, one number per output channel, finite
  *   q       out  i32, or i64 for layers with 16-bit activations, as many numbers as bias
- *   scale   opt, out  f32, as many numbers as weight_scale: the products, rounded to float. Nothing may alias
+ *   scale   opt, out  f32, as many numbers as weight_scale: the products, rounded to float, which must be above 0 and finite. Nothing may alias
  *   needs nothing, O(n); exact everywhere
- *   fails  ARG DTYPE SHAPE OVERFLOW NONFINITE(index); RANGE(index) for a scale of 0 or less, or a bias that does not fit: then its weight_scale
- *          is too small, as it is where all its weights are 0, for which any scale is right; outputs untouched
+ *   fails  ARG DTYPE SHAPE OVERFLOW NONFINITE(index); RANGE(index) for a scale of 0 or less, a product that is no scale, or a bias that does not fit: then
+ *          its weight_scale is too small, as it is where all its weights are 0, for which any scale is right; outputs untouched
  *   from   TensorFlow Lite quantization specification */
 SMASH_API smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, float input_scale, const smash_tensor *weight_scale, const smash_tensor *bias,
                                      const smash_tensor *q, const smash_tensor *scale);
@@ -2558,7 +2560,9 @@ typedef struct smash_run_desc {
  * or, in batches, "conv1._input_0#0", "#1" ...; who knows no more than a range writes its two ends. Each input and output that is a target of a quantizer
  * gets scale and zero point from them, X_scale and X_zero_point; a bias becomes I32 at input scale * weight scale, with X_scale. A bias that does not
  * fit stays float; where it is the zeros of its channel that make the weight scale too small, that grows instead. With bias_correction the bias of a
- * Linear or a convolution first gets the sum of (w - quantized w) * the mean of its input channel, as if no output lay at a padded border.
+ * Linear or a convolution first gets the sum of (w - quantized w) * the mean of its input channel. That is exact where each number of a filter sees the
+ * whole input: in a Linear, a filter of one number without padding or stride, padding that goes around. Zeros beyond a border, a filter that stops at it
+ * and a stride, none of which a file tells, leave (w - quantized w) * what it does not see; smash_quant_add_error, on outputs, has it exact for all.
  *   plan    io   what came of each row is filled in            result  out
  *   needs   scratch for one tensor at a time: its bytes (none if it is mapped and not pruned) and those it is quantized to, 1 a
  *           number for the mask file, 1 a block of the mask, 12 a scale, and smash_mask_bytes: at most about 2.5 times the largest
@@ -11049,7 +11053,12 @@ SMASH__DEF smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, f
     SMASH__TRY(smash__check_scale(ctx, "input", 0, input_scale, 0));
     s = (const float *)weight_scale->data;
     most = q->dtype == SMASH_I32 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX;
-    for (i = 0; i < n_scale; i++) SMASH__TRY(smash__check_scale(ctx, "weight", i, s[i], 0));
+    for (i = 0; i < n_scale; i++) {
+        const uint32_t bits = smash__bits32(input_scale * s[i]);         /* bits: even for vectors that take denormals for 0 */
+        SMASH__TRY(smash__check_scale(ctx, "weight", i, s[i], 0));
+        if (scale && (!bits || bits >= 0x7F800000u))
+            return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "bias %q: input scale * weight scale %z is no float above 0", smash__name(bias), i);
+    }
     for (pass = 0; pass < 2; pass++)
         for (i = 0; i < n; i++) {
             if (!smash__bias_at(bias, i, &significand, &e, &negative))
@@ -21303,8 +21312,6 @@ SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const s
     smash_tensor weight_scale = smash_tensor_view(SMASH_F32, pair->scale, n * sizeof(float), 1, &n);
     smash_ctx probe;
     smash_err err;
-    size_t i;
-    int fits = 1;
     row->skip = 1;                                                       /* until it is done */
     row->note = n ? NULL : pair->is_grid ? more : smash__no_grid();
     row->has_zero = 0;
@@ -21322,11 +21329,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__quantize_bias(smash_ctx *ctx, const s
     smash__probe(ctx, &probe);
     err = smash_quant_bias(&probe, row->quant.rounding, pair->input_scale, &weight_scale, &work->tensor, &work->quantized, &work->scale);
     if (smash__probe_end(ctx, &probe, err && err != SMASH_ERR_RANGE)) return err;
-    for (i = 0; !err && i < n; i++) {
-        const float scale = ((const float *)work->scale.data)[i];
-        fits &= scale > 0 && smash_is_finite(scale);
-    }
-    if (err || !fits) {
+    if (err) {
         smash__fill(&work->quantized, 0, sizeof work->quantized);
         smash__scratch_rewind(ctx, mark);
         row->note = outside;

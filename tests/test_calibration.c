@@ -270,6 +270,74 @@ static void test_layers(void)
     }
 }
 
+/* ---- borders ---- */
+
+/* Outputs of channel o of a filter [4, 2, k, k] over x [n, 2, 6, 7], on average, in double: what lies beyond the input is 0, or, around, the other side of it */
+static double mean_output(const float *x, size_t n, const float *w, size_t k, size_t pad, int around, size_t o)
+{
+    const size_t high = 6 + 2 * pad - k + 1, wide = 7 + 2 * pad - k + 1;
+    double sum = 0;
+    size_t b, i, j, c, ky, kx;
+    for (b = 0; b < n; b++) for (i = 0; i < high; i++) for (j = 0; j < wide; j++)
+        for (c = 0; c < 2; c++) for (ky = 0; ky < k; ky++) for (kx = 0; kx < k; kx++) {
+            const size_t row = i + ky + 6 - pad, column = j + kx + 7 - pad;      /* one input further down and to the right */
+            if (!around && (row < 6 || row >= 12 || column < 7 || column >= 14)) continue;
+            sum += (double)w[((o * 2 + c) * k + ky) * k + kx] * (double)x[((b * 2 + c) * 6 + row % 6) * 7 + column % 7];
+        }
+    return sum / (double)(n * high * wide);
+}
+
+/* The correction has each number of a filter see the whole input. So it is exact for filters of one number and for padding that goes around; zeros
+ * beyond a border, or a filter that stops at it, leave what its numbers do not see. */
+static void test_borders(void)
+{
+    static const struct { size_t kernel, pad; int around, exact; } ways[] = { { 1, 0, 0, 1 }, { 3, 1, 1, 1 }, { 5, 2, 1, 1 }, { 3, 1, 0, 0 }, { 5, 2, 0, 0 }, { 3, 0, 0, 0 }, { 5, 0, 0, 0 }, { 1, 1, 0, 0 } };
+    static float weight[200], bias[4] = { 1, -1, 0.5f, 0 }, x[3 * 84];
+    uint64_t rng = 77;
+    size_t r, i, o, c;
+    for (r = 0; r < COUNT_OF(ways); r++) {
+        const size_t k = ways[r].kernel, taps = k * k, outputs = 3 * (6 + 2 * ways[r].pad - k + 1) * (7 + 2 * ways[r].pad - k + 1);
+        char text[40];
+        item items[2];
+        smash_result result;
+        smash_model back;
+        smash_io io;
+        smash_tensor w, b;
+        double mean[2] = { 0, 0 };
+        start();
+        fill(&rng, weight, 8 * taps, 0);
+        fill(&rng, x, COUNT_OF(x), 0.7f);
+        for (i = 0; i < COUNT_OF(x); i++) mean[i / 42 % 2] += (double)x[i] / 126;
+        sprintf(text, "4,2,%d,%d", (int)k, (int)k);
+        items[0] = f32_item("l.weight", text, weight, 8 * taps);
+        items[1] = f32_item("l.bias", "4", bias, 4);
+        model_io = make_file(&model_file, items, 2, NULL);
+        items[0] = f32_item("l._input_0", "3,2,6,7", x, COUNT_OF(x));
+        calibration_io = make_file(&calibration_file, items, 1, NULL);
+        CHECK_ERR(&ctx, run("{\"quantizer\": \"ptq\", \"ptq_config_list\": [{\"op_names\": [\"l\"], \"target_names\": [\"weight\"], \"quant_dtype\": \"int4\", \"bias_correction\": true}]}", 1, &result), SMASH_OK, "row %d: %s", (int)r, said());
+        read_back(&out, &io, &back);
+        CHECK_ERR(&ctx, smash_model_restore(&ctx, &back, "l.weight", &arena, &w, NULL), SMASH_OK, "row %d", (int)r);
+        b = tensor_of(&back, "l.bias");
+        for (o = 0; o < 4; o++) {
+            const float *q = (const float *)w.data;
+            const double before = mean_output(x, 3, weight, k, ways[r].pad, ways[r].around, o) - mean_output(x, 3, q, k, ways[r].pad, ways[r].around, o);
+            const double moved = (double)((const float *)b.data)[o] - (double)bias[o];
+            double unseen = 0;                                       /* (w - q) * what its number of the filter does not see: the mean of all, less what there is for each output */
+            for (c = 0; c < 2; c++) for (i = 0; i < taps; i++) {
+                double seen = 0;
+                size_t n, row, column;
+                for (n = 0; n < 3; n++) for (row = 0; row < 6; row++) for (column = 0; column < 7; column++) {
+                    const size_t down = row + ways[r].pad, right = column + ways[r].pad;
+                    if (ways[r].around || (down >= i / k && down - i / k < 6 + 2 * ways[r].pad - k + 1 && right >= i % k && right - i % k < 7 + 2 * ways[r].pad - k + 1)) seen += (double)x[((n * 2 + c) * 6 + row) * 7 + column];
+                }
+                unseen += ((double)weight[(o * 2 + c) * taps + i] - (double)q[(o * 2 + c) * taps + i]) * (mean[c] - seen / (double)outputs);
+            }
+            CHECK(near_to(moved - before, unseen, 1e-6), "row %d, channel %d: off by %g, not %g", (int)r, (int)o, moved - before, unseen);
+            if (ways[r].exact) CHECK(near_to(moved, before, 1e-6), "row %d, channel %d: %g, not %g", (int)r, (int)o, moved, before);
+        }
+    }
+}
+
 /* ---- what does not fit ---- */
 
 /* A channel of zeros has the smallest scale there is, at which no bias would fit: it gets another one. A bias too large for a living channel stays float. */
@@ -1060,6 +1128,7 @@ int main(void)
     smash_arena_init(&arena, NULL, 0, &test_allocator);
     test_golden();
     test_layers();
+    test_borders();
     test_fit();
     test_notes();
     test_channels();

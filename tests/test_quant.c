@@ -762,6 +762,24 @@ static void test_extremes(smash_ctx *ctx)
         CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, &zero, &y), SMASH_OK, "i32");
         CHECK(back[0] == -2147483648.0f && back[1] == 2147483520.0f && back[2] == 16777090.0f, "%g %g %g", (double)back[0], (double)back[1], (double)back[2]);
     }
+    {   /* what a dtype cannot hold is Inf; what an 8-bit float has of NaN and Inf stays */
+        static const struct { smash_dtype from, to; uint32_t scale; uint8_t q[2]; uint32_t want[2]; } rows[] = {
+            { SMASH_I8, SMASH_F32, 0x7F000000u, { 2, 0xFE }, { 0x7F800000u, 0xFF800000u } }, { SMASH_I8, SMASH_F16, 0x47000000u, { 2, 0xFE }, { 0x7F800000u, 0xFF800000u } },
+            { SMASH_F8_E4M3, SMASH_F32, 0x3F800000u, { 0x7F, 0x38 }, { 0x7FC00000u, 0x3F800000u } }, { SMASH_F8_E5M2, SMASH_F32, 0x3F800000u, { 0x7C, 0xFC }, { 0x7F800000u, 0xFF800000u } } };
+        for (s = 0; s < COUNT_OF(rows); s++) {
+            smash_quant_desc d = SMASH_ZERO;
+            const size_t two = 2;
+            double back[2];
+            float scale_value = float_of(rows[s].scale);
+            const smash_tensor q = test_view(rows[s].from, rows[s].q, 1, &two), y = test_view(rows[s].to, back, 1, &two), scale = test_view(SMASH_F32, &scale_value, 1, &one);
+            if (rows[s].from != SMASH_I8) d.format = rows[s].from;
+            CHECK_ERR(ctx, smash_dequantize(ctx, &d, &q, &scale, NULL, &y), SMASH_OK, "row %d", (int)s);
+            for (i = 0; i < 2; i++) {
+                const uint32_t got = bits_of((float)number_at(rows[s].to, back, i));
+                CHECK(got == rows[s].want[i] || (got << 1 > 0xFF000000u && rows[s].want[i] << 1 > 0xFF000000u), "row %d: 0x%08X", (int)s, (unsigned)got);
+            }
+        }
+    }
 }
 
 /* 32 MB of floats and more go past the caches: the same bytes, wherever they lie */

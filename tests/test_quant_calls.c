@@ -722,7 +722,9 @@ static int twist_bias(state *s, int k, const char **what)
     switch (k) {
     case 4: *what = "input 0"; s->a = 0; return RG;
     case 5: *what = "weight 0"; ((float *)s->t[1].data)[0] = 0; return RG;
-    case 6: *what = "does not fit"; s->a = ((float *)s->t[1].data)[0] = 1e-10f; return RG;
+    case 6: *what = "does not fit"; if (s->t[2].dtype == SMASH_I64) return -100; s->a = ((float *)s->t[1].data)[0] = 1e-10f; return RG;
+    case 7: *what = "a product below F32"; s->a = ((float *)s->t[1].data)[0] = 1e-30f; memset(s->t[0].data, 0, s->t[0].bytes); return RG;
+    case 8: *what = "a product beyond F32"; s->a = ((float *)s->t[1].data)[0] = 1e30f; return RG;
     default: return DONE;
     }
 }
