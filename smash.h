@@ -613,7 +613,8 @@ typedef struct smash_budget_desc {
  *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks + members^2)
  *   exact    everywhere; among equal scores the earlier member goes first, then the lower index
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(member) NOMEM(ctx->need); members untouched
- *   from     NNI v3 global_group_id, which ignores min and max, and drops nothing at ratio 1 */
+ *   from     NNI v3 global_group_id, which ignores min and max, goes beyond the ratio where blocks differ in size, keeps all of equal scores, and
+ *            drops nothing at ratio 1 */
 SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budget_desc *desc, smash_mask_member *members, size_t count);
 
 /* The same blocks of several targets: those with the smallest mean score. Skip connections need it.
@@ -622,7 +623,7 @@ SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budge
  *   needs    scratch: 8 bytes a block, and as smash_mask_allocate; O(blocks)
  *   exact    everywhere; among equal scores the lower index goes first; means add up in the order of members
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); members untouched
- *   from     NNI v3 dependency_group_id, internal_metric_block; there shapes must be equal, and min and max are ignored */
+ *   from     NNI v3 dependency_group_id, internal_metric_block, which counts nowhere else there; shapes must be equal, and min and max are ignored */
 SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_member *members, size_t count, uint32_t dtype_bits);
 
 /* Scores that come from data, for smash_mask_allocate and its kin. The state of each is one f64 tensor, all zeros at first: add puts a
