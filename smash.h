@@ -53,7 +53,7 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,300 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
@@ -532,13 +532,14 @@ typedef struct smash_mask_desc {
     uint32_t     zero_begin;
     smash_metric metric;
     smash_grain  grain;             /* DEFAULT: single elements */
-    double       ratio;             /* 0..1 of the blocks go: exactly trunc(blocks * ratio), product in double */
+    double       ratio;             /* 0..1 of the blocks go: exactly trunc(blocks * ratio), product in double, or see nearest */
     uint32_t     use_threshold;     /* 1: drop blocks with metric < threshold instead; ratio must be 0 */
     double       threshold;         /* compared in float32 for tensors up to 32 bits */
     double       min_ratio;         /* at least this share goes (0 = unset) */
     double       max_ratio;         /* at most this share goes (0 = unset); wins over min_ratio */
     uint32_t     parts;             /* the blocks, in order, are cut into so many parts of equal size, and each loses the
                                        same share (0 = 1); 2:4 sparsity is a ratio of 0.5 in blocks / 4 parts */
+    uint32_t     nearest;           /* 1: by ratio goes the whole number of blocks that is nearest, of two the even one; min and max truncate */
     uint32_t     zero_end;
 } smash_mask_desc;
 
@@ -612,7 +613,8 @@ typedef struct smash_budget_desc {
  *   needs    scratch: 2 KiB and 48 bytes a member; O(blocks + members^2)
  *   exact    everywhere; among equal scores the earlier member goes first, then the lower index
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max) OVERFLOW NONFINITE(member) NOMEM(ctx->need); members untouched
- *   from     NNI v3 global_group_id, which ignores min and max, and drops nothing at ratio 1 */
+ *   from     NNI v3 global_group_id, which ignores min and max, goes beyond the ratio where blocks differ in size, keeps all of equal scores, and
+ *            drops nothing at ratio 1 */
 SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budget_desc *desc, smash_mask_member *members, size_t count);
 
 /* The same blocks of several targets: those with the smallest mean score. Skip connections need it.
@@ -621,7 +623,7 @@ SMASH_API smash_err smash_mask_allocate_global(smash_ctx *ctx, const smash_budge
  *   needs    scratch: 8 bytes a block, and as smash_mask_allocate; O(blocks)
  *   exact    everywhere; among equal scores the lower index goes first; means add up in the order of members
  *   fails    ARG DTYPE SHAPE RANGE(ratio, min, max, threshold) OVERFLOW NONFINITE(index) NOMEM(ctx->need); members untouched
- *   from     NNI v3 dependency_group_id, internal_metric_block; there shapes must be equal, and min and max are ignored */
+ *   from     NNI v3 dependency_group_id, internal_metric_block, which counts nowhere else there; shapes must be equal, and min and max are ignored */
 SMASH_API smash_err smash_mask_allocate_shared(smash_ctx *ctx, const smash_mask_desc *desc, smash_mask_member *members, size_t count, uint32_t dtype_bits);
 
 /* Scores that come from data, for smash_mask_allocate and its kin. The state of each is one f64 tensor, all zeros at first: add puts a
@@ -5017,11 +5019,19 @@ SMASH__FN int64_t smash__threshold_key(const smash__keys *k, smash_dtype dtype, 
 /* trunc(n * ratio) as a double product, and never more than n */
 SMASH__FN size_t smash__share(size_t n, double ratio) { return ratio < 1.0 ? smash__min(n, (size_t)((double)n * ratio)) : n; }
 
+/* Blocks of n that a ratio asks for */
+SMASH__FN size_t smash__asked(const smash_mask_desc *d, size_t n)
+{
+    const size_t k = smash__share(n, d->ratio);
+    const double rest = smash__product((double)n, d->ratio) - (double)k;
+    return k + (d->nearest && k < n && (rest > 0.5 || (rest >= 0.5 && k % 2)));
+}
+
 /* Mask and number of blocks dropped; everything else was checked. NONFINITE leaves the mask untouched. */
 SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, smash__rank *s, smash_dtype dtype, uint32_t compare_bits,
                                     size_t *dropped)
 {
-    size_t n = s->k.count, asked = smash__share(n, d->ratio), k;
+    size_t n = s->k.count, asked = smash__asked(d, n), k;
     s->cut = 0;                                                     /* keep whatever is >= s->key */
     if (d->use_threshold) {
         s->key = smash__threshold_key(&s->k, dtype, compare_bits, d->threshold);
@@ -5406,7 +5416,7 @@ SMASH__FN SMASH__NOINLINE void smash__score_fpgm(smash_ctx *ctx, const smash_ten
 enum { SMASH__SMALL_PART = 64 };
 SMASH__FN size_t smash__allocate_small(const smash_mask_desc *d, const smash__keys *keys, size_t first, size_t n, smash_dtype dtype, uint32_t compare_bits, uint8_t *mask)
 {
-    size_t k = smash__share(n, d->ratio), i, done;
+    size_t k = smash__asked(d, n), i, done;
     if (d->use_threshold) {
         const int64_t least = smash__threshold_key(keys, dtype, compare_bits, d->threshold);
         for (i = k = 0; i < n; i++) k += smash__key_at(keys, first + i) < least;
@@ -5474,6 +5484,7 @@ SMASH__FN smash_err smash__mask_share(smash_ctx *ctx, const char *name, double r
 SMASH__FN smash_err smash__mask_allocation(smash_ctx *ctx, const smash_mask_desc *d)
 {
     if (d->use_threshold > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "use_threshold is %u; it must be 0 or 1", d->use_threshold);
+    if (d->nearest > 1) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "nearest is %u; it must be 0 or 1", d->nearest);
     SMASH__TRY(smash__mask_share(ctx, "ratio", d->ratio));
     SMASH__TRY(smash__mask_share(ctx, "min_ratio", d->min_ratio));
     SMASH__TRY(smash__mask_share(ctx, "max_ratio", d->max_ratio));
@@ -15247,6 +15258,7 @@ SMASH__DEF const smash_key *smash_config_keys(size_t *count)
         { "global_group_id", SMASH_KEY_ID, "a name or a whole number", "null", "targets of one group share the sparse_ratio: what matters least in all of them goes", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "dependency_group_id", SMASH_KEY_ID, "a name or a whole number", "null", "targets of one group lose the same positions; stronger than global_group_id", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "internal_metric_block", SMASH_KEY_INTEGER, "a whole number from 1 on", "null", "into how many parts a target's blocks are cut, each of which loses the same share", 1, 2147483647, 0, SMASH__PRUNERS, 0 },
+        { "sparse_rounding", SMASH_KEY_CHOICE, "truncate nearest", "truncate", "a sparse_ratio of so many blocks is seldom a whole number: the one below goes, or the nearest, of two the even one", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "align", SMASH_KEY_ALIGN, "an object {\"module_name\": name or null, \"target_name\": \"weight\", \"dims\": [0]}", "null",
           "follow the mask of another target instead of making one; a bias follows its weight", 0, 0, 0, SMASH__PRUNERS, 0 },
         { "quant_dtype", SMASH_KEY_DTYPE, "int2 to int16, uint1 to uint16, float16, bfloat16, float8_e4m3fn or float8_e5m2", "int8", "the integers or floats to quantize to", 0, 0, 0, SMASH__QUANTIZERS, 0 },
@@ -17554,7 +17566,7 @@ SMASH__DEF int smash_job_takes(const smash_job *job, const char *module) { retur
 
 /* The settings of one target, put together from template, entry and target_settings. */
 typedef struct smash__wish {
-    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *epsilon, *global, *shared, *parts, *method, *value,
+    const smash_value  *ratio, *threshold, *low, *high, *granularity, *align, *dtype, *scheme, *range, *rounding, *epsilon, *global, *shared, *parts, *whole, *method, *value,
                        *observer, *rate, *percentile, *bins, *correction, *lambda, *link;
     const smash__entry *entry;
     const smash_value  *base;        /* the template's settings, which may stand in another file; or NULL */
@@ -17589,6 +17601,7 @@ SMASH__FN void smash__wish_key(smash__wish *wish, const char *key, const smash_v
     else if (smash__equal(key, "global_group_id")) wish->global = v;
     else if (smash__equal(key, "dependency_group_id")) wish->shared = v;
     else if (smash__equal(key, "internal_metric_block")) wish->parts = v;
+    else if (smash__equal(key, "sparse_rounding")) wish->whole = v;
     else if (smash__equal(key, "align")) wish->align = v;
     else if (smash__equal(key, "apply_method")) wish->method = v;
     else if (smash__equal(key, "apply_value")) wish->value = v;
@@ -18333,6 +18346,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
     if (wish->low) mask->min_ratio = wish->low->number;
     if (wish->high) mask->max_ratio = wish->high->number;
     if (wish->parts) mask->parts = (uint32_t)wish->parts->number;
+    if (wish->ratio && !m && smash_value_is(wish->whole, "nearest")) mask->nearest = 1;
     smash__resolve_apply(r, row, wish);
     row->group_id = wish->shared ? wish->shared : wish->global;
     if (row->group_id) row->group_doc = smash__wish_doc(wish, row->group_id);
@@ -18353,7 +18367,7 @@ SMASH__FN void smash__resolve_pruner(smash__resolve *r, const smash__entry *entr
         const size_t part = grid.blocks / (mask->parts ? mask->parts : 1);
         const int limited = mask->max_ratio > 0 && smash__share(part, mask->max_ratio) == 0;
         const smash_value *place = limited ? wish->high : wish->ratio;
-        if (!limited && (smash__share(part, mask->ratio) || smash__share(part, mask->min_ratio))) return;
+        if (!limited && (smash__asked(mask, part) || smash__share(part, mask->min_ratio))) return;
         r->too_little = 1;                                               /* once for an entry */
         smash__say(r->config, SMASH_WARNING, "ratio_too_small", place ? smash__wish_doc(wish, place) : entry->doc, place ? place : entry->value, "%s has %z blocks%s, of which this %s is less than one: nothing goes",
                    param->name, part, mask->parts > 1 ? " in a part" : "", limited ? "max_sparse_ratio" : "sparse_ratio");
@@ -19003,8 +19017,9 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
         const size_t own_blocks = smash__row_blocks(plan, row);
         size_t count = 0;
         uint32_t own = row->mask.parts ? row->mask.parts : 1, a = parts, b = own;
-        if (row->mask.ratio != first->mask.ratio || row->mask.use_threshold != first->mask.use_threshold || (first->mask.use_threshold && row->mask.threshold != first->mask.threshold))
-            smash__say(r->config, SMASH_ERROR, "group_ratio", row->group_doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold", first_name, name);
+        if (row->mask.ratio != first->mask.ratio || row->mask.nearest != first->mask.nearest || row->mask.use_threshold != first->mask.use_threshold || (first->mask.use_threshold && row->mask.threshold != first->mask.threshold))
+            smash__say(r->config, SMASH_ERROR, "group_ratio", row->group_doc, row->group_id, "%s and %s are in one group and ask for different things; give them the same sparse_ratio or sparse_threshold%s", first_name, name,
+                       row->mask.nearest != first->mask.nearest ? ", and sparse_rounding" : "");
         if (group->rule == SMASH_RULE_SHARED && smash__row_blocks(plan, row) != blocks)
             smash__say(r->config, SMASH_ERROR, "group_shape", row->group_doc, row->group_id, "%s has %z blocks of its granularity and %s has %z; targets that lose the same positions need the same number of them",
                        first_name, blocks, name, smash__row_blocks(plan, row));
@@ -19021,7 +19036,7 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
     }
     if (first->mask.ratio > 0 && !first->mask.use_threshold) {
         const int shared = group->rule == SMASH_RULE_SHARED;
-        const size_t may = shared ? smash__share(blocks / parts, first->mask.ratio) : smash__share(numbers, first->mask.ratio) / smallest;
+        const size_t may = shared ? smash__asked(&first->mask, blocks / parts) : smash__share(numbers, first->mask.ratio) / smallest;
         if ((!may && !low) || (shared && !high))
             smash__say(r->config, SMASH_WARNING, "ratio_too_small", first->group_doc, first->group_id, shared ? "%s and the rest of its group have %z blocks%s, of which their ratio is less than one: nothing goes"
                        : "%s and the rest of its group have %z numbers%s, and their sparse_ratio is less than one block of them: nothing goes", first_name, shared ? blocks / parts : numbers,
@@ -19031,6 +19046,8 @@ SMASH__FN void smash__check_group(smash__resolve *r, const smash_target_group *g
         smash__say(r->config, SMASH_ERROR, "exclusive_keys", exact->group_doc, exact->group_id, "%s keeps some of each %u numbers, and what %s asks of their group is not the same for each of these; leave its %s out, or one of them out of the group",
                    r->model->params[exact->param].name, exact->n_of_m, limited ? r->model->params[limited->param].name : "another", limited ? "min_sparse_ratio or max_sparse_ratio" : "internal_metric_block");
     if (group->rule != SMASH_RULE_SHARED) {
+        if (first->mask.nearest)
+            smash__say(r->config, SMASH_WARNING, "no_effect", first->group_doc, first->group_id, "sparse_rounding has no effect in a global group: its share is never exceeded (%s)", first_name);
         if (parts > 1)
             smash__say(r->config, SMASH_WARNING, "no_effect", first->group_id ? first->group_doc : first->doc, first->group_id ? first->group_id : first->place, "internal_metric_block has no effect in a global group, whose blocks go wherever they matter least (%s)", first_name);
         return;
@@ -19380,6 +19397,7 @@ SMASH__FN void smash__write_wish(smash_writer *w, const smash_plan *plan, const 
     } else {
         if (row->mask.use_threshold) { smash_write_key(w, "sparse_threshold"); smash_write_number(w, row->mask.threshold); }
         else if (row->group_rule != SMASH_RULE_GOAL) { smash_write_key(w, "sparse_ratio"); smash_write_number(w, row->mask.ratio); }
+        if (row->mask.nearest) { smash_write_key(w, "sparse_rounding"); smash_write_text(w, "nearest"); }
         if (row->mask.min_ratio > 0) { smash_write_key(w, "min_sparse_ratio"); smash_write_number(w, row->mask.min_ratio); }
         if (row->mask.max_ratio > 0) { smash_write_key(w, "max_sparse_ratio"); smash_write_number(w, row->mask.max_ratio); }
         if (row->group_id) { smash_write_key(w, row->group_rule == SMASH_RULE_SHARED ? "dependency_group_id" : "global_group_id"); smash__write_tree(w, row->group_id, 0); }
@@ -20328,7 +20346,7 @@ SMASH__FN void smash__note_why(smash_row *row)
     static const char *const why[REASONS] = { "max_sparse_ratio is reached: no more goes", "min_sparse_ratio wants so much to go",
         "the granularity makes one block of the whole tensor: nothing goes", "the ratio is less than one block of this granularity: nothing goes" };
     const smash_mask_desc *d = &row->mask;
-    const size_t parts = d->parts ? d->parts : 1, n = row->mask_stats.blocks / parts, got = row->mask_stats.dropped / parts, asked = smash__share(n, d->ratio);
+    const size_t parts = d->parts ? d->parts : 1, n = row->mask_stats.blocks / parts, got = row->mask_stats.dropped / parts, asked = smash__asked(d, n);
     int i;
     for (i = 0; i < REASONS; i++) if (row->note == why[i]) row->note = NULL;                /* of an earlier run */
     if (d->use_threshold || row->group_rule == SMASH_RULE_GLOBAL || row->group_rule == SMASH_RULE_GOAL) {
@@ -26155,11 +26173,14 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
         desc->ratio = (double)k / (double)grid.blocks;
         desc->max_ratio = k % 5 == 4 ? 0.5 : 0;
         desc->min_ratio = k % 5 == 3 ? 0.25 : 0;
+        desc->nearest = k % 3 == 1;
+        if (desc->nearest) desc->ratio = (2 * (double)k - 1) / (2 * (double)grid.blocks);          /* halves, or nearly */
         SMASH__TRY(smash_mask_allocate(&t->ctx, desc, &metric, smash_dtype_bits(w->dtype), &mask, &stats));
         smash__note_tensor(t, &mask);
         smash__note(t, stats.dropped);
     }
     desc->ratio = 0;
+    desc->nearest = 0;
     desc->use_threshold = 1;
     desc->threshold = scores[grid.blocks / 2];
     SMASH__TRY(smash_mask_make(&t->ctx, desc, w, &mask, &stats));

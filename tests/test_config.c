@@ -190,6 +190,8 @@ static void test_mistakes(void)
           "a.weight and b.weight are in one group", 1, 128 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 1}, {\"op_names\": [\"b\"], \"sparse_threshold\": 0.5, \"dependency_group_id\": 1.0}]", "l1_norm", "group_ratio",
           "ask for different things", 1, 138 },
+        { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": 1}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"sparse_rounding\": \"nearest\", \"dependency_group_id\": 1}]", "l1_norm", "group_ratio",
+          "give them the same sparse_ratio or sparse_threshold, and sparse_rounding", 1, 164 },
         { "[{\"op_names\": [\"a\", \"c\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and c.weight has 4", 1, 71 },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\","
           " \"internal_metric_block\": 6}, {\"op_names\": [\"conv\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\", \"dependency_group_id\": \"d\"}]", "l1_norm", "group_shape", "a.weight has 6 blocks of its granularity and conv.weight has 4", 1, 294 },
@@ -552,6 +554,8 @@ static void test_validation(void)
           "\"internal_metric_block\" is true (a boolean); it must be a whole number from 1 on", 1, 68 },
         { "internal_metric_block", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2147483648}]", "out_of_range",
           "\"internal_metric_block\" is 2147483648 (a number); it must be a whole number from 1 on, and no more than 2147483647", 1, 68 },
+        { "sparse_rounding", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"sparse_rounding\": \"neerest\"}]", "illegal_value",
+          "\"sparse_rounding\" is \"neerest\" (a string); legal: truncate nearest; did you mean \"nearest\"?", 1, 62 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": \"out_chanel\"}]", "illegal_value",
           "\"granularity\" is \"out_chanel\" (a string); " GRAINS "; did you mean \"out_channel\"?", 1, 58 },
         { "granularity", "level", "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"granularity\": \"row\"}]", "illegal_value",
@@ -821,7 +825,10 @@ static void test_good(void)
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\"}", NULL, 16, 0, NULL },
         { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"level_global_group_id\": \"all\", \"level_internal_metric_block\": 2}", NULL, 16, 1, "no_effect" },
         { "[{\"op_names\": [\"a\", \"b\"], \"sparse_threshold\": 0.5, \"global_group_id\": \"g\"}]", "level", 4, 0, NULL },
-        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.1}]", "l1_norm", 4, 1, "ratio_too_small" }, { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.1, \"min_sparse_ratio\": 0.2}]", "l1_norm", 2, 0, NULL },
+        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.1}]", "l1_norm", 4, 1, "ratio_too_small" },
+        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.1, \"sparse_rounding\": \"nearest\"}]", "l1_norm", 4, 0, NULL }, { "[{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.05, \"sparse_rounding\": \"nearest\"}]", "l1_norm", 4, 1, "ratio_too_small" },
+        { "[{\"op_names\": [\"conv2\", \"conv3\"], \"sparse_ratio\": 0.75, \"dependency_group_id\": 1, \"internal_metric_block\": 4, \"sparse_rounding\": \"nearest\"}]", "l1_norm", 4, 0, NULL },
+        { "[{\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.5, \"global_group_id\": 1, \"sparse_rounding\": \"nearest\"}]", "l1_norm", 4, 1, "no_effect" }, { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.1, \"min_sparse_ratio\": 0.2}]", "l1_norm", 2, 0, NULL },
         { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0.3, \"internal_metric_block\": 2}]", "l1_norm", 2, 1, "ratio_too_small" }, { "[{\"op_names\": [\"a\"], \"sparse_ratio\": 0}]", "l1_norm", 2, 0, NULL },
         { "[{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}]", "level", 2, 0, NULL }, { "[{\"op_names\": [\"b\"], \"granularity\": \"1:3\", \"sparse_ratio\": 0.7}]", "l1_norm", 2, 0, NULL },
         { "{\"pruner\": \"level\", \"level_granularity\": \"1:2\", \"level_include\": [\"a\", \"b\", \"c\"]}", NULL, 6, 0, NULL },
@@ -985,6 +992,7 @@ static void test_resolved(void)
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\", \"internal_metric_block\": 2}, {\"op_names\": [\"conv3\"], \"sparse_ratio\": 0.5, \"dependency_group_id\": \"d\"},"
         " {\"op_names\": [\"a\", \"b\"], \"sparse_ratio\": 0.4, \"global_group_id\": 3, \"max_sparse_ratio\": 0.5}, {\"op_names\": [\"c\"], \"sparse_ratio\": 0.5, \"internal_metric_block\": 2}]}",
         "{\"pruner\": \"level\", \"level_config_list\": [{\"op_names\": [\"a\"], \"granularity\": \"2:4\"}, {\"op_names\": [\"b\"], \"granularity\": \"1:3\"}]}",
+        "{\"pruner\": \"l1_norm\", \"l1_norm_sparse_ratio\": 0.3, \"l1_norm_sparse_rounding\": \"nearest\"}",
         "{\"pruner\": \"l1_norm\", \"l1_norm_config_list\": [{\"op_names\": [\"a\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\", \"apply_value\": 0.3}, {\"op_names\": [\"b\"], \"sparse_ratio\": 0.5, \"apply_method\": \"add\"},"
         " {\"op_names\": [\"conv2\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]}",
         "{\"pruner\": \"level\", \"level_sparse_threshold\": 0.3, \"level_min_sparse_ratio\": 0.1, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint2\", \"ptq_quant_scheme\": \"affine\"}",

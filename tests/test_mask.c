@@ -1270,6 +1270,52 @@ static size_t wanted(size_t n, double ratio, double min, double max)
     return k < high ? k : high;
 }
 
+/* The nearest whole number of blocks: all eighths, counted in integers, of parts that are small and large, from numbers and from scores. */
+static void test_nearest(void)
+{
+    static const struct { size_t n; double ratio, min, max; size_t want; } rows[] = {       /* 7 * 0.1 is 0.7; shares that are not met are left alone */
+        { 7, 0.1, 0, 0, 1 }, { 7, 0.05, 0, 0, 0 }, { 7, 0.5, 0, 0.5, 3 }, { 7, 0.1, 0.3, 0, 2 }, { 7, 0.95, 0, 0, 7 }, { 7, 1, 0, 0, 7 }, { 2, 0.75, 0, 0, 2 }, { 100, 0.29, 0, 0, 29 }, { 48, 0.999, 0, 0, 48 }, { 1, 0.5, 0, 0, 0 }, { 3, 0.5, 0, 0, 2 } };
+    static const size_t sizes[] = { 1, 2, 3, 5, 7, 12, 31, 64, 65, 130, 301 };
+    static float numbers[4 * 301];
+    static double scores[4 * 301];
+    static unsigned char keep[4 * 301], both[4 * 301];
+    smash_ctx ctx;
+    size_t i, e, k;
+    test_ctx(&ctx);
+    for (k = 0; k < COUNT_OF(numbers); k++) scores[k] = numbers[k] = (float)(COUNT_OF(numbers) - k);
+    for (i = 0; i < COUNT_OF(sizes); i++) for (e = 0; e <= 8; e++) {
+        const size_t parts = i % 3 + 1, part = sizes[i], n = parts * part, floor = part * e / 8, rest = part * e % 8, want = floor + (rest > 4 || (rest == 4 && floor % 2));
+        smash_tensor w = test_view(SMASH_F32, numbers, 1, &n), metric = test_view(SMASH_F64, scores, 1, &n), mask = test_view(SMASH_BOOL, keep, 1, &n), other = test_view(SMASH_BOOL, both, 1, &n);
+        smash_mask_desc desc = SMASH_ZERO;
+        smash_mask_stats stats;
+        smash_mask_member member = SMASH_ZERO;
+        desc.ratio = (double)e / 8;
+        desc.nearest = 1;
+        desc.parts = (uint32_t)parts;
+        member.metric = metric;
+        member.mask = other;
+        CHECK_ERR(&ctx, smash_mask_make(&ctx, &desc, &w, &mask, &stats), SMASH_OK, "%d of %d", (int)e, (int)part);
+        CHECK(stats.dropped == want * parts, "%d eighths of %d: %d, want %d", (int)e, (int)part, (int)stats.dropped, (int)(want * parts));
+        for (k = 0; k < n; k++) CHECK(keep[k] == (k % part < part - want), "%d eighths of %d: number %d", (int)e, (int)part, (int)k);
+        CHECK_ERR(&ctx, smash_mask_allocate_shared(&ctx, &desc, &member, 1, 32), SMASH_OK, "%d of %d", (int)e, (int)part);
+        CHECK(!memcmp(keep, both, n), "%d eighths of %d: others in a group", (int)e, (int)part);
+        desc.nearest = 2;
+        CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &desc, &metric, 32, &mask, NULL), SMASH_ERR_ARG, "nearest 2");
+    }
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_tensor metric = test_view(SMASH_F64, scores, 1, &rows[i].n), mask = test_view(SMASH_BOOL, keep, 1, &rows[i].n);
+        smash_mask_desc desc = SMASH_ZERO;
+        smash_mask_stats stats;
+        desc.ratio = rows[i].ratio;
+        desc.min_ratio = rows[i].min;
+        desc.max_ratio = rows[i].max;
+        desc.nearest = 1;
+        CHECK_ERR(&ctx, smash_mask_allocate(&ctx, &desc, &metric, 32, &mask, &stats), SMASH_OK, "row %d", (int)i);
+        CHECK(stats.dropped == rows[i].want, "row %d: %d", (int)i, (int)stats.dropped);
+    }
+    smash_arena_release(&ctx.scratch);
+}
+
 /* Every part by itself: as if it were a tensor of its own. Small parts, large ones, N:M. */
 static void test_parts(void)
 {
@@ -2544,6 +2590,7 @@ int main(void)
     test_scratch();
     test_kth_errors();
     test_defaults();
+    test_nearest();
     test_parts();
     test_global();
     test_shared();
