@@ -111,6 +111,8 @@ static smash_err load(net *n, smash_ctx *ctx, size_t from)
     return smash_session_load(ctx, &n->s, &io);
 }
 
+static int same_files(size_t a, size_t b) { return files[a].used == files[b].used && !memcmp(files[a].data, files[b].data, files[a].used); }
+
 /* The totals of so many batches, whose own loss is a sum of c * what forward gives; by_hand: one backward of the parameter, not one each.
  * *gradient: what comes of c, summed. */
 static double totals(net *n, smash_ctx *ctx, size_t batches, int by_hand, double c, double *gradient)
@@ -195,12 +197,139 @@ static void test_penalties(smash_ctx *ctx)
             }
 }
 
+/* ---- loading on top of what has run ---- */
+
+/* Rows may say other things than before only where the session does: what they say of masks and of what was observed */
+typedef struct told { double ratio, threshold, least, most; smash_mask_stats stats; const char *note; uint32_t skip; float lo, hi; uint64_t batches, numbers; } told;
+enum { ROWS = 24 };
+static void listen(const net *n, told *t)
+{
+    size_t i;
+    memset(t, 0, ROWS * sizeof *t);
+    CHECK(n->s.plan->count <= ROWS, "%d rows", (int)n->s.plan->count);
+    for (i = 0; i < n->s.plan->count && i < ROWS; i++) {
+        const smash_row *r = &n->s.plan->rows[i];
+        t[i].ratio = r->mask.ratio; t[i].threshold = r->mask.threshold; t[i].least = r->mask.min_ratio; t[i].most = r->mask.max_ratio;
+        t[i].stats = r->mask_stats; t[i].note = r->note; t[i].skip = r->skip; t[i].lo = r->lo; t[i].hi = r->hi; t[i].batches = r->batches; t[i].numbers = r->numbers;
+    }
+}
+static void same_told(const told *a, const told *b, size_t config, size_t at, const char *when)
+{
+    size_t i;
+    for (i = 0; i < ROWS; i++) {
+        CHECK(a[i].ratio == b[i].ratio && a[i].threshold == b[i].threshold && a[i].least == b[i].least && a[i].most == b[i].most, "config %d, step %d, row %d, %s: asked %g, not %g", (int)config, (int)at, (int)i, when, b[i].ratio, a[i].ratio);
+        CHECK(a[i].stats.blocks == b[i].stats.blocks && a[i].stats.dropped == b[i].stats.dropped && a[i].stats.elements == b[i].stats.elements && a[i].stats.ratio == b[i].stats.ratio,
+              "config %d, step %d, row %d, %s: %d dropped, not %d", (int)config, (int)at, (int)i, when, (int)b[i].stats.dropped, (int)a[i].stats.dropped);
+        CHECK(a[i].skip == b[i].skip && (a[i].note && b[i].note ? !strcmp(a[i].note, b[i].note) : a[i].note == b[i].note), "config %d, step %d, row %d, %s: %s, not %s", (int)config, (int)at, (int)i, when,
+              b[i].note ? b[i].note : "no note", a[i].note ? a[i].note : "no note");
+        CHECK(bits_of(a[i].lo) == bits_of(b[i].lo) && bits_of(a[i].hi) == bits_of(b[i].hi) && a[i].batches == b[i].batches && a[i].numbers == b[i].numbers, "config %d, step %d, row %d, %s: range %g to %g", (int)config, (int)at, (int)i, when,
+              (double)b[i].lo, (double)b[i].hi);
+    }
+}
+
+static const char *const every[] = {
+    "{}",
+    "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_interval\": 2, \"level_schedule_times\": 2, \"level_config_list\": [{" FC1 ", \"sparse_ratio\": 0.8, \"max_sparse_ratio\": 0.5}]}",
+    "{\"pruner\": \"level\", \"level_schedule\": \"linear\", \"level_schedule_interval\": 3, \"level_schedule_times\": 2, \"level_config_list\": [{" FC1 ", \"sparse_ratio\": 0.05, \"min_sparse_ratio\": 0.2}, {\"op_names\": [\"fc2\"], \"sparse_ratio\": 0.05}]}",
+    "{\"pruner\": \"level\", \"level_schedule\": \"linear\", \"level_schedule_times\": 3, \"level_config_list\": [{" FC1 ", \"sparse_threshold\": 0.5, \"max_sparse_ratio\": 0.25}]}",
+    "{\"pruner\": \"l1_norm\", \"l1_norm_schedule\": \"linear\", \"l1_norm_schedule_times\": 4, \"l1_norm_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"max_sparse_ratio\": 0.4, \"global_group_id\": 1}], \"quantizer\": \"qat\"}",
+    "{\"pruner\": \"taylor\", \"taylor_training_steps\": 2, \"taylor_schedule\": \"linear\", \"taylor_schedule_interval\": 3, \"taylor_schedule_times\": 2, \"taylor_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_sparse_ratio\": 0.5, \"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int8\"}",
+    "{\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 4, \"movement_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_threshold\": 0.6, \"max_sparse_ratio\": 0.25}]}",
+    "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 1, \"activation_mean_rank_schedule\": \"linear\", \"activation_mean_rank_schedule_interval\": 3, \"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"admm\", \"admm_iterations\": 3, \"admm_training_steps\": 2, \"admm_sparse_ratio\": 0.5}",
+    "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5}",
+    "{\"quantizer\": \"observer\"}",
+    "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 3}",
+    "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}",
+    "{\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\", \"dorefa_gradient_bits\": 6}",
+    ("{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_times\": 3, \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"distiller\": \"adaptive_1d_layerwise\", "
+        "\"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\", \"lambda\": 0.5}]}"),
+};
+static const char *const ends[] = { "fc1._input_0", "fc1._output_0", "fc2._input_0", "fc2._output_0" };
+static const size_t end_width[] = { 4, 6, 6, 3 };
+
+/* One step of a loop that any config goes through */
+static void one_step(net *n, smash_ctx *ctx, size_t step)
+{
+    float x[BATCH * 6], g[24];
+    uint32_t slot = 0;
+    size_t p, i, count;
+    for (p = 0; p < 4; p++) (void)forward(n, ctx, p);
+    for (p = 0; p < 4; p++) {
+        smash_tensor t = output(x, end_width[p]);
+        for (i = 0; i < BATCH * 6; i++) x[i] = (float)((step * 3 + i * 5 + p) % 13) * 0.5f - 2.75f;
+        CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n->s, ends[p], &slot), SMASH_OK, "%s", ends[p]);
+        CHECK_ERR(ctx, smash_session_teach(ctx, &n->s, slot, &t), SMASH_OK, "%s", ends[p]);
+        for (i = 0; i < BATCH * 6; i++) x[i] = (float)((step * 13 + i * 7 + p * 5) % 19) * 0.375f - 3.0f;
+        CHECK_ERR(ctx, smash_session_forward(ctx, &n->s, slot_of(n, ctx, ends[p]), &t), SMASH_OK, "%s", ends[p]);
+    }
+    CHECK_ERR(ctx, smash_session_loss(ctx, &n->s, 1, NULL, NULL), SMASH_OK, "loss");
+    for (p = 4; p-- > 0;) {
+        smash_tensor t = output(g, end_width[p]);
+        for (i = 0; i < BATCH * 6; i++) g[i] = wave(i + step + p, 0.001);
+        CHECK_ERR(ctx, smash_session_backward(ctx, &n->s, slot_of(n, ctx, ends[p]), &t), SMASH_OK, "%s", ends[p]);
+    }
+    for (p = 0; p < 4; p++) {
+        smash_tensor t = n->model.params[p].tensor;
+        smash_tensor_count(&t, &count);
+        for (i = 0; i < count; i++) g[i] = wave(i + step, 0.002);
+        t.data = g;
+        CHECK_ERR(ctx, smash_session_backward(ctx, &n->s, slot_of(n, ctx, n->model.params[p].name), &t), SMASH_OK, "param %d", (int)p);
+        for (i = 0; i < count; i++) ((float *)n->model.params[p].tensor.data)[i] -= 0.0625f * g[i];
+    }
+    CHECK_ERR(ctx, smash_session_step(ctx, &n->s), SMASH_OK, "step %d", (int)step);
+}
+
+/* A file of step `at` into a session of its own, into one that stands at another step, and into the same one again, which then goes on */
+static void test_loaded(smash_ctx *ctx)
+{
+    enum { STEPS = 7 };
+    size_t i, at, step, from;
+    for (i = 0; i < COUNT_OF(every); i++)
+        for (at = 0; at <= STEPS; at++) {
+            told there[ROWS], here[ROWS];
+            net a, b;
+            net_begin(&a, ctx, every[i]);
+            for (step = 1; step <= at; step++) one_step(&a, ctx, step);
+            save(&a, ctx, 0);
+            listen(&a, there);
+            for (from = 0; from <= 6; from += 3) {
+                size_t room = 0, again;
+                net_begin(&b, ctx, every[i]);
+                for (step = 1; step <= from; step++) one_step(&b, ctx, step * 2 + 1);
+                for (again = 0; again < 4; again++) {
+                    CHECK_ERR(ctx, load(&b, ctx, 0), SMASH_OK, "config %d, step %d", (int)i, (int)at);
+                    listen(&b, here);
+                    same_told(there, here, i, at, "loaded");
+                    save(&b, ctx, 1);
+                    CHECK(same_files(0, 1), "config %d, step %d into %d: another file, time %d", (int)i, (int)at, (int)from, (int)again);
+                    one_step(&b, ctx, at + 1);
+                    if (again > 1) CHECK(b.arena.used == room, "config %d, step %d into %d: time %d takes memory again", (int)i, (int)at, (int)from, (int)again);
+                    room = b.arena.used;
+                }
+                listen(&b, here);
+                save(&b, ctx, 1);
+                if (from == 6) {
+                    one_step(&a, ctx, at + 1);
+                    listen(&a, there);
+                    same_told(there, here, i, at, "gone on");
+                    save(&a, ctx, 2);
+                    CHECK(same_files(1, 2), "config %d, step %d: another way from there", (int)i, (int)at);
+                }
+                net_done(&b);
+            }
+            net_done(&a);
+        }
+}
+
 int main(void)
 {
     static smash_ctx ctx;
     test_ctx(&ctx);
     test_order(&ctx);
     test_penalties(&ctx);
+    test_loaded(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
     return test_done();
