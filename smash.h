@@ -25245,7 +25245,7 @@ SMASH__FN const char *smash__differing_key(smash_ctx *ctx, const char *text, con
     while (text[same] && text[same] == other[same]) same++;
     for (i = 0; text[i] && (i <= same || !length); i++) {
         if (text[i] == '{' || text[i] == '[') depth++;
-        if (text[i] == '}' || text[i] == ']') depth--;
+        if (depth && (text[i] == '}' || text[i] == ']')) depth--;
         if (text[i] != '"') continue;
         for (at = ++i; text[i] && text[i] != '"'; i++) if (text[i] == '\\' && text[i + 1]) i++;
         if (!text[i]) break;
@@ -25274,8 +25274,9 @@ SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, con
     ptrdiff_t found;
     if (!config) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this is no file of a training session: give one that smash_session_save has written");
     if (!smash__equal(config->value, own->plan->config_text)) {
-        const char *key = smash__differing_key(ctx, own->plan->config_text, config->value);
-        return key ? SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config, from %q on: begin with the config it was saved with, or train anew with this one", key) : SMASH_ERR_NOMEM;
+        const char *here = smash__differing_key(ctx, own->plan->config_text, config->value), *there = smash__differing_key(ctx, config->value, own->plan->config_text);
+        if (!here || !there) return SMASH_ERR_NOMEM;
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config, first at %q there and %q here: begin with the config it was saved with, or train anew with this one", there, here);
     }
     smash__fill(data, 0, file->param_count * sizeof *data);
     for (state = own->states; state; state = state->next) {
