@@ -23449,6 +23449,7 @@ typedef struct smash__state {
     struct smash__state *next;
     smash_tensor tensor;                     /* its name is that in the file */
     uint32_t     early;                      /* 1: it is there from the beginning, so every file has it */
+    uint32_t     begun;                      /* 0: the file that was loaded had it not: zeros, which are in no file before they are asked for */
 } smash__state;
 
 enum { SMASH__PART_STATES = 9 };
@@ -23567,25 +23568,35 @@ SMASH__FN double smash__job_double(const smash_job *job, const char *name, doubl
     return value && value->type == SMASH_VALUE_NUMBER ? value->number : fallback;
 }
 
-/* A state that is there already, or has been read; data NULL: there is none. Evaluating makes none. part NULL: of the session itself. */
-SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+/* A state by its name, begun or not; NULL: there is none. part NULL: of the session itself */
+SMASH__FN smash__state *smash__session_state(const smash__session *own, const smash__part *part, const char *word)
 {
     const char *prefix = part ? part->prefix : SMASH__OF_SESSION;
     const size_t n = smash__length(prefix);
-    const smash__state *s;
-    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, prefix) && smash__equal(s->tensor.name + n, word)) return s->tensor;
-    return smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
+    smash__state *s;
+    for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, prefix) && smash__equal(s->tensor.name + n, word)) break;
+    return s;
+}
+
+/* One that has begun, or has been read; data NULL: there is none. Evaluating makes none. */
+SMASH__FN smash_tensor smash__session_known(const smash__session *own, const smash__part *part, const char *word)
+{
+    const smash__state *s = smash__session_state(own, part, word);
+    return s && s->begun ? s->tensor : smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL);
 }
 
 /* A tensor that survives: zeros, or what a file has said before; the same one when it is asked for again */
 SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, const smash__part *part, const char *word, smash_dtype dtype, uint32_t ndim, const size_t *shape, smash_tensor *out)
 {
-    const smash_tensor known = smash__session_known(own, part, word);
     smash_tensor made = smash_tensor_view(dtype, NULL, 0, ndim, shape);
-    smash__state *s;
-    if (known.data) {
-        if (known.dtype != dtype || !smash__same_shape(&known, ndim, shape)) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q is of another shape than before", known.name);
-        *out = known;
+    smash__state *s = smash__session_state(own, part, word);
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    if (s) {
+        if (s->tensor.dtype != dtype || !smash__same_shape(&s->tensor, ndim, shape))
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q would be %s now, and was %s before, here or in the file that was loaded: only dim 0 of an input or output may change; else begin a new session", s->tensor.name,
+                               smash__shape_text(ndim, shape, is), smash__shape_text(s->tensor.ndim, s->tensor.shape, must));
+        s->begun = 1;
+        *out = s->tensor;
         return SMASH_OK;
     }
     SMASH__TRY(smash_tensor_bytes(&made, &made.bytes));
@@ -23597,6 +23608,7 @@ SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, c
     s->next = NULL;
     s->tensor = made;
     s->early = !own->begun;
+    s->begun = 1;
     *own->last_state = s;
     own->last_state = &s->next;
     *out = made;
@@ -23970,8 +23982,6 @@ SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own,
     SMASH__TRY(smash_tensor_count(metric, &blocks));
     smash__fill(metric->data, 0, blocks * sizeof(double));
     if (!sum.data || !seen.data) return SMASH_OK;                         /* before the first step */
-    if (sum.dtype != SMASH_F64 || sum.ndim != 1 || seen.dtype != SMASH_U64 || seen.bytes != sizeof count)
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has sums of %q that are none", name);
     SMASH__TRY(smash_tensor_count(&sum, &channels));
     count = *(const uint64_t *)seen.data;
     if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
@@ -24126,7 +24136,8 @@ SMASH__FN int smash__clock_due(const smash__session *own, double *share)
 {
     const smash__clock *c = &own->clock;
     const uint64_t step = *own->step, whole = step / c->interval, into = step % c->interval;
-    *share = c->agp ? smash_schedule_agp(whole, c->times) : smash_schedule_linear(whole, c->times);
+    const uint64_t made = whole && whole < c->times && into < c->steps % c->interval ? whole - 1 : whole;       /* those of this interval are still to come */
+    *share = c->agp ? smash_schedule_agp(made, c->times) : smash_schedule_linear(made, c->times);
     if (whole > c->times || (whole == c->times && into)) return 0;
     if (!c->steps) return !into;
     return step && (into == c->steps % c->interval || whole == c->times);
@@ -24143,7 +24154,7 @@ SMASH__FN int smash__movement_due(const smash__session *own, double *share)
 SMASH__FN int smash__admm_due(const smash__session *own, double *share)
 {
     const int due = smash__clock_due(own, share);
-    *share = 1;
+    *share = *own->step >= own->clock.interval;
     return due;
 }
 
@@ -24236,33 +24247,42 @@ SMASH__FN smash_err smash__make_masks(smash_ctx *ctx, smash__session *own)
     return SMASH_OK;
 }
 
+/* The masks are there: what the rows say of them, and why it is not what was asked */
+SMASH__FN void smash__prune_say(smash__session *own)
+{
+    size_t i;
+    for (i = 0; i < own->plan->count; i++) {
+        smash_row *row = &own->plan->rows[i];
+        smash_grid grid;
+        if (!own->of_row[i] || row->algo->group != SMASH_PRUNER || smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) continue;
+        row->note = own->notes[i];
+        smash__count_dropped(row, row->given_mask, &grid);
+        if (smash__scores_itself(row) && !(own->pruner->due == smash__admm_due && smash__runs(own))) smash__note_why(row);
+    }
+}
+
 SMASH__FN smash_err smash__prune_now(smash_ctx *ctx, smash__session *own, double share)
 {
     smash_err err;
     size_t i;
-    for (i = 0; i < own->plan->count; i++) if (own->of_row[i]) own->plan->rows[i].note = own->notes[i];
     smash__prune_goals(own, share);
     smash__give_masks(own, 0);
     err = smash__make_masks(ctx, own);
     smash__give_masks(own, 1);
     for (i = 0; !err && own->pruner->made && *own->step && i < own->part_count; i++)
         if (own->parts[i].method == own->pruner) err = own->pruner->made(ctx, own, &own->parts[i]);
+    if (!err) smash__prune_say(own);
     return err;
 }
 
-/* Other masks have been read: the rows get to know. */
+/* Other masks have been read, of the last share that was due. */
 SMASH__FN void smash__prune_again(smash__session *own)
 {
     double share = 0;
-    size_t i;
     if (!own->pruner) return;
     (void)own->pruner->due(own, &share);
     smash__prune_goals(own, share);
-    for (i = 0; i < own->plan->count; i++) {
-        smash_row *row = &own->plan->rows[i];
-        smash_grid grid;
-        if (own->of_row[i] && row->algo->group == SMASH_PRUNER && !smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) smash__count_dropped(row, row->given_mask, &grid);
-    }
+    smash__prune_say(own);
 }
 
 /* The first masks; but before them those of the whole goal: what scratch they take, they may take at any step. */
@@ -24454,6 +24474,25 @@ SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, 
     return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &w, &work.scale, &work.zero, g, g);
 }
 
+/* What the row says of what was observed, or read: nothing of nothing */
+SMASH__FN void smash__end_say(const smash__session *own, const smash__part *part)
+{
+    const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
+    smash_row *row = part->row;
+    size_t n = 0, i;
+    row->batches = row->numbers = 0;
+    row->lo = row->hi = 0;
+    if (!observed.data || !*(const uint64_t *)observed.data || smash_tensor_count(&lo, &n)) return;
+    row->batches = ((const uint64_t *)observed.data)[0];
+    row->numbers = ((const uint64_t *)observed.data)[1];
+    for (i = 0; i < n; i++) {
+        float a = ((const float *)lo.data)[i], b = ((const float *)hi.data)[i];
+        (void)smash__clamp_fused(own->plan, row, &a, &b);
+        if (!i || a < row->lo) row->lo = a;
+        if (!i || b > row->hi) row->hi = b;
+    }
+}
+
 /* Ranges move on by what came: qat averages, the others as the row says. */
 SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
@@ -24496,6 +24535,7 @@ SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smas
     }
     observed[0]++;
     observed[1] += n;
+    smash__end_say(own, part);
     return SMASH_OK;
 }
 
@@ -24505,25 +24545,17 @@ SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, co
     smash_row *row = part->row;
     const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
     uint32_t d;
-    size_t i, n, m = 0;
+    size_t i, n;
     *there = 0;
-    if (!lo.data || !hi.data || !observed.data) return SMASH_OK;
-    SMASH__TRY(smash_tensor_count(&observed, &m));
+    if (!lo.data || !hi.data || !observed.data || !*(const uint64_t *)observed.data) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(&lo, &n));
-    if (m != 2 || observed.dtype != SMASH_U64 || lo.dtype != SMASH_F32 || hi.dtype != SMASH_F32 || !smash__same_shape(&hi, lo.ndim, lo.shape) || (n != 1 && row->quant.grain.kind == SMASH_GRAIN_TENSOR))
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has a range of %q that is none", part->slot->name);      /* it knew no shape then */
-    if (!*(const uint64_t *)observed.data) return SMASH_OK;
     SMASH__TRY(smash__like(ctx, &lo, SMASH_F32, scale));
     SMASH__TRY(smash__like(ctx, &lo, SMASH_I32, zero));
     for (i = 0; i < n; i++) {
         float a = ((const float *)lo.data)[i], b = ((const float *)hi.data)[i];
         (void)smash__clamp_fused(own->plan, row, &a, &b);
         SMASH__TRY(smash_quant_params(ctx, &row->quant, a, b, (float *)scale->data + i, (int32_t *)zero->data + i));
-        if (!i || a < row->lo) row->lo = a;
-        if (!i || b > row->hi) row->hi = b;
     }
-    row->batches = ((const uint64_t *)observed.data)[0];
-    row->numbers = ((const uint64_t *)observed.data)[1];
     *there = 1;
     if (!x || row->quant.grain.kind != SMASH_GRAIN_TENSOR) return SMASH_OK;
     for (d = 0; d < x->ndim; d++) scale->shape[d] = zero->shape[d] = 1;
@@ -25343,7 +25375,7 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
     scratch = smash__scratch_mark(ctx);
     tensors = (smash_tensor *)smash__scratch(ctx, count + own->live->param_count, sizeof *tensors);
     if (!tensors) return SMASH_ERR_NOMEM;
-    for (state = own->states, count = 0; state; state = state->next) tensors[count++] = state->tensor;
+    for (state = own->states, count = 0; state; state = state->next) if (state->begun) tensors[count++] = state->tensor;
     for (i = 0; i < own->live->param_count; i++) {
         if (!smash__session_param(own, i)) continue;
         tensors[count] = own->live->params[i].tensor;
@@ -25361,23 +25393,157 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
     return err;
 }
 
-/* What a state or parameter is in the file: of the same dtype and shape, every bool one, and every float of a state finite. A parameter that
- * the config has nothing to do with may be -Inf where it masks. */
+/* What a number of a state must be, by what its name ends with, and is not; NULL: all is well. name NULL: of a parameter, now or at first,
+ * which may be -Inf where the config has nothing to do with it. */
+SMASH__FN const char *smash__state_wrong(const smash_tensor *t, size_t i, const char *name)
+{
+    double x;
+    if (t->dtype == SMASH_BOOL) return ((const uint8_t *)t->data)[i] > 1 ? "0 or 1" : NULL;
+    if (!name) return NULL;
+    if (t->dtype == SMASH_U64) return !smash__ends_with(name, "/random") && ((const uint64_t *)t->data)[i] >> 53 ? "below 9007199254740992" : NULL;
+    if (!(SMASH__FLOATS >> t->dtype & 1)) return NULL;
+    smash__load_f64(t, i, 1, &x);
+    if (!smash_is_finite_f64(x)) return "finite";
+    if (smash__ends_with(name, "/scale")) return smash__to_f32(x) > 0 && smash_is_finite(smash__to_f32(x)) ? NULL : "above 0 as a float32";
+    if (smash__ends_with(name, "squares") || smash__ends_with(name, "/taylor/sum")) return x < 0 ? "0 or more" : NULL;
+    return smash__ends_with(name, "gradient") && (x < 0 || x > 0) ? "0, as it is between two steps" : NULL;
+}
+
+/* What a state or parameter is in the file: of the same dtype and shape, and each number one that can be */
 SMASH__FN smash_err smash__session_read(smash_ctx *ctx, const smash_model *file, size_t index, const smash_tensor *want, int is_state, smash_tensor *out)
 {
     const smash_param *p = &file->params[index];
+    char is[SMASH__SHAPE_TEXT], must[SMASH__SHAPE_TEXT];
+    const char *name = is_state && !smash__starts_with(p->name, SMASH__OF_SESSION "first/") ? p->name : NULL, *wrong = NULL;
     size_t n, i;
     if (p->tensor.dtype != want->dtype || !smash__same_shape(&p->tensor, want->ndim, want->shape))
-        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is of another dtype or shape than in this session", p->name);
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q is %s %s in the file, and %s %s in this session: it is of another model, or of inputs of another shape", p->name,
+                           smash_dtype_name(p->tensor.dtype), smash__shape_text(p->tensor.ndim, p->tensor.shape, is), smash_dtype_name(want->dtype), smash__shape_text(want->ndim, want->shape, must));
     SMASH__TRY(smash_model_load(ctx, file, index, &ctx->scratch, out));
     SMASH__TRY(smash_tensor_count(out, &n));
+    for (i = 0; !wrong && i < n; i++) wrong = smash__state_wrong(out, i, name);
+    return wrong ? SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i - 1, "number %z of %q must be %s: this is no file that a session has written", i - 1, p->name, wrong) : SMASH_OK;
+}
+
+/* What the file has of a part, by its word; data NULL: nothing */
+SMASH__FN smash_err smash__session_of_file(smash_ctx *ctx, const smash_model *file, const smash_tensor *data, const smash__part *part, const char *word, smash_tensor *out)
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const char *name = smash__join(ctx, &ctx->scratch, part->prefix, word, "");
+    const ptrdiff_t found = name ? smash_model_find_param(file, name) : -1;
+    smash__scratch_rewind(ctx, mark);
+    if (!name) return SMASH_ERR_NOMEM;
+    *out = found < 0 ? smash_tensor_view(SMASH_DTYPE_NONE, NULL, 0, 0, NULL) : data[found];
+    if (found >= 0) out->name = file->params[found].name;
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__state_refused(smash_ctx *ctx, size_t index, const smash_tensor *t, const char *why)
+{
+    return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "%q %s: this is no file that a session has written", t->name, why);
+}
+
+/* Ranges of an input or output: of the row's granularity, from low to high, and of as many numbers as were counted */
+SMASH__FN smash_err smash__ranges_fit(smash_ctx *ctx, const smash_row *row, const smash_tensor *lo, const smash_tensor *hi, const smash_tensor *observed)
+{
+    const uint64_t *seen = (const uint64_t *)observed->data;
+    smash_grid grid;
+    size_t n = 0, i;
+    uint32_t d;
+    if (observed->dtype != SMASH_U64 || observed->ndim != 1 || observed->shape[0] != 2) return smash__state_refused(ctx, 0, observed, "must be two counts");
+    if (!seen[0] != !seen[1] || seen[0] > seen[1]) return smash__state_refused(ctx, 1, observed, "counts numbers that no batches have, or batches without numbers");
+    if (lo->dtype != SMASH_F32 || hi->dtype != SMASH_F32 || !smash__same_shape(hi, lo->ndim, lo->shape)) return smash__state_refused(ctx, 0, hi, "is not of the shape of the lower ends, or one of them not F32");
+    SMASH__TRY(smash_tensor_count(lo, &n));
+    if (row->quant.grain.kind == SMASH_GRAIN_TENSOR && (lo->ndim != 1 || n != 1)) return smash__state_refused(ctx, 0, lo, "must be one number, by the granularity of its row");
+    if (row->quant.grain.kind != SMASH_GRAIN_TENSOR && row->activation && !smash_grid_make(NULL, &row->quant.grain, row->activation, &grid)) {
+        for (d = 0; d < grid.ndim && lo->ndim == grid.ndim; d++) if (lo->shape[d] != grid.count[d] && (d || grid.count[0] == 1)) break;      /* blocks of another batch are others */
+        if (d < grid.ndim) return smash__state_refused(ctx, d, lo, "has not the shape that the granularity of its row makes");
+    }
     for (i = 0; i < n; i++) {
-        double x = 0;
-        if (is_state && (SMASH__FLOATS >> out->dtype & 1)) smash__load_f64(out, i, 1, &x);
-        if (!smash_is_finite_f64(x) || (out->dtype == SMASH_BOOL && ((const uint8_t *)out->data)[i] > 1))
-            return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "number %z of %q is none that a session has", i, p->name);
+        const float a = ((const float *)lo->data)[i], b = ((const float *)hi->data)[i];
+        if (a > b) return smash__state_refused(ctx, i, lo, "is above the upper end of its range");
+        if (!*seen && (a < 0 || a > 0 || b < 0 || b > 0)) return smash__state_refused(ctx, i, lo, "is a range, and nothing was observed");
     }
     return SMASH_OK;
+}
+
+/* Sums of an output's channels: as many as blocks of the weight, or as many in each group, and nothing of nothing */
+SMASH__FN smash_err smash__sums_fit(smash_ctx *ctx, const smash__part *part, const smash_tensor *mask, const smash_tensor *sum, const smash_tensor *seen)
+{
+    const int nonzero = (part->method->flags & SMASH__NONZERO) != 0;
+    size_t blocks, n, i;
+    if (seen->dtype != SMASH_U64 || seen->ndim != 1 || seen->shape[0] != 1) return smash__state_refused(ctx, 0, seen, "must be one count");
+    SMASH__TRY(smash_tensor_count(mask, &blocks));
+    SMASH__TRY(smash_tensor_count(sum, &n));
+    if (sum->dtype != SMASH_F64 || sum->ndim != 1 || !n || !blocks || n % blocks) return smash__state_refused(ctx, 0, sum, "must be an F64 for each channel of the output");
+    for (i = 0; i < n; i++) {
+        const double x = ((const double *)sum->data)[i], most = (double)*(const uint64_t *)seen->data;
+        if ((nonzero && (x < 0 || x > most)) || (most <= 0 && (x < 0 || x > 0))) return smash__state_refused(ctx, i, sum, "is not what can be the sum of so many numbers");
+    }
+    return SMASH_OK;
+}
+
+/* The ends of a learned grid are numbers. */
+SMASH__FN smash_err smash__steps_fit(smash_ctx *ctx, const smash_row *row, const smash_tensor *scale, const smash_tensor *zero)
+{
+    size_t n, i;
+    SMASH__TRY(smash_tensor_count(scale, &n));
+    for (i = 0; i < n; i++) {
+        const float s = smash__to_f32(((const double *)scale->data)[i]), z = zero->data ? smash__to_f32(((const double *)zero->data)[i]) : 0;
+        if (!smash_is_finite(z)) return smash__state_refused(ctx, i, zero, "must be a float32");
+        if (!smash_is_finite(((float)row->qmin - z) * s) || !smash_is_finite(((float)row->qmax - z) * s)) return smash__state_refused(ctx, i, scale, "is so large that the ends of its grid are not finite");
+    }
+    return SMASH_OK;
+}
+
+/* A projection: weights with all that trains them */
+SMASH__FN smash_err smash__projection_fits(smash_ctx *ctx, const smash_tensor *t)
+{
+    const smash_tensor *weight = &t[SMASH__PROJECTION];
+    uint32_t i;
+    for (i = 0; i < SMASH__PROJECTION_STEP; i++)
+        if (t[i].dtype != SMASH_F64 || weight->ndim != 2 || !smash__same_shape(&t[i], i & 1 ? 1 : 2, weight->shape)) return smash__state_refused(ctx, 0, &t[i], "is not F64, or does not fit the weights of its projection");
+    if (t[i].dtype != SMASH_U64 || t[i].ndim != 1 || t[i].shape[0] != 1) return smash__state_refused(ctx, 0, &t[i], "must be one count");
+    return SMASH_OK;
+}
+
+/* Does what the file has of a part go together? */
+SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
+{
+    const char *const *later = part->method->later;
+    smash_tensor t[SMASH__PART_STATES], mask;
+    uint32_t count = 0, there = 0;
+    for (; later && later[count]; count++) {
+        SMASH__TRY(smash__session_of_file(ctx, file, data, part, later[count], &t[count]));
+        there += t[count].data != NULL;
+    }
+    if (there && there < count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, there, "the file has %u of the %u tensors %s...: this is no file that a session has written", there, count, part->prefix);
+    if (there && part->row->algo->group == SMASH_DISTILLER) return smash__projection_fits(ctx, t);
+    if (there && part->row->algo->group == SMASH_QUANTIZER) return smash__ranges_fit(ctx, part->row, &t[SMASH__LO], &t[SMASH__HI], &t[SMASH__OBSERVED]);
+    if (there) {
+        SMASH__TRY(smash__session_of_file(ctx, file, data, own->of_row[part->row - own->plan->rows], "mask", &mask));
+        return smash__sums_fit(ctx, part, &mask, &t[0], &t[1]);
+    }
+    if (part->row->algo->group != SMASH_QUANTIZER || !part->method->open) return SMASH_OK;
+    SMASH__TRY(smash__session_of_file(ctx, file, data, part, "scale", &t[0]));
+    SMASH__TRY(smash__session_of_file(ctx, file, data, part, "zero", &t[1]));
+    return smash__steps_fit(ctx, part->row, &t[0], &t[1]);
+}
+
+/* The key of a config, in scratch, where another text begins to differ; NULL: there is no memory to say it */
+SMASH__FN const char *smash__differing_key(smash_ctx *ctx, const char *text, const char *other)
+{
+    size_t same = 0, at = 0, start = 0, length = 0, depth = 0, i;
+    while (text[same] && text[same] == other[same]) same++;
+    for (i = 0; text[i] && (i <= same || !length); i++) {
+        if (text[i] == '{' || text[i] == '[') depth++;
+        if (depth && (text[i] == '}' || text[i] == ']')) depth--;
+        if (text[i] != '"') continue;
+        for (at = ++i; text[i] && text[i] != '"'; i++) if (text[i] == '\\' && text[i + 1]) i++;
+        if (!text[i]) break;
+        if (depth == 1 && text[i + 1] == ':') { start = at; length = i - at; }
+    }
+    return smash__text_copy(ctx, &ctx->scratch, text + start, length);
 }
 
 /* Whose state a file speaks of that the session has not met yet */
@@ -25398,30 +25564,35 @@ SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, con
     smash__state *state, **last = fresh;
     size_t i, at;
     ptrdiff_t found;
-    if (!config) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this is no file of a training session");
-    if (!smash__equal(config->value, own->plan->config_text)) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config");
+    if (!config) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this is no file of a training session: give one that smash_session_save has written");
+    if (!smash__equal(config->value, own->plan->config_text)) {
+        const char *here = smash__differing_key(ctx, own->plan->config_text, config->value), *there = smash__differing_key(ctx, config->value, own->plan->config_text);
+        if (!here || !there) return SMASH_ERR_NOMEM;
+        return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "this file is of a session with another config, first at %q there and %q here: begin with the config it was saved with, or train anew with this one", there, here);
+    }
     smash__fill(data, 0, file->param_count * sizeof *data);
     for (state = own->states; state; state = state->next) {
         found = smash_model_find_param(file, state->tensor.name);
-        if (found < 0 && state->early) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the file has no %q: it is of another session", state->tensor.name);
+        if (found < 0 && state->early) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, 0, "the file has no %q, which this session has had from the start: it is of another model or another version; load it where it was saved", state->tensor.name);
         if (found >= 0) SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &state->tensor, 1, &data[found]));
     }
     for (i = 0; i < own->live->param_count; i++) {
         if (!smash__session_param(own, i)) continue;
         found = smash_model_find_param(file, own->live->params[i].name);
-        if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the file has no %q: it is of another model", own->live->params[i].name);
+        if (found < 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "the file has no %q: it is of another model; load it into a session of that", own->live->params[i].name);
         SMASH__TRY(smash__session_read(ctx, file, (size_t)found, &own->live->params[i].tensor, 0, &data[found]));
     }
     for (at = 0; at < file->param_count; at++) {
         const smash__part *part;
         if (data[at].dtype) continue;
         part = smash__session_owner(own, file->params[at].name);
-        if (!part) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "the file has %q, and this session has no such thing", file->params[at].name);
+        if (!part) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, at, "the file has %q, and this session has no such thing: it is of another model; load it into a session of that", file->params[at].name);
         SMASH__TRY(smash__session_read(ctx, file, at, &file->params[at].tensor, 1, &data[at]));
         state = (smash__state *)smash_arena_alloc(ctx, own->arena, sizeof *state);
         if (!state) return SMASH_ERR_NOMEM;
         state->next = NULL;
         state->early = 0;
+        state->begun = 1;
         state->tensor = data[at];
         state->tensor.flags = 0;
         state->tensor.name = smash__join(ctx, own->arena, file->params[at].name, "", "");
@@ -25431,17 +25602,19 @@ SMASH__FN smash_err smash__session_load(smash_ctx *ctx, smash__session *own, con
         *last = state;
         last = &state->next;
     }
+    for (i = 0; i < own->part_count; i++) SMASH__TRY(smash__session_fits_file(ctx, own, file, data, &own->parts[i]));
     return SMASH_OK;
 }
 
-/* The numbers of a state or parameter out of the file; what the file has not, has not begun. */
-SMASH__FN void smash__session_copy(const smash_model *file, const smash_tensor *data, const char *name, const smash_tensor *to)
+/* The numbers of a state or parameter out of the file; 0: it has none, so here are zeros. */
+SMASH__FN uint32_t smash__session_copy(const smash_model *file, const smash_tensor *data, const char *name, const smash_tensor *to)
 {
     const ptrdiff_t found = smash_model_find_param(file, name);
     size_t bytes = 0;
     (void)smash_tensor_bytes(to, &bytes);
     if (found < 0) smash__fill(to->data, 0, bytes);
     else smash__copy(to->data, data[found].data, bytes);
+    return found >= 0;
 }
 
 SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const smash_io *io)
@@ -25467,12 +25640,14 @@ SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const 
     if (!err) {
         if (fresh) *own->last_state = fresh;
         while (*own->last_state) own->last_state = &(*own->last_state)->next;
-        for (state = own->states; state; state = state->next) smash__session_copy(&file, data, state->tensor.name, &state->tensor);
+        for (state = own->states; state; state = state->next) state->begun = smash__session_copy(&file, data, state->tensor.name, &state->tensor);
         for (i = 0; i < own->live->param_count; i++)
-            if (smash__session_param(own, i)) smash__session_copy(&file, data, own->live->params[i].name, &own->live->params[i].tensor);
+            if (smash__session_param(own, i)) (void)smash__session_copy(&file, data, own->live->params[i].name, &own->live->params[i].tensor);
+        for (i = 0; i < own->slot_count; i++) own->slots[i].seen.dtype = SMASH_DTYPE_NONE;
         smash__session_new_step(s);
         s->rewound = 0;
         smash__prune_again(own);
+        for (i = 0; i < own->part_count; i++) if (own->parts[i].row->algo->group == SMASH_QUANTIZER && own->parts[i].method->later) smash__end_say(own, &own->parts[i]);
     }
     if (err || !fresh) smash_arena_rewind(own->arena, mark);
     smash__scratch_rewind(ctx, scratch);
