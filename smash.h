@@ -2605,7 +2605,7 @@ typedef struct smash_session {
  *   config  in   never changed, but for findings in its diags
  *   s       out  its state in the arena of desc, of which a failed call keeps what it took
  *   needs   arena: the plan (see smash_config_resolve), a copy of each parameter that is masked or quantized, and what the algorithms keep: a
- *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm; scratch: as smash_run
+ *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm, 8 for each bin of an observer; scratch: as smash_run
  *   exact   everywhere, as is all that follows
  *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without targets,
  *           for a goal for the whole model, whose masks are made when a file is written, and for fuse_names over a layer that is trained; DTYPE
@@ -24128,8 +24128,9 @@ SMASH__FN const smash__method *smash__method_of(const smash_algo *algo)
 
 /* ---- training session: quantizers ---- */
 
-/* States of inputs and outputs: their ranges, as they were observed, and in how many batches and numbers. What a file is given is no state. */
-enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2 };
+/* States of inputs and outputs: their ranges, as they were observed, in how many batches and numbers, and the bins of observers that have some.
+ * What a file is given is no state. */
+enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2, SMASH__END_BINS = 3 };
 
 /* 1 if numbers go through as they are: in training of what is not trained for the grid, or not yet */
 SMASH__FN int smash__quant_waits(const smash__session *own, const smash__part *part)
@@ -24256,76 +24257,111 @@ SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, 
     return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &w, &work.scale, &work.zero, g, g);
 }
 
-/* Ranges move on by what came: qat averages, the others as the row says. */
-SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+SMASH__FN int smash__end_binned(const smash__part *part) { return !(part->method->flags & SMASH__FAKES) && smash__observer_binned(&part->row->observer); }
+
+/* The observer of a part with what its states say, which is all that it is made of: where bins lie follows from lo and hi. qat averages, the others go by
+ * the row. A file that was loaded may say anything. */
+SMASH__FN smash_err smash__end_observer(smash_ctx *ctx, const smash__part *part, const smash_tensor state[4], smash_observer *o)
 {
-    static const size_t one = 1, two = 2;
+    const uint64_t *observed = (const uint64_t *)state[SMASH__OBSERVED].data;
+    const float *lo = (const float *)state[SMASH__LO].data, *hi = (const float *)state[SMASH__HI].data;
     smash_observer_desc desc = part->row->observer;
-    smash_observer o;
-    smash_grid grid;
-    void *memory;
-    uint64_t *observed;
-    float *lo, *hi;
-    size_t n, bytes, i;
+    size_t blocks, i;
+    uint32_t k, used;
     if (part->method->flags & SMASH__FAKES) {
         desc.kind = SMASH_OBSERVE_MOVING_AVERAGE;
         desc.rate = smash__to_f32(smash__job_double(&part->job, "rate", 0.01));
     }
     desc.grain = part->row->quant.grain;
+    SMASH__TRY(smash_tensor_count(&state[SMASH__LO], &blocks));
+    smash__fill(o, 0, sizeof *o);
+    o->desc = desc;
+    o->blocks = blocks;
+    o->tensors = observed[0];
+    o->block = (smash_observer_block *)smash__scratch(ctx, blocks, sizeof *o->block);
+    if (!o->block) return SMASH_ERR_NOMEM;
+    if (smash__observer_binned(&desc)) o->bins = (uint64_t *)state[SMASH__END_BINS].data;
+    for (i = 0; i < blocks; i++) {
+        smash_observer_block *b = &o->block[i];
+        smash__fill(b, 0, sizeof *b);
+        b->count = observed[0];
+        b->lo = lo[i];
+        b->hi = hi[i];
+        b->exponent = -149;
+        if (!o->bins || !b->count) continue;
+        smash__bins_place(b->lo, b->hi, desc.bins, &b->exponent, &b->first);
+        used = (uint32_t)(smash__bin_of(smash__bits32(b->hi > 0 ? b->hi : 0), (uint32_t)(b->exponent + 150)) - b->first) + 1;
+        for (b->count = 0, k = 0; k < desc.bins; k++) {
+            const uint64_t count = o->bins[i * desc.bins + k];
+            if (count > UINT64_MAX / 2 - b->count || (count && k >= used))
+                return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, k, "the file that was loaded has a range of %q that is none", part->slot->name);
+            b->count += count;
+        }
+    }
+    return SMASH_OK;
+}
+
+/* Ranges move on by what came. */
+SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    static const size_t two = 2;
+    smash_tensor *state = part->state;
+    smash_observer o;
+    smash_grid grid;
+    size_t n, i, shape[2];
     SMASH__TRY(smash_tensor_count(x, &n));
     if (!n) return SMASH_OK;
-    SMASH__TRY(smash_grid_make(ctx, &desc.grain, x, &grid));
-    if (desc.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = one; }
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__LO]));
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__HI]));
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &part->state[SMASH__OBSERVED]));
-    lo = (float *)part->state[SMASH__LO].data;
-    hi = (float *)part->state[SMASH__HI].data;
-    observed = (uint64_t *)part->state[SMASH__OBSERVED].data;
-    SMASH__TRY(smash_observer_bytes(ctx, &desc, grid.blocks, &bytes));
-    memory = smash__scratch(ctx, bytes, 1);
-    if (!memory) return SMASH_ERR_NOMEM;
-    SMASH__TRY(smash_observer_init(ctx, &desc, grid.blocks, memory, bytes, &o));
-    for (i = 0; i < grid.blocks; i++) {
-        o.block[i].count = observed[0];
-        o.block[i].lo = lo[i];
-        o.block[i].hi = hi[i];
-    }
+    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, x, &grid));
+    if (part->row->quant.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = 1; }
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &state[SMASH__LO]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &state[SMASH__HI]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &state[SMASH__OBSERVED]));
+    shape[0] = grid.blocks;
+    shape[1] = part->row->observer.bins;
+    if (smash__end_binned(part)) SMASH__TRY(smash__session_tensor(ctx, own, part, "bins", SMASH_U64, 2, shape, &state[SMASH__END_BINS]));
+    SMASH__TRY(smash__end_observer(ctx, part, state, &o));
     SMASH__TRY(smash_observe(ctx, &o, x));
     for (i = 0; i < grid.blocks; i++) {
-        lo[i] = o.block[i].lo;
-        hi[i] = o.block[i].hi;
+        ((float *)state[SMASH__LO].data)[i] = o.block[i].lo;
+        ((float *)state[SMASH__HI].data)[i] = o.block[i].hi;
     }
-    observed[0]++;
-    observed[1] += n;
+    ((uint64_t *)state[SMASH__OBSERVED].data)[0]++;
+    ((uint64_t *)state[SMASH__OBSERVED].data)[1] += n;
     return SMASH_OK;
 }
 
 /* Scale and zero point of an input or output, in scratch, to be laid over x unless that is NULL; *there 0: nothing was observed yet */
 SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_tensor *scale, smash_tensor *zero, int *there)
 {
+    static const char *const words[] = { "lo", "hi", "observed", "bins" };
+    const int binned = smash__end_binned(part);
     smash_row *row = part->row;
-    const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
+    smash_tensor state[4];
+    smash_observer o;
     uint32_t d;
-    size_t i, n, m = 0;
+    size_t i, n, m = 0, bins = 0;
     *there = 0;
-    if (!lo.data || !hi.data || !observed.data) return SMASH_OK;
-    SMASH__TRY(smash_tensor_count(&observed, &m));
-    SMASH__TRY(smash_tensor_count(&lo, &n));
-    if (m != 2 || observed.dtype != SMASH_U64 || lo.dtype != SMASH_F32 || hi.dtype != SMASH_F32 || !smash__same_shape(&hi, lo.ndim, lo.shape) || (n != 1 && row->quant.grain.kind == SMASH_GRAIN_TENSOR))
+    for (d = 0; d < 4; d++) state[d] = smash__session_known(own, part, words[d]);
+    for (d = 0; d < 3u + (uint32_t)binned; d++) if (!state[d].data) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&state[SMASH__OBSERVED], &m));
+    SMASH__TRY(smash_tensor_count(&state[SMASH__LO], &n));
+    if (binned) SMASH__TRY(smash_tensor_count(&state[SMASH__END_BINS], &bins));
+    if (m != 2 || state[SMASH__OBSERVED].dtype != SMASH_U64 || state[SMASH__LO].dtype != SMASH_F32 || state[SMASH__HI].dtype != SMASH_F32 || !n || !smash__same_shape(&state[SMASH__HI], state[SMASH__LO].ndim, state[SMASH__LO].shape) ||
+        (n != 1 && row->quant.grain.kind == SMASH_GRAIN_TENSOR) || (binned && (state[SMASH__END_BINS].dtype != SMASH_U64 || bins / n != row->observer.bins || bins % n)))
         return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has a range of %q that is none", part->slot->name);      /* it knew no shape then */
-    if (!*(const uint64_t *)observed.data) return SMASH_OK;
-    SMASH__TRY(smash__like(ctx, &lo, SMASH_F32, scale));
-    SMASH__TRY(smash__like(ctx, &lo, SMASH_I32, zero));
+    if (!*(const uint64_t *)state[SMASH__OBSERVED].data) return SMASH_OK;
+    SMASH__TRY(smash__end_observer(ctx, part, state, &o));
+    SMASH__TRY(smash__like(ctx, &state[SMASH__LO], SMASH_F32, scale));
+    SMASH__TRY(smash__like(ctx, &state[SMASH__LO], SMASH_I32, zero));
     for (i = 0; i < n; i++) {
-        float a = ((const float *)lo.data)[i], b = ((const float *)hi.data)[i];
-        (void)smash__clamp_fused(own->plan, row, &a, &b);
-        SMASH__TRY(smash_quant_params(ctx, &row->quant, a, b, (float *)scale->data + i, (int32_t *)zero->data + i));
-        if (!i || a < row->lo) row->lo = a;
-        if (!i || b > row->hi) row->hi = b;
+        float lo, hi;
+        SMASH__TRY(smash__fit_block(ctx, &o, &row->quant, i, &lo, &hi, (float *)scale->data + i, (int32_t *)zero->data + i));
+        if (smash__clamp_fused(own->plan, row, &lo, &hi)) SMASH__TRY(smash_quant_params(ctx, &row->quant, lo, hi, (float *)scale->data + i, (int32_t *)zero->data + i));
+        if (!i || lo < row->lo) row->lo = lo;
+        if (!i || hi > row->hi) row->hi = hi;
     }
-    row->batches = ((const uint64_t *)observed.data)[0];
-    row->numbers = ((const uint64_t *)observed.data)[1];
+    row->batches = ((const uint64_t *)state[SMASH__OBSERVED].data)[0];
+    row->numbers = ((const uint64_t *)state[SMASH__OBSERVED].data)[1];
     *there = 1;
     if (!x || row->quant.grain.kind != SMASH_GRAIN_TENSOR) return SMASH_OK;
     for (d = 0; d < x->ndim; d++) scale->shape[d] = zero->shape[d] = 1;
@@ -24532,12 +24568,12 @@ SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__
     return smash_quant_clip(ctx, -1, 1, &w, &w);
 }
 
-/* What trains a row of a quantizer, or shows what it does while evaluating; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
- * bins waits for the recording. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
+/* What trains a row of a quantizer, or shows what it does while evaluating; NULL: nothing. Inputs and outputs are those that a recording would be
+ * asked for. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
 SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
 {
     enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
-    static const char *const ranges[] = { "lo", "hi", "observed", NULL };
+    static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
     static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method params[] = {
         { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -24561,7 +24597,7 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     else if (row->named) { from = named; n = sizeof named / sizeof *named; }
     else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
     for (i = 0; i < n; i++)
-        if (smash__equal(from[i].name, row->algo->name)) return from == observed && !(from[i].flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : &from[i];
+        if (smash__equal(from[i].name, row->algo->name)) return &from[i];
     return from == params && n && row->algo->targets && row->algo->targets->apply ? filed : NULL;
 }
 

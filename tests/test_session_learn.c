@@ -238,6 +238,71 @@ static void test_ptq(smash_ctx *ctx)
     }
 }
 
+/* Every observer, over batches that went forward: the file is, byte for byte, what smash() makes of the same numbers recorded. Also where the session was saved on the way. */
+static void test_observers(smash_ctx *ctx)
+{
+    static const char *const keys[] = {
+        "\"ptq\"", "\"ptq\", \"ptq_observer\": \"moving_average\", \"ptq_observer_rate\": 0.25", "\"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_percentile\": 80, \"ptq_quant_dtype\": \"uint8\", \"ptq_quant_scheme\": \"affine\"",
+        "\"ptq\", \"ptq_observer\": \"entropy\", \"ptq_quant_dtype\": \"int4\"", "\"ptq\", \"ptq_observer\": \"mse\", \"ptq_observer_bins\": 64, \"ptq_quant_dtype\": \"int3\"", "\"observer\"",
+        "\"ptq\", \"shapes\": {\"fc1\": {\"_input_0\": [2, 4], \"_output_0\": [2, 6]}}, \"ptq_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"observer\": \"mse\", \"quant_scheme\": \"affine\", "
+            "\"target_settings\": {\"_output_0\": {\"granularity\": \"per_channel\"}}}]" };
+    enum { BATCHES = 5 };
+    static float numbers[BATCHES * ENDS][BATCH * 6];
+    static char config[768], names[BATCHES * ENDS][32];
+    size_t i, step, p, k, told = 0;
+    for (i = 0; i < COUNT_OF(keys); i++) {
+        smash_tensor recorded[BATCHES * ENDS];
+        smash_layout layout;
+        smash_result result;
+        smash_desc desc = SMASH_ZERO;
+        smash_io io;
+        net n, m;
+        sprintf(config, "{\"quantizer\": %s}", keys[i]);
+        net_begin(&n, ctx, config);
+        for (step = 0; step < BATCHES; step++) {
+            for (p = 0; p < ENDS; p++) {
+                const size_t shape[2] = { BATCH, end_width[p] };
+                float *x = numbers[step * ENDS + p], y[BATCH * 6];
+                for (k = 0; k < BATCH * end_width[p]; k++) y[k] = x[k] = end_number(step, p, k) * (k % 5 == 2 && step == 3 ? 9.0f : 1.0f);
+                end_forward(&n, ctx, p, y);
+                CHECK(!memcmp(x, y, BATCH * end_width[p] * sizeof *x), "config %d: the numbers are others", (int)i);
+                sprintf(names[step * ENDS + p], "%s#%d", ends[p], (int)step);
+                recorded[step * ENDS + p] = test_view(SMASH_F32, x, 2, shape);
+                recorded[step * ENDS + p].name = names[step * ENDS + p];
+            }
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "config %d", (int)i);
+            if (step != 2) continue;
+            io = to_file(&files[0]);
+            CHECK_ERR(ctx, smash_session_save(ctx, &n.s, &io), SMASH_OK, "config %d", (int)i);
+            net_done(&n);
+            net_begin(&n, ctx, config);
+            io = from_file(&files[0]);
+            CHECK_ERR(ctx, smash_session_load(ctx, &n.s, &io), SMASH_OK, "config %d", (int)i);
+        }
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "config %d", (int)i);
+        net_init(&m, ctx, config);
+        io = to_file(&files[1]);
+        CHECK_ERR(ctx, smash_safetensors_layout(ctx, recorded, BATCHES * ENDS, NULL, 0, &m.arena, &layout), SMASH_OK, "config %d", (int)i);
+        CHECK_ERR(ctx, smash_safetensors_begin(ctx, &layout, &io), SMASH_OK, "config %d", (int)i);
+        for (k = 0; k < BATCHES * ENDS; k++) CHECK_ERR(ctx, smash_safetensors_put(ctx, &layout, &io, k, &recorded[k]), SMASH_OK, "config %d", (int)i);
+        io = from_file(&files[1]);
+        desc.calibration = &io;
+        CHECK_ERR(ctx, smash(ctx, &m.model, &m.config, &desc, &result), SMASH_OK, "config %d", (int)i);
+        io = to_file(&files[2]);
+        CHECK_ERR(ctx, smash_save(ctx, &result, &io), SMASH_OK, "config %d", (int)i);
+        CHECK(files[0].used == files[2].used && !memcmp(files[0].data, files[2].data, files[0].used), "config %d: another file than by calibration", (int)i);
+        for (k = 0; k < n.s.plan->count; k++) {
+            const smash_row *a = &n.s.plan->rows[k], *b = &result.steps[0].plan->rows[k];
+            CHECK(a->lo == b->lo && a->hi == b->hi && a->batches == b->batches && a->numbers == b->numbers && a->skip == b->skip, "config %d, row %d: %g..%g, not %g..%g", (int)i, (int)k, (double)a->lo, (double)a->hi, (double)b->lo, (double)b->hi);
+            told += a->batches == BATCHES;
+        }
+        net_done(&n);
+        net_done(&m);
+    }
+    CHECK(told == 26, "%d inputs and outputs", (int)told);
+}
+
 /* ---- lsq, lsqplus ---- */
 
 static void near_by(double a, double b, double by, const char *what, size_t step, size_t i)
@@ -706,6 +771,7 @@ static const char *const every[] = {
     "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"int4\", \"lsqplus_rate\": 0.1}",
     "{\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}",
     "{\"quantizer\": \"kmeans\", \"kmeans_bits\": 3}",
+    "{\"quantizer\": \"ptq\", \"ptq_observer\": \"entropy\", \"ptq_observer_bins\": 64, \"ptq_quant_dtype\": \"int4\"}",
 };
 
 /* The session saved at any step, and taken up elsewhere: the same file and the same session follow. While evaluating nothing changes. */
@@ -789,9 +855,8 @@ static void test_memory(void)
 }
 
 /* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
-static void test_enemies(smash_ctx *ctx)
+static void test_enemies(smash_ctx *ctx, const char *config)
 {
-    static const char config[] = "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}";
     smash_io io;
     size_t i, p, k, refused = 0;
     smash_result result;
@@ -1016,6 +1081,7 @@ int main(void)
     test_qat_weights(&ctx);
     test_qat_ends(&ctx);
     test_ptq(&ctx);
+    test_observers(&ctx);
     test_lsq(&ctx);
     test_lottery(&ctx);
     test_dorefa(&ctx);
@@ -1026,7 +1092,8 @@ int main(void)
     test_distill_misuse(&ctx);
     test_saved(&ctx);
     test_memory();
-    test_enemies(&ctx);
+    test_enemies(&ctx, "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}");
+    test_enemies(&ctx, "{\"quantizer\": \"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_bins\": 64}");
     test_end(&ctx);
     test_lost(&ctx);
     test_pairs(&ctx);
