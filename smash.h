@@ -1993,7 +1993,8 @@ typedef struct smash_targets {
                                             pruners also "_input_" and "_output_": it takes none of these targets */
     uint32_t           every;            /* 1: the shorthands apply to all modules, whatever default_types, and where no target is named all float
                                             parameters are */
-    uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators */
+    uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators; 2: in a
+                                            training session inputs and outputs that target_names names get what it finds */
 } smash_targets;
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
@@ -15412,7 +15413,7 @@ SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
     for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
     if (algo->targets && algo->group == SMASH_PRUNER && (algo->needs & SMASH_NEEDS_TRAINING) && (smash__equal(key, "target_parameters") || smash__equal(key, "target_bytes") || smash__equal(key, "target_macs")))
         return "training masks by ratio or threshold, before there is a file to measure";
-    if (algo->targets && algo->group == SMASH_QUANTIZER && !algo->targets->observes && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
+    if (algo->targets && algo->group == SMASH_QUANTIZER && algo->targets->observes != 1 && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
     return NULL;
 }
 
@@ -18375,9 +18376,19 @@ SMASH__FN void smash__resolve_observer(const smash__wish *wish, smash_observer_d
     if (wish->bins) observer->bins = (uint32_t)wish->bins->number;
 }
 
+/* What a row of an input or output says that is quantized in training */
+SMASH__FN const char *smash__in_training(const smash_row *row)
+{
+    if (row->algo->targets->observes && !(smash__equal(row->algo->name, "dorefa") && smash__starts_with(row->target, "_input_"))) return "stays float: it is quantized in a training session, which finds its grid";
+    if (smash__equal(row->algo->name, "dorefa")) return "in a training session only: its grid is that of each batch, so that nothing is written";
+    if (smash__equal(row->algo->name, "bnn")) return "in a training session only: it is a sign, which whoever runs the model has to take, so that nothing is written";
+    return "stays float: this algorithm is for weights";
+}
+
 /* What a row says where there is no calibration, or nothing of it there */
 SMASH__FN const char *smash__no_data(const smash_row *row)
 {
+    if (row->algo->targets->observes != 1) return smash__in_training(row);
     return smash__is_end(row->target) ? "stays float: its range is not known; record what it holds, and say --calibration FILE"
                                       : "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE";
 }
@@ -18458,7 +18469,7 @@ SMASH__FN void smash__end_waiting(const smash_plan *plan, size_t bias)
 
 SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
-    const int observes = entry->algo->targets->observes != 0;
+    const int observes = entry->algo->targets->observes == 1, trains = entry->algo->targets->observes == 2 && row->named && (smash__starts_with(row->target, "_output_") || (smash__is_end(row->target) && !smash__equal(entry->algo->name, "dorefa")));
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
@@ -18470,8 +18481,8 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash__resolve_observer(wish, &row->observer);
     row->axis = smash__type_axis(r->templates, r->types[row->module], 1);
     row->skip = smash__is_end(row->target) || (smash__equal(row->target, "bias") && !row->form.no_scale);
-    if (row->skip && !observes) row->note = "stays float: this algorithm is for weights";
-    if (row->skip) return !observes ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
+    if (row->skip && !observes) row->note = smash__is_end(row->target) && row->named ? smash__in_training(row) : "stays float: this algorithm is for weights";
+    if (row->skip) return !observes && !trains ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
     row->bias_correction = observes && wish->correction && wish->correction->number != 0 && smash__equal(row->target, "weight");
     if (quant->grain.kind == SMASH_GRAIN_DEFAULT) {
         if (row->form.no_scale && !row->form.codes) quant->grain = smash_grain_tensor();
@@ -19159,7 +19170,7 @@ SMASH__FN const char *smash__apply_name(smash_apply_method method)
 /* How a range is found, less what is default, or the algorithm's own */
 SMASH__FN void smash__write_observer(smash_writer *w, const smash_algo *algo, const smash_observer_desc *o)
 {
-    if (!algo->targets->observes) return;
+    if (algo->targets->observes != 1) return;
     if (o->kind != SMASH_OBSERVE_MIN_MAX && !smash__refused(algo, "observer")) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
     if (o->kind == SMASH_OBSERVE_MOVING_AVERAGE && (o->rate < 0.01f || o->rate > 0.01f)) { smash_write_key(w, "observer_rate"); smash_write_number(w, (double)o->rate); }
     if (o->kind == SMASH_OBSERVE_PERCENTILE && o->outside != 100000) { smash_write_key(w, "observer_percentile"); smash_write_number(w, (1e9 - (double)o->outside) / 1e7); }
@@ -19415,7 +19426,7 @@ SMASH__FN int smash__all_by_type(const smash_config *config, const smash_plan *p
 {
     size_t i;
     for (i = first; i < first + n; i++) if (plan->rows[i].named) return 0;
-    return plan->rows[first].algo->targets->observes && smash__setting(config, "module_templates")->value->type != SMASH_VALUE_OBJECT;
+    return plan->rows[first].algo->targets->observes == 1 && smash__setting(config, "module_templates")->value->type != SMASH_VALUE_OBJECT;
 }
 
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
@@ -20452,10 +20463,11 @@ SMASH__FN smash_err smash__resolve_reduced(smash_ctx *ctx, const smash_job *job,
     row->observer.kind = SMASH_OBSERVE_MSE;
     return SMASH_OK;
 }
+/* Zero points of inputs and outputs are whole, as those who run a model with integers have them. */
 SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     row->quant.scheme = SMASH_AFFINE;
-    row->form.zero = SMASH_F32;
+    if (!smash__is_end(row->target)) row->form.zero = SMASH_F32;
     return smash__only_integers(ctx, job, row);
 }
 
@@ -20471,8 +20483,8 @@ SMASH__FN void smash__skip_bias(smash_row *row)
 SMASH__FN smash_err smash__resolve_dorefa(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     const smash_quant_desc *quant = &row->quant;
-    row->form.no_zero = !quant->is_unsigned && !quant->full_range;
-    if (!row->form.no_zero) row->form.zero = SMASH_F32;
+    row->form.no_zero = !smash__is_end(row->target) && !quant->is_unsigned && !quant->full_range;
+    if (!row->form.no_zero && !smash__is_end(row->target)) row->form.zero = SMASH_F32;
     smash__skip_bias(row);
     return smash__only_integers(ctx, job, row);
 }
@@ -20910,7 +20922,7 @@ SMASH__FN int smash__lacks_data(const smash_row *row)
 {
     if (row->algo->group != SMASH_QUANTIZER) return 0;
     if (row->bias_correction) return row->note == smash__no_inputs();
-    return row->needs_data && row->named && row->skip && row->note == smash__no_data(row);
+    return row->needs_data && row->named && row->skip && row->algo->targets->observes == 1 && row->note == smash__no_data(row);
 }
 
 /* One warning for each entry that asks for more than the calibration has. */
@@ -20974,7 +20986,7 @@ SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
         row->note = smash__no_data(row);
         row->scale.data = row->zero.data = NULL;
         if (row->given_scale) { SMASH__TRY(smash__take_end(row)); continue; }
-        batches = smash__find_records(run, row->module, row->target, &first);
+        batches = row->algo->targets->observes == 1 ? smash__find_records(run, row->module, row->target, &first) : 0;
         if (batches) SMASH__TRY(smash__observe_end(ctx, run, row, first, batches));
     }
     SMASH__TRY(smash__find_pairs(ctx, run));
@@ -21403,9 +21415,9 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets half = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_half, no_keys, 1, 0 };
     static const smash_targets naive = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, one_grid, 0, 0 };
     static const smash_targets observer = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_reduced, reduced, 0, 1 };
-    static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0, 0 };
-    static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 0 };
-    static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 0 };
+    static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0, 2 };
+    static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 2 };
+    static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 2 };
     static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0, 0 };
     static const char *const grouped[] = { "quant_dtype", "weight_only_weight_bits says how many bits; affine grids are unsigned", "granularity", "weight_only_group_size says how many weights share a scale", NULL };
     static const char *const fitted[] = { "quant_dtype", "hqq_weight_bits says how many bits", "quant_scheme", "its zero points are fractions", "quant_range", "unsigned grids have one", "granularity", "hqq_group_size says how many weights share a scale", NULL };
@@ -21544,10 +21556,11 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           "saw them. A training session trains for it, with moving averages of inputs and outputs of its own.",
           jacob, qat_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, qat_keys, sizeof qat_keys / sizeof *qat_keys, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
-          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block; few bits clip the largest weights. A training session trains it.",
+          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block; few bits clip the largest weights. A training session trains it, and one for each input and output that target_names names.",
           esser, lsq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsq, NULL, NULL, NULL, NULL, NULL },
         { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
-          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it, in a training session.",
+          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it, in a training session, "
+          "which trains both for each input and output that target_names names, too: there, and where a pruner makes zeros, zero points are whole.",
           bhalgat, lsqplus_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsqplus, NULL, NULL, NULL, NULL, NULL },
         { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
           "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
@@ -24402,11 +24415,24 @@ SMASH__FN smash_err smash__end_finish(smash_ctx *ctx, smash__session *own, smash
 enum { SMASH__STEP = 0, SMASH__STEP_SLOPE = 2, SMASH__STEP_MEAN = 4, SMASH__STEP_SQUARES = 6 };
 
 /* How many trained numbers a block has */
-SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->form.zero == SMASH_F32 && !part->row->form.no_zero ? 2 : 1; }
+SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->quant.scheme == SMASH_AFFINE ? 2 : 1; }
+
+#define SMASH__STEPS_WORDS { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares", NULL }
+
+SMASH__FN int smash__steps_end(const smash__part *part) { return part->slot->param == SMASH__NO_INDEX; }
+
+/* Of an input or output with one scale the states have one dim, whatever x has. */
+SMASH__FN void smash__steps_shape(const smash__part *part, uint32_t ndim, smash_tensor *t)
+{
+    uint32_t d;
+    if (!smash__steps_end(part) || part->row->quant.grain.kind != SMASH_GRAIN_TENSOR) return;
+    for (d = 0; d < ndim; d++) t->shape[d] = 1;
+    t->ndim = ndim;
+}
 
 SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w)
 {
-    static const char *const words[] = { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares" };
+    static const char *const words[] = SMASH__STEPS_WORDS;
     const smash_row *row = part->row;
     const uint32_t kinds = smash__steps_kinds(part);
     const double start[2] = { 0.01, (double)(row->qmax - row->qmin) / 2 };
@@ -24415,15 +24441,41 @@ SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smas
     size_t n, i;
     uint32_t k;
     SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, w, &grid));
-    for (k = 0; k < 8; k++) if (k % 2 < kinds) SMASH__TRY(smash__session_tensor(ctx, own, part, words[k], SMASH_F64, grid.ndim, grid.count, &part->state[k]));
     for (k = 0; k < 2; k++) SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &made[k]));
+    if (smash__steps_end(part) && row->quant.grain.kind == SMASH_GRAIN_TENSOR) grid.ndim = 1;
+    for (k = 0; k < 8; k++) if (k % 2 < kinds) SMASH__TRY(smash__session_tensor(ctx, own, part, words[k], SMASH_F64, grid.ndim, grid.count, &part->state[k]));
     if (smash_value_is(smash_job_value(&part->job, "start"), "nni")) {
         SMASH__TRY(smash_tensor_count(&made[0], &n));
         for (k = 0; k < kinds; k++) for (i = 0; i < n; i++) ((double *)part->state[SMASH__STEP + k].data)[i] = start[k];
         return SMASH_OK;
     }
     SMASH__TRY(smash_quant_lsq_start(ctx, &row->quant, w, &made[0], kinds > 1 ? &made[1] : NULL));
-    for (k = 0; k < kinds; k++) SMASH__TRY(smash_tensor_convert(ctx, &made[k], &part->state[SMASH__STEP + k]));
+    for (k = 0; k < kinds; k++) {
+        made[k].ndim = grid.ndim;
+        SMASH__TRY(smash_tensor_convert(ctx, &made[k], &part->state[SMASH__STEP + k]));
+    }
+    return SMASH_OK;
+}
+
+/* Has an input or output begun to train? What a file had that was loaded is as it was then. */
+SMASH__FN smash_err smash__steps_begun(smash_ctx *ctx, const smash__session *own, smash__part *part, int *begun)
+{
+    static const char *const words[] = SMASH__STEPS_WORDS;
+    const uint32_t kinds = smash__steps_kinds(part);
+    smash_tensor state[8];
+    size_t n = 0;
+    uint32_t k;
+    *begun = 0;
+    for (k = 0; k < 8; k++) {
+        if (k % 2 >= kinds) continue;
+        state[k] = smash__session_known(own, part, words[k]);
+        if (!state[k].data) return SMASH_OK;
+        SMASH__TRY(smash_tensor_count(&state[k], &n));
+        if (state[k].dtype != SMASH_F64 || !n || !smash__same_shape(&state[k], state[0].ndim, state[0].shape) || (part->row->quant.grain.kind == SMASH_GRAIN_TENSOR && (n != 1 || state[k].ndim != 1)))
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has scales of %q that are none", part->slot->name);
+    }
+    for (k = 0; k < 8; k++) if (k % 2 < kinds) part->state[k] = state[k];
+    *begun = *(const double *)state[SMASH__STEP].data > 0;
     return SMASH_OK;
 }
 
@@ -24436,8 +24488,9 @@ SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash
     return err;
 }
 
-/* Both as F32, in scratch. Where a pruner makes zeros, zero points are whole and within the grid, so that 0 stays 0; what is trained is a fraction still. */
-SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_tensor half[2])
+/* Both as F32, in scratch, to be laid over a tensor of ndim dims. Where a pruner makes zeros, and of inputs and outputs, zero points are whole and within the
+ * grid, so that 0 stays 0; what is trained is a fraction still. */
+SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own, const smash__part *part, uint32_t ndim, smash_tensor half[2])
 {
     const double low = (double)part->row->qmin, high = (double)part->row->qmax;
     size_t n, i;
@@ -24445,8 +24498,9 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own,
     for (k = 0; k < smash__steps_kinds(part); k++) {
         SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F32, &half[k]));
         SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__STEP + k], &half[k]));
+        smash__steps_shape(part, ndim, &half[k]);
     }
-    if (k < 2 || part->slot->param == SMASH__NO_INDEX || !smash__is_masked(own->plan, part->slot->param)) return SMASH_OK;
+    if (k < 2 || !(smash__steps_end(part) || smash__is_masked(own->plan, part->slot->param))) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(&half[1], &n));
     for (i = 0; i < n; i++) {
         const double z = ((const double *)part->state[SMASH__STEP + 1].data)[i];
@@ -24458,18 +24512,24 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own,
 SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     smash_tensor half[2];
-    SMASH__TRY(smash__steps_half(ctx, own, part, half));
+    int begun = 1;
+    if (smash__steps_end(part)) {
+        SMASH__TRY(smash__steps_begun(ctx, own, part, &begun));
+        if (!begun && own->evaluating) return SMASH_OK;                  /* it has seen nothing */
+        if (!begun) SMASH__TRY(smash__steps_start(ctx, own, part, x));
+    }
+    SMASH__TRY(smash__steps_half(ctx, own, part, x->ndim, half));
     return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
 }
 
 SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
     const uint32_t kinds = smash__steps_kinds(part);
-    smash_tensor w, half[2], more[2];
+    smash_tensor w = part->input, half[2], more[2];
     uint32_t k;
-    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
-    SMASH__TRY(smash__steps_half(ctx, own, part, half));
-    for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F64, &more[k]));
+    if (!smash__steps_end(part)) SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    SMASH__TRY(smash__steps_half(ctx, own, part, w.ndim, half));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &half[k], SMASH_F64, &more[k]));
     SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__STEP_SLOPE + k], &more[k]));
     return SMASH_OK;
@@ -24492,13 +24552,27 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
 
 SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
-    smash_tensor half[2];
-    SMASH__TRY(smash__steps_half(ctx, own, part, half));
-    if (smash__steps_kinds(part) == 1) {
-        SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &half[1]));
-        smash__fill(half[1].data, 0, half[1].bytes);
+    smash_tensor half[2], whole;
+    smash_row *row = part->row;
+    size_t n, i;
+    int begun = 1;
+    if (smash__steps_end(part)) SMASH__TRY(smash__steps_begun(ctx, own, part, &begun));
+    if (!begun) return smash__quant_give(ctx, own, part, NULL, NULL);
+    SMASH__TRY(smash__steps_half(ctx, own, part, part->state[SMASH__STEP].ndim, half));
+    SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &whole));
+    smash__fill(whole.data, 0, whole.bytes);
+    if (!smash__steps_end(part)) return smash__quant_give(ctx, own, part, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : &whole);
+    SMASH__TRY(smash_tensor_count(&whole, &n));
+    row->batches = row->numbers = 0;
+    for (i = 0; i < n; i++) {
+        const int32_t zero = smash__steps_kinds(part) > 1 ? (int32_t)((const float *)half[1].data)[i] : 0;
+        const double scale = (double)((const float *)half[0].data)[i];
+        const float lo = smash__to_f32(smash__product(scale, (double)row->qmin - (double)zero)), hi = smash__to_f32(smash__product(scale, (double)row->qmax - (double)zero));
+        ((int32_t *)whole.data)[i] = zero;
+        if (!i || lo < row->lo) row->lo = lo;
+        if (!i || hi > row->hi) row->hi = hi;
     }
-    return smash__quant_give(ctx, own, part, &half[0], &half[1]);
+    return smash__quant_give(ctx, own, part, &half[0], &whole);
 }
 
 /* ---- dorefa, bnn: no scales to be found ---- */
@@ -24549,6 +24623,20 @@ SMASH__FN smash_err smash__dorefa_end_backward(smash_ctx *ctx, smash__session *o
     return smash_quant_dorefa_backward(ctx, &desc, SMASH_DOREFA_OUTPUTS, &part->input, g, g);
 }
 
+/* The grid over 0..1 of an output: whoever runs the model quantizes by it. */
+SMASH__FN smash_err smash__dorefa_end_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    static const size_t one = 1;
+    smash_row *row = part->row;
+    float step = 1.0f / ((float)row->qmax - (float)row->qmin);
+    int32_t low = row->qmin;
+    const smash_tensor scale = smash_tensor_view(SMASH_F32, &step, sizeof step, 1, &one), zero = smash_tensor_view(SMASH_I32, &low, sizeof low, 1, &one);
+    row->lo = 0;
+    row->hi = 1;
+    row->batches = row->numbers = 0;
+    return smash__quant_give(ctx, own, part, &scale, &zero);
+}
+
 SMASH__FN smash_err smash__bnn_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     (void)own;
@@ -24574,6 +24662,7 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
 {
     enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
+    static const char *const steps[] = SMASH__STEPS_WORDS;
     static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method params[] = {
         { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -24584,7 +24673,10 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     static const smash__method observed[] = {
         { "qat",      KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
         { "ptq",      0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
-        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges } };
+        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "lsq",      STEPS | SMASH__KEEPS, NULL, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
+        { "lsqplus",  STEPS | SMASH__KEEPS, NULL, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
+        { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, smash__dorefa_end_finish, NULL, NULL } };
     static const smash__method named[] = {
         { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "bnn",      KEEPS, NULL, smash__bnn_forward, smash__bnn_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
@@ -25612,7 +25704,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash__write_fold(w, plan, smash__fold_into(plan, row->module));
     }
     if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
-    if (row->algo->group == SMASH_QUANTIZER && row->algo->targets->observes && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
+    if (row->algo->group == SMASH_QUANTIZER && row->algo->targets->observes == 1 && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
     if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
     if (row->algo->group == SMASH_QUANTIZER) {
         const int grid = smash_row_is_grid(row);
