@@ -1998,7 +1998,8 @@ typedef struct smash_targets {
                                             pruners also "_input_" and "_output_": it takes none of these targets */
     uint32_t           every;            /* 1: the shorthands apply to all modules, whatever default_types, and where no target is named all float
                                             parameters are */
-    uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators */
+    uint32_t           observes;         /* quantizers: 1: inputs and outputs get grids from recorded numbers, biases the scale of their accumulators; 2: in a
+                                            training session inputs and outputs that target_names names get what it finds */
 } smash_targets;
 
 /* One algorithm. Everything the library knows of it is here; there is no second list. Zero is the default of every field that may be
@@ -2612,7 +2613,7 @@ typedef struct smash_session {
  *   config  in   never changed, but for findings in its diags
  *   s       out  its state in the arena of desc, of which a failed call keeps what it took
  *   needs   arena: the plan (see smash_config_resolve), a copy of each parameter that is masked or quantized, and what the algorithms keep: a
- *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm; scratch: as smash_run
+ *           byte for each block of a mask, 8 to 32 for each that is scored, 16 for each weight of admm, 8 for each bin of an observer; scratch: as smash_run
  *   exact   everywhere, as is all that follows
  *   fails   ARG NOMEM(ctx->need) OVERFLOW IO; CONFIG with all that is wrong in the config's diags; UNSUPPORTED for an algorithm without targets,
  *           for a goal for the whole model, whose masks are made when a file is written, and for fuse_names over a layer that is trained; DTYPE
@@ -15569,7 +15570,7 @@ SMASH__FN const char *smash__refused(const smash_algo *algo, const char *key)
     for (; r && r[0]; r += 2) if (smash__equal(r[0], key)) return r[1];
     if (algo->targets && algo->group == SMASH_PRUNER && (algo->needs & SMASH_NEEDS_TRAINING) && (smash__equal(key, "target_parameters") || smash__equal(key, "target_bytes") || smash__equal(key, "target_macs")))
         return "training masks by ratio or threshold, before there is a file to measure";
-    if (algo->targets && algo->group == SMASH_QUANTIZER && !algo->targets->observes && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
+    if (algo->targets && algo->group == SMASH_QUANTIZER && algo->targets->observes != 1 && (smash__starts_with(key, "observer") || smash__equal(key, "bias_correction"))) return "it finds its ranges in its own way, those of weights only";
     return NULL;
 }
 
@@ -18549,9 +18550,19 @@ SMASH__FN void smash__resolve_observer(const smash__wish *wish, smash_observer_d
     if (wish->bins) observer->bins = (uint32_t)wish->bins->number;
 }
 
+/* What a row of an input or output says that is quantized in training */
+SMASH__FN const char *smash__in_training(const smash_row *row)
+{
+    if (row->algo->targets->observes && !(smash__equal(row->algo->name, "dorefa") && smash__starts_with(row->target, "_input_"))) return "stays float: it is quantized in a training session, which finds its grid";
+    if (smash__equal(row->algo->name, "dorefa")) return "in a training session only: its grid is that of each batch, so that nothing is written";
+    if (smash__equal(row->algo->name, "bnn")) return "in a training session only: it is a sign, which whoever runs the model has to take, so that nothing is written";
+    return "stays float: this algorithm is for weights";
+}
+
 /* What a row says where there is no calibration, or nothing of it there */
 SMASH__FN const char *smash__no_data(const smash_row *row)
 {
+    if (row->algo->targets->observes != 1) return smash__in_training(row);
     return smash__is_end(row->target) ? "stays float: its range is not known; record what it holds, and say --calibration FILE"
                                       : "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE";
 }
@@ -18632,7 +18643,7 @@ SMASH__FN void smash__end_waiting(const smash_plan *plan, size_t bias)
 
 SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
-    const int observes = entry->algo->targets->observes != 0;
+    const int observes = entry->algo->targets->observes == 1, trains = entry->algo->targets->observes == 2 && row->named && (smash__starts_with(row->target, "_output_") || (smash__is_end(row->target) && !smash__equal(entry->algo->name, "dorefa")));
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
@@ -18644,8 +18655,8 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash__resolve_observer(wish, &row->observer);
     row->axis = smash__type_axis(r->templates, r->types[row->module], 1);
     row->skip = smash__is_end(row->target) || (smash__equal(row->target, "bias") && !row->form.no_scale);
-    if (row->skip && !observes) row->note = "stays float: this algorithm is for weights";
-    if (row->skip) return !observes ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
+    if (row->skip && !observes) row->note = smash__is_end(row->target) && row->named ? smash__in_training(row) : "stays float: this algorithm is for weights";
+    if (row->skip) return !observes && !trains ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
     row->bias_correction = observes && wish->correction && wish->correction->number != 0 && smash__equal(row->target, "weight");
     if (quant->grain.kind == SMASH_GRAIN_DEFAULT) {
         if (row->form.no_scale && !row->form.codes) quant->grain = smash_grain_tensor();
@@ -19336,7 +19347,7 @@ SMASH__FN const char *smash__apply_name(smash_apply_method method)
 /* How a range is found, less what is default, or the algorithm's own */
 SMASH__FN void smash__write_observer(smash_writer *w, const smash_algo *algo, const smash_observer_desc *o)
 {
-    if (!algo->targets->observes) return;
+    if (algo->targets->observes != 1) return;
     if (o->kind != SMASH_OBSERVE_MIN_MAX && !smash__refused(algo, "observer")) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(o->kind)); }
     if (o->kind == SMASH_OBSERVE_MOVING_AVERAGE && (o->rate < 0.01f || o->rate > 0.01f)) { smash_write_key(w, "observer_rate"); smash_write_number(w, (double)o->rate); }
     if (o->kind == SMASH_OBSERVE_PERCENTILE && o->outside != 100000) { smash_write_key(w, "observer_percentile"); smash_write_number(w, (1e9 - (double)o->outside) / 1e7); }
@@ -19593,7 +19604,7 @@ SMASH__FN int smash__all_by_type(const smash_config *config, const smash_plan *p
 {
     size_t i;
     for (i = first; i < first + n; i++) if (plan->rows[i].named) return 0;
-    return plan->rows[first].algo->targets->observes && smash__setting(config, "module_templates")->value->type != SMASH_VALUE_OBJECT;
+    return plan->rows[first].algo->targets->observes == 1 && smash__setting(config, "module_templates")->value->type != SMASH_VALUE_OBJECT;
 }
 
 /* The whole plan as a config: one entry for all modules whose settings read the same. */
@@ -20654,10 +20665,11 @@ SMASH__FN smash_err smash__resolve_reduced(smash_ctx *ctx, const smash_job *job,
     row->observer.kind = SMASH_OBSERVE_MSE;
     return SMASH_OK;
 }
+/* Zero points of inputs and outputs are whole, as those who run a model with integers have them. */
 SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     row->quant.scheme = SMASH_AFFINE;
-    row->form.zero = SMASH_F32;
+    if (!smash__is_end(row->target)) row->form.zero = SMASH_F32;
     return smash__only_integers(ctx, job, row);
 }
 
@@ -20673,8 +20685,8 @@ SMASH__FN void smash__skip_bias(smash_row *row)
 SMASH__FN smash_err smash__resolve_dorefa(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     const smash_quant_desc *quant = &row->quant;
-    row->form.no_zero = !quant->is_unsigned && !quant->full_range;
-    if (!row->form.no_zero) row->form.zero = SMASH_F32;
+    row->form.no_zero = !smash__is_end(row->target) && !quant->is_unsigned && !quant->full_range;
+    if (!row->form.no_zero && !smash__is_end(row->target)) row->form.zero = SMASH_F32;
     smash__skip_bias(row);
     return smash__only_integers(ctx, job, row);
 }
@@ -21112,7 +21124,7 @@ SMASH__FN int smash__lacks_data(const smash_row *row)
 {
     if (row->algo->group != SMASH_QUANTIZER) return 0;
     if (row->bias_correction) return row->note == smash__no_inputs();
-    return row->needs_data && row->named && row->skip && row->note == smash__no_data(row);
+    return row->needs_data && row->named && row->skip && row->algo->targets->observes == 1 && row->note == smash__no_data(row);
 }
 
 /* One warning for each entry that asks for more than the calibration has. */
@@ -21176,7 +21188,7 @@ SMASH__FN smash_err smash__calibrate_rows(smash_ctx *ctx, smash__run *run)
         row->note = smash__no_data(row);
         row->scale.data = row->zero.data = NULL;
         if (row->given_scale) { SMASH__TRY(smash__take_end(row)); continue; }
-        batches = smash__find_records(run, row->module, row->target, &first);
+        batches = row->algo->targets->observes == 1 ? smash__find_records(run, row->module, row->target, &first) : 0;
         if (batches) SMASH__TRY(smash__observe_end(ctx, run, row, first, batches));
     }
     SMASH__TRY(smash__find_pairs(ctx, run));
@@ -21599,9 +21611,9 @@ SMASH__DEF const smash_registry *smash_builtins(void)
     static const smash_targets half = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_half, no_keys, 1, 0 };
     static const smash_targets naive = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, NULL, one_grid, 0, 0 };
     static const smash_targets observer = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_range, smash__resolve_reduced, reduced, 0, 1 };
-    static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0, 0 };
-    static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 0 };
-    static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 0 };
+    static const smash_targets lsq = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsq, NULL, 0, 2 };
+    static const smash_targets lsqplus = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_lsq, smash__resolve_lsqplus, NULL, 0, 2 };
+    static const smash_targets dorefa = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_dorefa, smash__resolve_dorefa, whole, 0, 2 };
     static const smash_targets bnn = { all, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, smash__apply_bnn, smash__resolve_bnn, signs, 0, 0 };
     static const char *const grouped[] = { "quant_dtype", "weight_only_weight_bits says how many bits; affine grids are unsigned", "granularity", "weight_only_group_size says how many weights share a scale", NULL };
     static const char *const fitted[] = { "quant_dtype", "hqq_weight_bits says how many bits", "quant_scheme", "its zero points are fractions", "quant_range", "unsigned grids have one", "granularity", "hqq_group_size says how many weights share a scale", NULL };
@@ -21740,10 +21752,11 @@ SMASH__DEF const smash_registry *smash_builtins(void)
           "saw them. A training session trains for it, with moving averages of inputs and outputs of its own.",
           jacob, qat_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, qat_keys, sizeof qat_keys / sizeof *qat_keys, &ptq, NULL, NULL, NULL, NULL, NULL },
         { "lsq", SMASH_QUANTIZER, "quantize weights with the learned step size's start",
-          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block; few bits clip the largest weights. A training session trains it.",
+          "Stores weights as integers without zero point, with the step that LSQ starts to train from: 2 mean|w| / sqrt(qmax) of each block; few bits clip the largest weights. A training session trains it, and one for each input and output that target_names names.",
           esser, lsq_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsq, NULL, NULL, NULL, NULL, NULL },
         { "lsqplus", SMASH_QUANTIZER, "quantize weights with a learned step's and zero point's start",
-          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it, in a training session.",
+          "Stores weights as integers with the step and the zero point that LSQ+ starts to train from: those of the exact minimum and maximum. The zero point is a float, as training moves it, in a training session, "
+          "which trains both for each input and output that target_names names, too: there, and where a pruner makes zeros, zero points are whole.",
           bhalgat, lsqplus_names, with_quantizer, 0, SMASH_ON_CPU, SMASH_SAVE_NONE, 1, lsq_keys, sizeof lsq_keys / sizeof *lsq_keys, &lsqplus, NULL, NULL, NULL, NULL, NULL },
         { "dorefa", SMASH_QUANTIZER, "quantize weights to -1..1 through tanh",
           "Stores weights as the integers that DoReFa trains with: tanh(w) / max|tanh(w)| on a grid over -1..1, so that the scale of a layer is lost by design. Biases stay as they are.",
@@ -24349,8 +24362,9 @@ SMASH__FN const smash__method *smash__pruner_of(const smash_row *row)
 
 /* ---- training session: quantizers ---- */
 
-/* States of inputs and outputs: their ranges, as they were observed, and in how many batches and numbers. What a file is given is no state. */
-enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2 };
+/* States of inputs and outputs: their ranges, as they were observed, in how many batches and numbers, and the bins of observers that have some.
+ * What a file is given is no state. */
+enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2, SMASH__END_BINS = 3 };
 
 /* 1 if numbers go through as they are: in training of what is not trained for the grid, or not yet */
 SMASH__FN int smash__quant_waits(const smash__session *own, const smash__part *part)
@@ -24493,48 +24507,76 @@ SMASH__FN void smash__end_say(const smash__session *own, const smash__part *part
     }
 }
 
-/* Ranges move on by what came: qat averages, the others as the row says. */
-SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+SMASH__FN int smash__end_binned(const smash__part *part) { return !(part->method->flags & SMASH__FAKES) && smash__observer_binned(&part->row->observer); }
+
+/* The observer of a part with what its states say, which is all that it is made of: where bins lie follows from lo and hi. qat averages, the others go by
+ * the row. Fails for states of a file that none has written. */
+SMASH__FN smash_err smash__end_observer(smash_ctx *ctx, const smash__part *part, const smash_tensor state[4], smash_observer *o)
 {
-    static const size_t one = 1, two = 2;
+    const uint64_t *observed = (const uint64_t *)state[SMASH__OBSERVED].data;
+    const float *lo = (const float *)state[SMASH__LO].data, *hi = (const float *)state[SMASH__HI].data;
     smash_observer_desc desc = part->row->observer;
-    smash_observer o;
-    smash_grid grid;
-    void *memory;
-    uint64_t *observed;
-    float *lo, *hi;
-    size_t n, bytes, i;
+    size_t blocks, i;
+    uint32_t k, used;
     if (part->method->flags & SMASH__FAKES) {
         desc.kind = SMASH_OBSERVE_MOVING_AVERAGE;
         desc.rate = smash__to_f32(smash__job_double(&part->job, "rate", 0.01));
     }
     desc.grain = part->row->quant.grain;
+    SMASH__TRY(smash_tensor_count(&state[SMASH__LO], &blocks));
+    smash__fill(o, 0, sizeof *o);
+    o->desc = desc;
+    o->blocks = blocks;
+    o->tensors = observed[0];
+    o->block = (smash_observer_block *)smash__scratch(ctx, blocks, sizeof *o->block);
+    if (!o->block) return SMASH_ERR_NOMEM;
+    if (smash__observer_binned(&desc)) o->bins = (uint64_t *)state[SMASH__END_BINS].data;
+    for (i = 0; i < blocks; i++) {
+        smash_observer_block *b = &o->block[i];
+        smash__fill(b, 0, sizeof *b);
+        b->count = observed[0];
+        b->lo = lo[i];
+        b->hi = hi[i];
+        b->exponent = -149;
+        if (!o->bins || !b->count) continue;
+        smash__bins_place(b->lo, b->hi, desc.bins, &b->exponent, &b->first);
+        used = (uint32_t)(smash__bin_of(smash__bits32(b->hi > 0 ? b->hi : 0), (uint32_t)(b->exponent + 150)) - b->first) + 1;
+        for (b->count = 0, k = 0; k < desc.bins; k++) {
+            const uint64_t count = o->bins[i * desc.bins + k];
+            if (count > UINT64_MAX / 2 - b->count || (count && k >= used))
+                return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, k, "number %z of %q counts what cannot be: this is no file that a session has written", i * desc.bins + k, state[SMASH__END_BINS].name);
+            b->count += count;
+        }
+    }
+    return SMASH_OK;
+}
+
+/* Ranges move on by what came. */
+SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+{
+    static const size_t two = 2;
+    smash_tensor *state = part->state;
+    smash_observer o;
+    smash_grid grid;
+    size_t n, i, shape[2];
     SMASH__TRY(smash_tensor_count(x, &n));
     if (!n) return SMASH_OK;
-    SMASH__TRY(smash_grid_make(ctx, &desc.grain, x, &grid));
-    if (desc.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = one; }
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__LO]));
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &part->state[SMASH__HI]));
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &part->state[SMASH__OBSERVED]));
-    lo = (float *)part->state[SMASH__LO].data;
-    hi = (float *)part->state[SMASH__HI].data;
-    observed = (uint64_t *)part->state[SMASH__OBSERVED].data;
-    SMASH__TRY(smash_observer_bytes(ctx, &desc, grid.blocks, &bytes));
-    memory = smash__scratch(ctx, bytes, 1);
-    if (!memory) return SMASH_ERR_NOMEM;
-    SMASH__TRY(smash_observer_init(ctx, &desc, grid.blocks, memory, bytes, &o));
-    for (i = 0; i < grid.blocks; i++) {
-        o.block[i].count = observed[0];
-        o.block[i].lo = lo[i];
-        o.block[i].hi = hi[i];
-    }
+    SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, x, &grid));
+    if (part->row->quant.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = 1; }
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &state[SMASH__LO]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &state[SMASH__HI]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &state[SMASH__OBSERVED]));
+    shape[0] = grid.blocks;
+    shape[1] = part->row->observer.bins;
+    if (smash__end_binned(part)) SMASH__TRY(smash__session_tensor(ctx, own, part, "bins", SMASH_U64, 2, shape, &state[SMASH__END_BINS]));
+    SMASH__TRY(smash__end_observer(ctx, part, state, &o));
     SMASH__TRY(smash_observe(ctx, &o, x));
     for (i = 0; i < grid.blocks; i++) {
-        lo[i] = o.block[i].lo;
-        hi[i] = o.block[i].hi;
+        ((float *)state[SMASH__LO].data)[i] = o.block[i].lo;
+        ((float *)state[SMASH__HI].data)[i] = o.block[i].hi;
     }
-    observed[0]++;
-    observed[1] += n;
+    ((uint64_t *)state[SMASH__OBSERVED].data)[0]++;
+    ((uint64_t *)state[SMASH__OBSERVED].data)[1] += n;
     smash__end_say(own, part);
     return SMASH_OK;
 }
@@ -24542,19 +24584,26 @@ SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smas
 /* Scale and zero point of an input or output, in scratch, to be laid over x unless that is NULL; *there 0: nothing was observed yet */
 SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_tensor *scale, smash_tensor *zero, int *there)
 {
+    static const char *const words[] = { "lo", "hi", "observed", "bins" };
     smash_row *row = part->row;
-    const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
+    smash_tensor state[4];
+    smash_observer o;
     uint32_t d;
     size_t i, n;
     *there = 0;
-    if (!lo.data || !hi.data || !observed.data || !*(const uint64_t *)observed.data) return SMASH_OK;
-    SMASH__TRY(smash_tensor_count(&lo, &n));
-    SMASH__TRY(smash__like(ctx, &lo, SMASH_F32, scale));
-    SMASH__TRY(smash__like(ctx, &lo, SMASH_I32, zero));
+    for (d = 0; d < 4; d++) state[d] = smash__session_known(own, part, words[d]);
+    for (d = 0; d < 3u + (uint32_t)smash__end_binned(part); d++) if (!state[d].data) return SMASH_OK;
+    if (!*(const uint64_t *)state[SMASH__OBSERVED].data) return SMASH_OK;
+    SMASH__TRY(smash_tensor_count(&state[SMASH__LO], &n));
+    SMASH__TRY(smash__end_observer(ctx, part, state, &o));
+    SMASH__TRY(smash__like(ctx, &state[SMASH__LO], SMASH_F32, scale));
+    SMASH__TRY(smash__like(ctx, &state[SMASH__LO], SMASH_I32, zero));
     for (i = 0; i < n; i++) {
-        float a = ((const float *)lo.data)[i], b = ((const float *)hi.data)[i];
-        (void)smash__clamp_fused(own->plan, row, &a, &b);
-        SMASH__TRY(smash_quant_params(ctx, &row->quant, a, b, (float *)scale->data + i, (int32_t *)zero->data + i));
+        float lo, hi;
+        SMASH__TRY(smash__fit_block(ctx, &o, &row->quant, i, &lo, &hi, (float *)scale->data + i, (int32_t *)zero->data + i));
+        if (smash__clamp_fused(own->plan, row, &lo, &hi)) SMASH__TRY(smash_quant_params(ctx, &row->quant, lo, hi, (float *)scale->data + i, (int32_t *)zero->data + i));
+        if (!x && (!i || lo < row->lo)) row->lo = lo;
+        if (!x && (!i || hi > row->hi)) row->hi = hi;
     }
     *there = 1;
     if (!x || row->quant.grain.kind != SMASH_GRAIN_TENSOR) return SMASH_OK;
@@ -24596,11 +24645,24 @@ SMASH__FN smash_err smash__end_finish(smash_ctx *ctx, smash__session *own, smash
 enum { SMASH__STEP = 0, SMASH__STEP_SLOPE = 2, SMASH__STEP_MEAN = 4, SMASH__STEP_SQUARES = 6 };
 
 /* How many trained numbers a block has */
-SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->form.zero == SMASH_F32 && !part->row->form.no_zero ? 2 : 1; }
+SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->quant.scheme == SMASH_AFFINE ? 2 : 1; }
+
+#define SMASH__STEPS_WORDS { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares", NULL }
+
+SMASH__FN int smash__steps_end(const smash__part *part) { return part->slot->param == SMASH__NO_INDEX; }
+
+/* Of an input or output with one scale the states have one dim, whatever x has. */
+SMASH__FN void smash__steps_shape(const smash__part *part, uint32_t ndim, smash_tensor *t)
+{
+    uint32_t d;
+    if (!smash__steps_end(part) || part->row->quant.grain.kind != SMASH_GRAIN_TENSOR) return;
+    for (d = 0; d < ndim; d++) t->shape[d] = 1;
+    t->ndim = ndim;
+}
 
 SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w)
 {
-    static const char *const words[] = { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares" };
+    static const char *const words[] = SMASH__STEPS_WORDS;
     const smash_row *row = part->row;
     const uint32_t kinds = smash__steps_kinds(part);
     const double start[2] = { 0.01, (double)(row->qmax - row->qmin) / 2 };
@@ -24609,15 +24671,41 @@ SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smas
     size_t n, i;
     uint32_t k;
     SMASH__TRY(smash_grid_make(ctx, &row->quant.grain, w, &grid));
-    for (k = 0; k < 8; k++) if (k % 2 < kinds) SMASH__TRY(smash__session_tensor(ctx, own, part, words[k], SMASH_F64, grid.ndim, grid.count, &part->state[k]));
     for (k = 0; k < 2; k++) SMASH__TRY(smash__grid_tensor(ctx, &grid, SMASH_F32, part->slot->name, &made[k]));
+    if (smash__steps_end(part) && row->quant.grain.kind == SMASH_GRAIN_TENSOR) grid.ndim = 1;
+    for (k = 0; k < 8; k++) if (k % 2 < kinds) SMASH__TRY(smash__session_tensor(ctx, own, part, words[k], SMASH_F64, grid.ndim, grid.count, &part->state[k]));
     if (smash_value_is(smash_job_value(&part->job, "start"), "nni")) {
         SMASH__TRY(smash_tensor_count(&made[0], &n));
         for (k = 0; k < kinds; k++) for (i = 0; i < n; i++) ((double *)part->state[SMASH__STEP + k].data)[i] = start[k];
         return SMASH_OK;
     }
     SMASH__TRY(smash_quant_lsq_start(ctx, &row->quant, w, &made[0], kinds > 1 ? &made[1] : NULL));
-    for (k = 0; k < kinds; k++) SMASH__TRY(smash_tensor_convert(ctx, &made[k], &part->state[SMASH__STEP + k]));
+    for (k = 0; k < kinds; k++) {
+        made[k].ndim = grid.ndim;
+        SMASH__TRY(smash_tensor_convert(ctx, &made[k], &part->state[SMASH__STEP + k]));
+    }
+    return SMASH_OK;
+}
+
+/* Has an input or output begun to train? What a file had that was loaded is as it was then. */
+SMASH__FN smash_err smash__steps_begun(smash_ctx *ctx, const smash__session *own, smash__part *part, int *begun)
+{
+    static const char *const words[] = SMASH__STEPS_WORDS;
+    const uint32_t kinds = smash__steps_kinds(part);
+    smash_tensor state[8];
+    size_t n = 0;
+    uint32_t k;
+    *begun = 0;
+    for (k = 0; k < 8; k++) {
+        if (k % 2 >= kinds) continue;
+        state[k] = smash__session_known(own, part, words[k]);
+        if (!state[k].data) return SMASH_OK;
+        SMASH__TRY(smash_tensor_count(&state[k], &n));
+        if (state[k].dtype != SMASH_F64 || !n || !smash__same_shape(&state[k], state[0].ndim, state[0].shape) || (part->row->quant.grain.kind == SMASH_GRAIN_TENSOR && (n != 1 || state[k].ndim != 1)))
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has scales of %q that are none", part->slot->name);
+    }
+    for (k = 0; k < 8; k++) if (k % 2 < kinds) part->state[k] = state[k];
+    *begun = *(const double *)state[SMASH__STEP].data > 0;
     return SMASH_OK;
 }
 
@@ -24630,8 +24718,9 @@ SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash
     return err;
 }
 
-/* Both as F32, in scratch. Where a pruner makes zeros, zero points are whole and within the grid, so that 0 stays 0; what is trained is a fraction still. */
-SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own, const smash__part *part, smash_tensor half[2])
+/* Both as F32, in scratch, to be laid over a tensor of ndim dims. Where a pruner makes zeros, and of inputs and outputs, zero points are whole and within the
+ * grid, so that 0 stays 0; what is trained is a fraction still. */
+SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own, const smash__part *part, uint32_t ndim, smash_tensor half[2])
 {
     const double low = (double)part->row->qmin, high = (double)part->row->qmax;
     size_t n, i;
@@ -24639,8 +24728,9 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own,
     for (k = 0; k < smash__steps_kinds(part); k++) {
         SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F32, &half[k]));
         SMASH__TRY(smash_tensor_convert(ctx, &part->state[SMASH__STEP + k], &half[k]));
+        smash__steps_shape(part, ndim, &half[k]);
     }
-    if (k < 2 || part->slot->param == SMASH__NO_INDEX || !smash__is_masked(own->plan, part->slot->param)) return SMASH_OK;
+    if (k < 2 || !(smash__steps_end(part) || smash__is_masked(own->plan, part->slot->param))) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(&half[1], &n));
     for (i = 0; i < n; i++) {
         const double z = ((const double *)part->state[SMASH__STEP + 1].data)[i];
@@ -24652,18 +24742,24 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own,
 SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     smash_tensor half[2];
-    SMASH__TRY(smash__steps_half(ctx, own, part, half));
+    int begun = 1;
+    if (smash__steps_end(part)) {
+        SMASH__TRY(smash__steps_begun(ctx, own, part, &begun));
+        if (!begun && own->evaluating) return SMASH_OK;                  /* it has seen nothing */
+        if (!begun) SMASH__TRY(smash__steps_start(ctx, own, part, x));
+    }
+    SMASH__TRY(smash__steps_half(ctx, own, part, x->ndim, half));
     return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
 }
 
 SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
     const uint32_t kinds = smash__steps_kinds(part);
-    smash_tensor w, half[2], more[2];
+    smash_tensor w = part->input, half[2], more[2];
     uint32_t k;
-    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
-    SMASH__TRY(smash__steps_half(ctx, own, part, half));
-    for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &part->state[SMASH__STEP + k], SMASH_F64, &more[k]));
+    if (!smash__steps_end(part)) SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    SMASH__TRY(smash__steps_half(ctx, own, part, w.ndim, half));
+    for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &half[k], SMASH_F64, &more[k]));
     SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__add_to(ctx, &part->state[SMASH__STEP_SLOPE + k], &more[k]));
     return SMASH_OK;
@@ -24686,13 +24782,27 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
 
 SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
-    smash_tensor half[2];
-    SMASH__TRY(smash__steps_half(ctx, own, part, half));
-    if (smash__steps_kinds(part) == 1) {
-        SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &half[1]));
-        smash__fill(half[1].data, 0, half[1].bytes);
+    smash_tensor half[2], whole;
+    smash_row *row = part->row;
+    size_t n, i;
+    int begun = 1;
+    if (smash__steps_end(part)) SMASH__TRY(smash__steps_begun(ctx, own, part, &begun));
+    if (!begun) return smash__quant_give(ctx, own, part, NULL, NULL);
+    SMASH__TRY(smash__steps_half(ctx, own, part, part->state[SMASH__STEP].ndim, half));
+    SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &whole));
+    smash__fill(whole.data, 0, whole.bytes);
+    if (!smash__steps_end(part)) return smash__quant_give(ctx, own, part, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : &whole);
+    SMASH__TRY(smash_tensor_count(&whole, &n));
+    row->batches = row->numbers = 0;
+    for (i = 0; i < n; i++) {
+        const int32_t zero = smash__steps_kinds(part) > 1 ? (int32_t)((const float *)half[1].data)[i] : 0;
+        const double scale = (double)((const float *)half[0].data)[i];
+        const float lo = smash__to_f32(smash__product(scale, (double)row->qmin - (double)zero)), hi = smash__to_f32(smash__product(scale, (double)row->qmax - (double)zero));
+        ((int32_t *)whole.data)[i] = zero;
+        if (!i || lo < row->lo) row->lo = lo;
+        if (!i || hi > row->hi) row->hi = hi;
     }
-    return smash__quant_give(ctx, own, part, &half[0], &half[1]);
+    return smash__quant_give(ctx, own, part, &half[0], &whole);
 }
 
 /* ---- dorefa, bnn: no scales to be found ---- */
@@ -24743,6 +24853,20 @@ SMASH__FN smash_err smash__dorefa_end_backward(smash_ctx *ctx, smash__session *o
     return smash_quant_dorefa_backward(ctx, &desc, SMASH_DOREFA_OUTPUTS, &part->input, g, g);
 }
 
+/* The grid over 0..1 of an output: whoever runs the model quantizes by it. */
+SMASH__FN smash_err smash__dorefa_end_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    static const size_t one = 1;
+    smash_row *row = part->row;
+    float step = 1.0f / ((float)row->qmax - (float)row->qmin);
+    int32_t low = row->qmin;
+    const smash_tensor scale = smash_tensor_view(SMASH_F32, &step, sizeof step, 1, &one), zero = smash_tensor_view(SMASH_I32, &low, sizeof low, 1, &one);
+    row->lo = 0;
+    row->hi = 1;
+    row->batches = row->numbers = 0;
+    return smash__quant_give(ctx, own, part, &scale, &zero);
+}
+
 SMASH__FN smash_err smash__bnn_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     (void)own;
@@ -24762,12 +24886,13 @@ SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__
     return smash_quant_clip(ctx, -1, 1, &w, &w);
 }
 
-/* What trains a row of a quantizer, or shows what it does while evaluating; NULL: nothing. Inputs and outputs are those that a recording would be asked for; one whose observer has
- * bins waits for the recording. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
+/* What trains a row of a quantizer, or shows what it does while evaluating; NULL: nothing. Inputs and outputs are those that a recording would be
+ * asked for. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
 SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
 {
     enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
-    static const char *const ranges[] = { "lo", "hi", "observed", NULL };
+    static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
+    static const char *const steps[] = SMASH__STEPS_WORDS;
     static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method params[] = {
         { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -24778,7 +24903,10 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     static const smash__method observed[] = {
         { "qat",      KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
         { "ptq",      0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
-        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges } };
+        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "lsq",      STEPS | SMASH__KEEPS, NULL, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
+        { "lsqplus",  STEPS | SMASH__KEEPS, NULL, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
+        { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, smash__dorefa_end_finish, NULL, NULL } };
     static const smash__method named[] = {
         { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "bnn",      KEEPS, NULL, smash__bnn_forward, smash__bnn_end_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
@@ -24791,8 +24919,7 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     else if (row->named) { from = named; n = sizeof named / sizeof *named; }
     else { from = gradients; n = smash__starts_with(row->target, "_output_") && smash__job_count(&job, "gradient_bits", 0); }
     found = smash__method_named(from, n, row->algo->name);
-    if (!found) return from == params && n && row->algo->targets && row->algo->targets->apply ? filed : NULL;
-    return from == observed && !(found->flags & SMASH__FAKES) && row->observer.kind > SMASH_OBSERVE_MOVING_AVERAGE ? NULL : found;
+    return found || from != params || !n || !row->algo->targets || !row->algo->targets->apply ? found : filed;
 }
 
 /* ---- training session: distillers ---- */
@@ -25467,6 +25594,22 @@ SMASH__FN smash_err smash__ranges_fit(smash_ctx *ctx, const smash_row *row, cons
     return SMASH_OK;
 }
 
+/* Counts of bins, too, where the observer has them */
+SMASH__FN smash_err smash__bins_fit(smash_ctx *ctx, const smash__part *part, const smash_tensor state[4])
+{
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    const smash_tensor *bins = &state[SMASH__END_BINS];
+    smash_observer o;
+    smash_err err;
+    size_t n = 0;
+    (void)smash_tensor_count(&state[SMASH__LO], &n);
+    if (bins->dtype != SMASH_U64 || bins->ndim != 2 || bins->shape[0] != n || bins->shape[1] != part->row->observer.bins)
+        return smash__state_refused(ctx, 0, bins, "must have a row of counts for each range, as many as its observer has bins");
+    err = smash__end_observer(ctx, part, state, &o);
+    smash__scratch_rewind(ctx, mark);
+    return err;
+}
+
 /* Sums of an output's channels: as many as blocks of the weight, or as many in each group, and nothing of nothing */
 SMASH__FN smash_err smash__sums_fit(smash_ctx *ctx, const smash__part *part, const smash_tensor *mask, const smash_tensor *sum, const smash_tensor *seen)
 {
@@ -25483,11 +25626,15 @@ SMASH__FN smash_err smash__sums_fit(smash_ctx *ctx, const smash__part *part, con
     return SMASH_OK;
 }
 
-/* The ends of a learned grid are numbers. */
-SMASH__FN smash_err smash__steps_fit(smash_ctx *ctx, const smash_row *row, const smash_tensor *scale, const smash_tensor *zero)
+/* A learned grid of an input or output, which the session need not have met yet: with all that trains it. Its ends are numbers. */
+SMASH__FN smash_err smash__steps_fit(smash_ctx *ctx, const smash_row *row, const smash_tensor state[8])
 {
+    const smash_tensor *scale = &state[SMASH__STEP], *zero = scale + 1;
     size_t n, i;
+    for (i = 0; i < 8; i++)
+        if (state[i].data && (state[i].dtype != SMASH_F64 || !smash__same_shape(&state[i], scale->ndim, scale->shape))) return smash__state_refused(ctx, 0, &state[i], "is not F64, or has not the shape of its scale");
     SMASH__TRY(smash_tensor_count(scale, &n));
+    if (!n || (row->quant.grain.kind == SMASH_GRAIN_TENSOR && n != 1)) return smash__state_refused(ctx, 0, scale, "has not as many numbers as the granularity of its row");
     for (i = 0; i < n; i++) {
         const float s = smash__to_f32(((const double *)scale->data)[i]), z = zero->data ? smash__to_f32(((const double *)zero->data)[i]) : 0;
         if (!smash_is_finite(z)) return smash__state_refused(ctx, i, zero, "must be a float32");
@@ -25507,27 +25654,36 @@ SMASH__FN smash_err smash__projection_fits(smash_ctx *ctx, const smash_tensor *t
     return SMASH_OK;
 }
 
+/* Does a part make this word of its later ones? Bins are for some observers, zero points for lsqplus. */
+SMASH__FN int smash__makes(const smash__part *part, uint32_t word)
+{
+    if (part->method->forward == smash__end_forward) return word != SMASH__END_BINS || smash__end_binned(part);
+    return part->method->forward != smash__steps_forward || word % 2 < smash__steps_kinds(part);
+}
+
 /* Does what the file has of a part go together? */
 SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
 {
-    const char *const *later = part->method->later;
+    static const char *const steps[] = SMASH__STEPS_WORDS;
+    const int learns = part->method->forward == smash__steps_forward;
+    const char *const *words = learns ? steps : part->method->later;
     smash_tensor t[SMASH__PART_STATES], mask;
-    uint32_t count = 0, there = 0;
-    for (; later && later[count]; count++) {
-        SMASH__TRY(smash__session_of_file(ctx, file, data, part, later[count], &t[count]));
-        there += t[count].data != NULL;
+    uint32_t i, count = 0, there = 0;
+    for (i = 0; words && words[i]; i++) {
+        SMASH__TRY(smash__session_of_file(ctx, file, data, part, words[i], &t[i]));
+        count += (uint32_t)smash__makes(part, i);
+        there += t[i].data != NULL;
     }
-    if (there && there < count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, there, "the file has %u of the %u tensors %s...: this is no file that a session has written", there, count, part->prefix);
-    if (there && part->row->algo->group == SMASH_DISTILLER) return smash__projection_fits(ctx, t);
-    if (there && part->row->algo->group == SMASH_QUANTIZER) return smash__ranges_fit(ctx, part->row, &t[SMASH__LO], &t[SMASH__HI], &t[SMASH__OBSERVED]);
-    if (there) {
-        SMASH__TRY(smash__session_of_file(ctx, file, data, own->of_row[part->row - own->plan->rows], "mask", &mask));
-        return smash__sums_fit(ctx, part, &mask, &t[0], &t[1]);
+    if (!there) return SMASH_OK;
+    if (there < count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, there, "the file has %u of the %u tensors %s...: this is no file that a session has written", there, count, part->prefix);
+    if (learns) return smash__steps_fit(ctx, part->row, t);
+    if (part->row->algo->group == SMASH_DISTILLER) return smash__projection_fits(ctx, t);
+    if (part->row->algo->group == SMASH_QUANTIZER) {
+        SMASH__TRY(smash__ranges_fit(ctx, part->row, &t[SMASH__LO], &t[SMASH__HI], &t[SMASH__OBSERVED]));
+        return smash__end_binned(part) ? smash__bins_fit(ctx, part, t) : SMASH_OK;
     }
-    if (part->row->algo->group != SMASH_QUANTIZER || !part->method->open) return SMASH_OK;
-    SMASH__TRY(smash__session_of_file(ctx, file, data, part, "scale", &t[0]));
-    SMASH__TRY(smash__session_of_file(ctx, file, data, part, "zero", &t[1]));
-    return smash__steps_fit(ctx, part->row, &t[0], &t[1]);
+    SMASH__TRY(smash__session_of_file(ctx, file, data, own->of_row[part->row - own->plan->rows], "mask", &mask));
+    return smash__sums_fit(ctx, part, &mask, &t[0], &t[1]);
 }
 
 /* The key of a config, in scratch, where another text begins to differ; NULL: there is no memory to say it */
@@ -25550,9 +25706,12 @@ SMASH__FN const char *smash__differing_key(smash_ctx *ctx, const char *text, con
 SMASH__FN const smash__part *smash__session_owner(const smash__session *own, const char *name)
 {
     size_t i;
+    uint32_t word;
     for (i = 0; i < own->part_count; i++) {
         const smash__part *part = &own->parts[i];
-        if (smash__starts_with(name, part->prefix) && smash__lists(part->method->later, name + smash__length(part->prefix))) return part;
+        const char *const *later = part->method->later;
+        if (!smash__starts_with(name, part->prefix)) continue;
+        for (word = 0; later && later[word]; word++) if (smash__makes(part, word) && smash__equal(later[word], name + smash__length(part->prefix))) return part;
     }
     return NULL;
 }
@@ -25647,7 +25806,7 @@ SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const 
         smash__session_new_step(s);
         s->rewound = 0;
         smash__prune_again(own);
-        for (i = 0; i < own->part_count; i++) if (own->parts[i].row->algo->group == SMASH_QUANTIZER && own->parts[i].method->later) smash__end_say(own, &own->parts[i]);
+        for (i = 0; i < own->part_count; i++) if (own->parts[i].method->forward == smash__end_forward) smash__end_say(own, &own->parts[i]);
     }
     if (err || !fresh) smash_arena_rewind(own->arena, mark);
     smash__scratch_rewind(ctx, scratch);
@@ -26005,7 +26164,7 @@ SMASH__FN void smash__report_row(smash_writer *w, const smash_plan *plan, const 
         smash__write_fold(w, plan, smash__fold_into(plan, row->module));
     }
     if (row->algo->group == SMASH_QUANTIZER && row->scale.data && !row->skip) smash__report_end(w, row);
-    if (row->algo->group == SMASH_QUANTIZER && row->algo->targets->observes && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
+    if (row->algo->group == SMASH_QUANTIZER && row->algo->targets->observes == 1 && !row->form.no_scale && row->quant.bits <= 16 && !row->skip) { smash_write_key(w, "observer"); smash_write_text(w, smash__observer_name(row->observer.kind)); }
     if (row->bias_correction) { smash_write_key(w, "bias_shift"); smash_write_number(w, row->bias_shift); }
     if (row->algo->group == SMASH_QUANTIZER) {
         const int grid = smash_row_is_grid(row);

@@ -238,6 +238,71 @@ static void test_ptq(smash_ctx *ctx)
     }
 }
 
+/* Every observer, over batches that went forward: the file is, byte for byte, what smash() makes of the same numbers recorded. Also where the session was saved on the way. */
+static void test_observers(smash_ctx *ctx)
+{
+    static const char *const keys[] = {
+        "\"ptq\"", "\"ptq\", \"ptq_observer\": \"moving_average\", \"ptq_observer_rate\": 0.25", "\"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_percentile\": 80, \"ptq_quant_dtype\": \"uint8\", \"ptq_quant_scheme\": \"affine\"",
+        "\"ptq\", \"ptq_observer\": \"entropy\", \"ptq_quant_dtype\": \"int4\"", "\"ptq\", \"ptq_observer\": \"mse\", \"ptq_observer_bins\": 64, \"ptq_quant_dtype\": \"int3\"", "\"observer\"",
+        "\"ptq\", \"shapes\": {\"fc1\": {\"_input_0\": [2, 4], \"_output_0\": [2, 6]}}, \"ptq_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"observer\": \"mse\", \"quant_scheme\": \"affine\", "
+            "\"target_settings\": {\"_output_0\": {\"granularity\": \"per_channel\"}}}]" };
+    enum { BATCHES = 5 };
+    static float numbers[BATCHES * ENDS][BATCH * 6];
+    static char config[768], names[BATCHES * ENDS][32];
+    size_t i, step, p, k, told = 0;
+    for (i = 0; i < COUNT_OF(keys); i++) {
+        smash_tensor recorded[BATCHES * ENDS];
+        smash_layout layout;
+        smash_result result;
+        smash_desc desc = SMASH_ZERO;
+        smash_io io;
+        net n, m;
+        sprintf(config, "{\"quantizer\": %s}", keys[i]);
+        net_begin(&n, ctx, config);
+        for (step = 0; step < BATCHES; step++) {
+            for (p = 0; p < ENDS; p++) {
+                const size_t shape[2] = { BATCH, end_width[p] };
+                float *x = numbers[step * ENDS + p], y[BATCH * 6];
+                for (k = 0; k < BATCH * end_width[p]; k++) y[k] = x[k] = end_number(step, p, k) * (k % 5 == 2 && step == 3 ? 9.0f : 1.0f);
+                end_forward(&n, ctx, p, y);
+                CHECK(!memcmp(x, y, BATCH * end_width[p] * sizeof *x), "config %d: the numbers are others", (int)i);
+                sprintf(names[step * ENDS + p], "%s#%d", ends[p], (int)step);
+                recorded[step * ENDS + p] = test_view(SMASH_F32, x, 2, shape);
+                recorded[step * ENDS + p].name = names[step * ENDS + p];
+            }
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "config %d", (int)i);
+            if (step != 2) continue;
+            io = to_file(&files[0]);
+            CHECK_ERR(ctx, smash_session_save(ctx, &n.s, &io), SMASH_OK, "config %d", (int)i);
+            net_done(&n);
+            net_begin(&n, ctx, config);
+            io = from_file(&files[0]);
+            CHECK_ERR(ctx, smash_session_load(ctx, &n.s, &io), SMASH_OK, "config %d", (int)i);
+        }
+        io = to_file(&files[0]);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "config %d", (int)i);
+        net_init(&m, ctx, config);
+        io = to_file(&files[1]);
+        CHECK_ERR(ctx, smash_safetensors_layout(ctx, recorded, BATCHES * ENDS, NULL, 0, &m.arena, &layout), SMASH_OK, "config %d", (int)i);
+        CHECK_ERR(ctx, smash_safetensors_begin(ctx, &layout, &io), SMASH_OK, "config %d", (int)i);
+        for (k = 0; k < BATCHES * ENDS; k++) CHECK_ERR(ctx, smash_safetensors_put(ctx, &layout, &io, k, &recorded[k]), SMASH_OK, "config %d", (int)i);
+        io = from_file(&files[1]);
+        desc.calibration = &io;
+        CHECK_ERR(ctx, smash(ctx, &m.model, &m.config, &desc, &result), SMASH_OK, "config %d", (int)i);
+        io = to_file(&files[2]);
+        CHECK_ERR(ctx, smash_save(ctx, &result, &io), SMASH_OK, "config %d", (int)i);
+        CHECK(files[0].used == files[2].used && !memcmp(files[0].data, files[2].data, files[0].used), "config %d: another file than by calibration", (int)i);
+        for (k = 0; k < n.s.plan->count; k++) {
+            const smash_row *a = &n.s.plan->rows[k], *b = &result.steps[0].plan->rows[k];
+            CHECK(a->lo == b->lo && a->hi == b->hi && a->batches == b->batches && a->numbers == b->numbers && a->skip == b->skip, "config %d, row %d: %g..%g, not %g..%g", (int)i, (int)k, (double)a->lo, (double)a->hi, (double)b->lo, (double)b->hi);
+            told += a->batches == BATCHES;
+        }
+        net_done(&n);
+        net_done(&m);
+    }
+    CHECK(told == 26, "%d inputs and outputs", (int)told);
+}
+
 /* ---- lsq, lsqplus ---- */
 
 static void near_by(double a, double b, double by, const char *what, size_t step, size_t i)
@@ -316,6 +381,156 @@ static void test_lsq(smash_ctx *ctx)
         net_done(&n);
     }
     CHECK(least, "no scale came to its least");
+}
+
+/* Inputs and outputs that are named: scales begin by the first batch, and are trained as those of weights; zero points are whole. What the file says is the grid that forward has. */
+static void test_lsq_ends(smash_ctx *ctx)
+{
+#define ENDS_OF(algo, keys) "{\"quantizer\": \"" algo "\", \"" algo "_rate\": 0.02" keys "\"" algo "_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"], \"quant_dtype\": "
+    static const struct { const char *config; int plus, nni; double qmin, qmax; } rows[] = {
+        { ENDS_OF("lsq", ", ") "\"int4\"}]}", 0, 0, -7, 7 }, { ENDS_OF("lsq", ", \"lsq_start\": \"nni\", ") "\"uint4\"}]}", 0, 1, 0, 15 },
+        { ENDS_OF("lsqplus", ", ") "\"uint4\"}]}", 1, 0, 0, 15 }, { ENDS_OF("lsqplus", ", \"lsqplus_start\": \"nni\", ") "\"int4\"}]}", 1, 1, -7, 7 } };
+    size_t i, e, step, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const double qmin = rows[i].qmin, qmax = rows[i].qmax;
+        double s[2] = { 0 }, z[2] = { 0 }, ms[2] = { 0 }, vs[2] = { 0 }, mz[2] = { 0 }, vz[2] = { 0 }, one = 1, two = 1;
+        smash_result result;
+        smash_io io;
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        CHECK(slot_of(&n, ctx, "fc2._output_0") == (uint32_t)SMASH_NONE && slot_of(&n, ctx, "fc1.weight") == (uint32_t)SMASH_NONE, "row %d: what is not named", (int)i);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d", (int)i);
+        CHECK(row_of(&n, "fc1", "_output_0", SMASH_QUANTIZER)->skip && !strcmp(row_of(&n, "fc1", "_output_0", SMASH_QUANTIZER)->note, "stays float: it is quantized in a training session, which finds its grid"), "row %d: before the first batch", (int)i);
+        for (step = 1; step <= 6; step++) {
+            double ds[2] = { 0 }, dz[2] = { 0 };
+            for (e = 0; e < 2; e++) {
+                const size_t count = BATCH * end_width[e];
+                const double gamma = 1 / smash_sqrt(qmax * (double)count);
+                float x[12], g[12], lo = 0, hi = 0;
+                int inside;
+                double sum = 0;
+                if (step == 1) {
+                    smash_session_evaluate(&n.s, 1);
+                    for (k = 0; k < count; k++) x[k] = end_number(9, e, k);
+                    end_forward(&n, ctx, e, x);
+                    for (k = 0; k < count; k++) CHECK(x[k] == end_number(9, e, k), "row %d: nothing has been seen, and %d changes", (int)i, (int)k);
+                    smash_session_evaluate(&n.s, 0);
+                }
+                for (k = 0; k < count; k++) {
+                    x[k] = end_number(step, e, k);
+                    lo = x[k] < lo ? x[k] : lo;
+                    hi = x[k] > hi ? x[k] : hi;
+                    sum += magnitude((double)x[k]) / (double)count;
+                }
+                if (step == 1) {
+                    s[e] = (double)(float)(rows[i].plus ? (double)((hi - lo) / (float)(qmax - qmin)) : 2 * sum / smash_sqrt(qmax));
+                    z[e] = rows[i].plus ? qmin - even((double)(lo / (float)s[e])) : 0;
+                    if (rows[i].nni) { s[e] = 0.01; z[e] = rows[i].plus ? (qmax - qmin) / 2 : 0; }
+                }
+                end_forward(&n, ctx, e, x);
+                for (k = 0; k < count; k++) g[k] = made_up(step, e, k);
+                end_backward(&n, ctx, e, g);
+                for (k = 0; k < count; k++) {
+                    const float was = end_number(step, e, k), s32 = (float)s[e];
+                    const double whole = even(z[e] < qmin ? qmin : z[e] > qmax ? qmax : z[e]), dy = (double)made_up(step, e, k);
+                    volatile float u = was / s32;
+                    near_by((double)x[k], (double)faked(was, s32, whole, qmin, qmax, &inside), 1e-6, rows[i].config, step, k);
+                    u = u + (float)whole;
+                    CHECK(g[k] == (inside ? made_up(step, e, k) : 0), "row %d, step %d, gradient %d", (int)i, (int)step, (int)k);
+                    ds[e] += gamma * dy * ((double)u < qmin ? qmin - whole : (double)u > qmax ? qmax - whole : even((double)u) - (double)u);
+                    dz[e] += inside ? 0 : -dy * (double)s32;
+                }
+            }
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            one *= 0.9;
+            two *= 0.999;
+            io = to_file(&files[0]);
+            CHECK_ERR(ctx, smash_session_end(ctx, &n.s, &io, &result), SMASH_OK, "row %d, step %d", (int)i, (int)step);
+            for (e = 0; e < 2; e++) {
+                const smash_row *row = row_of(&n, "fc1", e ? "_output_0" : "_input_0", SMASH_QUANTIZER);
+                float x[12], scale;
+                double zero;
+                int inside;
+                ms[e] = 0.9 * ms[e] + 0.1 * ds[e];
+                vs[e] = 0.999 * vs[e] + 0.001 * ds[e] * ds[e];
+                mz[e] = 0.9 * mz[e] + 0.1 * dz[e];
+                vz[e] = 0.999 * vz[e] + 0.001 * dz[e] * dz[e];
+                s[e] -= 0.02 * (ms[e] / (1 - one)) / (smash_sqrt(vs[e] / (1 - two)) + 1e-8);
+                if (rows[i].plus) z[e] -= 0.02 * (mz[e] / (1 - one)) / (smash_sqrt(vz[e] / (1 - two)) + 1e-8);
+                if (s[e] < 1.1920928955078125e-7) s[e] = 1.1920928955078125e-7;
+                CHECK(!row->skip && !row->note && row->scale.data, "row %d, step %d: nothing for end %d", (int)i, (int)step, (int)e);
+                scale = *(const float *)row->scale.data;
+                zero = (double)*(const int32_t *)row->zero.data;
+                near_by((double)scale, s[e], 1e-6, "scale", step, e);
+                CHECK(zero == even(z[e] < qmin ? qmin : z[e] > qmax ? qmax : z[e]), "row %d, step %d: zero point %g of %g", (int)i, (int)step, zero, z[e]);
+                near_by((double)row->lo, (qmin - zero) * s[e], 1e-5, "lo", step, e);
+                near_by((double)row->hi, (qmax - zero) * s[e], 1e-5, "hi", step, e);
+                smash_session_evaluate(&n.s, 1);
+                for (k = 0; k < BATCH * end_width[e]; k++) x[k] = end_number(step + 1, e, k);
+                end_forward(&n, ctx, e, x);
+                for (k = 0; k < BATCH * end_width[e]; k++) CHECK(x[k] == faked(end_number(step + 1, e, k), scale, zero, qmin, qmax, &inside), "row %d, step %d, evaluated %d", (int)i, (int)step, (int)k);
+                smash_session_evaluate(&n.s, 0);
+            }
+            {
+                smash_model back;
+                ptrdiff_t at;
+                smash_tensor t;
+                io = from_file(&files[0]);
+                CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n.arena, NULL, &back), SMASH_OK, "row %d", (int)i);
+                at = smash_model_find_param(&back, "fc1._output_0_scale");
+                CHECK(at >= 0 && (smash_model_find_param(&back, "fc1._output_0_zero_point") >= 0) == (even(z[1]) != 0), "row %d, step %d: what is in the file", (int)i, (int)step);
+                if (at >= 0) {
+                    CHECK_ERR(ctx, smash_model_load(ctx, &back, (size_t)at, &n.arena, &t), SMASH_OK, "row %d", (int)i);
+                    near_by((double)*(const float *)t.data, s[1], 1e-6, "the scale in the file", step, 0);
+                }
+            }
+        }
+        if (i == 0) {
+            float x[8] = { 0 };
+            end_forward(&n, ctx, 0, x);
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "no gradient");
+            CHECK(!strcmp(ctx->message, "a step without the gradient of \"fc1._input_0\", which lsq needs: give it to smash_session_backward"), "%s", ctx->message);
+            smash_ctx_reset(ctx);
+        }
+        net_done(&n);
+    }
+#undef ENDS_OF
+}
+
+/* Outputs of dorefa have a grid over 0..1 in the file; its inputs and what bnn takes the sign of say why there is none. */
+static void test_end_notes(smash_ctx *ctx)
+{
+    static const struct { const char *config, *input, *output; int32_t zero; float scale; } rows[] = {
+        { "{\"quantizer\": \"dorefa\", \"dorefa_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int4\", \"target_names\": [\"_input_0\", \"_output_0\"]}]}",
+            "in a training session only: its grid is that of each batch, so that nothing is written", NULL, -7, 1.0f / 14 },
+        { "{\"quantizer\": \"dorefa\", \"dorefa_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint2\", \"target_names\": [\"_input_0\", \"_output_0\"]}]}",
+            "in a training session only: its grid is that of each batch, so that nothing is written", NULL, 0, 1.0f / 3 },
+        { "{\"quantizer\": \"bnn\", \"bnn_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"]}]}",
+            "in a training session only: it is a sign, which whoever runs the model has to take, so that nothing is written", "in a training session only: it is a sign, which whoever runs the model has to take, so that nothing is written", 0, 0 },
+        { "{\"quantizer\": \"naive\", \"naive_config_list\": [{\"op_names\": [\"fc1\"], \"target_names\": [\"_input_0\", \"_output_0\"]}]}",
+            "stays float: this algorithm is for weights", "stays float: this algorithm is for weights", 0, 0 } };
+    size_t i, k;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        const smash_row *in, *out;
+        smash_result result;
+        float x[12];
+        int inside;
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d", (int)i);
+        in = row_of(&n, "fc1", "_input_0", SMASH_QUANTIZER);
+        out = row_of(&n, "fc1", "_output_0", SMASH_QUANTIZER);
+        CHECK(in->skip && in->note && !strcmp(in->note, rows[i].input), "row %d: %s", (int)i, in->note ? in->note : "nothing");
+        CHECK(rows[i].output ? out->skip && out->note && !strcmp(out->note, rows[i].output) : !out->skip && !out->note, "row %d: %s", (int)i, out->note ? out->note : "nothing");
+        if (!rows[i].output) {
+            CHECK(*(const float *)out->scale.data == rows[i].scale && *(const int32_t *)out->zero.data == rows[i].zero && out->has_zero == (rows[i].zero != 0), "row %d: %g", (int)i, (double)*(const float *)out->scale.data);
+            smash_session_evaluate(&n.s, 1);
+            for (k = 0; k < 12; k++) x[k] = end_number(3, 1, k) * 0.4f;
+            end_forward(&n, ctx, 1, x);
+            for (k = 0; k < 12; k++) near_by((double)x[k], (double)faked(end_number(3, 1, k) * 0.4f, rows[i].scale, rows[i].zero, rows[i].zero, rows[i].zero ? 7 : 3, &inside), 1e-6, "output", 0, k);
+        }
+        net_done(&n);
+    }
 }
 
 /* A lottery ticket sets quantizers back, too: the scale is the first one, its Adam begins anew, and nothing of an output has been seen. */
@@ -706,6 +921,13 @@ static const char *const every[] = {
     "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"int4\", \"lsqplus_rate\": 0.1}",
     "{\"pruner\": \"slim\", \"slim_training_steps\": 4, \"slim_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}",
     "{\"quantizer\": \"kmeans\", \"kmeans_bits\": 3}",
+    "{\"quantizer\": \"lsq\", \"lsq_rate\": 0.05, \"lsq_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int4\", \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"]}]}",
+    ("{\"quantizer\": \"lsqplus\", \"lsqplus_rate\": 0.05, \"shapes\": {\"fc1\": {\"_output_0\": [2, 6]}}, \"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"], "
+        "\"target_settings\": {\"_output_0\": {\"granularity\": \"per_channel\"}}}]}"),
+    ("{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsq\", \"lsq_config_list\": "
+        "[{\"op_names\": [\"fc1\"], \"target_names\": [\"weight\", \"_output_0\"], \"quant_dtype\": \"int4\"}]}"),
+    "{\"quantizer\": \"dorefa\", \"dorefa_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint2\", \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"]}]}",
+    "{\"quantizer\": \"ptq\", \"ptq_observer\": \"entropy\", \"ptq_observer_bins\": 64, \"ptq_quant_dtype\": \"int4\"}",
 };
 
 /* The session saved at any step, and taken up elsewhere: the same file and the same session follow. While evaluating nothing changes. */
@@ -789,9 +1011,8 @@ static void test_memory(void)
 }
 
 /* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
-static void test_enemies(smash_ctx *ctx)
+static void test_enemies(smash_ctx *ctx, const char *config)
 {
-    static const char config[] = "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}";
     smash_io io;
     size_t i, p, k, refused = 0;
     smash_result result;
@@ -1016,7 +1237,10 @@ int main(void)
     test_qat_weights(&ctx);
     test_qat_ends(&ctx);
     test_ptq(&ctx);
+    test_observers(&ctx);
     test_lsq(&ctx);
+    test_lsq_ends(&ctx);
+    test_end_notes(&ctx);
     test_lottery(&ctx);
     test_dorefa(&ctx);
     test_bnn(&ctx);
@@ -1026,7 +1250,9 @@ int main(void)
     test_distill_misuse(&ctx);
     test_saved(&ctx);
     test_memory();
-    test_enemies(&ctx);
+    test_enemies(&ctx, "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}");
+    test_enemies(&ctx, "{\"quantizer\": \"lsqplus\", \"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"_input_0\", \"_output_0\"]}]}");
+    test_enemies(&ctx, "{\"quantizer\": \"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_bins\": 64}");
     test_end(&ctx);
     test_lost(&ctx);
     test_pairs(&ctx);
