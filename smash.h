@@ -11487,7 +11487,7 @@ typedef uint64_t smash__word1;
 #define SMASH__BITS_1(v) smash__bits64(v)
 #define SMASH__REAL_1(v) smash__float64(v)
 #define SMASH__WIDE_1(p) (*(const double *)(const void *)(p))
-#define SMASH__NARROW_1(p) ((double)*(const float *)(const void *)(p))
+#define SMASH__READ_1(v, p) ((v) = (double)*(const float *)(const void *)(p))
 #define SMASH__PUT_1(g, v) (*(g) = (float)(v))
 #define SMASH__HOLD_1(v) ((v) = SMASH__FUSES ? smash__float64(smash__bits64(v) ^ s->keep) : (v))
 #define SMASH__PICK_1(to, n) ((to) = smash__sixteenths[(n) & 15])
@@ -11511,7 +11511,7 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
         smash__real##W v[2 * N], k[2 * N], r[2 * N], e[2 * N]; \
         SMASH__UNROLL for (c = 0; c < N; c++) { \
             if (wide) { v[c] = SMASH__WIDE_##W(x + c * W * 8); v[N + c] = SMASH__WIDE_##W(y + c * W * 8); } \
-            else { v[c] = SMASH__NARROW_##W(x + c * W * 4); v[N + c] = SMASH__NARROW_##W(y + c * W * 4); } \
+            else { SMASH__READ_##W(v[c], x + c * W * 4); SMASH__READ_##W(v[N + c], y + c * W * 4); } \
             if (far) { v[c] = v[c] - s->from_x; v[N + c] = v[N + c] - s->from_y; } \
         } \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = v[c] * scale; SMASH__HOLD_##W(e[c]); } \
@@ -11590,9 +11590,9 @@ SMASH__VECTOR(8)
 #define SMASH__WIDE_2(p) (*(const smash__real_at2 *)(const void *)(p))
 #define SMASH__WIDE_4(p) (*(const smash__real_at4 *)(const void *)(p))
 #define SMASH__WIDE_8(p) (*(const smash__real_at8 *)(const void *)(p))
-#define SMASH__NARROW_2(p) __builtin_convertvector(*(const smash__single_at2 *)(const void *)(p), smash__real2)
-#define SMASH__NARROW_4(p) __builtin_convertvector(*(const smash__single_at4 *)(const void *)(p), smash__real4)
-#define SMASH__NARROW_8(p) __builtin_convertvector(*(const smash__single_at8 *)(const void *)(p), smash__real8)
+#define SMASH__READ_2(v, p) ((v) = __builtin_convertvector(*(const smash__single_at2 *)(const void *)(p), smash__real2))
+#define SMASH__READ_4(v, p) __asm__("vcvtps2pd {%1, %0|%0, %1}" : "=x"(v) : "m"(*(const smash__single_at4 *)(const void *)(p)))     /* from __builtin_convertvector gcc makes halves */
+#define SMASH__READ_8(v, p) __asm__("vcvtps2pd {%1, %0|%0, %1}" : "=v"(v) : "m"(*(const smash__single_at8 *)(const void *)(p)))
 #define SMASH__PUT_2(g, v) (*(smash__single_at2 *)(void *)(g) = __builtin_convertvector(v, smash__single_at2))
 #define SMASH__PUT_4(g, v) (*(smash__single_at4 *)(void *)(g) = __builtin_convertvector(v, smash__single_at4))
 #define SMASH__PUT_8(g, v) (*(smash__single_at8 *)(void *)(g) = __builtin_convertvector(v, smash__single_at8))
