@@ -11614,6 +11614,7 @@ SMASH__LOSS_EXPS(smash__loss_exps_plain, , 2, 4, 4)
 SMASH__LOSS_EXPS(smash__loss_exps_avx2, SMASH__AVX2, 4, 2, 2)
 SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #endif
+#undef SMASH__LOSS_EXPS
 
 /* A pass over count numbers in tiles */
 SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, const char *y, float *g, size_t count, smash__loss_pass *s)
