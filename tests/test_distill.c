@@ -1,5 +1,5 @@
 /* Distillation: losses against recordings of NNI v3 and against sums written out here, gradients against differences in double, and
- * projections. Exponentials and logarithms here are those of the core section, which the losses do not use for their own. */
+ * projections. Exponentials and logarithms here are those of the core section, which the losses do not use for their own: theirs are within 2.5e-12. */
 #include "../smash.h"
 #include "test.h"
 #include "golden/config_list_distill.h"
@@ -56,6 +56,13 @@ static double formula(const smash_loss_desc *d, const double *x, const double *y
     }
     if (d->kind == SMASH_LOSS_KL) return lambda * t * t * sum / (double)(d->all_rows ? rows : dim0);
     return lambda * sum / (double)(d->kind == SMASH_LOSS_COSINE ? rows : rows * columns);
+}
+
+/* T^2 times what the exponentials may be off by, of student and teacher */
+static double kl_limit(const smash_loss_desc *d)
+{
+    const double t = d->temperature == 0 ? 2 : d->temperature;
+    return 5e-12 * t * t + 1e-12;
 }
 
 /* ---- what NNI computed ---- */
@@ -126,7 +133,8 @@ static void test_formulas(smash_ctx *ctx)
                 want = formula(&d, x, y, dim0, rows, columns, cx, cy);
                 memset(g, 0x5A, sizeof g);
                 CHECK_ERR(ctx, smash_loss(ctx, &d, &tx, &ty, &loss, &tg), SMASH_OK, "%s, shape %d, dtypes %d", kinds[k], (int)s, (int)f);
-                CHECK(apart(loss, want) <= 1e-13 * (want + 1), "%s, shape %d, dtypes %d: %.17g, want %.17g", kinds[k], (int)s, (int)f, loss, want);
+                limit = k == SMASH_LOSS_KL ? kl_limit(&d) * (want + 1) : 1e-13 * (want + 1);
+                CHECK(apart(loss, want) <= limit, "%s, shape %d, dtypes %d: %.17g, want %.17g", kinds[k], (int)s, (int)f, loss, want);
                 CHECK_ERR(ctx, smash_loss(ctx, &d, &tx, &ty, &plain, NULL), SMASH_OK, "%s", kinds[k]);
                 CHECK(bits64_of(plain) == bits64_of(loss), "%s, shape %d, dtypes %d: the gradient changes the loss", kinds[k], (int)s, (int)f);
                 for (i = 0; i < n; i++) {                           /* central differences: (f(x+h) - f(x-h)) / 2h, off by h^2 and 1e-16 / h */
@@ -173,7 +181,7 @@ static void test_edges(smash_ctx *ctx)
         for (i = 0; i < 12; i++) y[i] = 1;
         CHECK_ERR(ctx, smash_loss(ctx, &d, &tx, &ty, &loss, &tg), SMASH_OK, "%s", kinds[k]);
         want = k == SMASH_LOSS_MSE ? 1 : k == SMASH_LOSS_KL ? 0 : k == SMASH_LOSS_COSINE ? 1 : 1.0 / 3;
-        CHECK(apart(loss, want) < 1e-15, "%s of zeros and ones: %.9g", kinds[k], loss);
+        CHECK(apart(loss, want) < (k == SMASH_LOSS_KL ? kl_limit(&d) : 1e-15), "%s of zeros and ones: %.9g", kinds[k], loss);
         if (k >= SMASH_LOSS_COSINE) for (i = 0; i < 12; i++) CHECK(g[i] == 0, "%s of zeros, gradient %d: %.9g", kinds[k], (int)i, (double)g[i]);
     }
     for (k = 0; k < COUNT_OF(temperatures); k++) {
@@ -183,7 +191,7 @@ static void test_edges(smash_ctx *ctx)
         for (i = 0; i < 12; i++) { x[i] = 3 * draw(&rng); y[i] = 3 * draw(&rng); }
         CHECK_ERR(ctx, smash_loss(ctx, &d, &tx, &ty, &loss, &tg), SMASH_OK, "temperature %g", temperatures[k]);
         want = formula(&d, x, y, 2, 4, 3, 0, 0);
-        CHECK(apart(loss, want) < 1e-12 * want + 1e-15 * temperatures[k] * temperatures[k] * 12, "temperature %g: %.17g, want %.17g", temperatures[k], loss, want);
+        CHECK(apart(loss, want) < 1e-12 * want + kl_limit(&d), "temperature %g: %.17g, want %.17g", temperatures[k], loss, want);
         for (i = 0; i < 12; i++) CHECK(smash_is_finite(g[i]), "temperature %g: gradient %d", temperatures[k], (int)i);
     }
     {                                                               /* what is beyond f32 becomes its largest number; a loss beyond double is refused */
@@ -235,6 +243,73 @@ static void test_large(smash_ctx *ctx)
             ctx->parallel = NULL;
         }
     free(x); free(y); free(g); free(again); free(dx); free(dy);
+}
+
+/* Two logits: every exponential there is, near 0 and far from it, and where one becomes the other */
+static void test_exponentials(smash_ctx *ctx)
+{
+    static const size_t shape[2] = { 1, 2 };
+    static const double bases[] = { 0, 20, 177.44567822334599, -177.44567822334599, 178, -178, 700, -700, 1e4, -1e4, 1e6, 1e15, -1e300 };
+    double x[2], y[2], worst = 0;
+    smash_tensor tx = test_view(SMASH_F64, x, 2, shape), ty = test_view(SMASH_F64, y, 2, shape);
+    smash_loss_desc d = SMASH_ZERO;
+    uint64_t rng = 21;
+    size_t b, i;
+    d.kind = SMASH_LOSS_KL;
+    d.temperature = 1;
+    for (b = 0; b < COUNT_OF(bases); b++)
+        for (i = 0; i < 4000; i++) {
+            const double wide = i % 4 == 0 ? 0.1 : i % 4 == 1 ? 3 : i % 4 == 2 ? 40 : 2000;
+            double loss = 0, want, off;
+            x[0] = bases[b] + (i & 64 ? 0 : wide * draw(&rng));
+            x[1] = x[0] + wide * draw(&rng);
+            y[0] = (i & 128 ? -bases[b] : bases[b]) + wide * draw(&rng);
+            y[1] = i & 256 ? y[0] : y[0] + wide * draw(&rng);
+            ctx->no_simd = (uint32_t)(i % 3);
+            CHECK_ERR(ctx, smash_loss(ctx, &d, &tx, &ty, &loss, NULL), SMASH_OK, "%g", bases[b]);
+            x[1] -= x[0]; x[0] = 0;                                 /* exact, or as near as the two are */
+            y[1] -= y[0]; y[0] = 0;
+            want = formula(&d, x, y, 1, 1, 2, 0, 0);
+            off = apart(loss, want) / (1 + apart(x[1], y[1]));
+            if (off > worst) worst = off;
+            CHECK(off < 5e-12, "at %g: logits 0 %.17g and 0 %.17g: %.17g, want %.17g", bases[b], x[1], y[1], loss, want);
+        }
+    CHECK(worst > 1e-13, "%g: what is measured here?", worst);
+    ctx->no_simd = 0;
+}
+
+/* Rows of every length, at every address, moderate and extreme, with ties: the same bytes from each kind of code */
+static void test_ways(smash_ctx *ctx)
+{
+    enum { LONGEST = 83 };
+    static double x[LONGEST + 3], y[LONGEST + 3];
+    static float g[LONGEST + 3], again[LONGEST + 3];
+    static const double sizes[] = { 1, 30, 500, 1e4, 3e38 };
+    uint64_t rng = 2;
+    size_t n, at, k, i;
+    uint32_t way;
+    for (n = 1; n <= LONGEST; n++)
+        for (k = 0; k < 2 * COUNT_OF(sizes); k++) {
+            const smash_dtype dtype = k & 1 ? SMASH_F64 : SMASH_F32;
+            const size_t shape[2] = { 1, n }, width = k & 1 ? 8 : 4;
+            at = n % 3;
+            for (i = 0; i < n + at; i++) {
+                set_number(dtype, x, i, sizes[k / 2] * draw(&rng));
+                set_number(dtype, y, i, i % 5 == 1 ? sizes[k / 2] : sizes[k / 2] * draw(&rng));
+            }
+            for (way = 0; way < 3; way++) {
+                static double first;
+                double loss = 0;
+                smash_tensor tx = test_view(dtype, (char *)x + at * width, 2, shape), ty = test_view(dtype, (char *)y + at * width, 2, shape), tg = test_view(SMASH_F32, (way ? again : g) + at, 2, shape);
+                smash_loss_desc d = SMASH_ZERO;
+                d.kind = SMASH_LOSS_KL;
+                ctx->no_simd = way;
+                CHECK_ERR(ctx, smash_loss(ctx, &d, &tx, &ty, &loss, &tg), SMASH_OK, "%d numbers", (int)n);
+                if (!way) first = loss;
+                else CHECK(bits64_of(loss) == bits64_of(first) && !memcmp(g + at, again + at, n * sizeof *g), "%d numbers of up to %g, way %d: %.17g, not %.17g", (int)n, sizes[k / 2], (int)way, loss, first);
+            }
+        }
+    ctx->no_simd = 0;
 }
 
 /* ---- projection ---- */
@@ -457,6 +532,8 @@ int main(void)
     test_formulas(&ctx);
     test_edges(&ctx);
     test_large(&ctx);
+    test_exponentials(&ctx);
+    test_ways(&ctx);
     test_projection(&ctx);
     test_projected(&ctx);
     test_refused(&ctx);
