@@ -4,6 +4,7 @@
 #include "test.h"
 #include "golden/apply_add.h"
 #include "golden/config_list_mask.h"
+#include "golden/config_list_schedule.h"
 #include "golden/mask_cases.h"
 #include "golden/trained.h"
 
@@ -2136,13 +2137,15 @@ static void test_layout_kernels(void)
 /* Recorded values of NNI v3 (t = 1 .. 4), of its movement pruner, and of NNI 2.0; the exact form is worked out with long double. */
 static void test_schedules(void)
 {
-    static const double linear[4] = { 0.25, 0.5, 0.75, 1.0 }, agp[4] = { 0.578125, 0.875, 0.984375, 1.0 };
     static const double movement[] = { 0, 0, 0, 0.289062, 0.4375, 0.492188, 0.5, 0.5, 0.5 };                                /* goal 0.5, warmup 2, cooldown 6 */
     static const double epochs[] = { 0, 0.2381, 0.4236, 0.563, 0.6628, 0.7298, 0.7704, 0.7912, 0.7989, 0.8, 0.8 };         /* 0 to 0.8 over 10 */
     static const double lottery[] = { 0, 0.2752, 0.4747, 0.6193, 0.7241, 0.8 };                                             /* 0.8 in 5 rounds */
     uint64_t t, total;
     double least = 0;
-    for (t = 1; t <= 4; t++) CHECK(smash_schedule_linear(t, 4) == linear[t - 1] && smash_schedule_agp(t, 4) == agp[t - 1], "t = %d", (int)t);
+    size_t i;
+    for (i = 0; i < COUNT_OF(golden_schedule); i++)
+        for (t = 1; t <= golden_schedule[i].times; t++)
+            CHECK(smash_schedule_linear(t, golden_schedule[i].times) == golden_schedule[i].linear[t - 1] && smash_schedule_agp(t, golden_schedule[i].times) == golden_schedule[i].agp[t - 1], "row %d, t = %d", (int)i, (int)t);
     for (t = 0; t < COUNT_OF(movement); t++) CHECK(magnitude(0.5 * smash_schedule_movement(t, 2, 6) - movement[t]) < 6e-7, "movement, step %d: %g", (int)t, smash_schedule_movement(t, 2, 6));
     for (t = 0; t < COUNT_OF(epochs); t++) CHECK(magnitude(smash_schedule_agp_epoch(0, 0.8, t, 0, 10, 1) - epochs[t]) < 6e-5, "agp, epoch %d: %g", (int)t, smash_schedule_agp_epoch(0, 0.8, t, 0, 10, 1));
     for (t = 0; t < COUNT_OF(lottery); t++) CHECK(magnitude(smash_schedule_lottery(0.8, t, 5) - lottery[t]) < 6e-5, "lottery, round %d: %g", (int)t, smash_schedule_lottery(0.8, t, 5));

@@ -1,6 +1,7 @@
 /* The training session, driven by hand: step by step against the formulas, saved and taken up again, and misused. */
 #include "../smash.h"
 #include "session_net.h"
+#include "golden/config_list_schedule.h"
 
 static size_t zeros_of(const float *x, size_t n) { size_t i, z = 0; for (i = 0; i < n; i++) z += x[i] == 0; return z; }
 
@@ -350,6 +351,28 @@ static void test_lottery(smash_ctx *ctx)
             if (n.s.rewound) CHECK(!memcmp(n.w1, first, sizeof first) && n.b1[0] == -0.5f, "step %d: not where it was", (int)step);
             for (k = 0; k < 24; k++) CHECK(w[k] == 0 || before[k] != 0, "step %d: weight %d is back", (int)step, (int)k);
             memcpy(before, w, sizeof before);
+        }
+        net_done(&n);
+    }
+}
+
+/* What is asked for at each step is the share of the goal that NNI recorded, and so is what goes. */
+static void test_recorded(smash_ctx *ctx)
+{
+    static const double goals[] = { 1, 0.5, 0.75 };
+    size_t i, agp, goal, every, step;
+    for (i = 0; i < COUNT_OF(golden_schedule); i++) for (agp = 0; agp < 2; agp++) for (goal = 0; goal < COUNT_OF(goals); goal++) for (every = 1; every <= 3; every += 2) {
+        const size_t times = golden_schedule[i].times;
+        char config[256];
+        net n;
+        snprintf(config, sizeof config, "{\"pruner\": \"level\", \"level_schedule\": \"%s\", \"level_schedule_times\": %d, \"level_schedule_interval\": %d, \"level_sparse_ratio\": %g}", agp ? "agp" : "linear", (int)times, (int)every, goals[goal]);
+        net_begin(&n, ctx, config);
+        for (step = 1; step <= times * every + 2; step++) {
+            const size_t t = step / every > times ? times : step / every;
+            const double share = !t ? 0 : agp ? golden_schedule[i].agp[t - 1] : golden_schedule[i].linear[t - 1];
+            CHECK_ERR(ctx, one_step(&n, ctx, step, NULL), SMASH_OK, "%s, step %d", config, (int)step);
+            CHECK(n.s.plan->rows[0].mask.ratio == goals[goal] * share && n.s.plan->rows[0].mask_stats.dropped == (size_t)(goals[goal] * share * 24), "%s, step %d: %.17g, %d", config, (int)step, n.s.plan->rows[0].mask.ratio,
+                  (int)n.s.plan->rows[0].mask_stats.dropped);
         }
         net_done(&n);
     }
@@ -775,6 +798,7 @@ int main(void)
     test_slim(&ctx);
     test_movement(&ctx);
     test_activations(&ctx);
+    test_recorded(&ctx);
     test_admm(&ctx);
     test_lottery(&ctx);
     test_saved(&ctx);
