@@ -2667,7 +2667,8 @@ SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uin
  *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
-/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again.
+/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again. But biases stay
+ * float, also those that the file has as integers of 32 bits, by the scales of input and weight: each is off by half a step of that at most.
  *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
@@ -23523,7 +23524,7 @@ SMASH__FN smash_err smash__prune_apply(smash_ctx *ctx, const smash__part *part, 
     if (part->slot->param == SMASH__NO_INDEX) {
         for (i = 0; i < x->ndim && x->ndim == mask->ndim && (x->shape[i] == mask->shape[i] || mask->shape[i] == 1); i++) block[i] = x->shape[i] == mask->shape[i] ? 1 : -1;
         if (i < x->ndim || x->ndim != mask->ndim)
-            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the mask of %q is %s, and what came is %s", part->slot->name, smash__shape_text(mask->ndim, mask->shape, is), smash__shape_text(x->ndim, x->shape, must));
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the mask of %q is %s, and what came is %s: say what comes in \"shapes\" of the config", part->slot->name, smash__shape_text(mask->ndim, mask->shape, is), smash__shape_text(x->ndim, x->shape, must));
         apply.grain = smash_grain_block(block, x->ndim);
     }
     SMASH__TRY(smash_grid_make(ctx, &apply.grain, x, &grid));
@@ -23706,7 +23707,7 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     smash_tensor y;
     size_t n, i;
     if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
-    if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: there are none of a batch and of channels", part->slot->name, x->ndim);
+    if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: give it with one of the batch and one of channels, if that is all", part->slot->name, x->ndim);
     SMASH__TRY(smash_tensor_count(x, &n));
     SMASH__TRY(smash__check_finite(ctx, x, n));
     SMASH__TRY(smash__like(ctx, x, SMASH_F32, &y));
@@ -23733,7 +23734,7 @@ SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own,
     if (!sum.data || !seen.data) return SMASH_OK;                         /* before the first step */
     SMASH__TRY(smash_tensor_count(&sum, &channels));
     count = *(const uint64_t *)seen.data;
-    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
+    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z: give what that layer makes, channels behind the batch, those of a Linear last", name, channels, part->slot->name, blocks);
     for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)sum.data)[i];
     return smash_score_divide(ctx, count ? (double)count : 1, metric);
 }
@@ -24748,7 +24749,7 @@ SMASH__FN smash_err smash__session_plan(smash_ctx *ctx, smash__session *own)
     SMASH__TRY(smash__resolve_plan(ctx, own->config, own->model, ~0u, own->arena, plan));
     own->plan = plan;
     plan->session = own;
-    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once, which a training session does not", plan->whole->name);
+    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once, which a training session does not: run it with smash() on what was trained", plan->whole->name);
     if (plan->goal.kind) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s makes masks when a file is written, and a training session needs them before; say sparse_ratio", plan->goal.key->name);
     return SMASH_OK;
 }
@@ -24821,7 +24822,7 @@ SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, 
         pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
         near = smash_nearest(name, pair, 2);
     }
-    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q", name, near);
+    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q: say one of its modules and what of it, as in \"conv1.weight\" or \"conv1._output_0\"", name, near);
 }
 
 SMASH__DEF smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
@@ -24844,7 +24845,7 @@ SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *ow
     SMASH__TRY(smash__check(ctx, x, slot->name, SMASH__BIT(SMASH_F32), slot->param == SMASH__NO_INDEX ? SMASH__WRITE : SMASH__READ, NULL));
     for (i = first; want && i < x->ndim && x->ndim == want->ndim && x->shape[i] == want->shape[i]; i++) { }
     if (want && (x->ndim != want->ndim || i < x->ndim))
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s: a parameter comes as the model has it, and of an input or output only dim 0 may change", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
     if (slot->param != SMASH__NO_INDEX && x == want) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q: forward changes where the tensor points, so give a copy of the one in the model, not that one", slot->name);
     if (slot->param != SMASH__NO_INDEX && x->data != want->data) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q lies elsewhere than in the model of the session: give its tensor as the model has it", slot->name);
     return SMASH_OK;
@@ -24877,7 +24878,7 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
     if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to go forward");
     if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
     own = s->own;
-    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u: ask smash_session_find of this session for it", slot_index);
     slot = &own->slots[slot_index];
     SMASH__TRY(smash__session_take(ctx, own, slot, x));
     mark = smash__scratch_mark(ctx);
@@ -24915,7 +24916,7 @@ SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint3
     if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to learn from");
     if (slot == SMASH__NO_INDEX) return SMASH_OK;
     for (t = s->own->teachers, i = 0; t && i < slot; i++) t = t->next;
-    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u", slot);
+    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u: ask smash_session_find_teacher of this session for it", slot);
     SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     if (s->own->evaluating) return SMASH_OK;
     SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->record));
@@ -24972,7 +24973,7 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     if (!gradient) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no gradient to go backward");
     if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
     own = s->own;
-    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u: ask smash_session_find of this session for it", slot_index);
     slot = &own->slots[slot_index];
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first", slot->name);
     if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step: give it to smash_session_forward", slot->name);
@@ -24983,7 +24984,7 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     g.name = slot->name;
     SMASH__TRY(smash__check(ctx, &g, "the gradient of", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
     if (!smash__same_shape(&g, slot->seen.ndim, slot->seen.shape))
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the gradient of %q is %s, and what went forward %s", slot->name, smash__shape_text(g.ndim, g.shape, is), smash__shape_text(slot->seen.ndim, slot->seen.shape, must));
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the gradient of %q is %s, and what went forward %s: it is that of the last forward", slot->name, smash__shape_text(g.ndim, g.shape, is), smash__shape_text(slot->seen.ndim, slot->seen.shape, must));
     SMASH__TRY(smash__check_finite(ctx, &g, n));
     mark = smash__scratch_mark(ctx);
     for (part = slot->last; !err && part; part = part->before) if (part->method->backward) err = part->method->backward(ctx, own, part, &g);
@@ -25077,7 +25078,7 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
     if (!io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing, or cannot write");
     own = s->own;
     for (i = 0; i < own->slot_count; i++)
-        if (own->slots[i].forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a session is saved between two steps, and %q has gone forward since the last", own->slots[i].name);
+        if (own->slots[i].forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a session is saved between two steps, and %q has gone forward since the last: save behind smash_session_step", own->slots[i].name);
     for (state = own->states; state; state = state->next) count++;
     mark = smash_arena_get_mark(own->arena);
     scratch = smash__scratch_mark(ctx);
