@@ -2668,7 +2668,7 @@ SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uin
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
 /* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again. But biases stay
- * float, also those that the file has as integers of 32 bits, by the scales of input and weight: each is off by half a step of that at most.
+ * float as they are trained, also those that the file gets as integers of 32 bits, by the scales of input and weight.
  *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
@@ -19779,6 +19779,27 @@ SMASH__FN void smash__count_dropped(smash_row *row, const smash_tensor *mask, co
     row->mask_stats.ratio = (double)row->mask_stats.dropped / (double)grid->blocks;
 }
 
+/* The mask of a row that follows another one's, into room for the blocks of its grid */
+SMASH__FN smash_err smash__align_row(smash_ctx *ctx, const smash_plan *plan, const smash_row *row, const smash_tensor *source_mask, const smash_grid *grid, void *keep)
+{
+    const smash_row *from = &plan->rows[row->align_row];
+    const smash_tensor *source = smash__row_tensor(plan, from);
+    const smash_grain flat = smash_grain_element();
+    const size_t one = grid->blocks / row->align_groups;                 /* every group has the same */
+    smash_tensor mask, reduced;
+    uint32_t axes[SMASH_MAX_DIMS], d;
+    size_t n;
+    int pooled;
+    SMASH__TRY(smash__align_dims(ctx, source, row->align_dims, row->align_dim_count, axes, &reduced));
+    mask = smash_tensor_view(SMASH_BOOL, keep, grid->blocks, reduced.ndim, reduced.shape);
+    /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
+    pooled = row->align_groups == 1 && !smash__same_but_ones(&mask, grid->ndim, grid->count);
+    if (pooled) for (d = 0; d < grid->ndim; d++) mask.shape[d] = grid->count[d];
+    SMASH__TRY(smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
+    for (n = one; n < grid->blocks; n++) ((uint8_t *)keep)[n] = ((const uint8_t *)keep)[n - one];
+    return SMASH_OK;
+}
+
 /* The masks of all rows that follow this one, while its mask is at hand. */
 SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
 {
@@ -19788,26 +19809,14 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     while ((i = smash__next_follower(plan, first, i)) != first) {
         smash_row *row = &plan->rows[i];
         const smash_row *from = &plan->rows[row->align_row];
-        const smash_tensor *source = smash__row_tensor(plan, from), *target = smash__row_tensor(plan, row), *source_mask = from == work->row ? &work->mask : &from->kept;
         const char *name = row->kept.name;
+        void *keep = row->kept.data;
         smash_grid grid;
-        smash_grain flat = smash_grain_element();
-        smash_tensor mask, reduced;
-        size_t one, n;
-        uint32_t axes[SMASH_MAX_DIMS], d;
-        int pooled;
-        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
-        SMASH__TRY(smash__align_dims(ctx, source, row->align_dims, row->align_dim_count, axes, &reduced));
-        mask = smash_tensor_view(SMASH_BOOL, row->kept.data, grid.blocks, reduced.ndim, reduced.shape);
-        if (!mask.data) mask.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
-        if (!mask.data) return SMASH_ERR_NOMEM;
-        /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
-        pooled = row->align_groups == 1 && !smash__same_but_ones(&mask, grid.ndim, grid.count);
-        if (pooled) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
-        SMASH__TRY(smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
-        one = grid.blocks / row->align_groups;                           /* every group has the same */
-        for (n = one; n < grid.blocks; n++) ((uint8_t *)mask.data)[n] = ((const uint8_t *)mask.data)[n - one];
-        row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
+        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, smash__row_tensor(plan, row), &grid));
+        if (!keep) keep = smash_arena_alloc(ctx, plan->arena, grid.blocks);
+        if (!keep) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash__align_row(ctx, plan, row, from == work->row ? &work->mask : &from->kept, &grid, keep));
+        row->kept = smash_tensor_view(SMASH_BOOL, keep, grid.blocks, grid.ndim, grid.count);
         row->kept.name = name;
         if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &row->kept, &grid);
     }
@@ -25216,6 +25225,27 @@ SMASH__FN smash_err smash__projection_fits(smash_ctx *ctx, const smash_tensor *t
     return SMASH_OK;
 }
 
+/* A mask that follows another one is what comes of that. */
+SMASH__FN smash_err smash__mask_follows(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
+{
+    const smash_row *row = part->row;
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_tensor source, mask;
+    smash_grid grid;
+    uint8_t *keep;
+    size_t i;
+    if (row->align_row == SMASH__NO_INDEX || !own->of_row[row->align_row]) return SMASH_OK;
+    SMASH__TRY(smash__session_of_file(ctx, file, data, own->of_row[row->align_row], "mask", &source));
+    SMASH__TRY(smash__session_of_file(ctx, file, data, part, "mask", &mask));
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, smash__row_tensor(own->plan, row), &grid));
+    keep = (uint8_t *)smash__scratch(ctx, grid.blocks, 1);
+    if (!keep) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__align_row(ctx, own->plan, row, &source, &grid, keep));
+    for (i = 0; i < grid.blocks; i++) if (keep[i] != ((const uint8_t *)mask.data)[i]) return smash__state_refused(ctx, i, &mask, "is not what follows from the mask that it is aligned with");
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
 /* Does what the file has of a part go together? */
 SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
 {
@@ -25233,6 +25263,7 @@ SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__sessio
         SMASH__TRY(smash__session_of_file(ctx, file, data, own->of_row[part->row - own->plan->rows], "mask", &mask));
         return smash__sums_fit(ctx, part, &mask, &t[0], &t[1]);
     }
+    if (part->row->algo->group == SMASH_PRUNER && part->method->open) return smash__mask_follows(ctx, own, file, data, part);
     if (part->row->algo->group != SMASH_QUANTIZER || !part->method->open) return SMASH_OK;
     SMASH__TRY(smash__session_of_file(ctx, file, data, part, "scale", &t[0]));
     SMASH__TRY(smash__session_of_file(ctx, file, data, part, "zero", &t[1]));
