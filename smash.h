@@ -19998,6 +19998,24 @@ SMASH__FN smash_err smash__align_groups(smash_ctx *ctx, const smash_row *row, co
     return SMASH_OK;
 }
 
+/* The mask of a row that follows another one's, into room for the blocks of its grid */
+SMASH__FN smash_err smash__align_row(smash_ctx *ctx, const smash_plan *plan, const smash_row *row, const smash_tensor *source_mask, const smash_grid *grid, void *keep)
+{
+    const smash_row *from = &plan->rows[row->align_row];
+    const smash_tensor *source = smash__row_tensor(plan, from);
+    const smash_grain flat = smash_grain_element();
+    smash_tensor mask, reduced;
+    uint32_t axes[SMASH_MAX_DIMS], d;
+    int pooled;
+    SMASH__TRY(smash__align_dims(ctx, source, row->align_dims, row->align_dim_count, axes, &reduced));
+    mask = smash_tensor_view(SMASH_BOOL, keep, grid->blocks, reduced.ndim, reduced.shape);
+    /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
+    pooled = row->align_groups == 1 && !smash__same_but_ones(&mask, grid->ndim, grid->count);
+    if (pooled) for (d = 0; d < grid->ndim; d++) mask.shape[d] = grid->count[d];
+    if (row->align_groups > 1) return smash__align_groups(ctx, row, source_mask, &from->mask.grain, source, mask);
+    return smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask);
+}
+
 /* The masks of all rows that follow this one, while its mask is at hand. */
 SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
 {
@@ -20007,24 +20025,14 @@ SMASH__FN smash_err smash__make_dependents(smash_ctx *ctx, smash_work *work)
     while ((i = smash__next_follower(plan, first, i)) != first) {
         smash_row *row = &plan->rows[i];
         const smash_row *from = &plan->rows[row->align_row];
-        const smash_tensor *source = smash__row_tensor(plan, from), *target = smash__row_tensor(plan, row), *source_mask = from == work->row ? &work->mask : &from->kept;
         const char *name = row->kept.name;
+        void *keep = row->kept.data;
         smash_grid grid;
-        smash_grain flat = smash_grain_element();
-        smash_tensor mask, reduced;
-        uint32_t axes[SMASH_MAX_DIMS], d;
-        int pooled;
-        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, target, &grid));
-        SMASH__TRY(smash__align_dims(ctx, source, row->align_dims, row->align_dim_count, axes, &reduced));
-        mask = smash_tensor_view(SMASH_BOOL, row->kept.data, grid.blocks, reduced.ndim, reduced.shape);
-        if (!mask.data) mask.data = smash_arena_alloc(ctx, plan->arena, grid.blocks);
-        if (!mask.data) return SMASH_ERR_NOMEM;
-        /* either the reduced shape has one value per block, or it is the row's own and is pooled by its granularity */
-        pooled = row->align_groups == 1 && !smash__same_but_ones(&mask, grid.ndim, grid.count);
-        if (pooled) for (d = 0; d < grid.ndim; d++) mask.shape[d] = grid.count[d];
-        if (row->align_groups > 1) SMASH__TRY(smash__align_groups(ctx, row, source_mask, &from->mask.grain, source, mask));
-        else SMASH__TRY(smash_mask_align(ctx, source_mask, &from->mask.grain, source, row->align_dims, row->align_dim_count, pooled ? &row->mask.grain : &flat, &mask));
-        row->kept = smash_tensor_view(SMASH_BOOL, mask.data, grid.blocks, grid.ndim, grid.count);
+        SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, smash__row_tensor(plan, row), &grid));
+        if (!keep) keep = smash_arena_alloc(ctx, plan->arena, grid.blocks);
+        if (!keep) return SMASH_ERR_NOMEM;
+        SMASH__TRY(smash__align_row(ctx, plan, row, from == work->row ? &work->mask : &from->kept, &grid, keep));
+        row->kept = smash_tensor_view(SMASH_BOOL, keep, grid.blocks, grid.ndim, grid.count);
         row->kept.name = name;
         if (row->param == (uint32_t)SMASH_NONE) smash__count_dropped(row, &row->kept, &grid);
     }
@@ -23774,7 +23782,7 @@ SMASH__FN smash_err smash__prune_apply(smash_ctx *ctx, const smash__part *part, 
     if (part->slot->param == SMASH__NO_INDEX) {
         for (i = 0; i < x->ndim && x->ndim == mask->ndim && (x->shape[i] == mask->shape[i] || mask->shape[i] == 1); i++) block[i] = x->shape[i] == mask->shape[i] ? 1 : -1;
         if (i < x->ndim || x->ndim != mask->ndim)
-            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the mask of %q is %s, and what came is %s", part->slot->name, smash__shape_text(mask->ndim, mask->shape, is), smash__shape_text(x->ndim, x->shape, must));
+            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "the mask of %q is %s, and what came is %s: say what comes in \"shapes\" of the config", part->slot->name, smash__shape_text(mask->ndim, mask->shape, is), smash__shape_text(x->ndim, x->shape, must));
         apply.grain = smash_grain_block(block, x->ndim);
     }
     SMASH__TRY(smash_grid_make(ctx, &apply.grain, x, &grid));
@@ -23971,7 +23979,7 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     size_t n, i;
     uint32_t axis;
     if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
-    if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: there are none of a batch and of channels", part->slot->name, x->ndim);
+    if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: give it with one of the batch and one of channels, if that is all", part->slot->name, x->ndim);
     axis = smash__channel_axis(own, part->row, x->ndim);
     SMASH__TRY(smash_tensor_count(x, &n));
     SMASH__TRY(smash__check_finite(ctx, x, n));
@@ -23999,7 +24007,7 @@ SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own,
     if (!sum.data || !seen.data) return SMASH_OK;                         /* before the first step */
     SMASH__TRY(smash_tensor_count(&sum, &channels));
     count = *(const uint64_t *)seen.data;
-    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z", name, channels, part->slot->name, blocks);
+    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z: give what that layer makes, channels behind the batch, those of a Linear last", name, channels, part->slot->name, blocks);
     for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)sum.data)[i];
     return smash_score_divide(ctx, count ? (double)count : 1, metric);
 }
@@ -25169,7 +25177,7 @@ SMASH__FN smash_err smash__session_plan(smash_ctx *ctx, smash__session *own)
     SMASH__TRY(smash__resolve_plan(ctx, own->config, own->model, ~0u, own->arena, plan));
     own->plan = plan;
     plan->session = own;
-    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once, which a training session does not", plan->whole->name);
+    if (plan->whole) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s works on the whole model at once, which a training session does not: run it with smash() on what was trained", plan->whole->name);
     if (plan->goal.kind) return SMASH__FAIL(ctx, SMASH_ERR_UNSUPPORTED, 0, "%s makes masks when a file is written, and a training session needs them before; say sparse_ratio", plan->goal.key->name);
     return SMASH_OK;
 }
@@ -25242,7 +25250,7 @@ SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, 
         pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
         near = smash_nearest(name, pair, 2);
     }
-    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q", name, near);
+    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q: say one of its modules and what of it, as in \"conv1.weight\" or \"conv1._output_0\"", name, near);
 }
 
 SMASH__DEF smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
@@ -25265,7 +25273,7 @@ SMASH__FN smash_err smash__session_take(smash_ctx *ctx, const smash__session *ow
     SMASH__TRY(smash__check(ctx, x, slot->name, SMASH__BIT(SMASH_F32), slot->param == SMASH__NO_INDEX ? SMASH__WRITE : SMASH__READ, NULL));
     for (i = first; want && i < x->ndim && x->ndim == want->ndim && x->shape[i] == want->shape[i]; i++) { }
     if (want && (x->ndim != want->ndim || i < x->ndim))
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, i, "%q is %s now, and was %s: a parameter comes as the model has it, and of an input or output only dim 0 may change", slot->name, smash__shape_text(x->ndim, x->shape, is), smash__shape_text(want->ndim, want->shape, must));
     if (slot->param != SMASH__NO_INDEX && x == want) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q: forward changes where the tensor points, so give a copy of the one in the model, not that one", slot->name);
     if (slot->param != SMASH__NO_INDEX && x->data != want->data) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%q lies elsewhere than in the model of the session: give its tensor as the model has it", slot->name);
     return SMASH_OK;
@@ -25298,7 +25306,7 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
     if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to go forward");
     if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
     own = s->own;
-    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u: ask smash_session_find of this session for it", slot_index);
     slot = &own->slots[slot_index];
     SMASH__TRY(smash__session_take(ctx, own, slot, x));
     mark = smash__scratch_mark(ctx);
@@ -25336,7 +25344,7 @@ SMASH__DEF smash_err smash_session_teach(smash_ctx *ctx, smash_session *s, uint3
     if (!x) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no tensor to learn from");
     if (slot == SMASH__NO_INDEX) return SMASH_OK;
     for (t = s->own->teachers, i = 0; t && i < slot; i++) t = t->next;
-    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u", slot);
+    if (!t) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot, "the teacher has no slot %u: ask smash_session_find_teacher of this session for it", slot);
     SMASH__TRY(smash__check(ctx, x, t->name, SMASH__BIT(SMASH_F32), SMASH__READ, NULL));
     if (s->own->evaluating) return SMASH_OK;
     SMASH__TRY(smash__session_keep(ctx, s->own, x, &t->record));
@@ -25393,7 +25401,7 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     if (!gradient) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no gradient to go backward");
     if (slot_index == SMASH__NO_INDEX) return SMASH_OK;
     own = s->own;
-    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u", slot_index);
+    if (slot_index >= own->slot_count) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "there is no slot %u: ask smash_session_find of this session for it", slot_index);
     slot = &own->slots[slot_index];
     if (own->evaluating) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward of %q while evaluating: nothing is learned then; smash_session_evaluate(s, 0) first", slot->name);
     if (!slot->forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, slot_index, "backward without forward: %q has not gone forward since the last step: give it to smash_session_forward", slot->name);
@@ -25404,7 +25412,7 @@ SMASH__DEF smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, ui
     g.name = slot->name;
     SMASH__TRY(smash__check(ctx, &g, "the gradient of", SMASH__BIT(SMASH_F32), SMASH__WRITE, &n));
     if (!smash__same_shape(&g, slot->seen.ndim, slot->seen.shape))
-        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the gradient of %q is %s, and what went forward %s", slot->name, smash__shape_text(g.ndim, g.shape, is), smash__shape_text(slot->seen.ndim, slot->seen.shape, must));
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the gradient of %q is %s, and what went forward %s: it is that of the last forward", slot->name, smash__shape_text(g.ndim, g.shape, is), smash__shape_text(slot->seen.ndim, slot->seen.shape, must));
     SMASH__TRY(smash__check_finite(ctx, &g, n));
     mark = smash__scratch_mark(ctx);
     for (part = slot->last; !err && part; part = part->before) if (part->method->backward) err = part->method->backward(ctx, own, part, &g);
@@ -25498,7 +25506,7 @@ SMASH__DEF smash_err smash_session_save(smash_ctx *ctx, const smash_session *s, 
     if (!io || !io->write) return SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "io is missing, or cannot write");
     own = s->own;
     for (i = 0; i < own->slot_count; i++)
-        if (own->slots[i].forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a session is saved between two steps, and %q has gone forward since the last", own->slots[i].name);
+        if (own->slots[i].forwards) return SMASH__FAIL(ctx, SMASH_ERR_ARG, i, "a session is saved between two steps, and %q has gone forward since the last: save behind smash_session_step", own->slots[i].name);
     for (state = own->states; state; state = state->next) count++;
     mark = smash_arena_get_mark(own->arena);
     scratch = smash__scratch_mark(ctx);
@@ -25663,6 +25671,27 @@ SMASH__FN int smash__makes(const smash__part *part, uint32_t word)
     return part->method->forward != smash__steps_forward || word % 2 < smash__steps_kinds(part);
 }
 
+/* A mask that follows another one is what comes of that. */
+SMASH__FN smash_err smash__mask_follows(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
+{
+    const smash_row *row = part->row;
+    const smash_arena_mark mark = smash__scratch_mark(ctx);
+    smash_tensor source, mask;
+    smash_grid grid;
+    uint8_t *keep;
+    size_t i;
+    if (row->align_row == SMASH__NO_INDEX || !own->of_row[row->align_row]) return SMASH_OK;
+    SMASH__TRY(smash__session_of_file(ctx, file, data, own->of_row[row->align_row], "mask", &source));
+    SMASH__TRY(smash__session_of_file(ctx, file, data, part, "mask", &mask));
+    SMASH__TRY(smash_grid_make(ctx, &row->mask.grain, smash__row_tensor(own->plan, row), &grid));
+    keep = (uint8_t *)smash__scratch(ctx, grid.blocks, 1);
+    if (!keep) return SMASH_ERR_NOMEM;
+    SMASH__TRY(smash__align_row(ctx, own->plan, row, &source, &grid, keep));
+    for (i = 0; i < grid.blocks; i++) if (keep[i] != ((const uint8_t *)mask.data)[i]) return smash__state_refused(ctx, i, &mask, "is not what follows from the mask that it is aligned with");
+    smash__scratch_rewind(ctx, mark);
+    return SMASH_OK;
+}
+
 /* Does what the file has of a part go together? */
 SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
 {
@@ -25671,6 +25700,7 @@ SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__sessio
     const char *const *words = learns ? steps : part->method->later;
     smash_tensor t[SMASH__PART_STATES], mask;
     uint32_t i, count = 0, there = 0;
+    if (part->row->algo->group == SMASH_PRUNER && part->method->open) return smash__mask_follows(ctx, own, file, data, part);
     for (i = 0; words && words[i]; i++) {
         SMASH__TRY(smash__session_of_file(ctx, file, data, part, words[i], &t[i]));
         count += (uint32_t)smash__makes(part, i);

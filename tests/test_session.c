@@ -703,8 +703,8 @@ static void test_misuse(smash_ctx *ctx)
     n.diags.errors = 0;
     CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), SMASH_OK, "begin");
     SAYS(smash_session_find(ctx, &n.s, "fc1.weigth", &slot), SMASH_ERR_NOTFOUND, "the model has no parameter, input or output \"fc1.weigth\"; did you mean \"fc1.weight\"?");
-    SAYS(smash_session_find(ctx, &n.s, "nothing at all", &slot), SMASH_ERR_NOTFOUND, "the model has no parameter, input or output \"nothing at all\"");
-    SAYS(smash_session_find(ctx, &n.s, "fc9._output_0", &slot), SMASH_ERR_NOTFOUND, "the model has no parameter, input or output \"fc9._output_0\"");
+    SAYS(smash_session_find(ctx, &n.s, "nothing at all", &slot), SMASH_ERR_NOTFOUND, "the model has no parameter, input or output \"nothing at all\": say one of its modules and what of it, as in \"conv1.weight\" or \"conv1._output_0\"");
+    SAYS(smash_session_find(ctx, &n.s, "fc9._output_0", &slot), SMASH_ERR_NOTFOUND, "the model has no parameter, input or output \"fc9._output_0\": say one of its modules and what of it, as in \"conv1.weight\" or \"conv1._output_0\"");
     SAYS(smash_session_find(ctx, &n.s, NULL, &slot), SMASH_ERR_ARG, "name or slot is missing");
     SAYS(smash_session_find_teacher(ctx, &n.s, "fc1._output_0", NULL), SMASH_ERR_ARG, "name or slot is missing");
     CHECK(slot == 7, "%u", slot);
@@ -719,15 +719,15 @@ static void test_misuse(smash_ctx *ctx)
     CHECK_ERR(ctx, smash_session_backward(ctx, &n.s, slot, &t), SMASH_OK, "none");
     CHECK(t.data == n.w1, "moved");
     CHECK_ERR(ctx, smash_session_find(ctx, &n.s, "fc1.weight", &w), SMASH_OK, "w");
-    SAYS(smash_session_forward(ctx, &n.s, 77, &t), SMASH_ERR_ARG, "there is no slot 77");
-    SAYS(smash_session_teach(ctx, &n.s, 0, &t), SMASH_ERR_ARG, "the teacher has no slot 0");
+    SAYS(smash_session_forward(ctx, &n.s, 77, &t), SMASH_ERR_ARG, "there is no slot 77: ask smash_session_find of this session for it");
+    SAYS(smash_session_teach(ctx, &n.s, 0, &t), SMASH_ERR_ARG, "the teacher has no slot 0: ask smash_session_find_teacher of this session for it");
     SAYS(smash_session_forward(ctx, &n.s, w, NULL), SMASH_ERR_ARG, "there is no tensor to go forward");
     SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1.weight\": give it to smash_session_forward");
     g = test_view(SMASH_F32, data, 2, n.model.params[0].tensor.shape);
     SAYS(smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_ARG, "backward without forward: \"fc1.weight\" has not gone forward since the last step: give it to smash_session_forward");
     SAYS(smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "a step without the gradient of \"fc1.weight\", which taylor needs: give it to smash_session_backward");
     t = test_view(SMASH_F32, n.w1, 2, wrong);
-    SAYS(smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_SHAPE, "\"fc1.weight\" is [4, 6] now, and was [6, 4]");
+    SAYS(smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_SHAPE, "\"fc1.weight\" is [4, 6] now, and was [6, 4]: a parameter comes as the model has it, and of an input or output only dim 0 may change");
     t = test_view(SMASH_F32, data, 2, n.model.params[0].tensor.shape);
     SAYS(smash_session_forward(ctx, &n.s, w, &t), SMASH_ERR_ARG, "\"fc1.weight\" lies elsewhere than in the model of the session: give its tensor as the model has it");
     SAYS(smash_session_forward(ctx, &n.s, w, &n.model.params[smash_model_find_param(&n.model, "fc1.weight")].tensor), SMASH_ERR_ARG,
@@ -737,12 +737,12 @@ static void test_misuse(smash_ctx *ctx)
     t = n.model.params[0].tensor;
     CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, w, &t), SMASH_OK, "forward");
     io = to_file(&files[0]);
-    SAYS(smash_session_save(ctx, &n.s, &io), SMASH_ERR_ARG, "a session is saved between two steps, and \"fc1.weight\" has gone forward since the last");
+    SAYS(smash_session_save(ctx, &n.s, &io), SMASH_ERR_ARG, "a session is saved between two steps, and \"fc1.weight\" has gone forward since the last: save behind smash_session_step");
     SAYS(smash_session_save(ctx, &n.s, NULL), SMASH_ERR_ARG, "io is missing, or cannot write");
     SAYS(smash_session_load(ctx, &n.s, NULL), SMASH_ERR_ARG, "io is missing");
     SAYS(smash_session_end(ctx, &n.s, NULL, NULL), SMASH_ERR_ARG, "result is missing, or io cannot write");
     g = test_view(SMASH_F32, data, 1, five);
-    SAYS(smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_SHAPE, "the gradient of \"fc1.weight\" is [5], and what went forward [6, 4]");
+    SAYS(smash_session_backward(ctx, &n.s, w, &g), SMASH_ERR_SHAPE, "the gradient of \"fc1.weight\" is [5], and what went forward [6, 4]: it is that of the last forward");
     SAYS(smash_session_backward(ctx, &n.s, w, NULL), SMASH_ERR_ARG, "there is no gradient to go backward");
     g = test_view(SMASH_F32, data, 2, n.model.params[0].tensor.shape);
     data[5] = float_of(0x7FC00000u);
@@ -775,7 +775,7 @@ static void test_misuse(smash_ctx *ctx)
     t = test_view(SMASH_F32, data, 2, batch);
     CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, y, &t), SMASH_OK, "y");
     t = test_view(SMASH_F32, data, 2, other);
-    SAYS(smash_session_forward(ctx, &n.s, y, &t), SMASH_ERR_SHAPE, "\"fc1._output_0\" is [3, 5] now, and was [3, 6]");
+    SAYS(smash_session_forward(ctx, &n.s, y, &t), SMASH_ERR_SHAPE, "\"fc1._output_0\" is [3, 5] now, and was [3, 6]: a parameter comes as the model has it, and of an input or output only dim 0 may change");
     net_done(&n);
 
     net_init(&n, ctx, "{\"pruner\": \"activation_apoz\", \"activation_apoz_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5, \"granularity\": \"in_channel\"}]}");

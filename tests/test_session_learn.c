@@ -854,7 +854,7 @@ static void test_distill_misuse(smash_ctx *ctx)
     CHECK(slot == (uint32_t)SMASH_NONE, "%u", slot);
     CHECK_ERR(ctx, smash_session_find_teacher(ctx, &n.s, "layers.0._output_0", &slot), SMASH_OK, "link");
     CHECK(slot == 0, "%u", slot);
-    SAYS(smash_session_teach(ctx, &n.s, 2, &t), SMASH_ERR_ARG, "the teacher has no slot 2");
+    SAYS(smash_session_teach(ctx, &n.s, 2, &t), SMASH_ERR_ARG, "the teacher has no slot 2: ask smash_session_find_teacher of this session for it");
     SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "loss before forward: nothing has gone forward since the last step, not even \"fc1._output_0\": give it to smash_session_forward");
     end_forward(&n, ctx, 1, h);
     SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"layers.0._output_0\" is missing, which \"fc1._output_0\" is to learn from: give it to smash_session_teach");
@@ -870,7 +870,7 @@ static void test_distill_misuse(smash_ctx *ctx)
     SAYS(smash_session_loss(ctx, &n.s, 1, &total, &scale), SMASH_ERR_ARG, "the teacher's \"none._output_0\" is missing, which \"fc2._output_0\" is to learn from: give it to smash_session_teach");
     CHECK(total == 7 && scale == 7, "%g, %g", total, scale);
     io = to_file(&files[0]);
-    SAYS(smash_session_save(ctx, &n.s, &io), SMASH_ERR_ARG, "a session is saved between two steps, and \"fc1._output_0\" has gone forward since the last");
+    SAYS(smash_session_save(ctx, &n.s, &io), SMASH_ERR_ARG, "a session is saved between two steps, and \"fc1._output_0\" has gone forward since the last: save behind smash_session_step");
     SAYS(smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "a step without the gradient of \"fc1._output_0\", which dynamic_layerwise needs: give it to smash_session_backward");
     h[3] = float_of(0x7FC00000u);
     CHECK_ERR(ctx, teach(&n, ctx, "layers.0._output_0", h, 6), SMASH_OK, "NaN is taken");

@@ -372,7 +372,8 @@ static void test_numbers(smash_ctx *ctx)
         { apoz, S "fc1._output_0/activation_apoz/sum", 5, one, 8, NULL }, { apoz, S "fc1._output_0/activation_apoz/seen", 0, most, 8, "number 0 of \"smash.session/fc1._output_0/activation_apoz/seen\" must be below 9007199254740992" NO_FILE },
         { gelu, S "fc1._output_0/activation_mean_rank/sum", 0, minus, 8, NULL }, { gelu, S "fc1._output_0/activation_mean_rank/seen", 0, 0, 8, "\"smash.session/fc1._output_0/activation_mean_rank/sum\" is not what can be the sum of so many numbers" NO_FILE },
         { taylor, S "fc1.weight/taylor/sum", 3, minus, 8, "number 3 of \"smash.session/fc1.weight/taylor/sum\" must be 0 or more" NO_FILE },
-        { taylor, S "fc1.weight/taylor/mask", 4, 2, 1, "number 4 of \"smash.session/fc1.weight/taylor/mask\" must be 0 or 1" NO_FILE }, { taylor, S "fc2.weight/taylor/mask", 1, 0, 1, NULL },
+        { taylor, S "fc1.weight/taylor/mask", 4, 2, 1, "number 4 of \"smash.session/fc1.weight/taylor/mask\" must be 0 or 1" NO_FILE }, { taylor, S "fc2.weight/taylor/mask", 1, 0, 1, "\"smash.session/fc2.bias/taylor/mask\" is not what follows from the mask that it is aligned with" NO_FILE },
+        { taylor, S "fc1.bias/taylor/mask", 4, 0, 1, "\"smash.session/fc1.bias/taylor/mask\" is not what follows from the mask that it is aligned with" NO_FILE },
         { slim, S "fc1.weight/slim/squares", 5, minus, 8, "number 5 of \"smash.session/fc1.weight/slim/squares\" must be 0 or more" NO_FILE }, { slim, S "fc1.weight/slim/factor", 5, minus, 8, NULL },
         { slim, S "fc1.weight/slim/gradient", 1, one, 8, "number 1 of \"smash.session/fc1.weight/slim/gradient\" must be 0, as it is between two steps" NO_FILE } };
     size_t i, k;
