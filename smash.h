@@ -7227,10 +7227,19 @@ SMASH__INLINE SMASH__FMA smash__near_by smash__near_start(float scale, int32_t m
     return by;
 }
 
-/* Whether the above holds of a grid: its steps are whole numbers from it, and the inverse is a number */
+/* Whether the above holds of a grid: its zero point is one of its numbers, and 65536/scale, for a scale of 2^-111 and more, is finite */
 SMASH__FN int smash__near_holds(int simd, float scale, float zero, int32_t bottom, int32_t top)
 {
-    return simd && top - bottom <= 255 && zero >= (float)bottom && zero <= (float)top && (float)(int32_t)zero == zero && smash_is_finite(65536.0f / scale);
+    return simd && top - bottom <= 255 && zero >= (float)bottom && zero <= (float)top && (float)(int32_t)zero == zero && scale >= 3.85185988877447171e-34f;
+}
+
+/* What goes past the caches is at a multiple of 16, as what malloc gives. */
+SMASH__INLINE SMASH__FMA void smash__near_store(void *to, __m256i v, int past)
+{
+    if (past) {
+        _mm_stream_si128((__m128i *)to, _mm256_castsi256_si128(v));
+        _mm_stream_si128((__m128i *)to + 1, _mm256_extracti128_si256(v, 1));
+    } else _mm256_storeu_si256((__m256i *)to, v);
 }
 
 /* A tile to bytes: numbers above the grid's end, which is 0 here, and back */
@@ -7243,7 +7252,7 @@ SMASH__INLINE SMASH__FMA __m256i smash__near_tile(const float *x, smash__near_by
 }
 
 /* To bytes, or to the halves of bytes */
-SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__quantize_near(const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups, int bits,
+SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__quantize_near(const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups, int bits, int past,
                                                                 const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
 {
     const int32_t qmin = a->bottom - SMASH__MAGIC;
@@ -7264,10 +7273,10 @@ SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__quantize_near(const float *SMAS
         if (bits == 4) {                                             /* 1 and 16 times the halves of each pair */
             const __m256i half = _mm256_set1_epi8(15), pair = _mm256_set1_epi16(0x1001);
             low = _mm256_packus_epi16(_mm256_maddubs_epi16(_mm256_and_si256(low, half), pair), _mm256_maddubs_epi16(_mm256_and_si256(high, half), pair));
-            _mm256_storeu_si256((__m256i *)(void *)q, _mm256_permute4x64_epi64(low, 0xD8));
+            smash__near_store(q, _mm256_permute4x64_epi64(low, 0xD8), past);
         } else {
-            _mm256_storeu_si256((__m256i *)(void *)q, low);
-            _mm256_storeu_si256((__m256i *)(void *)(q + SMASH__TILE), high);
+            smash__near_store(q, low, past);
+            smash__near_store(q + SMASH__TILE, high, past);
         }
     }
 }
@@ -7378,7 +7387,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
-    int simd, tiles_only, past;         /* tiles_only: of a dtype that no kernel reads back; past: x is written past the caches */
+    int simd, tiles_only, past;         /* tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -7528,7 +7537,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
     job->q = q;
-    job->past = written == x && smash__past(job->simd, x->bytes);
+    job->past = written && smash__past(job->simd, written->bytes);
     job->tiles_only = q->dtype == SMASH_I32 || job->levels.format;
     if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
@@ -7749,22 +7758,22 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 /* ---- quantize ---- */
 
 /* How many of n numbers went to bytes, or to the halves of bytes, without a division */
-SMASH__FN size_t smash__quantize_ahead(int simd, const float *x, uint8_t *q, size_t n, int bits, const smash__affine *a, uint32_t *seen)
+SMASH__FN size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
 {
 #if SMASH__INTRINSICS
-    if (n >= SMASH__NEAR_GROUP && smash__near_holds(simd, a->scale, a->zero, a->bottom - SMASH__MAGIC, a->top - SMASH__MAGIC)) {
-        smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, a, seen);
+    if (n >= SMASH__NEAR_GROUP && smash__near_holds(job->simd, a->scale, a->zero, job->levels.qmin, job->levels.qmax)) {
+        smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, past && (uintptr_t)q % 16 == 0, a, seen);
         return n / SMASH__NEAR_GROUP * SMASH__NEAR_GROUP;
     }
 #endif
-    (void)simd; (void)x; (void)q; (void)n; (void)bits; (void)a; (void)seen;
+    (void)job; (void)x; (void)q; (void)n; (void)bits; (void)past; (void)a; (void)seen;
     return 0;
 }
 
-SMASH__FN void smash__quantize_bytes(int simd, const float *x, uint8_t *q, size_t n, const smash__affine *a, uint32_t *seen)
+SMASH__FN void smash__quantize_bytes(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int past, const smash__affine *a, uint32_t *seen)
 {
-    const size_t done = smash__quantize_ahead(simd, x, q, n, 8, a, seen);
-    if (n > done) SMASH__CALL(simd, smash__quantize_8, (x + done, q + done, (n - done) / SMASH__TILE, a, seen));
+    const size_t done = smash__quantize_ahead(job, x, q, n, 8, past, a, seen);
+    if (n > done) SMASH__CALL(job->simd, smash__quantize_8, (x + done, q + done, (n - done) / SMASH__TILE, a, seen));
 }
 
 /* n numbers of one block, n a multiple of job->step, to a packed dtype by way of bytes */
@@ -7774,10 +7783,10 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
     const size_t per = 8 / smash_dtype_bits(job->q->dtype);
     size_t tiles, done;
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2], *to = (uint8_t *)job->q->data + first / per;
-    done = per == 2 ? smash__quantize_ahead(job->simd, x, to, n, 4, a, seen) : 0;
+    done = per == 2 ? smash__quantize_ahead(job, x, to, n, 4, job->past, a, seen) : 0;
     for (n -= done, x += done, to += done / per; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, to += tiles * SMASH__TILE / per) {
         tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
-        smash__quantize_bytes(job->simd, x, stage, tiles * SMASH__TILE, a, seen);
+        smash__quantize_bytes(job, x, stage, tiles * SMASH__TILE, 0, a, seen);
         if (per == 2) SMASH__CALL(job->simd, smash__pack, (stage, to, tiles, 4));
         else {
             SMASH__CALL(job->simd, smash__pack, (stage, pairs, tiles, 2));
@@ -7789,7 +7798,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
 SMASH__FN void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
 {
     switch (smash_dtype_bits(job->q->dtype)) {
-    case 8:  smash__quantize_bytes(job->simd, x, (uint8_t *)job->q->data + first, n, a, seen); break;
+    case 8:  smash__quantize_bytes(job, x, (uint8_t *)job->q->data + first, n, job->past, a, seen); break;
     case 16: SMASH__CALL(job->simd, smash__quantize_16, (x, (uint16_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     case 32: SMASH__CALL(job->simd, smash__quantize_32, (x, (uint32_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     default: smash__quantize_packed(job, x, first, n, a, seen);
@@ -7892,6 +7901,7 @@ SMASH__FN void smash__quantize_part(void *arg, size_t part)
             smash__quantize_few(&c, i, n, &seen);
         }
     }
+    if (SMASH__SIMD && job->past) SMASH__PAST_DONE();
     job->bad[part] = (unsigned char)(seen >> 31);
 }
 
@@ -8326,17 +8336,10 @@ SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__fake_near(const float *x, float
             c = _mm256_loadu_ps(divided + 16);
             d = _mm256_loadu_ps(divided + 24);
         }
-        if (past) {
-            _mm256_stream_ps(y, a);
-            _mm256_stream_ps(y + 8, b);
-            _mm256_stream_ps(y + 16, c);
-            _mm256_stream_ps(y + 24, d);
-        } else {
-            _mm256_storeu_ps(y, a);
-            _mm256_storeu_ps(y + 8, b);
-            _mm256_storeu_ps(y + 16, c);
-            _mm256_storeu_ps(y + 24, d);
-        }
+        smash__near_store(y, _mm256_castps_si256(a), past);
+        smash__near_store(y + 8, _mm256_castps_si256(b), past);
+        smash__near_store(y + 16, _mm256_castps_si256(c), past);
+        smash__near_store(y + 24, _mm256_castps_si256(d), past);
     }
 }
 #endif
@@ -8346,7 +8349,7 @@ SMASH__FN void smash__fake_tiles(int simd, const float *x, float *y, size_t tile
 {
 #if SMASH__INTRINSICS
     if (f->scale < 2 && smash__bits32(f->zero) != 0x80000000u && smash__near_holds(simd, f->scale, f->zero, (int32_t)f->low, (int32_t)f->high)) {
-        smash__fake_near(x, y, tiles, f, past && (uintptr_t)y % 32 == 0, seen);
+        smash__fake_near(x, y, tiles, f, past && (uintptr_t)y % 16 == 0, seen);
         return;
     }
 #endif
