@@ -2783,12 +2783,13 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #include <limits.h>
 #include <stdio.h>
 #endif
-#undef SMASH__HAS_AVX2
-#if !SMASH_NO_SIMD && !SMASH_NO_STDLIB && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && !defined(_MSC_VER) && !defined(__TINYC__)
-#define SMASH__HAS_AVX2 1
-#include <immintrin.h>                      /* gcc's own includes <stdlib.h> */
+#undef SMASH__INTRINSICS
+#if !SMASH_NO_SIMD && !SMASH_NO_STDLIB && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && \
+    !defined(_MSC_VER) && !defined(__TINYC__)
+#define SMASH__INTRINSICS 1
+#include <immintrin.h>                      /* gcc's includes <stdlib.h> */
 #else
-#define SMASH__HAS_AVX2 0
+#define SMASH__INTRINSICS 0
 #endif
 
 #if SMASH__X87
@@ -3832,17 +3833,15 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 }
 #define SMASH__STORE_PAST(to, from, bytes) smash__store_past(to, from, bytes)
 #define SMASH__PAST_DONE() __builtin_ia32_sfence()       /* before anyone else is told that the bytes are there */
-#define SMASH__INTRINSICS SMASH__HAS_AVX2
 #else
 #define SMASH__SIMD 0
-#define SMASH__INTRINSICS 0
 #define SMASH__STORE_PAST(to, from, bytes) smash__copy(to, from, bytes)
 #define SMASH__PAST_DONE() ((void)0)
 #define SMASH__KERNEL(name, params, args) SMASH__FN SMASH__NOINLINE void name##_plain params { name##_body args; }
 #define SMASH__CALL(simd, name, args) do { (void)(simd); name##_plain args; } while (0)
 #endif
 
-/* 2 AVX-512, 1 AVX2, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
+/* 2 AVX-512, 1 AVX2 with FMA, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
 SMASH__FN int smash__simd(const smash_ctx *ctx)
 {
 #if SMASH__SIMD
@@ -7193,31 +7192,33 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
 #if SMASH__INTRINSICS
-/* Quotients of grids of 8 bits and less without a division. w counts 1/65536 of a step: x * (65536/scale), plus 65536 for each step that the grid's
- * numbers are moved by, plus half a step, plus 5. So its high half is the rounded integer, and its low half says how far the sum is above a rounding's edge.
- * Where the clamp does not decide, |x/scale| < 256 and |w| < 2^24. Then the inverse and the product are off by 2 at most, the sum and the conversion by 0.75;
- * of the sum that is divided for, the quotient is off by 1, and the zero point's addition by 0.5. Together that is less than 5. So if the low half is 10 or more,
- * both sums lie between the same two edges, away from halves, and any rounding makes that integer of them. Where the clamp decides, it decides for both:
- * what is out of reach is so for either. What fits no w (NaN and Inf, too) becomes 0x80000000, whose low half is 0. Of the numbers of a group the least low half
- * is kept; if it is less than 10, the group is divided. Compilers may fuse the product and the sum: that is off by less. */
+/* Integers of grids of 8 bits and less, by a product in place of a quotient. w counts 1/65536 of a step: x * (65536/scale), plus 65536 for each step
+ * that the grid is moved by, plus half a step, plus 4. So its high half is the rounded integer, and its low half how far it lies above that one's
+ * lower edge. Where the clamp does not decide, |x/scale| < 256 and |w| < 2^24. There the inverse brings less than 1 and the sum and its conversion 0.75;
+ * of the division, the quotient brings less than 1, and the zero point's addition 0.5. That is less than 4: if the low half is 8 or more, w and what is
+ * divided lie between the same two edges and on neither, and any rounding makes that integer of both. Where the clamp decides, it decides so for both.
+ * What int32_t does not hold, NaN and Inf become 0x80000000, whose low half is 0; if the inverse is Inf, all do. The least low half of a group is kept:
+ * a group in which it is less than 8 is divided. */
 enum { SMASH__NEAR_GROUP = 2 * SMASH__TILE, SMASH__NEAR_OFF = 4 };
 typedef struct smash__near_by { __m256 inverse, bias; __m256i least; } smash__near_by;
 
+/* w of eight numbers */
 SMASH__INLINE SMASH__FMA __m256i smash__near_8(const float *x, smash__near_by *by)
 {
     const __m256i w = _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_loadu_ps(x), by->inverse, by->bias));
-    by->least = _mm256_min_epu16(by->least, w);                      /* of the high halves, too, which nobody asks for */
+    by->least = _mm256_min_epu16(by->least, w);                      /* of high halves, too, which nobody asks for */
     return w;
 }
 
-/* 1 if a number since the last call was too near; the next group starts */
+/* 1 if a number since the last call was too near an edge; the next group starts */
 SMASH__INLINE SMASH__FMA int smash__near_edge(smash__near_by *by)
 {
-    const __m256i near_by = _mm256_subs_epu16(_mm256_set1_epi32(2 * SMASH__NEAR_OFF), by->least);
+    const __m256i missing = _mm256_subs_epu16(_mm256_set1_epi32(2 * SMASH__NEAR_OFF), by->least);
     by->least = _mm256_set1_epi32(-1);
-    return !_mm256_testz_si256(near_by, near_by);
+    return !_mm256_testz_si256(missing, missing);
 }
 
+/* moved: steps that w is moved by */
 SMASH__INLINE SMASH__FMA smash__near_by smash__near_start(float scale, int32_t moved)
 {
     smash__near_by by;
@@ -7227,10 +7228,10 @@ SMASH__INLINE SMASH__FMA smash__near_by smash__near_start(float scale, int32_t m
     return by;
 }
 
-/* Whether the above holds of a grid: its zero point is one of its numbers, and 65536/scale, for a scale of 2^-111 and more, is finite */
-SMASH__FN int smash__near_holds(int simd, float scale, float zero, int32_t bottom, int32_t top)
+/* Whether the above holds of a grid: few steps, and its zero point is one of its integers */
+SMASH__FN int smash__near_holds(int simd, float zero, int32_t bottom, int32_t top)
 {
-    return simd && top - bottom <= 255 && zero >= (float)bottom && zero <= (float)top && (float)(int32_t)zero == zero && scale >= 3.85185988877447171e-34f;
+    return simd && top - bottom <= 255 && zero >= (float)bottom && zero <= (float)top && (float)(int32_t)zero == zero;
 }
 
 /* What goes past the caches is at a multiple of 16, as what malloc gives. */
@@ -7242,13 +7243,14 @@ SMASH__INLINE SMASH__FMA void smash__near_store(void *to, __m256i v, int past)
     } else _mm256_storeu_si256((__m256i *)to, v);
 }
 
-/* A tile to bytes: numbers above the grid's end, which is 0 here, and back */
+/* A tile to bytes. The grid is moved to begin at 0, where packus ends. */
 SMASH__INLINE SMASH__FMA __m256i smash__near_tile(const float *x, smash__near_by *by, __m256i top, __m256i bottom)
 {
     const __m256i a = smash__near_8(x, by), b = smash__near_8(x + 8, by), c = smash__near_8(x + 16, by), d = smash__near_8(x + 24, by);
-    const __m256i r = _mm256_packus_epi16(_mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xAA), _mm256_blend_epi16(_mm256_srli_epi32(c, 16), d, 0xAA));
-    const __m256i v = _mm256_shuffle_epi8(_mm256_add_epi8(_mm256_min_epu8(r, top), bottom), _mm256_setr_epi8(0,2,4,6,1,3,5,7,8,10,12,14,9,11,13,15,0,2,4,6,1,3,5,7,8,10,12,14,9,11,13,15));
-    return _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    const __m256i ab = _mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xAA), cd = _mm256_blend_epi16(_mm256_srli_epi32(c, 16), d, 0xAA);      /* high halves in turns */
+    const __m256i r = _mm256_packus_epi16(ab, cd);
+    const __m256i fours = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15));
+    return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(_mm256_add_epi8(_mm256_min_epu8(r, top), bottom), fours), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
 /* To bytes, or to the halves of bytes */
@@ -7761,7 +7763,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 SMASH__FN size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
 {
 #if SMASH__INTRINSICS
-    if (n >= SMASH__NEAR_GROUP && smash__near_holds(job->simd, a->scale, a->zero, job->levels.qmin, job->levels.qmax)) {
+    if (n >= SMASH__NEAR_GROUP && smash__near_holds(job->simd, a->zero, job->levels.qmin, job->levels.qmax)) {
         smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, past && (uintptr_t)q % 16 == 0, a, seen);
         return n / SMASH__NEAR_GROUP * SMASH__NEAR_GROUP;
     }
@@ -8308,7 +8310,7 @@ SMASH__KERNEL(smash__fake_back, (const float *SMASH__RESTRICT x, float *SMASH__R
                                 uint32_t *SMASH__RESTRICT seen), (x, g, tiles, f, seen))
 
 #if SMASH__INTRINSICS
-/* Both without a division. A zero gets the sign that the quotient had: that of x, which for a scale below 2 comes to no zero itself. */
+/* fake_to and fake_in without a division. A zero gets the sign that the quotient had: that of x, which for a scale below 2 comes to no zero itself. */
 SMASH__INLINE SMASH__FMA __m256 smash__fake_8(const float *x, smash__near_by *by, __m256 scale, __m256 sign, __m256i low, __m256i high)
 {
     const __m256i r = _mm256_max_epi32(_mm256_min_epi32(_mm256_srai_epi32(smash__near_8(x, by), 16), high), low);
@@ -8348,11 +8350,12 @@ SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__fake_near(const float *x, float
 SMASH__FN void smash__fake_tiles(int simd, const float *x, float *y, size_t tiles, const smash__fake *f, int past, uint32_t *seen)
 {
 #if SMASH__INTRINSICS
-    if (f->scale < 2 && smash__bits32(f->zero) != 0x80000000u && smash__near_holds(simd, f->scale, f->zero, (int32_t)f->low, (int32_t)f->high)) {
+    if (f->scale < 2 && smash__bits32(f->zero) != 0x80000000u && smash__near_holds(simd, f->zero, (int32_t)f->low, (int32_t)f->high)) {
         smash__fake_near(x, y, tiles, f, past && (uintptr_t)y % 16 == 0, seen);
         return;
     }
 #endif
+    (void)past;
     if (x == y) SMASH__CALL(simd, smash__fake_in, (y, tiles, f, seen));
     else        SMASH__CALL(simd, smash__fake_to, (x, y, tiles, f, seen));
 }
@@ -27151,6 +27154,7 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__SIMD
 #undef SMASH__AVX2
 #undef SMASH__FMA
+#undef SMASH__INTRINSICS
 #undef SMASH__AVX512
 #ifdef __cplusplus
 }
