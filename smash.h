@@ -2798,6 +2798,14 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #include <limits.h>
 #include <stdio.h>
 #endif
+#undef SMASH__INTRINSICS
+#if !SMASH_NO_SIMD && !SMASH_NO_STDLIB && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && \
+    !defined(_MSC_VER) && !defined(__TINYC__)
+#define SMASH__INTRINSICS 1
+#include <immintrin.h>                      /* gcc's includes <stdlib.h> */
+#else
+#define SMASH__INTRINSICS 0
+#endif
 
 #if SMASH__X87
 #pragma GCC push_options
@@ -3806,6 +3814,7 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 #if !SMASH_NO_SIMD && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && !defined(__TINYC__)
 #define SMASH__SIMD 1
 #define SMASH__AVX2 __attribute__((target("avx2")))
+#define SMASH__FMA __attribute__((target("avx2,fma")))
 #if defined(__clang__)
 #define SMASH__AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq")))
 #else
@@ -3853,14 +3862,14 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 #define SMASH__UNROLL
 #endif
 
-/* 2 AVX-512, 1 AVX2, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
+/* 2 AVX-512, 1 AVX2 with FMA, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
 SMASH__FN int smash__simd(const smash_ctx *ctx)
 {
 #if SMASH__SIMD
     uint32_t off = ctx && ctx->version == SMASH_VERSION && ctx->size == sizeof *ctx ? ctx->no_simd : 0;
     if (off == 1) return 0;
     if (off != 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return 2;
-    return __builtin_cpu_supports("avx2") ? 1 : 0;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
 #else
     (void)ctx;
     return 0;
@@ -7207,36 +7216,97 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_8, uint8_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_16, uint16_t)
 SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 
-#if SMASH__SIMD
-/* quantize_8 by a product with 1/scale, a group at a time. Where the integer is inside the grid, with a whole zero, |zero| <= 255 and |x/scale| <= 512, so that
- * zero + x * (1/scale), summed with 12 bits behind the point, lies less than 2^-12 from the sum that a quotient gives. Of the sums 2^-12 below
- * and above it, with a half for rounding, the whole parts are compared: if they are equal, no half lies between, and both ways round to that
- * integer. A group in which they are not, or a sum is so far out that it has other than 12 bits (or is NaN or Inf), is divided. */
-enum { SMASH__GROUP = 4 * SMASH__TILE };
-SMASH__INLINE void smash__quantize_near_body(const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups,
-                                             const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
+#if SMASH__INTRINSICS
+/* Integers of grids of 8 bits and less, by a product in place of a quotient. w counts 1/65536 of a step: x * (65536/scale), plus 65536 for each step
+ * that the grid is moved by, plus half a step, plus 4. So its high half is the rounded integer, and its low half how far it lies above that one's
+ * lower edge. Where the clamp does not decide, |x/scale| < 256 and |w| < 2^24. There the inverse brings less than 1 and the sum and its conversion 0.75;
+ * of the division, the quotient brings less than 1, and the zero point's addition 0.5. That is less than 4: if the low half is 8 or more, w and what is
+ * divided lie between the same two edges and on neither, and any rounding makes that integer of both. Where the clamp decides, it decides so for both.
+ * What int32_t does not hold, NaN and Inf become 0x80000000, whose low half is 0; if the inverse is Inf, all do. The least low half of a group is kept:
+ * a group in which it is less than 8 is divided. */
+enum { SMASH__NEAR_GROUP = 2 * SMASH__TILE, SMASH__NEAR_OFF = 4 };
+typedef struct smash__near_by { __m256 inverse, bias; __m256i least; } smash__near_by;
+
+/* w of eight numbers */
+SMASH__INLINE SMASH__FMA __m256i smash__near_8(const float *x, smash__near_by *by)
 {
-    const float inverse = 1.0f / a->scale, below = a->zero + 3072.499755859375f, above = a->zero + 3072.500244140625f;
-    const int16_t bottom = (int16_t)(a->bottom - SMASH__MAGIC + 0x5400), top = (int16_t)(a->top - SMASH__MAGIC + 0x5400);
-    size_t g, i;
-    for (g = 0; g < groups; g++, x += SMASH__GROUP, q += SMASH__GROUP) {
-        uint32_t apart = 0, far = 0;
-        for (i = 0; i < SMASH__GROUP; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
-        for (i = 0; i < SMASH__GROUP; i++) {
-            const float u = x[i] * inverse;
-            const uint32_t bits = smash__bits32(u + below);          /* 0x45400000 and 4096 for each whole step */
-            int16_t r = (int16_t)(bits >> 12);
-            apart |= bits ^ smash__bits32(u + above);
-            far |= bits ^ 0x45400000u;
-            r = r > bottom ? r : bottom;
-            r = r < top ? r : top;
-            q[i] = (uint8_t)r;
+    const __m256i w = _mm256_cvtps_epi32(_mm256_fmadd_ps(_mm256_loadu_ps(x), by->inverse, by->bias));
+    by->least = _mm256_min_epu16(by->least, w);                      /* of high halves, too, which nobody asks for */
+    return w;
+}
+
+/* 1 if a number since the last call was too near an edge; the next group starts */
+SMASH__INLINE SMASH__FMA int smash__near_edge(smash__near_by *by)
+{
+    const __m256i missing = _mm256_subs_epu16(_mm256_set1_epi32(2 * SMASH__NEAR_OFF), by->least);
+    by->least = _mm256_set1_epi32(-1);
+    return !_mm256_testz_si256(missing, missing);
+}
+
+/* moved: steps that w is moved by */
+SMASH__INLINE SMASH__FMA smash__near_by smash__near_start(float scale, int32_t moved)
+{
+    smash__near_by by;
+    by.inverse = _mm256_set1_ps(65536.0f / scale);
+    by.bias = _mm256_set1_ps((float)(moved * 65536 + 32768 + SMASH__NEAR_OFF));
+    by.least = _mm256_set1_epi32(-1);
+    return by;
+}
+
+/* Whether the above holds of a grid: few steps, and its zero point is one of its integers */
+SMASH__FN int smash__near_holds(int simd, float zero, int32_t bottom, int32_t top)
+{
+    return simd && top - bottom <= 255 && zero >= (float)bottom && zero <= (float)top && (float)(int32_t)zero == zero;
+}
+
+/* What goes past the caches is at a multiple of 16, as what malloc gives. */
+SMASH__INLINE SMASH__FMA void smash__near_store(void *to, __m256i v, int past)
+{
+    if (past) {
+        _mm_stream_si128((__m128i *)to, _mm256_castsi256_si128(v));
+        _mm_stream_si128((__m128i *)to + 1, _mm256_extracti128_si256(v, 1));
+    } else _mm256_storeu_si256((__m256i *)to, v);
+}
+
+/* A tile to bytes. The grid is moved to begin at 0, where packus ends. */
+SMASH__INLINE SMASH__FMA __m256i smash__near_tile(const float *x, smash__near_by *by, __m256i top, __m256i bottom)
+{
+    const __m256i a = smash__near_8(x, by), b = smash__near_8(x + 8, by), c = smash__near_8(x + 16, by), d = smash__near_8(x + 24, by);
+    const __m256i ab = _mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xAA), cd = _mm256_blend_epi16(_mm256_srli_epi32(c, 16), d, 0xAA);      /* high halves in turns */
+    const __m256i r = _mm256_packus_epi16(ab, cd);
+    const __m256i fours = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15));
+    return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(_mm256_add_epi8(_mm256_min_epu8(r, top), bottom), fours), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+/* To bytes, or to the halves of bytes */
+SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__quantize_near(const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups, int bits, int past,
+                                                                const smash__affine *SMASH__RESTRICT a, uint32_t *SMASH__RESTRICT seen)
+{
+    const int32_t qmin = a->bottom - SMASH__MAGIC;
+    const __m256i bottom = _mm256_set1_epi8((char)qmin), top = _mm256_set1_epi8((char)(a->top - a->bottom));
+    smash__near_by by = smash__near_start(a->scale, (int32_t)a->zero - qmin);
+    for (; groups; groups--, x += SMASH__NEAR_GROUP, q += SMASH__NEAR_GROUP * bits / 8) {
+        __m256i low, high;
+        size_t i;
+        for (i = 0; i < SMASH__NEAR_GROUP; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
+        low = smash__near_tile(x, &by, top, bottom);
+        high = smash__near_tile(x + SMASH__TILE, &by, top, bottom);
+        if (smash__near_edge(&by)) {
+            uint8_t divided[SMASH__NEAR_GROUP];
+            smash__quantize_8_avx2(x, divided, SMASH__NEAR_GROUP / SMASH__TILE, a, seen);
+            low = _mm256_loadu_si256((const __m256i *)(const void *)divided);
+            high = _mm256_loadu_si256((const __m256i *)(const void *)(divided + SMASH__TILE));
         }
-        if (apart >> 12 || far >> 23) smash__quantize_8_body(x, q, SMASH__GROUP / SMASH__TILE, a, seen);
+        if (bits == 4) {                                             /* 1 and 16 times the halves of each pair */
+            const __m256i half = _mm256_set1_epi8(15), pair = _mm256_set1_epi16(0x1001);
+            low = _mm256_packus_epi16(_mm256_maddubs_epi16(_mm256_and_si256(low, half), pair), _mm256_maddubs_epi16(_mm256_and_si256(high, half), pair));
+            smash__near_store(q, _mm256_permute4x64_epi64(low, 0xD8), past);
+        } else {
+            smash__near_store(q, low, past);
+            smash__near_store(q + SMASH__TILE, high, past);
+        }
     }
 }
-SMASH__KERNEL(smash__quantize_near, (const float *SMASH__RESTRICT x, uint8_t *SMASH__RESTRICT q, size_t groups, const smash__affine *SMASH__RESTRICT a,
-                                    uint32_t *SMASH__RESTRICT seen), (x, q, groups, a, seen))
 #endif
 
 /* One tile where every number has its own scale and zero point: q comes in as the bits of the zero points. Only the ends and the rounding of a count. */
@@ -7344,7 +7414,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
-    int simd, tiles_only, past;         /* tiles_only: of a dtype that no kernel reads back; past: x is written past the caches */
+    int simd, tiles_only, past;         /* tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -7494,7 +7564,7 @@ SMASH__FN smash_err smash__quant_open(smash_ctx *ctx, const smash_quant_desc *de
     if (written) SMASH__TRY(smash__check_apart(ctx, x, q));
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, written, job));
     job->q = q;
-    job->past = written == x && smash__past(job->simd, x->bytes);
+    job->past = written && smash__past(job->simd, written->bytes);
     job->tiles_only = q->dtype == SMASH_I32 || job->levels.format;
     if (smash_dtype_bits(q->dtype) == 2) job->step = 2 * SMASH__TILE;                 /* 2-bit numbers are packed twice */
     return SMASH_OK;
@@ -7714,30 +7784,36 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 
 /* ---- quantize ---- */
 
-SMASH__FN void smash__quantize_bytes(int simd, const float *x, uint8_t *q, size_t tiles, const smash__affine *a, uint32_t *seen)
+/* How many of n numbers went to bytes, or to the halves of bytes, without a division */
+SMASH__FN size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
 {
-#if SMASH__SIMD
-    const size_t groups = tiles / (SMASH__GROUP / SMASH__TILE);
-    const int whole = a->zero >= -255 && a->zero <= 255 && (float)(int32_t)a->zero == a->zero;
-    if (simd && groups && whole && a->scale >= 1.1754943508222875e-38f && a->scale <= 8.507059173023462e37f) {      /* 1/scale is a normal number, too */
-        SMASH__CALL(simd, smash__quantize_near, (x, q, groups, a, seen));
-        x += groups * SMASH__GROUP;
-        q += groups * SMASH__GROUP;
-        tiles -= groups * (SMASH__GROUP / SMASH__TILE);
+#if SMASH__INTRINSICS
+    if (n >= SMASH__NEAR_GROUP && smash__near_holds(job->simd, a->zero, job->levels.qmin, job->levels.qmax)) {
+        smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, past && (uintptr_t)q % 16 == 0, a, seen);
+        return n / SMASH__NEAR_GROUP * SMASH__NEAR_GROUP;
     }
 #endif
-    if (tiles) SMASH__CALL(simd, smash__quantize_8, (x, q, tiles, a, seen));
+    (void)job; (void)x; (void)q; (void)n; (void)bits; (void)past; (void)a; (void)seen;
+    return 0;
+}
+
+SMASH__FN void smash__quantize_bytes(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int past, const smash__affine *a, uint32_t *seen)
+{
+    const size_t done = smash__quantize_ahead(job, x, q, n, 8, past, a, seen);
+    if (n > done) SMASH__CALL(job->simd, smash__quantize_8, (x + done, q + done, (n - done) / SMASH__TILE, a, seen));
 }
 
 /* n numbers of one block, n a multiple of job->step, to a packed dtype by way of bytes */
 SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *job, const float *x, size_t first, size_t n,
     const smash__affine *a, uint32_t *seen)
 {
-    size_t per = 8 / smash_dtype_bits(job->q->dtype), tiles;
+    const size_t per = 8 / smash_dtype_bits(job->q->dtype);
+    size_t tiles, done;
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2], *to = (uint8_t *)job->q->data + first / per;
-    for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, to += tiles * SMASH__TILE / per) {
+    done = per == 2 ? smash__quantize_ahead(job, x, to, n, 4, job->past, a, seen) : 0;
+    for (n -= done, x += done, to += done / per; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, to += tiles * SMASH__TILE / per) {
         tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
-        smash__quantize_bytes(job->simd, x, stage, tiles, a, seen);
+        smash__quantize_bytes(job, x, stage, tiles * SMASH__TILE, 0, a, seen);
         if (per == 2) SMASH__CALL(job->simd, smash__pack, (stage, to, tiles, 4));
         else {
             SMASH__CALL(job->simd, smash__pack, (stage, pairs, tiles, 2));
@@ -7749,7 +7825,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
 SMASH__FN void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
 {
     switch (smash_dtype_bits(job->q->dtype)) {
-    case 8:  smash__quantize_bytes(job->simd, x, (uint8_t *)job->q->data + first, n / SMASH__TILE, a, seen); break;
+    case 8:  smash__quantize_bytes(job, x, (uint8_t *)job->q->data + first, n, job->past, a, seen); break;
     case 16: SMASH__CALL(job->simd, smash__quantize_16, (x, (uint16_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     case 32: SMASH__CALL(job->simd, smash__quantize_32, (x, (uint32_t *)job->q->data + first, n / SMASH__TILE, a, seen)); break;
     default: smash__quantize_packed(job, x, first, n, a, seen);
@@ -7852,6 +7928,7 @@ SMASH__FN void smash__quantize_part(void *arg, size_t part)
             smash__quantize_few(&c, i, n, &seen);
         }
     }
+    if (SMASH__SIMD && job->past) SMASH__PAST_DONE();
     job->bad[part] = (unsigned char)(seen >> 31);
 }
 
@@ -8257,11 +8334,62 @@ SMASH__INLINE void smash__fake_back_body(const float *SMASH__RESTRICT x, float *
 SMASH__KERNEL(smash__fake_back, (const float *SMASH__RESTRICT x, float *SMASH__RESTRICT g, size_t tiles, const smash__fake *SMASH__RESTRICT f,
                                 uint32_t *SMASH__RESTRICT seen), (x, g, tiles, f, seen))
 
+#if SMASH__INTRINSICS
+/* fake_to and fake_in without a division. A zero gets the sign that the quotient had: that of x, which for a scale below 2 comes to no zero itself. */
+SMASH__INLINE SMASH__FMA __m256 smash__fake_8(const float *x, smash__near_by *by, __m256 scale, __m256 sign, __m256i low, __m256i high)
+{
+    const __m256i r = _mm256_max_epi32(_mm256_min_epi32(_mm256_srai_epi32(smash__near_8(x, by), 16), high), low);
+    return _mm256_or_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(r), scale), _mm256_and_ps(_mm256_add_ps(_mm256_loadu_ps(x), _mm256_setzero_ps()), sign));
+}
+SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__fake_near(const float *x, float *y, size_t tiles, const smash__fake *f, int past, uint32_t *seen)
+{
+    const int32_t zero = (int32_t)f->zero;
+    const __m256 scale = _mm256_set1_ps(f->scale), sign = _mm256_set1_ps(!zero && f->low < 0 ? -0.0f : 0.0f);
+    const __m256i low = _mm256_set1_epi32((int32_t)f->low - zero), high = _mm256_set1_epi32((int32_t)f->high - zero);
+    smash__near_by by = smash__near_start(f->scale, 0);
+    for (; tiles; tiles--, x += SMASH__TILE, y += SMASH__TILE) {
+        __m256 a, b, c, d;
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4096));
+        SMASH__PREFETCH((const void *)((uintptr_t)x + 4160));
+        a = smash__fake_8(x, &by, scale, sign, low, high);
+        b = smash__fake_8(x + 8, &by, scale, sign, low, high);
+        c = smash__fake_8(x + 16, &by, scale, sign, low, high);
+        d = smash__fake_8(x + 24, &by, scale, sign, low, high);
+        if (smash__near_edge(&by)) {
+            float divided[SMASH__TILE];
+            smash__fake_to_avx2(x, divided, 1, f, seen);
+            a = _mm256_loadu_ps(divided);
+            b = _mm256_loadu_ps(divided + 8);
+            c = _mm256_loadu_ps(divided + 16);
+            d = _mm256_loadu_ps(divided + 24);
+        }
+        smash__near_store(y, _mm256_castps_si256(a), past);
+        smash__near_store(y + 8, _mm256_castps_si256(b), past);
+        smash__near_store(y + 16, _mm256_castps_si256(c), past);
+        smash__near_store(y + 24, _mm256_castps_si256(d), past);
+    }
+}
+#endif
+
+/* Tiles of x to y, which may be x */
+SMASH__FN void smash__fake_tiles(int simd, const float *x, float *y, size_t tiles, const smash__fake *f, int past, uint32_t *seen)
+{
+#if SMASH__INTRINSICS
+    if (f->scale < 2 && smash__bits32(f->zero) != 0x80000000u && smash__near_holds(simd, f->zero, (int32_t)f->low, (int32_t)f->high)) {
+        smash__fake_near(x, y, tiles, f, past && (uintptr_t)y % 16 == 0, seen);
+        return;
+    }
+#endif
+    (void)past;
+    if (x == y) SMASH__CALL(simd, smash__fake_in, (y, tiles, f, seen));
+    else        SMASH__CALL(simd, smash__fake_to, (x, y, tiles, f, seen));
+}
+
 typedef struct smash__fake_job {
     smash__quant_job quant;             /* its x is read, and its bad[] says of which tensors some number was not finite: 2 x, 1 gradient */
     const smash_tensor *from, *to;      /* the gradient, or NULL on the way forward; what is written */
     float low, high;
-    int in_place;
+    int in_place, past;                 /* past: what is written goes past the caches */
 } smash__fake_job;
 
 SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, float zero)
@@ -8281,8 +8409,7 @@ SMASH__FN void smash__fake_block(const smash__fake_job *job, size_t first, size_
     const float *x = (const float *)job->quant.x->data + first;
     float *to = (float *)job->to->data + first;
     const int simd = job->quant.simd;
-    if (!job->from && job->in_place) SMASH__CALL(simd, smash__fake_in, (to, n / SMASH__TILE, f, seen));
-    else if (!job->from)             SMASH__CALL(simd, smash__fake_to, (x, to, n / SMASH__TILE, f, seen));
+    if (!job->from) smash__fake_tiles(simd, x, to, n / SMASH__TILE, f, job->past, seen);
     else {
         const float *from = (const float *)job->from->data + first;
         size_t some;
@@ -8364,6 +8491,7 @@ SMASH__FN void smash__fake_part(void *arg, size_t part)
             smash__fake_few(job, &c, i, n, &seen);
         }
     }
+    if (SMASH__SIMD && job->past) SMASH__PAST_DONE();
     job->quant.bad[part] = (unsigned char)(seen >> 30);
 }
 
@@ -8382,6 +8510,7 @@ SMASH__FN smash_err smash__fake_run(smash_ctx *ctx, const smash_tensor *x, const
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, to, &job->quant));
     job->from = from;
     job->to = to;
+    job->past = !job->in_place && smash__past(job->quant.simd, to->bytes);
     parts = smash__quant_parts(job->quant.count, &job->quant.part);
     smash__parallel(ctx, parts, smash__fake_part, job);
     for (i = 0; i < parts; i++) bad |= job->quant.bad[i];
@@ -27756,6 +27885,8 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__UNROLL
 #undef SMASH__SIMD
 #undef SMASH__AVX2
+#undef SMASH__FMA
+#undef SMASH__INTRINSICS
 #undef SMASH__AVX512
 #ifdef __cplusplus
 }
