@@ -24,7 +24,7 @@ static float beside(double steps, float scale, int i)
     static const double off[] = { 0, 1.0 / 8192, -1.0 / 8192, 1.0 / 16384, -1.0 / 16384, 1.0 / 32768, -1.0 / 32768, 1.0 / 65536, -1.0 / 65536, 1.0 / 131072, -1.0 / 131072 };
     double v = (steps + off[i % (int)COUNT_OF(off)]) * (double)scale;
     float x = f32(v > 3.4e38 ? 3.4e38 : v < -3.4e38 ? -3.4e38 : v);
-    const uint32_t bits = bits_of(x), moved = bits + (uint32_t)(i / (int)COUNT_OF(off) % 5) - 2;
+    const uint32_t bits = bits_of(x), moved = (bits & 0x7FFFFFFFu) < 2 ? bits : bits - 2 + (uint32_t)(i / (int)COUNT_OF(off) % 5);
     return (moved & 0x7FFFFFFFu) < 0x7F800000u && (bits ^ moved) < 0x80000000u ? float_of(moved) : x;
 }
 

@@ -244,8 +244,8 @@ static void test_observers(smash_ctx *ctx)
     static const char *const keys[] = {
         "\"ptq\"", "\"ptq\", \"ptq_observer\": \"moving_average\", \"ptq_observer_rate\": 0.25", "\"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_percentile\": 80, \"ptq_quant_dtype\": \"uint8\", \"ptq_quant_scheme\": \"affine\"",
         "\"ptq\", \"ptq_observer\": \"entropy\", \"ptq_quant_dtype\": \"int4\"", "\"ptq\", \"ptq_observer\": \"mse\", \"ptq_observer_bins\": 64, \"ptq_quant_dtype\": \"int3\"", "\"observer\"",
-        "\"ptq\", \"shapes\": {\"fc1\": {\"_input_0\": [2, 4], \"_output_0\": [2, 6]}}, \"ptq_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"observer\": \"mse\", \"quant_scheme\": \"affine\", "
-            "\"target_settings\": {\"_output_0\": {\"granularity\": \"per_channel\"}}}]" };
+        ("\"ptq\", \"shapes\": {\"fc1\": {\"_input_0\": [2, 4], \"_output_0\": [2, 6]}}, \"ptq_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"observer\": \"mse\", \"quant_scheme\": \"affine\", "
+            "\"target_settings\": {\"_output_0\": {\"granularity\": \"per_channel\"}}}]") };
     enum { BATCHES = 5 };
     static float numbers[BATCHES * ENDS][BATCH * 6];
     static char config[768], names[BATCHES * ENDS][32];
