@@ -53,7 +53,7 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,600 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
@@ -24567,12 +24567,14 @@ SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const s
 /* What the file gets of a weight, read back: while evaluating, by what smash_run quantizes with. It leaves the row as it is. */
 SMASH__FN smash_err smash__filed_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    smash_row *row = part->row;
-    const smash_row was = *row;
+    smash_row *row = part->row, *was;
     smash_codebook_desc codes = SMASH_ZERO;
     smash_work work;
     smash_err err;
     if (!own->evaluating) return SMASH_OK;
+    was = (smash_row *)smash__scratch(ctx, 1, sizeof *was);
+    if (!was) return SMASH_ERR_NOMEM;
+    *was = *row;
     smash__fill(&work, 0, sizeof work);
     work.plan = own->plan;
     work.row = row;
@@ -24585,7 +24587,7 @@ SMASH__FN smash_err smash__filed_forward(smash_ctx *ctx, smash__session *own, sm
     if (!err && work.codebook.data)      err = smash_codebook_dequantize(ctx, &codes, &work.quantized, &work.codebook, row->form.no_scale ? NULL : &work.scale, x);
     else if (!err && row->form.no_scale) err = smash_tensor_convert(ctx, &work.quantized, x);
     else if (!err)                       err = smash_dequantize(ctx, &row->quant, &work.quantized, &work.scale, &work.zero, x);
-    *row = was;
+    *row = *was;
     return err;
 }
 
