@@ -11616,6 +11616,7 @@ SMASH__INLINE void smash__loss_body(const int wide, const int fuses, int op, con
     }
 }
 #undef SMASH__EACH
+#undef SMASH__AT
 
 #define SMASH__LOSS_COPY(name, wide, fuses) name(int op, const void *SMASH__RESTRICT x, const void *SMASH__RESTRICT y, float *SMASH__RESTRICT g, size_t count, smash__loss_pass *SMASH__RESTRICT s) \
     { smash__loss_body(wide, fuses, op, x, y, g, count, s); }
@@ -11773,6 +11774,39 @@ SMASH__LOSS_EXPS(smash__loss_exps_avx2, SMASH__AVX2, 4, 2, 2)
 SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #endif
 #undef SMASH__LOSS_EXPS
+#undef SMASH__BITS_1
+#undef SMASH__REAL_1
+#undef SMASH__WIDE_1
+#undef SMASH__READ_1
+#undef SMASH__PUT_1
+#undef SMASH__HOLD_1
+#undef SMASH__PICK_1
+#undef SMASH__LIFT_1
+#undef SMASH__BITS_2
+#undef SMASH__REAL_2
+#undef SMASH__WIDE_2
+#undef SMASH__READ_2
+#undef SMASH__PUT_2
+#undef SMASH__HOLD_2
+#undef SMASH__PICK_2
+#undef SMASH__LIFT_2
+#undef SMASH__BITS_4
+#undef SMASH__REAL_4
+#undef SMASH__WIDE_4
+#undef SMASH__READ_4
+#undef SMASH__PUT_4
+#undef SMASH__HOLD_4
+#undef SMASH__PICK_4
+#undef SMASH__LIFT_4
+#undef SMASH__BITS_8
+#undef SMASH__REAL_8
+#undef SMASH__WIDE_8
+#undef SMASH__READ_8
+#undef SMASH__PUT_8
+#undef SMASH__HOLD_8
+#undef SMASH__PICK_8
+#undef SMASH__LIFT_8
+#undef SMASH__LIFT
 
 /* A pass over count numbers in tiles */
 SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, const char *y, float *g, size_t count, smash__loss_pass *s)
@@ -11785,8 +11819,9 @@ SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, cons
         return;
     }
 #if SMASH__SIMD
-    i = count / SMASH__LOSS_TILE * SMASH__LOSS_TILE;
-    SMASH__CALL(simd, smash__loss_exps, (op == SMASH__LOSS_SOFTMAX, wide, x, y, g, i / (simd == 2 ? 16 : 8), s, 0));
+    i = count / (simd == 2 ? 16 : 8);
+    SMASH__CALL(simd, smash__loss_exps, (op == SMASH__LOSS_SOFTMAX, wide, x, y, g, i, s, 0));
+    i *= simd == 2 ? 16 : 8;
 #else
     (void)simd;
 #endif
@@ -11873,7 +11908,7 @@ SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, siz
         yy = smash__loss_sum(s.lanes[1]);
         xy = smash__loss_sum(s.lanes[2]);
         loss = xy / yy / job->temperature - smash_log(yy / xx);
-        if (loss < 0 && smash_is_finite_f64(loss)) loss = 0;            /* an ulp of rounding */
+        if (loss < 0 && smash_is_finite_f64(loss)) loss = 0;            /* what the exponentials are off by */
         s.p = job->step / xx;
         s.q = job->step / yy;
         then = SMASH__LOSS_SOFTMAX;
@@ -24899,6 +24934,7 @@ SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, s
     smash_tensor w = part->input, half[2], more[2];
     uint32_t k;
     if (!smash__steps_end(part)) SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    smash__fill(more, 0, sizeof more);                                   /* gcc does not see that there is always a first */
     SMASH__TRY(smash__steps_half(ctx, own, part, w.ndim, half));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &half[k], SMASH_F64, &more[k]));
     SMASH__TRY(smash_quant_lsq_backward(ctx, &part->row->quant, &w, &half[0], kinds > 1 ? &half[1] : NULL, g, g, &more[0], kinds > 1 ? &more[1] : NULL));
@@ -27878,6 +27914,8 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__CODED
 #undef SMASH__WHOLE
 #undef SMASH__NO_INDEX
+#undef SMASH__OF_SESSION
+#undef SMASH__STEPS_WORDS
 #undef SMASH__UNKNOWN_USES
 #undef SMASH__FORMAT_TEXT
 #undef SMASH__STORE_PAST
