@@ -23686,7 +23686,9 @@ enum {
     SMASH__FACTORS = 16,                     /* scores multiply the numbers: slim */
     SMASH__NONZERO = 32,                     /* outputs count by whether they are 0: activation_apoz */
     SMASH__FAKES = 64,                       /* quantizes in training, not only when it evaluates */
-    SMASH__PROJECTS = 128                    /* between student and teacher where their last dims differ: adaptive_1d_layerwise */
+    SMASH__PROJECTS = 128,                   /* between student and teacher where their last dims differ: adaptive_1d_layerwise */
+    SMASH__OBSERVES = 256,                   /* quantizers of inputs and outputs: what it keeps are ranges */
+    SMASH__LEARNS = 512                      /* quantizers: scales and zero points are trained */
 };
 typedef struct smash__method {
     const char *name;
@@ -25067,7 +25069,7 @@ SMASH__FN smash_err smash__bnn_step(smash_ctx *ctx, smash__session *own, smash__
  * asked for. dorefa and bnn have those that target_names names, and quantize gradients of all outputs. */
 SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, const smash_row *row)
 {
-    enum { STEPS = SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
+    enum { STEPS = SMASH__LEARNS | SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
     static const char *const steps[] = SMASH__STEPS_WORDS;
     static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
@@ -25078,9 +25080,9 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
         { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "bnn",      SMASH__FAKES, NULL, smash__bnn_forward, NULL, NULL, NULL, smash__bnn_step, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method observed[] = {
-        { "qat",      KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
-        { "ptq",      0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
-        { "observer", 0, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "qat",      SMASH__OBSERVES | KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "ptq",      SMASH__OBSERVES, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
+        { "observer", SMASH__OBSERVES, NULL, smash__end_forward, NULL, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
         { "lsq",      STEPS | SMASH__KEEPS, NULL, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
         { "lsqplus",  STEPS | SMASH__KEEPS, NULL, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
         { "dorefa",   KEEPS, NULL, smash__dorefa_end_forward, smash__dorefa_end_backward, NULL, NULL, NULL, NULL, NULL, smash__dorefa_end_finish, NULL, NULL } };
@@ -25834,8 +25836,8 @@ SMASH__FN smash_err smash__projection_fits(smash_ctx *ctx, const smash_tensor *t
 /* Does a part make this word of its later ones? Bins are for some observers, zero points for lsqplus. */
 SMASH__FN int smash__makes(const smash__part *part, uint32_t word)
 {
-    if (part->method->forward == smash__end_forward) return word != SMASH__END_BINS || smash__end_binned(part);
-    return part->method->forward != smash__steps_forward || word % 2 < smash__steps_kinds(part);
+    if (part->method->flags & SMASH__OBSERVES) return word != SMASH__END_BINS || smash__end_binned(part);
+    return !(part->method->flags & SMASH__LEARNS) || word % 2 < smash__steps_kinds(part);
 }
 
 /* A mask that follows another one is what comes of that. */
@@ -25863,7 +25865,7 @@ SMASH__FN smash_err smash__mask_follows(smash_ctx *ctx, const smash__session *ow
 SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
 {
     static const char *const steps[] = SMASH__STEPS_WORDS;
-    const int learns = part->method->forward == smash__steps_forward;
+    const int learns = (part->method->flags & SMASH__LEARNS) != 0;
     const char *const *words = learns ? steps : part->method->later;
     smash_tensor t[SMASH__PART_STATES], mask;
     uint32_t i, count = 0, there = 0;
@@ -26005,7 +26007,7 @@ SMASH__DEF smash_err smash_session_load(smash_ctx *ctx, smash_session *s, const 
         smash__session_new_step(s);
         s->rewound = 0;
         smash__prune_again(own);
-        for (i = 0; i < own->part_count; i++) if (own->parts[i].method->forward == smash__end_forward) smash__end_say(own, &own->parts[i]);
+        for (i = 0; i < own->part_count; i++) if (own->parts[i].method->flags & SMASH__OBSERVES) smash__end_say(own, &own->parts[i]);
     }
     if (err || !fresh) smash_arena_rewind(own->arena, mark);
     smash__scratch_rewind(ctx, scratch);

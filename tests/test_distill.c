@@ -250,7 +250,7 @@ static void test_exponentials(smash_ctx *ctx)
 {
     static const size_t shape[2] = { 1, 2 };
     static const double bases[] = { 0, 20, 177.44567822334599, -177.44567822334599, 178, -178, 700, -700, 1e4, -1e4, 1e6, 1e15, -1e300 };
-    double x[2], y[2], worst = 0;
+    double x[2] = { 0, 0 }, y[2] = { 0, 0 }, worst = 0;
     smash_tensor tx = test_view(SMASH_F64, x, 2, shape), ty = test_view(SMASH_F64, y, 2, shape);
     smash_loss_desc d = SMASH_ZERO;
     uint64_t rng = 21;

@@ -41,14 +41,15 @@ SWALLOWED = {
     "smash_run": ("SYNTAX", "becomes FORMAT"),
     "smash_load": ("UNSUPPORTED", FINDING),
     "smash_session_begin": ("SYNTAX", "becomes FORMAT"),
-    "smash_session_forward": ("UNSUPPORTED", "of opening, which is done"), "smash_session_loss": ("UNSUPPORTED", "idem"), "smash_session_backward": ("UNSUPPORTED", "idem"),
-    "smash_session_load": ("DTYPE NONFINITE RANGE SHAPE SYNTAX UNSUPPORTED", "of the header, where it becomes FORMAT; of tensors that have been opened"),
+    "smash_session_forward": ("CONFIG FORMAT UNSUPPORTED", "of opening, which is done, and of files"), "smash_session_loss": ("CONFIG FORMAT UNSUPPORTED", "idem"),
+    "smash_session_backward": ("CONFIG FORMAT UNSUPPORTED", "idem"), "smash_session_step": ("CONFIG", "idem"),
+    "smash_session_load": ("CONFIG DTYPE NONFINITE RANGE SHAPE SYNTAX UNSUPPORTED", "of the header, where it becomes FORMAT; of tensors that have been opened"),
     "smash_session_end": ("SYNTAX UNSUPPORTED", "becomes FORMAT; of opening, which is done"),
     "smash_config_set_text": ("SYNTAX UNSUPPORTED", "a plain word is no JSON; else " + FINDING),
     "smash_config_check": ("LIMIT SYNTAX UNSUPPORTED", FINDING),
     "smash_config_resolve": ("LIMIT RANGE SHAPE SYNTAX UNSUPPORTED", FINDING),
     "smash_builtins": ("*", "only hands out the functions"),
-    "smash_register_builtins": ("CONFIG DTYPE NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX UNSUPPORTED", "of the functions that smash_builtins hands out"),
+    "smash_register_builtins": ("CONFIG DTYPE FORMAT NOMEM NONFINITE OVERFLOW RANGE SHAPE SYNTAX UNSUPPORTED", "of the functions that smash_builtins hands out"),
     "smash_selftest": ("*", "calls what must fail, and digests the codes"),
 }
 BUILT = ("smash", "build/digits", "build/examples/07_firmware")
