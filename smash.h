@@ -24723,6 +24723,7 @@ SMASH__FN smash_err smash__end_observer(smash_ctx *ctx, const smash__part *part,
                 return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, k, "number %z of %q counts what cannot be: this is no file that a session has written", i * desc.bins + k, state[SMASH__END_BINS].name);
             b->count += count;
         }
+        if (!b->count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "row %z of %q counts nothing, and its range was observed: this is no file that a session has written", i, state[SMASH__END_BINS].name);
     }
     return SMASH_OK;
 }
