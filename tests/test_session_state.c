@@ -227,6 +227,8 @@ static void same_told(const told *a, const told *b, size_t config, size_t at, co
     }
 }
 
+#define ANEW "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsqplus\", " \
+    "\"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"]}]}"
 static const char *const every[] = {
     "{}",
     "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_interval\": 2, \"level_schedule_times\": 2, \"level_config_list\": [{" FC1 ", \"sparse_ratio\": 0.8, \"max_sparse_ratio\": 0.5}]}",
@@ -239,6 +241,7 @@ static const char *const every[] = {
     "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 1, \"activation_mean_rank_schedule\": \"linear\", \"activation_mean_rank_schedule_interval\": 3, \"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
     "{\"pruner\": \"admm\", \"admm_iterations\": 3, \"admm_training_steps\": 2, \"admm_sparse_ratio\": 0.5}",
     "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5}",
+    ANEW,
     "{\"quantizer\": \"observer\"}",
     "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 3}",
     "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}",
@@ -522,6 +525,32 @@ static void test_first(smash_ctx *ctx)
     net_done(&a);
 }
 
+/* A step that sets quantizers back: scales of inputs and outputs begin with the next batch, as they did with the first. */
+static void test_anew(smash_ctx *ctx)
+{
+    static const char *const words[] = { "scale", "zero", "scale_mean", "zero_mean", "scale_squares", "zero_squares" };
+    char name[64];
+    net a, b;
+    size_t i, p;
+    net_begin(&a, ctx, ANEW);
+    net_begin(&b, ctx, ANEW);
+    for (i = 1; i <= 3; i++) {
+        one_step(&a, ctx, i);
+        CHECK(a.s.rewound == (i == 2), "step %d", (int)i);
+    }
+    one_step(&b, ctx, 3);
+    save(&a, ctx, 0);
+    save(&b, ctx, 1);
+    for (p = 0; p < 2; p++)
+        for (i = 0; i < COUNT_OF(words); i++) {
+            snprintf(name, sizeof name, "smash.session/%s/lsqplus/%s", ends[p], words[i]);
+            CHECK(number_in(&files[0], name, 0) == number_in(&files[1], name, 0), "%s: %.17g, not %.17g", name, number_in(&files[0], name, 0), number_in(&files[1], name, 0));
+        }
+    CHECK(number_in(&files[0], "smash.session/fc1._output_0/lsqplus/scale", 0) > 0.1, "%g", number_in(&files[0], "smash.session/fc1._output_0/lsqplus/scale", 0));
+    net_done(&a);
+    net_done(&b);
+}
+
 /* Any byte of the numbers of quantizers is another: refused, or a number that may be, with which all goes on. */
 static void test_bytes(smash_ctx *ctx)
 {
@@ -570,6 +599,7 @@ int main(void)
     test_shapes(&ctx);
     test_others(&ctx);
     test_first(&ctx);
+    test_anew(&ctx);
     test_bytes(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
