@@ -2332,8 +2332,8 @@ typedef struct smash_row {
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
-    uint32_t     align_groups;       /* how often that mask stands in this one: the groups of a ConvTranspose, whose weight has the output
-                                        channels of one of them; else 1 */
+    uint32_t     align_groups;       /* of how many masks this one is made: the groups of a ConvTranspose, whose weight has the output
+                                        channels of one of them, each by its own inputs; else 1 */
     uint32_t     first_dependent;    /* rows that follow this one: a list through next_dependent, ended by SMASH_NONE */
     uint32_t     next_dependent;
     smash_group_rule   group_rule;   /* NONE: this target by itself */
@@ -4551,7 +4551,6 @@ SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
 /* SAMPLE_FROM: elements from which guessing by a sample pays; LINE of them are taken from one place. PARTS is the most a pass is cut
  * into: fixed, so scratch does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
 enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__LINE = 16, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
-
 
 /* ---- keys ---- */
 
@@ -20157,6 +20156,7 @@ SMASH__FN smash_err smash__align_groups(smash_ctx *ctx, const smash_row *row, co
         SMASH__TRY(smash_mask_align(ctx, &all, NULL, &one, row->align_dims, row->align_dim_count, NULL, &to));
         all.data = (unsigned char *)all.data + all.bytes;
         to.data = (unsigned char *)to.data + outputs;
+        to.bytes -= outputs;
     }
     smash__scratch_rewind(ctx, mark);
     return SMASH_OK;
