@@ -2332,8 +2332,8 @@ typedef struct smash_row {
     uint32_t     align_row;          /* index of the row whose mask this one follows, or SMASH_NONE */
     int32_t      align_dims[SMASH_MAX_DIMS];
     uint32_t     align_dim_count;
-    uint32_t     align_groups;       /* how often that mask stands in this one: the groups of a ConvTranspose, whose weight has the output
-                                        channels of one of them; else 1 */
+    uint32_t     align_groups;       /* of how many masks this one is made: the groups of a ConvTranspose, whose weight has the output
+                                        channels of one of them, each by its own inputs; else 1 */
     uint32_t     first_dependent;    /* rows that follow this one: a list through next_dependent, ended by SMASH_NONE */
     uint32_t     next_dependent;
     smash_group_rule   group_rule;   /* NONE: this target by itself */
@@ -4551,7 +4551,6 @@ SMASH__FN int smash__walk_rows(smash__walk *w, const smash_grid *grid)
 /* SAMPLE_FROM: elements from which guessing by a sample pays; LINE of them are taken from one place. PARTS is the most a pass is cut
  * into: fixed, so scratch does not depend on threads. FPGM_ROWS: blocks whose distances to all others are held at a time. */
 enum { SMASH__LANES = 32, SMASH__SAMPLE_FROM = 131072, SMASH__LINE = 16, SMASH__PARTS = 16, SMASH__FPGM_ROWS = 8 };
-
 
 /* ---- keys ---- */
 
@@ -20157,6 +20156,7 @@ SMASH__FN smash_err smash__align_groups(smash_ctx *ctx, const smash_row *row, co
         SMASH__TRY(smash_mask_align(ctx, &all, NULL, &one, row->align_dims, row->align_dim_count, NULL, &to));
         all.data = (unsigned char *)all.data + all.bytes;
         to.data = (unsigned char *)to.data + outputs;
+        to.bytes -= outputs;
     }
     smash__scratch_rewind(ctx, mark);
     return SMASH_OK;
@@ -24290,12 +24290,16 @@ SMASH__FN smash_err smash__lottery_score(smash_ctx *ctx, smash__session *own, sm
 /* Quantizers begin anew: scales by the parameters as they are, and nothing has been seen. */
 SMASH__FN smash_err smash__quantizers_anew(smash_ctx *ctx, smash__session *own)
 {
-    const smash__state *s;
+    smash__state *s;
     size_t i;
     for (i = 0; i < own->part_count; i++) {
         smash__part *part = &own->parts[i];
         if (part->row->algo->group != SMASH_QUANTIZER) continue;
-        for (s = own->states; s; s = s->next) if (smash__starts_with(s->tensor.name, part->prefix)) smash__fill(s->tensor.data, 0, s->tensor.bytes);
+        for (s = own->states; s; s = s->next) {
+            if (!smash__starts_with(s->tensor.name, part->prefix)) continue;
+            smash__fill(s->tensor.data, 0, s->tensor.bytes);
+            s->begun = 0;
+        }
         if (part->method->open) SMASH__TRY(part->method->open(ctx, own, part));
     }
     return SMASH_OK;
@@ -24725,6 +24729,7 @@ SMASH__FN smash_err smash__end_observer(smash_ctx *ctx, const smash__part *part,
                 return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, k, "number %z of %q counts what cannot be: this is no file that a session has written", i * desc.bins + k, state[SMASH__END_BINS].name);
             b->count += count;
         }
+        if (!b->count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, i, "row %z of %q counts nothing, and its range was observed: this is no file that a session has written", i, state[SMASH__END_BINS].name);
     }
     return SMASH_OK;
 }
@@ -24866,25 +24871,19 @@ SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smas
 }
 
 /* Has an input or output begun to train? What a file had that was loaded is as it was then. */
-SMASH__FN smash_err smash__steps_begun(smash_ctx *ctx, const smash__session *own, smash__part *part, int *begun)
+SMASH__FN int smash__steps_begun(const smash__session *own, smash__part *part)
 {
     static const char *const words[] = SMASH__STEPS_WORDS;
     const uint32_t kinds = smash__steps_kinds(part);
     smash_tensor state[8];
-    size_t n = 0;
     uint32_t k;
-    *begun = 0;
     for (k = 0; k < 8; k++) {
         if (k % 2 >= kinds) continue;
         state[k] = smash__session_known(own, part, words[k]);
-        if (!state[k].data) return SMASH_OK;
-        SMASH__TRY(smash_tensor_count(&state[k], &n));
-        if (state[k].dtype != SMASH_F64 || !n || !smash__same_shape(&state[k], state[0].ndim, state[0].shape) || (part->row->quant.grain.kind == SMASH_GRAIN_TENSOR && (n != 1 || state[k].ndim != 1)))
-            return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "the file that was loaded has scales of %q that are none", part->slot->name);
+        if (!state[k].data) return 0;
     }
     for (k = 0; k < 8; k++) if (k % 2 < kinds) part->state[k] = state[k];
-    *begun = *(const double *)state[SMASH__STEP].data > 0;
-    return SMASH_OK;
+    return *(const double *)part->state[SMASH__STEP].data > 0;
 }
 
 SMASH__FN smash_err smash__steps_open(smash_ctx *ctx, smash__session *own, smash__part *part)
@@ -24920,11 +24919,9 @@ SMASH__FN smash_err smash__steps_half(smash_ctx *ctx, const smash__session *own,
 SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     smash_tensor half[2];
-    int begun = 1;
-    if (smash__steps_end(part)) {
-        SMASH__TRY(smash__steps_begun(ctx, own, part, &begun));
-        if (!begun && own->evaluating) return SMASH_OK;                  /* it has seen nothing */
-        if (!begun) SMASH__TRY(smash__steps_start(ctx, own, part, x));
+    if (smash__steps_end(part) && !smash__steps_begun(own, part)) {
+        if (own->evaluating) return SMASH_OK;                            /* it has seen nothing */
+        SMASH__TRY(smash__steps_start(ctx, own, part, x));
     }
     SMASH__TRY(smash__steps_half(ctx, own, part, x->ndim, half));
     return smash_quant_lsq(ctx, &part->row->quant, x, &half[0], smash__steps_kinds(part) > 1 ? &half[1] : NULL, x);
@@ -24950,6 +24947,7 @@ SMASH__FN smash_err smash__steps_step(smash_ctx *ctx, smash__session *own, smash
     const double end = (double)(part->row->qmax < -part->row->qmin ? -part->row->qmin : part->row->qmax);
     smash_adam_desc adam = SMASH_ZERO;
     uint32_t k;
+    if (smash__steps_end(part) && !smash__steps_begun(own, part)) return SMASH_OK;      /* this step has set it back */
     adam.rate = smash__job_double(&part->job, "rate", 0.001);
     for (k = 0; k < smash__steps_kinds(part); k++) {
         const smash_tensor *slope = &part->state[SMASH__STEP_SLOPE + k], *state = &part->state[SMASH__STEP + k];
@@ -24964,9 +24962,7 @@ SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, sma
     smash_tensor half[2], whole;
     smash_row *row = part->row;
     size_t n, i;
-    int begun = 1;
-    if (smash__steps_end(part)) SMASH__TRY(smash__steps_begun(ctx, own, part, &begun));
-    if (!begun) return smash__quant_give(ctx, own, part, NULL, NULL);
+    if (smash__steps_end(part) && !smash__steps_begun(own, part)) return smash__quant_give(ctx, own, part, NULL, NULL);
     SMASH__TRY(smash__steps_half(ctx, own, part, part->state[SMASH__STEP].ndim, half));
     SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &whole));
     smash__fill(whole.data, 0, whole.bytes);
@@ -25806,14 +25802,15 @@ SMASH__FN smash_err smash__sums_fit(smash_ctx *ctx, const smash__part *part, con
 }
 
 /* A learned grid of an input or output, which the session need not have met yet: with all that trains it. Its ends are numbers. */
-SMASH__FN smash_err smash__steps_fit(smash_ctx *ctx, const smash_row *row, const smash_tensor state[8])
+SMASH__FN smash_err smash__steps_fit(smash_ctx *ctx, const smash__part *part, const smash_tensor state[8])
 {
+    const smash_row *row = part->row;
     const smash_tensor *scale = &state[SMASH__STEP], *zero = scale + 1;
     size_t n, i;
     for (i = 0; i < 8; i++)
         if (state[i].data && (state[i].dtype != SMASH_F64 || !smash__same_shape(&state[i], scale->ndim, scale->shape))) return smash__state_refused(ctx, 0, &state[i], "is not F64, or has not the shape of its scale");
     SMASH__TRY(smash_tensor_count(scale, &n));
-    if (!n || (row->quant.grain.kind == SMASH_GRAIN_TENSOR && n != 1)) return smash__state_refused(ctx, 0, scale, "has not as many numbers as the granularity of its row");
+    if (!n || (row->quant.grain.kind == SMASH_GRAIN_TENSOR && (n != 1 || (smash__steps_end(part) && scale->ndim != 1)))) return smash__state_refused(ctx, 0, scale, "has not as many numbers as the granularity of its row");
     for (i = 0; i < n; i++) {
         const float s = smash__to_f32(((const double *)scale->data)[i]), z = zero->data ? smash__to_f32(((const double *)zero->data)[i]) : 0;
         if (!smash_is_finite(z)) return smash__state_refused(ctx, i, zero, "must be a float32");
@@ -25877,7 +25874,7 @@ SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__sessio
     }
     if (!there) return SMASH_OK;
     if (there < count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, there, "the file has %u of the %u tensors %s...: this is no file that a session has written", there, count, part->prefix);
-    if (learns) return smash__steps_fit(ctx, part->row, t);
+    if (learns) return smash__steps_fit(ctx, part, t);
     if (part->row->algo->group == SMASH_DISTILLER) return smash__projection_fits(ctx, t);
     if (part->row->algo->group == SMASH_QUANTIZER) {
         SMASH__TRY(smash__ranges_fit(ctx, part->row, &t[SMASH__LO], &t[SMASH__HI], &t[SMASH__OBSERVED]));

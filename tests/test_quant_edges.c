@@ -142,7 +142,7 @@ static void test_large(smash_ctx *ctx)
     static const size_t moved[] = { 0, 16, 4 };
     const size_t many = ((size_t)1 << 25) + 101, few = ((size_t)1 << 23) + 101, one = 1, piece = 65536;
     float *x = (float *)malloc(many * 4), *small = (float *)malloc(piece * 4);
-    char *room = (char *)malloc(many + 64), *to = room ? room + (64 - (uintptr_t)room % 64) % 64 : NULL;
+    char *room = (char *)malloc(few * 4 + 64), *to = room ? room + (64 - (uintptr_t)room % 64) % 64 : NULL;
     const float scale = 0.011f;
     smash_tensor ts = test_view(SMASH_F32, &scale, 1, &one);
     size_t m, i, some;

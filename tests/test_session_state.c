@@ -227,6 +227,8 @@ static void same_told(const told *a, const told *b, size_t config, size_t at, co
     }
 }
 
+#define ANEW "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5, \"quantizer\": \"lsqplus\", " \
+    "\"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"weight\", \"_input_0\", \"_output_0\"]}]}"
 static const char *const every[] = {
     "{}",
     "{\"pruner\": \"level\", \"level_schedule\": \"agp\", \"level_schedule_interval\": 2, \"level_schedule_times\": 2, \"level_config_list\": [{" FC1 ", \"sparse_ratio\": 0.8, \"max_sparse_ratio\": 0.5}]}",
@@ -239,6 +241,7 @@ static const char *const every[] = {
     "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 1, \"activation_mean_rank_schedule\": \"linear\", \"activation_mean_rank_schedule_interval\": 3, \"activation_mean_rank_schedule_times\": 2, \"activation_mean_rank_sparse_ratio\": 0.5}",
     "{\"pruner\": \"admm\", \"admm_iterations\": 3, \"admm_training_steps\": 2, \"admm_sparse_ratio\": 0.5}",
     "{\"pruner\": \"lottery_ticket\", \"lottery_ticket_rounds\": 2, \"lottery_ticket_training_steps\": 2, \"lottery_ticket_sparse_ratio\": 0.5}",
+    ANEW,
     "{\"quantizer\": \"observer\"}",
     "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 3}",
     "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}",
@@ -330,6 +333,7 @@ static void test_loaded(smash_ctx *ctx)
 static const char lsqplus[] = "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}";
 static const char qat[] = "{\"quantizer\": \"qat\"}";
 static const char channels[] = "{\"shapes\": {\"fc1\": {\"_output_0\": [2, 6]}}, \"quantizer\": \"qat\", \"qat_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int8\", \"target_names\": [\"_output_0\"], \"granularity\": \"per_channel\"}]}";
+static const char bins[] = "{\"quantizer\": \"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_bins\": 64}";
 static const char adaptive[] = "{\"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}";
 static const char apoz[] = "{\"pruner\": \"activation_apoz\", \"activation_apoz_training_steps\": 3, \"activation_apoz_sparse_ratio\": 0.5}";
 static const char gelu[] = "{\"pruner\": \"activation_mean_rank\", \"activation_mean_rank_training_steps\": 3, \"activation_mean_rank_activation\": \"gelu\", \"activation_mean_rank_sparse_ratio\": 0.5}";
@@ -439,6 +443,9 @@ static void test_shapes(smash_ctx *ctx)
         { qat, S "fc1._input_0/qat/hi", SMASH_F32, 7, { 0 }, "the file has 2 of the 3 tensors smash.session/fc1._input_0/qat/...: this is no file that a session has written" },
         { qat, S "fc1._input_0/qat/observed", SMASH_U64, 1, { 3 }, "\"smash.session/fc1._input_0/qat/observed\" must be two counts" NO_FILE },
         { qat, S "fc1._input_0/qat/observed", SMASH_F64, 1, { 2 }, "\"smash.session/fc1._input_0/qat/observed\" must be two counts" NO_FILE },
+        { bins, S "fc1._input_0/ptq/bins", SMASH_U64, 2, { 1, 64 }, "row 0 of \"smash.session/fc1._input_0/ptq/bins\" counts nothing, and its range was observed" NO_FILE },
+        { bins, S "fc1._input_0/ptq/bins", SMASH_U64, 1, { 64 }, "\"smash.session/fc1._input_0/ptq/bins\" must have a row of counts for each range, as many as its observer has bins" NO_FILE },
+        { bins, S "fc1._input_0/ptq/bins", SMASH_U64, 7, { 0 }, "the file has 3 of the 4 tensors smash.session/fc1._input_0/ptq/...: this is no file that a session has written" },
         { channels, S "fc1._output_0/qat/lo", SMASH_F32, 1, { 6 }, "\"smash.session/fc1._output_0/qat/hi\" is not of the shape of the lower ends, or one of them not F32" NO_FILE },
         { adaptive, S "fc2._output_0/adaptive_1d_layerwise/bias", SMASH_F64, 1, { 3 }, "\"smash.session/fc2._output_0/adaptive_1d_layerwise/bias\" is not F64, or does not fit the weights of its projection" NO_FILE },
         { adaptive, S "fc2._output_0/adaptive_1d_layerwise/weight", SMASH_F64, 1, { 18 }, "\"smash.session/fc2._output_0/adaptive_1d_layerwise/weight\" is not F64, or does not fit the weights of its projection" NO_FILE },
@@ -518,10 +525,36 @@ static void test_first(smash_ctx *ctx)
     net_done(&a);
 }
 
+/* A step that sets quantizers back: scales of inputs and outputs begin with the next batch, as they did with the first. */
+static void test_anew(smash_ctx *ctx)
+{
+    static const char *const words[] = { "scale", "zero", "scale_mean", "zero_mean", "scale_squares", "zero_squares" };
+    char name[64];
+    net a, b;
+    size_t i, p;
+    net_begin(&a, ctx, ANEW);
+    net_begin(&b, ctx, ANEW);
+    for (i = 1; i <= 3; i++) {
+        one_step(&a, ctx, i);
+        CHECK(a.s.rewound == (i == 2), "step %d", (int)i);
+    }
+    one_step(&b, ctx, 3);
+    save(&a, ctx, 0);
+    save(&b, ctx, 1);
+    for (p = 0; p < 2; p++)
+        for (i = 0; i < COUNT_OF(words); i++) {
+            snprintf(name, sizeof name, "smash.session/%s/lsqplus/%s", ends[p], words[i]);
+            CHECK(number_in(&files[0], name, 0) == number_in(&files[1], name, 0), "%s: %.17g, not %.17g", name, number_in(&files[0], name, 0), number_in(&files[1], name, 0));
+        }
+    CHECK(number_in(&files[0], "smash.session/fc1._output_0/lsqplus/scale", 0) > 0.1, "%g", number_in(&files[0], "smash.session/fc1._output_0/lsqplus/scale", 0));
+    net_done(&a);
+    net_done(&b);
+}
+
 /* Any byte of the numbers of quantizers is another: refused, or a number that may be, with which all goes on. */
 static void test_bytes(smash_ctx *ctx)
 {
-    static const char *const configs[] = { lsqplus, channels, "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_granularity\": \"out_channel\"}", qat };
+    static const char *const configs[] = { lsqplus, channels, bins, "{\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\", \"lsq_granularity\": \"out_channel\"}", qat };
     size_t i, k, at, refused = 0, taken = 0;
     for (i = 0; i < COUNT_OF(configs); i++) {
         net a, b;
@@ -566,6 +599,7 @@ int main(void)
     test_shapes(&ctx);
     test_others(&ctx);
     test_first(&ctx);
+    test_anew(&ctx);
     test_bytes(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
