@@ -24141,12 +24141,16 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     static const size_t one = 1;
     const smash_value *activation = smash_job_value(&part->job, "activation");
     const char kind = smash_value_is(activation, "gelu") ? 'g' : smash_value_is(activation, "relu6") ? '6' : 'r';
+    const smash__part *weight = own->of_row[part->row - own->plan->rows];
     smash_tensor y;
-    size_t n, i;
+    size_t n, i, blocks;
     uint32_t axis;
     if (own->evaluating || !smash__part_wants(own, part, SMASH__NEEDS_OUTPUT)) return SMASH_OK;
     if (x->ndim < 2) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->ndim, "%q has %u dims: give it with one of the batch and one of channels, if that is all", part->slot->name, x->ndim);
     axis = smash__channel_axis(own, part->row, x->ndim);
+    SMASH__TRY(smash_tensor_count(&weight->state[SMASH__MASK], &blocks));
+    if (!blocks || !x->shape[axis] || x->shape[axis] % blocks)
+        return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, x->shape[axis], "%q has %z channels, and %q is pruned by %z: give what that layer makes, channels behind the batch, those of a Linear last", part->slot->name, x->shape[axis], weight->slot->name, blocks);
     SMASH__TRY(smash_tensor_count(x, &n));
     SMASH__TRY(smash__check_finite(ctx, x, n));
     SMASH__TRY(smash__like(ctx, x, SMASH_F32, &y));
@@ -24155,7 +24159,7 @@ SMASH__FN smash_err smash__watch_forward(smash_ctx *ctx, smash__session *own, sm
     SMASH__TRY(smash__session_tensor(ctx, own, part, "seen", SMASH_U64, 1, &one, &part->state[SMASH__SEEN]));
     smash__sum_anew(own, part, part->slot->forwards);
     SMASH__TRY(smash_score_add_channels(ctx, part->method->flags & SMASH__NONZERO ? SMASH_CHANNEL_NONZERO : SMASH_CHANNEL_SUM, &y, axis, &part->state[SMASH__SCORE]));
-    *(uint64_t *)part->state[SMASH__SEEN].data += x->shape[axis] ? n / x->shape[axis] : 0;
+    *(uint64_t *)part->state[SMASH__SEEN].data += n / x->shape[axis];
     return SMASH_OK;
 }
 
@@ -24164,7 +24168,6 @@ SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own,
 {
     const smash__part *watcher = (const smash__part *)part->own;
     const smash_tensor sum = smash__session_known(own, watcher, "sum"), seen = smash__session_known(own, watcher, "seen");
-    const char *name = watcher->slot->name;
     uint64_t count;
     size_t blocks, channels = 0, i;
     (void)w;
@@ -24173,7 +24176,6 @@ SMASH__FN smash_err smash__activation_score(smash_ctx *ctx, smash__session *own,
     if (!sum.data || !seen.data) return SMASH_OK;                         /* before the first step */
     SMASH__TRY(smash_tensor_count(&sum, &channels));
     count = *(const uint64_t *)seen.data;
-    if (!blocks || channels % blocks) return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, channels, "%q has %z channels, and %q is pruned by %z: give what that layer makes, channels behind the batch, those of a Linear last", name, channels, part->slot->name, blocks);
     for (i = 0; i < channels; i++) ((double *)metric->data)[i % blocks] += ((const double *)sum.data)[i];
     return smash_score_divide(ctx, count ? (double)count : 1, metric);
 }

@@ -772,6 +772,10 @@ static void test_misuse(smash_ctx *ctx)
     net_begin(&n, ctx, "{\"pruner\": \"activation_apoz\", \"activation_apoz_training_steps\": 2, \"activation_apoz_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}]}");
     SAYS(smash_session_step(ctx, &n.s), SMASH_ERR_ARG, "a step without \"fc1._output_0\", which activation_apoz needs: give it to smash_session_forward");
     CHECK_ERR(ctx, smash_session_find(ctx, &n.s, "fc1._output_0", &y), SMASH_OK, "y");
+    t = test_view(SMASH_F32, data, 2, other);                            /* nothing is remembered of what does not fit the weight */
+    SAYS(smash_session_forward(ctx, &n.s, y, &t), SMASH_ERR_SHAPE, "\"fc1._output_0\" has 5 channels, and \"fc1.weight\" is pruned by 6: give what that layer makes, channels behind the batch, those of a Linear last");
+    t.shape[1] = 0;
+    SAYS(smash_session_forward(ctx, &n.s, y, &t), SMASH_ERR_SHAPE, "\"fc1._output_0\" has 0 channels, and \"fc1.weight\" is pruned by 6: give what that layer makes, channels behind the batch, those of a Linear last");
     t = test_view(SMASH_F32, data, 2, batch);
     CHECK_ERR(ctx, smash_session_forward(ctx, &n.s, y, &t), SMASH_OK, "y");
     t = test_view(SMASH_F32, data, 2, other);
