@@ -26708,7 +26708,7 @@ SMASH__FN SMASH__NOINLINE smash_err smash__test_mask_of(smash__test *t, const sm
         desc->max_ratio = k % 5 == 4 ? 0.5 : 0;
         desc->min_ratio = k % 5 == 3 ? 0.25 : 0;
         desc->nearest = k % 3 == 1;
-        if (desc->nearest) desc->ratio = (2 * (double)k - 1) / (2 * (double)grid.blocks);          /* halves, or nearly */
+        if (desc->nearest) desc->ratio = ((double)(2 * k) - 1) / (double)(2 * grid.blocks);          /* halves, or nearly */
         SMASH__TRY(smash_mask_allocate(&t->ctx, desc, &metric, smash_dtype_bits(w->dtype), &mask, &stats));
         smash__note_tensor(t, &mask);
         smash__note(t, stats.dropped);
