@@ -3862,14 +3862,14 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 #define SMASH__UNROLL
 #endif
 
-/* 2 AVX-512, 1 AVX2 with FMA, 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
+/* 2 AVX-512, 1 AVX2; both with FMA; 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
 SMASH__FN int smash__simd(const smash_ctx *ctx)
 {
 #if SMASH__SIMD
     uint32_t off = ctx && ctx->version == SMASH_VERSION && ctx->size == sizeof *ctx ? ctx->no_simd : 0;
     if (off == 1) return 0;
-    if (off != 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) return 2;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? 1 : 0;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+    return off != 2 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") ? 2 : 1;
 #else
     (void)ctx;
     return 0;
@@ -7218,7 +7218,7 @@ SMASH__QUANTIZE_KERNEL(smash__quantize_32, uint32_t)
 #if SMASH__INTRINSICS
 /* Integers of grids of 8 bits and less, by a product in place of a quotient. w counts 1/65536 of a step: x * (65536/scale), plus 65536 for each step
  * that the grid is moved by, plus half a step, plus 4. So its high half is the rounded integer, and its low half how far it lies above that one's
- * lower edge. Where the clamp does not decide, |x/scale| < 256 and |w| < 2^24. There the inverse brings less than 1 and the sum and its conversion 0.75;
+ * lower edge. Where the clamp does not decide, |x/scale| < 256 and |w| < 2^24, or the low half is less than 8. There the inverse brings less than 1 and the sum and its conversion 0.75;
  * of the division, the quotient brings less than 1, and the zero point's addition 0.5. That is less than 4: if the low half is 8 or more, w and what is
  * divided lie between the same two edges and on neither, and any rounding makes that integer of both. Where the clamp decides, it decides so for both.
  * What int32_t does not hold, NaN and Inf become 0x80000000, whose low half is 0; if the inverse is Inf, all do. The least low half of a group is kept:
@@ -25070,7 +25070,7 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     enum { STEPS = SMASH__LEARNS | SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
     static const char *const steps[] = SMASH__STEPS_WORDS;
-    static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };
+    static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };     /* of every other algorithm: no name */
     static const smash__method params[] = {
         { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
