@@ -23636,7 +23636,7 @@ typedef struct smash__state {
     struct smash__state *next;
     smash_tensor tensor;                     /* its name is that in the file */
     uint32_t     early;                      /* 1: it is there from the beginning, so every file has it */
-    uint32_t     begun;                      /* 0: the file that was loaded had it not: zeros, which are in no file before they are asked for */
+    uint32_t     begun;                      /* 0: the file that was loaded had it not: zeros, which are in no file before they are asked for; 2: in this forward */
 } smash__state;
 
 enum { SMASH__PART_STATES = 9 };
@@ -23784,7 +23784,7 @@ SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, c
         if (s->tensor.dtype != dtype || !smash__same_shape(&s->tensor, ndim, shape))
             return SMASH__FAIL(ctx, SMASH_ERR_SHAPE, 0, "%q would be %s now, and was %s before, here or in the file that was loaded: only dim 0 of an input or output may change; else begin a new session", s->tensor.name,
                                smash__shape_text(ndim, shape, is), smash__shape_text(s->tensor.ndim, s->tensor.shape, must));
-        s->begun = 1;
+        if (!s->begun) s->begun = 2;
         *out = s->tensor;
         return SMASH_OK;
     }
@@ -23797,7 +23797,7 @@ SMASH__FN smash_err smash__session_tensor(smash_ctx *ctx, smash__session *own, c
     s->next = NULL;
     s->tensor = made;
     s->early = !own->begun;
-    s->begun = 1;
+    s->begun = own->begun ? 2 : 1;
     *own->last_state = s;
     own->last_state = &s->next;
     *out = made;
@@ -25455,6 +25455,17 @@ SMASH__FN uint64_t smash__session_batch(smash__session *own)
     return own->batch;
 }
 
+/* What has begun, stays; or not, where forward failed: a file has all that belongs together. */
+SMASH__FN void smash__session_begun(const smash__session *own, uint32_t stays)
+{
+    smash__state *state;
+    for (state = own->states; state; state = state->next) {
+        if (state->begun < 2) continue;
+        state->begun = stays;
+        if (!stays) smash__fill(state->tensor.data, 0, state->tensor.bytes);
+    }
+}
+
 /* What goes into a part, if that is to know it in backward */
 SMASH__FN smash_err smash__part_keep(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
@@ -25484,12 +25495,14 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
         smash__copy(y.data, x->data, y.bytes);
     }
     if (!own->evaluating) slot->kept = 0;
+    smash__session_begun(own, 1);
     for (part = slot->first; !err && part; part = part->next) err = smash__part_keep(ctx, own, part, &y);      /* room first */
     for (part = slot->first; !err && part; part = part->next) {
         if (part != slot->first) err = smash__part_keep(ctx, own, part, &y);
         if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
     }
     smash__scratch_rewind(ctx, mark);
+    if (err) smash__session_begun(own, 0);
     if (err) return err;
     if (slot->param != SMASH__NO_INDEX) {
         x->data = y.data;

@@ -551,6 +551,52 @@ static void test_anew(smash_ctx *ctx)
     net_done(&b);
 }
 
+/* A forward that fails, for want of memory or for a NaN, has begun nothing: the file of it is taken up, and the next one begins. */
+static void test_failed_forward(smash_ctx *ctx)
+{
+    static const char *const configs[] = {
+        "{\"quantizer\": \"lsq\", \"lsq_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"int4\", \"target_names\": [\"_output_0\"]}]}",
+        "{\"quantizer\": \"lsqplus\", \"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"_output_0\"]}]}",
+        "{\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int8\", \"ptq_observer\": \"mse\"}", qat, apoz };
+    size_t i, k, fail;
+    for (i = 0; i < COUNT_OF(configs); i++)
+        for (fail = 0; fail < 40; fail++) {                              /* 0: a NaN */
+            static double room[1 << 15];
+            smash_session_desc desc = SMASH_ZERO;
+            smash_arena arena;
+            float x[BATCH * 6];
+            smash_tensor t = output(x, 6);
+            smash_err err;
+            uint32_t y;
+            net a;
+            net_init(&a, ctx, configs[i]);
+            smash_arena_init(&arena, room, sizeof room, NULL);
+            desc.arena = &arena;
+            CHECK_ERR(ctx, smash_session_begin(ctx, &a.model, &a.config, &desc, &a.s), SMASH_OK, "config %d", (int)i);
+            save(&a, ctx, 0);
+            y = slot_of(&a, ctx, "fc1._output_0");
+            for (k = 0; k < BATCH * 6; k++) x[k] = k == 7 && !fail ? float_of(0x7FC00000u) : wave(k, 0.01);
+            if (fail) arena.bytes = arena.used + (fail - 1) * 32;
+            smash_ctx_reset(ctx);
+            err = smash_session_forward(ctx, &a.s, y, &t);
+            arena.bytes = sizeof room;
+            CHECK(err == (!fail ? SMASH_ERR_NONFINITE : err ? SMASH_ERR_NOMEM : SMASH_OK), "config %d, failure %d: %s", (int)i, (int)fail, smash_err_name(err));
+            if (err) {
+                save(&a, ctx, 1);
+                CHECK(same_files(0, 1), "config %d, failure %d: something has begun", (int)i, (int)fail);
+            }
+            CHECK_ERR(ctx, load(&a, ctx, 0), SMASH_OK, "config %d, failure %d", (int)i, (int)fail);
+            one_step(&a, ctx, 1);
+            save(&a, ctx, 1);
+            net_done(&a);
+            net_begin(&a, ctx, configs[i]);
+            one_step(&a, ctx, 1);
+            save(&a, ctx, 2);
+            CHECK(same_files(1, 2), "config %d, failure %d: another file afterwards", (int)i, (int)fail);
+            net_done(&a);
+        }
+}
+
 /* Any byte of the numbers of quantizers is another: refused, or a number that may be, with which all goes on. */
 static void test_bytes(smash_ctx *ctx)
 {
@@ -600,6 +646,7 @@ int main(void)
     test_others(&ctx);
     test_first(&ctx);
     test_anew(&ctx);
+    test_failed_forward(&ctx);
     test_bytes(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
