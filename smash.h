@@ -2798,9 +2798,14 @@ SMASH_API smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, cons
 #include <limits.h>
 #include <stdio.h>
 #endif
+#undef SMASH__SIMD
+#if !SMASH_NO_SIMD && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && !defined(__TINYC__)
+#define SMASH__SIMD 1
+#else
+#define SMASH__SIMD 0
+#endif
 #undef SMASH__INTRINSICS
-#if !SMASH_NO_SIMD && !SMASH_NO_STDLIB && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && \
-    !defined(_MSC_VER) && !defined(__TINYC__)
+#if SMASH__SIMD && !SMASH_NO_STDLIB && !defined(_MSC_VER)
 #define SMASH__INTRINSICS 1
 #include <immintrin.h>                      /* gcc's includes <stdlib.h> */
 #else
@@ -3811,8 +3816,7 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 
 /* ---- SIMD: one C body, compiled for several instruction sets, chosen per call ---- */
 
-#if !SMASH_NO_SIMD && (defined(__GNUC__) || defined(__clang__)) && (defined(__x86_64__) || defined(__i386__)) && defined(__SSE2_MATH__) && !defined(__TINYC__)
-#define SMASH__SIMD 1
+#if SMASH__SIMD
 #define SMASH__AVX2 __attribute__((target("avx2")))
 #define SMASH__FMA __attribute__((target("avx2,fma")))
 #if defined(__clang__)
@@ -3849,7 +3853,6 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 #define SMASH__STORE_PAST(to, from, bytes) smash__store_past(to, from, bytes)
 #define SMASH__PAST_DONE() __builtin_ia32_sfence()       /* before anyone else is told that the bytes are there */
 #else
-#define SMASH__SIMD 0
 #define SMASH__STORE_PAST(to, from, bytes) smash__copy(to, from, bytes)
 #define SMASH__PAST_DONE() ((void)0)
 #define SMASH__KERNEL(name, params, args) SMASH__FN SMASH__NOINLINE void name##_plain params { name##_body args; }
@@ -8388,7 +8391,7 @@ typedef struct smash__fake_job {
     smash__quant_job quant;             /* its x is read, and its bad[] says of which tensors some number was not finite: 2 x, 1 gradient */
     const smash_tensor *from, *to;      /* the gradient, or NULL on the way forward; what is written */
     float low, high;
-    int in_place, past;                 /* past: what is written goes past the caches */
+    int in_place;
 } smash__fake_job;
 
 SMASH__FN smash__fake smash__fake_of(const smash__fake_job *job, float scale, float zero)
@@ -8408,7 +8411,7 @@ SMASH__FN void smash__fake_block(const smash__fake_job *job, size_t first, size_
     const float *x = (const float *)job->quant.x->data + first;
     float *to = (float *)job->to->data + first;
     const int simd = job->quant.simd;
-    if (!job->from) smash__fake_tiles(simd, x, to, n / SMASH__TILE, f, job->past, seen);
+    if (!job->from) smash__fake_tiles(simd, x, to, n / SMASH__TILE, f, job->quant.past, seen);
     else {
         const float *from = (const float *)job->from->data + first;
         size_t some;
@@ -8490,7 +8493,7 @@ SMASH__FN void smash__fake_part(void *arg, size_t part)
             smash__fake_few(job, &c, i, n, &seen);
         }
     }
-    if (SMASH__SIMD && job->past) SMASH__PAST_DONE();
+    if (SMASH__SIMD && job->quant.past) SMASH__PAST_DONE();
     job->quant.bad[part] = (unsigned char)(seen >> 30);
 }
 
@@ -8509,7 +8512,7 @@ SMASH__FN smash_err smash__fake_run(smash_ctx *ctx, const smash_tensor *x, const
     SMASH__TRY(smash__quant_bind(ctx, x, scale, zero, to, &job->quant));
     job->from = from;
     job->to = to;
-    job->past = !job->in_place && smash__past(job->quant.simd, to->bytes);
+    job->quant.past = !job->in_place && smash__past(job->quant.simd, to->bytes);
     parts = smash__quant_parts(job->quant.count, &job->quant.part);
     smash__parallel(ctx, parts, smash__fake_part, job);
     for (i = 0; i < parts; i++) bad |= job->quant.bad[i];
@@ -11194,9 +11197,9 @@ SMASH__DEF smash_err smash_quant_bias(smash_ctx *ctx, smash_rounding rounding, f
     s = (const float *)weight_scale->data;
     most = q->dtype == SMASH_I32 ? (uint64_t)INT32_MAX : (uint64_t)INT64_MAX;
     for (i = 0; i < n_scale; i++) {
-        const uint32_t bits = smash__bits32(input_scale * s[i]);         /* bits: even for vectors that take denormals for 0 */
+        const float made = input_scale * s[i];
         SMASH__TRY(smash__check_scale(ctx, "weight", i, s[i], 0));
-        if (scale && (!bits || bits >= 0x7F800000u))
+        if (scale && !(made > 0 && smash_is_finite(made)))
             return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "bias %q: input scale * weight scale %z is no float above 0", smash__name(bias), i);
     }
     for (pass = 0; pass < 2; pass++)
@@ -23703,7 +23706,7 @@ typedef struct smash__method {
     int       (*due)(const struct smash__session *own, double *share);                                               /* pruners: are masks to be made at own->step, and of which share of the goal */
     smash_err (*finish)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                              /* for the file: given_scale ..., or numbers of own->model */
     smash_err (*made)(smash_ctx *ctx, struct smash__session *own, smash__part *part);                                /* pruners: masks have been made in this step */
-    const char *const *later;                /* words of states that it makes in forward, NULL-terminated; or NULL: none */
+    const char *const *later;                /* words of states, as it numbers them, that it makes in forward, or may; NULL-terminated; or NULL: none */
 } smash__method;
 
 SMASH__FN const smash__method *smash__method_named(const smash__method *methods, size_t count, const char *name)
@@ -24238,7 +24241,6 @@ SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash_
 {
     const smash_tensor *mask = &part->state[SMASH__MASK], *z = &part->state[SMASH__Z];
     const float *w = part->row->param != SMASH__NO_INDEX ? (const float *)own->live->params[part->row->param].tensor.data : NULL;
-    smash_grid grid;
     size_t n, i;
     if (!smash__runs(own)) return SMASH_OK;                              /* these are the masks */
     if (smash__scores_itself(part->row)) {
@@ -24251,10 +24253,7 @@ SMASH__FN smash_err smash__admm_made(smash_ctx *ctx, smash__session *own, smash_
         SMASH__TRY(smash_mask_apply(ctx, &part->row->mask.grain, mask, z));
         for (i = 0; i < n; i++) u[i] -= ((const double *)z->data)[i];
     }
-    smash__fill(mask->data, 1, mask->bytes);                             /* the row has what is in force, not what made Z */
-    part->row->note = own->notes[part->row - own->plan->rows];
-    SMASH__TRY(smash_grid_make(ctx, &part->row->mask.grain, smash__row_tensor(own->plan, part->row), &grid));
-    smash__count_dropped(part->row, mask, &grid);
+    smash__fill(mask->data, 1, mask->bytes);                             /* in force is this, not what made Z */
     return SMASH_OK;
 }
 
@@ -24769,14 +24768,13 @@ SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smas
 /* Scale and zero point of an input or output, in scratch, to be laid over x unless that is NULL; *there 0: nothing was observed yet */
 SMASH__FN smash_err smash__end_fit(smash_ctx *ctx, const smash__session *own, const smash__part *part, const smash_tensor *x, smash_tensor *scale, smash_tensor *zero, int *there)
 {
-    static const char *const words[] = { "lo", "hi", "observed", "bins" };
     smash_row *row = part->row;
     smash_tensor state[4];
     smash_observer o;
     uint32_t d;
     size_t i, n;
     *there = 0;
-    for (d = 0; d < 4; d++) state[d] = smash__session_known(own, part, words[d]);
+    for (d = 0; d < 4; d++) state[d] = smash__session_known(own, part, part->method->later[d]);
     for (d = 0; d < 3u + (uint32_t)smash__end_binned(part); d++) if (!state[d].data) return SMASH_OK;
     if (!*(const uint64_t *)state[SMASH__OBSERVED].data) return SMASH_OK;
     SMASH__TRY(smash_tensor_count(&state[SMASH__LO], &n));
@@ -24832,8 +24830,6 @@ enum { SMASH__STEP = 0, SMASH__STEP_SLOPE = 2, SMASH__STEP_MEAN = 4, SMASH__STEP
 /* How many trained numbers a block has */
 SMASH__FN uint32_t smash__steps_kinds(const smash__part *part) { return part->row->quant.scheme == SMASH_AFFINE ? 2 : 1; }
 
-#define SMASH__STEPS_WORDS { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares", NULL }
-
 SMASH__FN int smash__steps_end(const smash__part *part) { return part->slot->param == SMASH__NO_INDEX; }
 
 /* Of an input or output with one scale the states have one dim, whatever x has. */
@@ -24847,7 +24843,7 @@ SMASH__FN void smash__steps_shape(const smash__part *part, uint32_t ndim, smash_
 
 SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *w)
 {
-    static const char *const words[] = SMASH__STEPS_WORDS;
+    const char *const *words = part->method->later;
     const smash_row *row = part->row;
     const uint32_t kinds = smash__steps_kinds(part);
     const double start[2] = { 0.01, (double)(row->qmax - row->qmin) / 2 };
@@ -24875,13 +24871,12 @@ SMASH__FN smash_err smash__steps_start(smash_ctx *ctx, smash__session *own, smas
 /* Has an input or output begun to train? What a file had that was loaded is as it was then. */
 SMASH__FN int smash__steps_begun(const smash__session *own, smash__part *part)
 {
-    static const char *const words[] = SMASH__STEPS_WORDS;
     const uint32_t kinds = smash__steps_kinds(part);
     smash_tensor state[8];
     uint32_t k;
     for (k = 0; k < 8; k++) {
         if (k % 2 >= kinds) continue;
-        state[k] = smash__session_known(own, part, words[k]);
+        state[k] = smash__session_known(own, part, part->method->later[k]);
         if (!state[k].data) return 0;
     }
     for (k = 0; k < 8; k++) if (k % 2 < kinds) part->state[k] = state[k];
@@ -25069,12 +25064,12 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
 {
     enum { STEPS = SMASH__LEARNS | SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
-    static const char *const steps[] = SMASH__STEPS_WORDS;
+    static const char *const steps[] = { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares", NULL };
     static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };     /* of every other algorithm: no name */
     static const smash__method params[] = {
         { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
-        { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
-        { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, NULL },
+        { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
+        { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
         { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
         { "bnn",      SMASH__FAKES, NULL, smash__bnn_forward, NULL, NULL, NULL, smash__bnn_step, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method observed[] = {
@@ -25876,9 +25871,7 @@ SMASH__FN smash_err smash__mask_follows(smash_ctx *ctx, const smash__session *ow
 /* Does what the file has of a part go together? */
 SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__session *own, const smash_model *file, const smash_tensor *data, const smash__part *part)
 {
-    static const char *const steps[] = SMASH__STEPS_WORDS;
-    const int learns = (part->method->flags & SMASH__LEARNS) != 0;
-    const char *const *words = learns ? steps : part->method->later;
+    const char *const *words = part->method->later;
     smash_tensor t[SMASH__PART_STATES], mask;
     uint32_t i, count = 0, there = 0;
     if (part->row->algo->group == SMASH_PRUNER && part->method->open) return smash__mask_follows(ctx, own, file, data, part);
@@ -25889,7 +25882,7 @@ SMASH__FN smash_err smash__session_fits_file(smash_ctx *ctx, const smash__sessio
     }
     if (!there) return SMASH_OK;
     if (there < count) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, there, "the file has %u of the %u tensors %s...: this is no file that a session has written", there, count, part->prefix);
-    if (learns) return smash__steps_fit(ctx, part, t);
+    if (part->method->flags & SMASH__LEARNS) return smash__steps_fit(ctx, part, t);
     if (part->row->algo->group == SMASH_DISTILLER) return smash__projection_fits(ctx, t);
     if (part->row->algo->group == SMASH_QUANTIZER) {
         SMASH__TRY(smash__ranges_fit(ctx, part->row, &t[SMASH__LO], &t[SMASH__HI], &t[SMASH__OBSERVED]));
@@ -27929,7 +27922,6 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__WHOLE
 #undef SMASH__NO_INDEX
 #undef SMASH__OF_SESSION
-#undef SMASH__STEPS_WORDS
 #undef SMASH__UNKNOWN_USES
 #undef SMASH__FORMAT_TEXT
 #undef SMASH__STORE_PAST
