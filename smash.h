@@ -4720,12 +4720,54 @@ SMASH__FN int64_t smash__key_at(const smash__keys *k, size_t i)
     return smash__key64(smash__bits64(((const double *)k->data)[i]), k->sign);
 }
 
+#if SMASH__INTRINSICS
+/* smash__tally32 of 512 bits: how many numbers it did before the pool was full or fewer than 16 were left. What lies in the bracket is moved
+ * together and stored each time, with what lies behind it overwritten by the next. */
+SMASH__FN SMASH__NOINLINE SMASH__AVX512 size_t smash__tally_pool(const float *x, size_t n, smash__pass *pass, size_t *out)
+{
+    const __m512i lo = _mm512_set1_epi32((int32_t)pass->lo), hi = _mm512_set1_epi32((int32_t)pass->hi), from = _mm512_set1_epi32((int32_t)pass->lo + 1);
+    const __m512i width = _mm512_set1_epi32(pass->hi > pass->lo ? (int32_t)(pass->hi - pass->lo - 1) : 0), magnitude = _mm512_set1_epi32(0x7FFFFFFF), one = _mm512_set1_epi32(1);
+    __m512i largest = _mm512_setzero_si512();
+    float *pool = (float *)pass->pool, *const start = pool, *const end = pool + pass->room;
+    size_t done = 0, i;
+    while (n - done >= 16 && end - pool >= 16) {
+        __m512i below = _mm512_setzero_si512(), equal = below, top = below;
+        for (i = 0; i < SMASH__CHUNK && n - done >= 16 && end - pool >= 16; i++, done += 16) {
+            const __m512i number = _mm512_loadu_si512(x + done), key = _mm512_and_si512(number, magnitude);
+            const __mmask16 in = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(key, from), width);
+            largest = _mm512_max_epi32(largest, key);
+            below = _mm512_mask_add_epi32(below, _mm512_cmplt_epi32_mask(key, lo), below, one);
+            equal = _mm512_mask_add_epi32(equal, _mm512_cmpeq_epi32_mask(key, lo), equal, one);
+            top = _mm512_mask_add_epi32(top, _mm512_cmpeq_epi32_mask(key, hi), top, one);
+            _mm512_storeu_si512(pool, _mm512_maskz_compress_epi32(in, number));
+            pool += __builtin_popcount((unsigned)in);
+        }
+        out[SMASH__BELOW] += (size_t)_mm512_reduce_add_epi32(below);
+        out[SMASH__EQUAL] += (size_t)_mm512_reduce_add_epi32(equal);
+        out[SMASH__TOP] += (size_t)_mm512_reduce_add_epi32(top);
+    }
+    out[SMASH__INSIDE] += (size_t)(pool - start);
+    out[SMASH__BAD] |= _mm512_reduce_max_epi32(largest) >= pass->infinity;
+    pass->room -= (size_t)(pool - start);
+    pass->pool = pool;
+    return done;
+}
+#endif
+
 SMASH__FN void smash__tally(const smash__keys *k, size_t first, size_t n, const smash__pass *pass, size_t *out)
 {
     const int simd = k->simd ? 1 : 0;                                   /* of 512 bits, compilers make a slower loop */
-    if (k->bits == 16)      SMASH__CALL(simd, smash__tally16, ((const uint16_t *)k->data + first, n, pass, out));
-    else if (k->bits == 32) SMASH__CALL(simd, smash__tally32, ((const float *)k->data + first, n, pass, out));
-    else                    SMASH__CALL(simd, smash__tally64, ((const double *)k->data + first, n, pass, out));
+    smash__pass rest = *pass;
+#if SMASH__INTRINSICS
+    if (k->simd == 2 && k->bits == 32 && pass->pool) {
+        const size_t done = smash__tally_pool((const float *)k->data + first, n, &rest, out);
+        first += done;
+        n -= done;
+    }
+#endif
+    if (k->bits == 16)      SMASH__CALL(simd, smash__tally16, ((const uint16_t *)k->data + first, n, &rest, out));
+    else if (k->bits == 32) SMASH__CALL(simd, smash__tally32, ((const float *)k->data + first, n, &rest, out));
+    else                    SMASH__CALL(simd, smash__tally64, ((const double *)k->data + first, n, &rest, out));
 }
 
 /* Index of the first NaN or Inf; count if there is none. One key at a time: for messages, and for scores, which are few. */
@@ -5070,34 +5112,60 @@ SMASH__FN smash_err smash__allocate(smash_ctx *ctx, const smash_mask_desc *d, sm
 #define SMASH__ABS(x) ((double)smash__float32(smash__bits32(x) & 0x7FFFFFFFu))
 #define SMASH__SQUARE(x) ((double)(x) * (double)(x))               /* exact, so a fused multiply-add gives the same bits */
 
-/* lanes: number i goes to lane i % 32. rows: number i goes to place i. */
-#define SMASH__SUM_KERNELS(name, TERM) \
-SMASH__INLINE void smash__lanes_##name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes) \
+SMASH__INLINE void smash__lane_fold(double *SMASH__RESTRICT lanes, size_t width)
+{
+    size_t j;
+    for (j = 0; j < width; j++) lanes[j] += lanes[j + width];
+}
+
+/* Number i goes to lane i % 32; the lanes begin at 0 and end as smash__lane_sum leaves them. */
+#define SMASH__RUN(name, target, ADD) \
+SMASH__FN SMASH__NOINLINE target void name(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes) \
 { \
     double sum[SMASH__LANES]; \
     size_t j; \
-    for (j = 0; j < SMASH__LANES; j++) sum[j] = lanes[j]; \
+    for (j = 0; j < SMASH__LANES; j++) sum[j] = 0; \
     for (; n >= SMASH__LANES; x += SMASH__LANES, n -= SMASH__LANES) { \
         SMASH__UNROLL \
-        for (j = 0; j < SMASH__LANES; j++) sum[j] += TERM(x[j]); \
+        for (j = 0; j < SMASH__LANES; j++) ADD(sum[j], x[j]); \
     } \
     for (j = 0; j < SMASH__LANES; j++) lanes[j] = sum[j]; \
-    for (j = 0; j < n; j++) lanes[j] += TERM(x[j]); \
-} \
-SMASH__KERNEL(smash__lanes_##name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes), (x, n, lanes)) \
-\
-SMASH__INLINE void smash__rows_##name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row) \
+    for (j = 0; j < n; j++) ADD(lanes[j], x[j]); \
+    smash__lane_fold(lanes, 16); \
+    smash__lane_fold(lanes, 8); \
+    smash__lane_fold(lanes, 4); \
+    smash__lane_fold(lanes, 2); \
+    smash__lane_fold(lanes, 1); \
+}
+#define SMASH__ADD_ABS(sum, x) ((sum) += SMASH__ABS(x))
+#define SMASH__ADD_SQUARE(sum, x) ((sum) += SMASH__SQUARE(x))
+#define SMASH__FUSE_SQUARE(sum, x) ((sum) = __builtin_fma((double)(x), (double)(x), sum))
+SMASH__RUN(smash__run_abs_plain, , SMASH__ADD_ABS)
+SMASH__RUN(smash__run_square_plain, , SMASH__ADD_SQUARE)
+#if SMASH__SIMD
+SMASH__RUN(smash__run_abs_avx2, SMASH__AVX2, SMASH__ADD_ABS)
+SMASH__RUN(smash__run_square_avx2, SMASH__FMA, SMASH__FUSE_SQUARE)
+SMASH__RUN(smash__run_abs_avx512, SMASH__AVX512, SMASH__ADD_ABS)
+SMASH__RUN(smash__run_square_avx512, SMASH__AVX512, SMASH__FUSE_SQUARE)
+#endif
+#undef SMASH__RUN
+#undef SMASH__ADD_ABS
+#undef SMASH__ADD_SQUARE
+#undef SMASH__FUSE_SQUARE
+
+/* Number i is added to place i. */
+#define SMASH__ROWS(name, TERM) \
+SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row) \
 { \
     size_t j; \
     for (; n >= SMASH__LANES; x += SMASH__LANES, row += SMASH__LANES, n -= SMASH__LANES) \
         for (j = 0; j < SMASH__LANES; j++) row[j] += TERM(x[j]); \
     for (j = 0; j < n; j++) row[j] += TERM(x[j]); \
 } \
-SMASH__KERNEL(smash__rows_##name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row), (x, n, row))
-
-SMASH__SUM_KERNELS(abs, SMASH__ABS)
-SMASH__SUM_KERNELS(square, SMASH__SQUARE)
-#undef SMASH__SUM_KERNELS
+SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row), (x, n, row))
+SMASH__ROWS(smash__rows_abs, SMASH__ABS)
+SMASH__ROWS(smash__rows_square, SMASH__SQUARE)
+#undef SMASH__ROWS
 
 SMASH__INLINE void smash__lanes_distance_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes)
 {
@@ -5195,9 +5263,8 @@ SMASH__KERNEL(smash__near, (const float *const *x, const float *const *y, size_t
 /* The sum of the lanes, always in this order; those from n on hold 0 */
 SMASH__FN double smash__lane_sum(double *lanes, size_t n)
 {
-    size_t width, j;
-    for (width = SMASH__LANES / 2; width; width /= 2)
-        if (width < n) for (j = 0; j < width; j++) lanes[j] += lanes[j + width];
+    size_t width;
+    for (width = SMASH__LANES / 2; width; width /= 2) if (width < n) smash__lane_fold(lanes, width);
     return lanes[0];
 }
 
@@ -5221,17 +5288,16 @@ SMASH__FN void smash__score_add(const smash__score *s, size_t first, size_t n, d
         return;
     }
     for (i = 0; i < n; i += some) {
-        float tile[SMASH__TILE];
+        float tile[SMASH__LANES];
         const float *x = tile;
-        some = smash__min(n - i, SMASH__TILE);
-        if (s->w->dtype == SMASH_F32) {
+        double *at = row ? to + i : to;
+        some = smash__min(n - i, SMASH__LANES);
+        if (row && s->w->dtype == SMASH_F32) {
             x = (const float *)s->w->data + first;
             some = n;
         } else smash__load_f32(s->w, first + i, some, tile);
-        if (row && s->square)  SMASH__CALL(s->simd, smash__rows_square, (x, some, to + i));
-        else if (row)          SMASH__CALL(s->simd, smash__rows_abs, (x, some, to + i));
-        else if (s->square)    SMASH__CALL(s->simd, smash__lanes_square, (x, some, to));
-        else                   SMASH__CALL(s->simd, smash__lanes_abs, (x, some, to));
+        if (s->square) SMASH__CALL(s->simd, smash__rows_square, (x, some, at));
+        else           SMASH__CALL(s->simd, smash__rows_abs, (x, some, at));
     }
 }
 
@@ -5239,10 +5305,15 @@ SMASH__FN SMASH__NOINLINE double smash__score_run(const smash__score *s, size_t 
 {
     double lanes[SMASH__LANES], sum = 0;
     while (n) {
-        size_t some = smash__min(n, SMASH__CHUNK);
-        smash__fill(lanes, 0, sizeof lanes);
-        smash__score_add(s, first, some, lanes, some < SMASH__LANES);        /* of a short run, a row is the same as lanes */
-        sum += smash__lane_sum(lanes, some);
+        const size_t some = smash__min(n, SMASH__CHUNK);
+        const float *x = (const float *)s->w->data + first;
+        if (some < SMASH__LANES || s->w->dtype != SMASH_F32) {
+            smash__fill(lanes, 0, sizeof lanes);
+            smash__score_add(s, first, some, lanes, some < SMASH__LANES);    /* of a short run, a row is the same as lanes */
+            (void)smash__lane_sum(lanes, some);
+        } else if (s->square) SMASH__CALL(s->simd, smash__run_square, (x, some, lanes));
+        else                  SMASH__CALL(s->simd, smash__run_abs, (x, some, lanes));
+        sum += lanes[0];
         first += some;
         n -= some;
     }
@@ -7120,43 +7191,41 @@ SMASH__INLINE void smash__range_add(smash__range *r, float x)
     r->hi = key > r->hi ? key : r->hi;
 }
 
-SMASH__INLINE void smash__range_fold(int32_t *lo, int32_t *hi, size_t width)
+/* Each of the first `width` takes in the one that is `width` further on. */
+SMASH__INLINE void smash__range_fold(int32_t *low, int32_t *high, uint32_t *far, size_t width)
 {
     size_t i;
-    for (i = 0; i < width; i++) lo[i] = lo[i + width] < lo[i] ? lo[i + width] : lo[i];
-    for (i = 0; i < width; i++) hi[i] = hi[i + width] > hi[i] ? hi[i + width] : hi[i];
+    for (i = 0; i < width; i++) low[i] = low[i + width] < low[i] ? low[i + width] : low[i];
+    for (i = 0; i < width; i++) high[i] = high[i + width] > high[i] ? high[i + width] : high[i];
+    for (i = 0; i < width; i++) far[i] = far[i + width] > far[i] ? far[i + width] : far[i];
 }
 
+/* The bits of all numbers as integers: the smallest and the largest, and the largest without a sign. Bits of negative numbers lie, with a
+ * sign, below all others, and without one above; of both kinds larger bits are further from 0. */
 SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
 {
-    int32_t lo[SMASH__TILE], hi[SMASH__TILE];
+    int32_t low[SMASH__TILE], high[SMASH__TILE], lo, hi;
+    uint32_t far[SMASH__TILE];
     size_t i;
-    for (i = 0; i < SMASH__TILE; i++) { lo[i] = r->lo; hi[i] = r->hi; }
-    for (; SMASH__SIMD && tiles >= 4; tiles -= 4, x += 4 * SMASH__TILE) {    /* four at once: lo and hi live in memory. Small cores have no stack for it */
-        for (i = 0; i < 4 * SMASH__TILE; i += 16) SMASH__PREFETCH((const void *)((uintptr_t)(x + i) + 4096));
+    for (i = 0; i < SMASH__TILE; i++) { low[i] = INT32_MAX; high[i] = INT32_MIN; far[i] = 0; }
+    for (; tiles; tiles--, x += SMASH__TILE) {
+        SMASH__UNROLL
         for (i = 0; i < SMASH__TILE; i++) {
-            int32_t a = smash__float_key(smash__bits32(x[i])), b = smash__float_key(smash__bits32(x[i + SMASH__TILE]));
-            int32_t c = smash__float_key(smash__bits32(x[i + 2 * SMASH__TILE])), d = smash__float_key(smash__bits32(x[i + 3 * SMASH__TILE]));
-            const int32_t low = a < b ? a : b, high = a > b ? a : b, also_low = c < d ? c : d, also_high = c > d ? c : d;
-            a = low < also_low ? low : also_low;
-            b = high > also_high ? high : also_high;
-            lo[i] = a < lo[i] ? a : lo[i];
-            hi[i] = b > hi[i] ? b : hi[i];
+            const uint32_t u = smash__bits32(x[i]);
+            low[i] = (int32_t)u < low[i] ? (int32_t)u : low[i];
+            high[i] = (int32_t)u > high[i] ? (int32_t)u : high[i];
+            far[i] = u > far[i] ? u : far[i];
         }
     }
-    for (; tiles; tiles--, x += SMASH__TILE)
-        for (i = 0; i < SMASH__TILE; i++) {
-            int32_t key = smash__float_key(smash__bits32(x[i]));
-            lo[i] = key < lo[i] ? key : lo[i];
-            hi[i] = key > hi[i] ? key : hi[i];
-        }
-    smash__range_fold(lo, hi, 16);
-    smash__range_fold(lo, hi, 8);
-    smash__range_fold(lo, hi, 4);
-    smash__range_fold(lo, hi, 2);
-    smash__range_fold(lo, hi, 1);
-    r->lo = lo[0];
-    r->hi = hi[0];
+    smash__range_fold(low, high, far, 16);
+    smash__range_fold(low, high, far, 8);
+    smash__range_fold(low, high, far, 4);
+    smash__range_fold(low, high, far, 2);
+    smash__range_fold(low, high, far, 1);
+    lo = smash__float_key(far[0] >> 31 ? far[0] : (uint32_t)low[0]);
+    hi = smash__float_key((uint32_t)(high[0] < 0 ? low[0] : high[0]));
+    r->lo = lo < r->lo ? lo : r->lo;
+    r->hi = hi > r->hi ? hi : r->hi;
 }
 SMASH__KERNEL(smash__range_tiles, (const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r), (x, tiles, r))
 

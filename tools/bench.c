@@ -359,16 +359,16 @@ static double measure_both(bench *b, smash_err (*call)(bench *b), traffic limit,
     int rep, way;
     *limit_time = 1e9;
     for (way = 0; way < WAYS; way++) way_repeat[way] = set_way(b, limit, way, threads) ? repeats(b, way_call(limit, way)) : 0;
-    for (rep = 0; rep < REPS; rep++) {
-        double t = run_once(b, call, repeat);
-        if (t < best) best = t;
-        for (way = 0; way < WAYS; way++) {
+    for (rep = 0; rep < REPS; rep++)
+        for (way = 0; way < WAYS; way++) {                              /* as many tries for the call as for its limit */
+            double t;
             if (!way_repeat[way]) continue;
+            t = run_once(b, call, repeat);
+            if (t < best) best = t;
             set_way(b, limit, way, threads);
             t = run_once(b, way_call(limit, way), way_repeat[way]);
             if (t < *limit_time) *limit_time = t;
         }
-    }
     return best;
 }
 
