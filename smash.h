@@ -1409,7 +1409,7 @@ SMASH_API smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_te
 
 /* Rows are along the last axis; x is the student, y the teacher.
  *   MSE        mean of (x-y)^2
- *   KL         T^2 / B * sum p_y (log p_y - log p_x), p = softmax(row / T), T the temperature, B the size of dim 0, or all rows
+ *   KL         T^2 / B * sum p_y (log p_y - log p_x), p = softmax(row / T), T the temperature to 40 bits, B the size of dim 0, or all rows
  *   COSINE     mean over the rows of 1 - cos(x, y). Two rows of zeros have cosine 1, one of zeros and another 0, and gradient 0
  *   ATTENTION  of [N, C, ...]: a map is the sum of squares over the channels C, divided by its L2 norm over the places that are left; one of
  *              zeros stays so, with gradient 0. Mean over N and places of (map of x - map of y)^2; C may differ */
@@ -11624,10 +11624,11 @@ SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_t
 
 enum { SMASH__LOSS_LANES = 8, SMASH__LOSS_TILE = SMASH_ONLY_LAYER0 ? 8 : 16 };     /* numbers at a time: less stack on microcontrollers, and the same bits */
 
-/* What a pass over a row takes and gives. keep is 0 and low -900, read from where no compiler sees that they are */
+/* What a pass over a row takes and gives. keep is 0 and low -500, read from where no compiler sees that they are */
 typedef struct smash__loss_pass {
     double   lanes[4][SMASH__LOSS_LANES];
-    double   from_x, from_y, scale, low;       /* exponentials: 2^((x - from) * scale), at least 2^low */
+    double   from_x, from_y, step, scale, low; /* exponentials: 2^((x - from) / step), x - from at least low; scale: about 1 / step */
+    double   series[4];                        /* of the polynomial, by powers of step */
     double   a, p, q, limit;                   /* gradients, and the largest float */
     uint64_t keep, seen;                       /* seen: beyond SMASH__LOSS_NEAR if an exponent was not in -256 .. 256 */
     int      far;                              /* 1: from and low are needed */
@@ -11701,8 +11702,9 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX512 void SMASH__LOSS_COPY(smash__loss_wide_a
 #endif
 #undef SMASH__LOSS_COPY
 
-/* Exponentials: 2^y, y = (x - from) * scale <= 256, to 2.5e-12 of it, times a number that is the same for all and so matters to none. y = n / 16 + r, and
- * 2^y = 2^(n / 16) times a minimax polynomial of r over what stands before its r^4. Adding 1.5 * 2^48 + 256 leaves n + 4096 in the low bits. */
+/* Exponentials: 2^y, y = (x - from) / step <= 256, to 2.5e-12 of it, times a number that is the same for all and so matters to none. x - from = n / 16 * step + r,
+ * and 2^y = 2^(n / 16) times a minimax polynomial of r over what stands before its r^4. Adding 1.5 * 2^48 + 256 to y leaves n + 4096 in the low bits. step has 40
+ * bits, so that n * step is exact, and scale 29, so that its product with a float is: those may be fused, and give the same bits. */
 enum { SMASH__LOSS_NEAR = 8191 };
 
 /* The bits of 2^(j / 16 - 263), less j << 48: adding (n + 4096) << 48 makes them those of 2^(n / 16 - 7) */
@@ -11712,7 +11714,7 @@ static const uint64_t smash__sixteenths[16] = {
 
 /* Written once, for single numbers and for vectors, as compilers make none that look up: N vectors of W numbers of each tensor at a time, step by step so that
  * none waits for another; GROUPS of them are the lanes. What differs: bits, numbers as they lie, HOLD: a product that nothing is fused with, PICK from the table,
- * LIFT: what is not above least becomes it */
+ * LIFT: what is not above least becomes it, FUSED: a * b + c whose product is exact */
 typedef double smash__real1;
 typedef uint64_t smash__word1;
 #define SMASH__BITS_1(v) smash__bits64(v)
@@ -11723,21 +11725,25 @@ typedef uint64_t smash__word1;
 #define SMASH__HOLD_1(v) ((v) = SMASH__FUSES ? smash__float64(smash__bits64(v) ^ s->keep) : (v))
 #define SMASH__PICK_1(to, n) ((to) = smash__sixteenths[(n) & 15])
 #define SMASH__LIFT_1(v, least) ((v) = (v) > (least) ? (v) : (least))
+#define SMASH__FUSED_1(v, a, b, c) ((v) = (a) * (b) + (c))
 #define SMASH__LOSS_EXPS(name, target, W, N, GROUPS) \
 SMASH__INLINE target void name##_body(const int wide, const int far, const int down, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
 { \
-    const double scale = s->scale, low = s->low, round = 422212465066240.0, limit = s->limit; \
+    const double low = s->low, round = 422212465066240.0, limit = s->limit, a = s->series[0], b = s->series[1], c1 = s->series[2], d = s->series[3]; \
     const size_t size = wide ? sizeof(double) : sizeof(float); \
-    smash__real##W sum[3][GROUPS]; \
+    smash__real##W sum[3][GROUPS], scale, middle, back; \
     smash__word##W seen; \
     uint64_t all[W]; \
     int c; \
-    smash__fill(&seen, 0, sizeof seen); \
     SMASH__UNROLL for (c = 0; c < GROUPS; c++) { \
         sum[0][c] = SMASH__WIDE_##W(s->lanes[0] + lane + c * W); \
         sum[1][c] = SMASH__WIDE_##W(s->lanes[1] + lane + c * W); \
         sum[2][c] = SMASH__WIDE_##W(s->lanes[2] + lane + c * W); \
     } \
+    seen = SMASH__BITS_##W(sum[0][0]) ^ SMASH__BITS_##W(sum[0][0]); \
+    scale = SMASH__REAL_##W(seen) + s->scale; \
+    middle = SMASH__REAL_##W(seen) + round; \
+    back = SMASH__REAL_##W(seen) - s->step; \
     for (; steps; steps--, x += W * N * size, y += W * N * size) { \
         smash__real##W v[2 * N], k[2 * N], r[2 * N], e[2 * N]; \
         SMASH__UNROLL for (c = 0; c < N; c++) { \
@@ -11745,19 +11751,20 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
             else { SMASH__READ_##W(v[c], x + c * W * 4); SMASH__READ_##W(v[N + c], y + c * W * 4); } \
             if (far) { v[c] = v[c] - s->from_x; v[N + c] = v[N + c] - s->from_y; } \
         } \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = v[c] * scale; SMASH__HOLD_##W(e[c]); } \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = v[c]; \
         if (far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__LIFT_##W(e[c], low); \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) k[c] = e[c] + round; \
+        if (wide || far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) { k[c] = e[c] * scale; SMASH__HOLD_##W(k[c]); k[c] = k[c] + middle; } \
+        else             SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(k[c], e[c], scale, middle); \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) seen |= SMASH__BITS_##W(k[c]) ^ 0x42F8000000000000u; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) r[c] = k[c] - round; \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) r[c] = e[c] - r[c]; \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = r[c] + 5.771062197201492; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(r[c], r[c], back, e[c]); \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = r[c] + a; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = e[c] * r[c]; SMASH__HOLD_##W(e[c]); } \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + 24.976916043090462; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + b; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = e[c] * r[c]; SMASH__HOLD_##W(e[c]); } \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + 72.06814568642304; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + c1; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) { e[c] = e[c] * r[c]; SMASH__HOLD_##W(e[c]); } \
-        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + 103.97235644746385; \
+        SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = e[c] + d; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) { \
             smash__word##W n = SMASH__BITS_##W(k[c]), power; \
             SMASH__PICK_##W(power, n); \
@@ -11790,7 +11797,7 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
         smash__copy(s->lanes[1] + lane + c * W, &sum[1][c], sizeof sum[0][c]); \
         smash__copy(s->lanes[2] + lane + c * W, &sum[2][c], sizeof sum[0][c]); \
     } \
-    smash__copy(all, &seen, sizeof all); \
+    { const smash__word##W last = seen; smash__copy(all, &last, sizeof all); } \
     for (c = 0; c < W; c++) s->seen |= all[c]; \
 } \
 SMASH__FN SMASH__NOINLINE target void name(int down, int wide, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
@@ -11830,6 +11837,9 @@ SMASH__VECTOR(8)
 #define SMASH__HOLD_2(v) __asm__("" : "+x"(v))
 #define SMASH__HOLD_4(v) __asm__("" : "+x"(v))
 #define SMASH__HOLD_8(v) __asm__("" : "+v"(v))
+#define SMASH__FUSED_2(v, a, b, c) ((v) = (a) * (b) + (c))
+#define SMASH__FUSED_4(v, a, b, c) do { smash__real4 sum = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+x"(sum) : "x"(b), "x"(c)); (v) = sum; } while (0)
+#define SMASH__FUSED_8(v, a, b, c) do { smash__real8 sum = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+v"(sum) : "v"(b), "v"(c)); (v) = sum; } while (0)
 #define SMASH__PICK_2(to, n) (to[0] = smash__sixteenths[n[0] & 15], to[1] = smash__sixteenths[n[1] & 15])
 #define SMASH__PICK_4(to, n) (SMASH__PICK_2(to, n), to[2] = smash__sixteenths[n[2] & 15], to[3] = smash__sixteenths[n[3] & 15])
 #define SMASH__PICK_8(to, n) do { \
@@ -11841,7 +11851,7 @@ SMASH__VECTOR(8)
 #define SMASH__LIFT_4(v, least) SMASH__LIFT(4, v, least)
 #define SMASH__LIFT_8(v, least) SMASH__LIFT(8, v, least)
 SMASH__LOSS_EXPS(smash__loss_exps_plain, , 2, 4, 4)
-SMASH__LOSS_EXPS(smash__loss_exps_avx2, SMASH__AVX2, 4, 2, 2)
+SMASH__LOSS_EXPS(smash__loss_exps_avx2, SMASH__FMA, 4, 2, 2)
 SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #endif
 #undef SMASH__LOSS_EXPS
@@ -11853,6 +11863,7 @@ SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #undef SMASH__HOLD_1
 #undef SMASH__PICK_1
 #undef SMASH__LIFT_1
+#undef SMASH__FUSED_1
 #undef SMASH__BITS_2
 #undef SMASH__REAL_2
 #undef SMASH__WIDE_2
@@ -11861,6 +11872,7 @@ SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #undef SMASH__HOLD_2
 #undef SMASH__PICK_2
 #undef SMASH__LIFT_2
+#undef SMASH__FUSED_2
 #undef SMASH__BITS_4
 #undef SMASH__REAL_4
 #undef SMASH__WIDE_4
@@ -11869,6 +11881,7 @@ SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #undef SMASH__HOLD_4
 #undef SMASH__PICK_4
 #undef SMASH__LIFT_4
+#undef SMASH__FUSED_4
 #undef SMASH__BITS_8
 #undef SMASH__REAL_8
 #undef SMASH__WIDE_8
@@ -11877,6 +11890,7 @@ SMASH__LOSS_EXPS(smash__loss_exps_avx512, SMASH__AVX512, 8, 2, 1)
 #undef SMASH__HOLD_8
 #undef SMASH__PICK_8
 #undef SMASH__LIFT_8
+#undef SMASH__FUSED_8
 #undef SMASH__LIFT
 
 /* A pass over count numbers in tiles */
@@ -11902,7 +11916,7 @@ SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, cons
 SMASH__FN void smash__loss_clear(smash__loss_pass *s)
 {
     const volatile uint64_t none = 0;
-    const volatile double low = -900;
+    const volatile double low = -500;
     smash__fill(s, 0, sizeof *s);
     s->keep = none;
     s->low = low;
@@ -11948,6 +11962,9 @@ typedef struct smash__loss_job {
     double *sums;
 } smash__loss_job;
 
+/* A temperature times ln 2, to 40 bits */
+SMASH__FN double smash__loss_step(double temperature) { return smash__float64((smash__bits64(temperature * 0.6931471805599453) + 0x1000) & ~(uint64_t)0x1FFF); }
+
 /* What is not finite comes through all of these sums */
 SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, size_t row)
 {
@@ -11960,7 +11977,13 @@ SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, siz
     s.a = job->step;
     s.p = s.q = 1;
     if (job->kind == SMASH_LOSS_KL) {
-        s.scale = 1.4426950408889634 / job->temperature;
+        s.step = smash__loss_step(job->temperature);
+        s.scale = smash__float64(smash__bits64(1 / s.step) & ~(uint64_t)0xFFFFFF);
+        s.low *= s.step;
+        s.series[0] = 5.771062197201492 * s.step;
+        s.series[1] = 24.976916043090462 * s.step * s.step;
+        s.series[2] = 72.06814568642304 * s.step * s.step * s.step;
+        s.series[3] = 103.97235644746385 * s.step * s.step * s.step * s.step;
         smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
         if (s.seen > SMASH__LOSS_NEAR) {                                /* logits are rarely so far from 0: once more, from the largest */
             for (j = 0; j < SMASH__LOSS_LANES; j++) s.lanes[0][j] = s.lanes[1][j] = -1.7976931348623157e308;
@@ -12096,6 +12119,7 @@ SMASH__DEF smash_err smash_loss(smash_ctx *ctx, const smash_loss_desc *desc, con
     job.temperature = desc->kind != SMASH_LOSS_KL ? 1 : desc->temperature == 0 ? 2 : desc->temperature;
     if (!(lambda > 0 && lambda <= 1e30)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "lambda must be above 0 and at most 1e30; 0 stands for 1");
     if (!(job.temperature >= 1e-6 && job.temperature <= 1e6)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the temperature must be 1e-6 to 1e6; 0 stands for 2");
+    if (desc->kind == SMASH_LOSS_KL) job.temperature = smash__loss_step(job.temperature) * 1.4426950408889634;       /* the one that the exponentials are of */
     SMASH__TRY(smash__check(ctx, student, "student", SMASH__FLOATS, SMASH__READ, &n));
     SMASH__TRY(smash__check(ctx, teacher, "teacher", SMASH__FLOATS, SMASH__READ, &other));
     SMASH__TRY(smash__loss_shapes(ctx, student, teacher, desc->kind == SMASH_LOSS_ATTENTION));
