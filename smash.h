@@ -3865,6 +3865,12 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 #define SMASH__UNROLL
 #endif
 
+#if SMASH__SIMD
+#define SMASH__HELPER SMASH__INLINE                     /* into the copies for other instruction sets, and where calls are much of a short run */
+#else
+#define SMASH__HELPER SMASH__FN SMASH__NOINLINE         /* the stack and flash of small targets */
+#endif
+
 /* 2 AVX-512, 1 AVX2; both with FMA; 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
 SMASH__FN int smash__simd(const smash_ctx *ctx)
 {
@@ -4507,10 +4513,15 @@ SMASH__FN void smash__walk_start(smash__walk *w, const smash_grid *grid)
     smash__walk_seek(w, 0);
 }
 
-SMASH__FN void smash__walk_next(smash__walk *w)
+SMASH__HELPER void smash__walk_next(smash__walk *w)
 {
     uint32_t i = w->axes;
     w->first += w->run;
+    if (i && w->size[i - 1] == 1 && w->at[i - 1] + 1 < w->limit[i - 1]) {     /* most often: the next block of the last axis */
+        w->block += w->stride[i - 1];
+        w->run = ++w->at[i - 1] + 1 == w->limit[i - 1] ? w->rest : w->whole;
+        return;
+    }
     while (i) {
         i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
@@ -4587,12 +4598,6 @@ SMASH__INLINE int64_t smash__key64(uint64_t u, uint64_t sign)
     uint64_t flip = ((uint64_t)0 - (u >> 63)) & sign;
     return (int64_t)(((u & ~((uint64_t)1 << 63)) ^ flip) - flip);
 }
-
-#if SMASH__SIMD
-#define SMASH__HELPER SMASH__INLINE                     /* into the copies for other instruction sets */
-#else
-#define SMASH__HELPER SMASH__FN SMASH__NOINLINE         /* the stack of small targets */
-#endif
 
 /* The loops over elements, once per width: E is the element, S and U are integers of its size. */
 #define SMASH__MASK_KERNELS(bits, E, S, U) \
@@ -4699,7 +4704,6 @@ SMASH__MASK_KERNELS(16, uint16_t, int16_t, uint16_t)
 SMASH__MASK_KERNELS(32, float, int32_t, uint32_t)
 SMASH__MASK_KERNELS(64, double, int64_t, uint64_t)
 #undef SMASH__MASK_KERNELS
-#undef SMASH__HELPER
 
 SMASH__FN smash__keys smash__keys_of(const smash_ctx *ctx, smash_dtype dtype, const void *data, size_t count, int is_signed)
 {
@@ -7315,11 +7319,11 @@ SMASH__INLINE SMASH__FMA int smash__near_edge(smash__near_by *by)
 }
 
 /* moved: steps that w is moved by */
-SMASH__INLINE SMASH__FMA smash__near_by smash__near_start(float scale, int32_t moved)
+SMASH__INLINE SMASH__FMA smash__near_by smash__near_start(float scale, float moved)
 {
     smash__near_by by;
     by.inverse = _mm256_set1_ps(65536.0f / scale);
-    by.bias = _mm256_set1_ps((float)(moved * 65536 + 32768 + SMASH__NEAR_OFF));
+    by.bias = _mm256_set1_ps(moved * 65536 + (float)(32768 + SMASH__NEAR_OFF));     /* integers below 2^24 */
     by.least = _mm256_set1_epi32(-1);
     return by;
 }
@@ -7355,7 +7359,7 @@ SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__quantize_near(const float *SMAS
 {
     const int32_t qmin = a->bottom - SMASH__MAGIC;
     const __m256i bottom = _mm256_set1_epi8((char)qmin), top = _mm256_set1_epi8((char)(a->top - a->bottom));
-    smash__near_by by = smash__near_start(a->scale, (int32_t)a->zero - qmin);
+    smash__near_by by = smash__near_start(a->scale, a->zero - (float)qmin);
     for (; groups; groups--, x += SMASH__NEAR_GROUP, q += SMASH__NEAR_GROUP * bits / 8) {
         __m256i low, high;
         size_t i;
@@ -7484,8 +7488,8 @@ typedef struct smash__quant_job {
     const float *fraction;              /* zero points that are F32 */
     smash__levels levels;
     smash_grid grid;
-    size_t count, part, step;           /* numbers; numbers of a part; multiples of this go through the kernels */
-    int simd, tiles_only, past;         /* tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
+    size_t count, part, step;           /* numbers; numbers of a part; multiples of this power of two go through the kernels */
+    int simd, near, tiles_only, past;   /* near: few steps; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -7513,15 +7517,21 @@ SMASH__INLINE float smash__cursor_zero(const smash__cursor *c)
     return c->job->fraction ? c->job->fraction[c->walk.block] : (float)(c->job->zero ? c->job->zero[c->walk.block] : c->job->levels.zero);
 }
 
+/* What is the same for all blocks, and what is not */
 SMASH__INLINE smash__affine smash__cursor_affine(const smash__cursor *c)
 {
     smash__affine a;
-    a.scale = smash__cursor_scale(c);
-    a.zero = smash__cursor_zero(c);
+    a.scale = 1;
+    a.zero = 0;
     a.bottom = SMASH__MAGIC + c->job->levels.qmin;
     a.top = SMASH__MAGIC + c->job->levels.qmax;
     a.away = c->job->levels.away;
     return a;
+}
+SMASH__INLINE void smash__cursor_read(const smash__cursor *c, smash__affine *a)
+{
+    a->scale = smash__cursor_scale(c);
+    a->zero = smash__cursor_zero(c);
 }
 
 /* Scale, and zero point as the bits of a float, of each of the next n numbers; the rest of the tile gets 1 and 0. */
@@ -7611,6 +7621,7 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
     job->x = x;
     job->step = SMASH__TILE;
     job->simd = smash__simd(ctx);
+    job->near = job->simd && job->levels.qmax - job->levels.qmin <= 255;
     return SMASH_OK;
 }
 
@@ -7856,10 +7867,10 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 /* ---- quantize ---- */
 
 /* How many of n numbers went to bytes, or to the halves of bytes, without a division */
-SMASH__FN size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
+SMASH__HELPER size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
 {
 #if SMASH__INTRINSICS
-    if (n >= SMASH__NEAR_GROUP && smash__near_holds(job->simd, a->zero, job->levels.qmin, job->levels.qmax)) {
+    if (n >= SMASH__NEAR_GROUP && job->near && (!job->fraction || smash__near_holds(1, a->zero, job->levels.qmin, job->levels.qmax))) {
         smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, past && (uintptr_t)q % 16 == 0, a, seen);
         return n / SMASH__NEAR_GROUP * SMASH__NEAR_GROUP;
     }
@@ -7868,7 +7879,7 @@ SMASH__FN size_t smash__quantize_ahead(const smash__quant_job *job, const float 
     return 0;
 }
 
-SMASH__FN void smash__quantize_bytes(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int past, const smash__affine *a, uint32_t *seen)
+SMASH__HELPER void smash__quantize_bytes(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int past, const smash__affine *a, uint32_t *seen)
 {
     const size_t done = smash__quantize_ahead(job, x, q, n, 8, past, a, seen);
     if (n > done) SMASH__CALL(job->simd, smash__quantize_8, (x + done, q + done, (n - done) / SMASH__TILE, a, seen));
@@ -7893,7 +7904,7 @@ SMASH__FN SMASH__NOINLINE void smash__quantize_packed(const smash__quant_job *jo
     }
 }
 
-SMASH__FN void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
+SMASH__HELPER void smash__quantize_block(const smash__quant_job *job, const float *x, size_t first, size_t n, const smash__affine *a, uint32_t *seen)
 {
     switch (smash_dtype_bits(job->q->dtype)) {
     case 8:  smash__quantize_bytes(job, x, (uint8_t *)job->q->data + first, n, job->past, a, seen); break;
@@ -7984,13 +7995,16 @@ SMASH__FN void smash__quantize_part(void *arg, size_t part)
     size_t i = part * job->part, end = i + smash__min(job->count - i, job->part), n;
     uint32_t seen = 0;
     smash__cursor c;
-    for (smash__cursor_start(&c, job, i); i < end; i += n) {
-        n = smash__min(c.left, end - i) / job->step * job->step;
+    smash__affine a;
+    smash__cursor_start(&c, job, i);
+    a = smash__cursor_affine(&c);
+    for (; i < end; i += n) {
+        n = smash__min(c.left, end - i) & ~(job->step - 1);
         if (job->levels.format) {
             n = smash__min(end - i, SMASH__TILE);
             smash__quantize_f8(&c, i, n, &seen);
         } else if (n && job->x->dtype != SMASH_F64) {
-            smash__affine a = smash__cursor_affine(&c);
+            smash__cursor_read(&c, &a);
             if (job->x->dtype == SMASH_F32) smash__quantize_block(job, (const float *)job->x->data + i, i, n, &a, &seen);
             else                            smash__quantize_halves(job, i, n, &a, &seen);
             smash__cursor_skip(&c, n);
@@ -8096,7 +8110,7 @@ SMASH__FN void smash__dequantize_part(void *arg, size_t part)
     size_t i = part * job->part, end = i + smash__min(job->count - i, job->part), n;
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
-        n = smash__min(c.left, end - i) / job->step * job->step;
+        n = smash__min(c.left, end - i) & ~(job->step - 1);
         if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
             if (SMASH__SIMD && job->past) smash__dequantize_past(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c));
             else                         smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
@@ -8133,9 +8147,10 @@ SMASH__FN SMASH__NOINLINE void smash__measure_block(const smash__cursor *c, size
     smash__affine a = smash__cursor_affine(c);
     float stage[SMASH__QUANT_STAGE / 4];
     size_t some;
+    smash__cursor_read(c, &a);
     for (; n; n -= some, first += some, w += some) {
         some = smash__min(n, SMASH__QUANT_STAGE / 4);
-        smash__dequantize_block(job, first, some, a.scale, smash__cursor_zero(c), stage);
+        smash__dequantize_block(job, first, some, a.scale, a.zero, stage);
         SMASH__CALL(job->simd, smash__distance_f32, (w, stage, some / SMASH__DISTANCE_LANES, lanes));
         SMASH__CALL(job->simd, smash__clipped, (w, some / SMASH__TILE, &a, clipped));
     }
@@ -8173,7 +8188,7 @@ SMASH__FN SMASH__NOINLINE uint32_t smash__measure_lanes(const smash__quant_job *
     uint32_t clipped = 0;
     smash__cursor c;
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
-        n = smash__min(c.left, end - i) / job->step * job->step;
+        n = smash__min(c.left, end - i) & ~(job->step - 1);
         if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
             smash__measure_block(&c, i, n, lanes, &clipped);
             smash__cursor_skip(&c, n);
