@@ -18729,16 +18729,10 @@ SMASH__FN void smash__resolve_observer(const smash__wish *wish, smash_observer_d
     if (wish->bins) observer->bins = (uint32_t)wish->bins->number;
 }
 
-/* What a row of an input or output says that is quantized in training */
-SMASH__FN const char *smash__in_training(const smash_row *row)
-{
-    return row->algo->targets->observes ? "stays float: it is quantized in a training session, which finds its grid" : "stays float: this algorithm is for weights";
-}
-
-/* What a row says where there is no calibration, or nothing of it there */
+/* What a row says where there is no calibration, or nothing of it there, or no training */
 SMASH__FN const char *smash__no_data(const smash_row *row)
 {
-    if (row->algo->targets->observes != 1) return smash__in_training(row);
+    if (row->algo->targets->observes != 1) return "stays float: it is quantized in a training session, which finds its grid";
     return smash__is_end(row->target) ? "stays float: its range is not known; record what it holds, and say --calibration FILE"
                                       : "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE";
 }
@@ -18831,7 +18825,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash__resolve_observer(wish, &row->observer);
     row->axis = smash__type_axis(r->templates, r->types[row->module], 1);
     row->skip = smash__is_end(row->target) || (smash__equal(row->target, "bias") && !row->form.no_scale);
-    if (row->skip && !observes) row->note = smash__is_end(row->target) && row->named ? smash__in_training(row) : "stays float: this algorithm is for weights";
+    if (row->skip && !observes) row->note = "stays float: this algorithm is for weights";
     if (row->skip) return !observes && !trains ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
     row->bias_correction = observes && wish->correction && wish->correction->number != 0 && smash__equal(row->target, "weight");
     if (quant->grain.kind == SMASH_GRAIN_DEFAULT) {

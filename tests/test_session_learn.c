@@ -1386,6 +1386,51 @@ static void test_lost(smash_ctx *ctx)
     }
 }
 
+/* A quantizer of the user's own says whether 0 is a number of its grid, and what to write for that. */
+static int own_form;
+static smash_err own_resolve(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    (void)job;
+    row->form.zero = SMASH_F32;
+    row->form.keeps_zero = own_form == 1;
+    row->form.no_zero = own_form == 2;
+    row->form.zero_advice = own_form == 3 ? "mine_odd gives it one" : NULL;
+    return SMASH_OK;
+}
+static smash_err own_apply(smash_ctx *ctx, smash_work *work) { (void)ctx; (void)work; return SMASH_OK; }
+
+static void test_own(smash_ctx *ctx)
+{
+    static const char *const types[] = { "Linear", NULL }, *const with[] = { "level", NULL };
+    static const char *const says[] = { "; take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half, or leave", NULL, NULL, "; mine_odd gives it one, or leave" };
+    static const smash_targets targets = { types, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, own_apply, own_resolve, NULL, 0, 0 };
+    static const char config[] = "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"mine\"}";
+    const smash_algo *room[40];
+    smash_registry registry;
+    smash_algo mine;
+    memset(&mine, 0, sizeof mine);
+    mine.name = "mine";
+    mine.group = SMASH_QUANTIZER;
+    mine.summary = "a test";
+    mine.targets = &targets;
+    mine.compatible = with;
+    smash_registry_init(&registry, room, COUNT_OF(room));
+    CHECK_ERR(ctx, smash_register_builtins(ctx, &registry), SMASH_OK, "builtins");
+    CHECK_ERR(ctx, smash_register(ctx, &registry, &mine), SMASH_OK, "mine");
+    for (own_form = 0; own_form < 4; own_form++) {
+        net n;
+        net_init(&n, ctx, "{}");
+        smash_config_init(&n.config, &registry, &n.arena, &n.diags);
+        CHECK_ERR(ctx, smash_config_load(ctx, &n.config, config, sizeof config - 1, "config.json", NULL), SMASH_OK, "form %d", own_form);
+        smash_ctx_reset(ctx);
+        CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), says[own_form] ? SMASH_ERR_CONFIG : SMASH_OK, "form %d: %s", own_form, n.diags.first ? n.diags.first->message : "");
+        if (says[own_form]) CHECK(n.diags.first && strstr(n.diags.first->message, "no 0 among the numbers that mine makes of it") && strstr(n.diags.first->message, says[own_form]), "form %d: %s", own_form, n.diags.first ? n.diags.first->message : "");
+        smash_ctx_reset(ctx);
+        net_done(&n);
+    }
+}
+
 /* What is forward while evaluating is what the file stands for, number for number, but for biases as integers; what a mask drops is 0 there and in training; or the pair is refused. */
 static void test_pairs(smash_ctx *ctx)
 {
@@ -1431,7 +1476,7 @@ static void test_pairs(smash_ctx *ctx)
                 for (k = 0; k < count; k++) {
                     const double got = number_at(t.dtype, t.data, k);
                     if (p % 2) CHECK(magnitude(got - (double)v[k]) < 0.05, "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
-                    else CHECK(got == (double)v[k], "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
+                    else CHECK(got == (double)v[k] && (got < 0 || got > 0 || 1 / got == 1 / (double)v[k]), "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
                     CHECK(kept[k] || (got == 0 && v[k] == 0), "%s, step %d, param %d: number %d is dropped, and %.9g in the file", config, (int)step, (int)p, (int)k, got);
                     CHECK(kept[k] || w[k] == 0, "%s, step %d, param %d: number %d is dropped, and %.9g in training", config, (int)step, (int)p, (int)k, (double)w[k]);
                     if (exact && !(p % 2)) CHECK(magnitude((double)w[k] - (double)v[k]) < 1e-6, "%s, step %d, param %d, number %d: %.9g in training, %.9g", config, (int)step, (int)p, (int)k, (double)w[k], (double)v[k]);
@@ -1471,6 +1516,7 @@ int main(void)
     test_passes(&ctx);
     test_given(&ctx);
     test_lost(&ctx);
+    test_own(&ctx);
     test_pairs(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
