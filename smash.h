@@ -24601,7 +24601,7 @@ SMASH__FN int smash__is_multiplied(const smash__part *part)
 {
     const smash__part *other = part->slot->first;
     while (other && !smash__multiplies(other)) other = other->next;
-    return part->slot->param != SMASH__NO_INDEX && part->row->algo->group == SMASH_QUANTIZER && other;
+    return part->row->algo->group == SMASH_QUANTIZER && other;
 }
 
 /* What a part has for the file. Of a weight no grid that it was not trained for: smash_run finds one then. */

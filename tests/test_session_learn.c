@@ -1010,6 +1010,72 @@ static void test_memory(void)
     CHECK(failed > 6, "%d failed", (int)failed);
 }
 
+/* Memory ends anywhere while evaluating: nothing is given that was not there, and with memory the numbers are those that come without an end. */
+static void test_memory_evaluated(void)
+{
+    static const char *const configs[] = { "\"quantizer\": \"qat\"", "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"", "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"", "\"quantizer\": \"kmeans\", \"kmeans_bits\": 3" };
+    static char config[256];
+    size_t i, at, failed = 0;
+    for (i = 0; i < COUNT_OF(configs); i++)
+        for (at = 0; at < 200; at++) {                                   /* 0: it does not end */
+            static smash_ctx ctx;
+            static float first[24];
+            const float *data;
+            smash_tensor t;
+            smash_err err;
+            uint32_t slot;
+            int done;
+            net n;
+            test_ctx(&ctx);
+            sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", configs[i]);
+            net_begin(&n, &ctx, config);
+            smash_session_evaluate(&n.s, 1);
+            slot = slot_of(&n, &ctx, "fc1.weight");
+            smash_arena_release(&ctx.scratch);
+            t = n.model.params[0].tensor;
+            test_fail_at = at ? test_alloc_calls + at : 0;
+            err = smash_session_forward(&ctx, &n.s, slot, &t);
+            done = at && test_alloc_calls < test_fail_at;
+            test_fail_at = 0;
+            CHECK(at && !done ? err == SMASH_ERR_NOMEM : !err, "config %d, allocation %d: %s", (int)i, (int)at, smash_err_name(err));
+            CHECK(!row_of(&n, "fc1", "weight", SMASH_QUANTIZER)->given_scale, "config %d, allocation %d: something is given", (int)i, (int)at);
+            if (err) CHECK(t.data == n.w1, "config %d, allocation %d: x is touched", (int)i, (int)at);
+            failed += err != 0;
+            smash_ctx_reset(&ctx);
+            data = forward(&n, &ctx, 0);
+            if (!at) memcpy(first, data, sizeof first);
+            CHECK(!memcmp(first, data, sizeof first), "config %d, allocation %d: other numbers", (int)i, (int)at);
+            net_done(&n);
+            smash_arena_release(&ctx.scratch);
+            if (done) break;
+        }
+    CHECK(failed >= COUNT_OF(configs), "%d failed", (int)failed);
+    for (i = 0; i < COUNT_OF(configs); i++) for (at = 0; at < 2; at++) {     /* exactly what it takes, and a byte less */
+        static smash_ctx ctx;
+        smash_tensor t;
+        uint32_t slot;
+        size_t need;
+        void *block;
+        net n;
+        test_ctx(&ctx);
+        sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", configs[i]);
+        net_begin(&n, &ctx, config);
+        smash_session_evaluate(&n.s, 1);
+        slot = slot_of(&n, &ctx, "fc1.weight");
+        smash_arena_release(&ctx.scratch);
+        ctx.scratch.peak = 0;
+        (void)forward(&n, &ctx, 0);
+        need = ctx.scratch.peak;
+        smash_arena_release(&ctx.scratch);
+        block = malloc(need);
+        smash_arena_init(&ctx.scratch, block, need - at, NULL);
+        t = n.model.params[0].tensor;
+        CHECK_ERR(&ctx, smash_session_forward(&ctx, &n.s, slot, &t), at ? SMASH_ERR_NOMEM : SMASH_OK, "config %d, %d bytes", (int)i, (int)(need - at));
+        net_done(&n);
+        free(block);
+    }
+}
+
 /* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
 static void test_enemies(smash_ctx *ctx, const char *config)
 {
@@ -1509,6 +1575,7 @@ int main(void)
     test_distill_misuse(&ctx);
     test_saved(&ctx);
     test_memory();
+    test_memory_evaluated();
     test_enemies(&ctx, "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}");
     test_enemies(&ctx, "{\"quantizer\": \"lsqplus\", \"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"_input_0\", \"_output_0\"]}]}");
     test_enemies(&ctx, "{\"quantizer\": \"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_bins\": 64}");
