@@ -2285,6 +2285,8 @@ typedef struct smash_form {
     smash_dtype dtype;               /* of the numbers, or of the indexes into the codebook; NONE: smash_quant_dtype. Less than 8 bits are packed */
     smash_dtype zero;                /* F32: zero points need not be whole, and are always stored; NONE: integers */
     uint32_t    no_scale, no_zero;   /* 1: there is no scale; all zero points are 0 */
+    uint32_t    keeps_zero;          /* of F32 zero points; 1: they are whole where numbers are pruned, so that these read back as 0 */
+    const char *zero_advice;         /* else, opt: what to write for a 0 among the numbers */
     uint32_t    codes;               /* numbers in a codebook; 0: there is none */
     uint32_t    code_blocks;         /* 1: each block has a codebook of its own, if there are several */
     uint32_t    if_smaller;          /* 1: the row stays float where its codebooks would be larger than what they save */
@@ -2369,7 +2371,7 @@ typedef struct smash_row {
     uint64_t          bytes_before, bytes_after;   /* of a parameter, in the model, and in the file with all that belongs to it */
     /* filled by a training session, for the file it writes; NULL: found as ever */
     const smash_tensor *given_mask;  /* pruners: bool, of grid shape */
-    const smash_tensor *given_scale, *given_zero;   /* quantizers: of grid shape, dtypes as in smash_work */
+    const smash_tensor *given_scale, *given_zero;   /* quantizers: of grid shape, dtypes as in smash_work; dorefa's weights: the largest |tanh|, and NULL */
 } smash_row;
 
 /* What the numbers of a quantizer's row become, as smash.quant_dtypes and the report call it: "int8", "float16", "nf4".
@@ -2597,9 +2599,10 @@ typedef struct smash_session_desc {
 } smash_session_desc;
 
 /* One network in training, and what its config asks for on the way. The user's loop calls the hooks below; it is the same loop for every
- * config, also an empty one. In forward a parameter goes through its pruner, then its quantizer, as it does into the file; an input or output
- * through its quantizer, then its pruner, then a distiller records it; in backward the other way round. Several batches before a step are
- * allowed: each goes forward, to the loss and backward before the next, since what is kept of an input or output is that of one batch. */
+ * config, also an empty one. In forward everything goes through its quantizer, which sees it as it is, then its pruner, then a distiller
+ * records it; in backward the other way round. Into the file a parameter goes through its pruner, then onto the grid that its quantizer has
+ * trained, which comes to the same, as 0 is a number of that grid. Several batches before a step are allowed: each goes forward, to the loss
+ * and backward before the next, since what is kept of an input or output is that of one batch. */
 typedef struct smash_session {
     const smash_plan *plan;          /* rows say what came of each target: stats and given_mask as of the last step */
     uint64_t          step;          /* optimizer steps so far */
@@ -2637,7 +2640,7 @@ SMASH_API smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_sessi
  *   s  io     slot  of smash_session_find
  *   x  io     F32; a parameter as the model holds it; an input or output of any batch (dim 0), otherwise of one shape
  *   needs  arena: what must be kept, the first time and when the batch grows; scratch: a copy of an output that is scored, 12 bytes a block of
- *          a grid, and of a weight what its observer takes; O(numbers)
+ *          a grid, and of a weight what its observer takes, while evaluating what smash_run takes for it; O(numbers)
  *   exact  everywhere
  *   fails  ARG DTYPE SHAPE(another than before) OVERFLOW NOMEM(ctx->need) DEVICE NONFINITE(index) RANGE; x untouched if it is a parameter; an
  *          input or output is untouched if it does not fit, else unspecified */
@@ -2675,9 +2678,10 @@ SMASH_API smash_err smash_session_backward(smash_ctx *ctx, smash_session *s, uin
  *          DTYPE FORMAT IO OVERFLOW RANGE SHAPE UNSUPPORTED DEVICE of what is computed: unspecified, go back to what was saved */
 SMASH_API smash_err smash_session_step(smash_ctx *ctx, smash_session *s);
 
-/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again. Parameters have
- * the very numbers that the file would stand for; but biases that become integers there are floats, and so is what fuse_names folds, and what
- * target_bytes chooses widths for.
+/* on 1: forward gives what the compressed model computes, and nothing is observed, recorded or learned, until it is 0 again. Parameters go the
+ * way of the file, so that they have the very numbers that it would stand for: they are pruned, then quantized, by the grid that was trained,
+ * or, where there is none, or slim's factors multiply, or quant_start_step is still to come, by one that fits what is left. But biases that
+ * become integers there are floats, and so is what fuse_names folds, and what target_bytes chooses widths for.
  *   s  opt, io     needs nothing; exact everywhere; fails never */
 SMASH_API void smash_session_evaluate(smash_session *s, int on);
 
@@ -9697,11 +9701,12 @@ SMASH__FN SMASH__NOINLINE float smash__tanh_max(const smash_tensor *x, size_t n)
     return most > 0 ? most : 1.0f;
 }
 
-SMASH__DEF smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *y)
+/* most: what stands for max |tanh x|; 0: that of x */
+SMASH__FN smash_err smash__dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, float most, const smash_tensor *x, const smash_tensor *y)
 {
     smash__levels levels;
     size_t n, i;
-    float scale, low, high, twice = 2;
+    float scale, low, high, twice;
     SMASH__TRY(smash__dorefa_kind(ctx, what));
     SMASH__TRY(smash__dorefa_open(ctx, desc, &levels));
     SMASH__TRY(smash__check_in(ctx, x, "input", SMASH__TRAINED, &n));
@@ -9709,7 +9714,8 @@ SMASH__DEF smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *
     low = (float)levels.qmin;
     high = (float)levels.qmax;
     scale = 1.0f / (high - low);
-    if (what == SMASH_DOREFA_WEIGHTS) twice = 2.0f * smash__tanh_max(x, n);
+    if (what == SMASH_DOREFA_WEIGHTS && !(most > 0)) most = smash__tanh_max(x, n);
+    twice = 2.0f * most;
     for (i = 0; i < n; i++) {
         float v = smash__float_at(x, i), ratio;
         if (what == SMASH_DOREFA_WEIGHTS) {
@@ -9722,6 +9728,11 @@ SMASH__DEF smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *
         smash__store_f32(y, i, 1, &v);
     }
     return SMASH_OK;
+}
+
+SMASH__DEF smash_err smash_quant_dorefa(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *y)
+{
+    return smash__dorefa(ctx, desc, what, 0, x, y);
 }
 
 SMASH__DEF smash_err smash_quant_dorefa_backward(smash_ctx *ctx, const smash_quant_desc *desc, smash_dorefa what, const smash_tensor *x, const smash_tensor *dy,
@@ -18555,8 +18566,8 @@ SMASH__FN void smash__resolve_apply(smash__resolve *r, smash_row *row, const sma
         smash__say(r->config, SMASH_ERROR, "out_of_range", smash__wish_doc(wish, place), place, "%s: %s", name, probe.message);
 }
 
-/* 1 if 0 may lie between two steps of a row's grid: its zero points are fractions. Those of lsqplus are whole where a pruner needs it. */
-SMASH__FN int smash__lacks_zero(const smash_row *row) { return row->form.zero == SMASH_F32 && !row->form.no_zero && !smash__equal(row->algo->name, "lsqplus"); }
+/* 1 if 0 may lie between two steps of a row's grid: its zero points are fractions. */
+SMASH__FN int smash__lacks_zero(const smash_row *row) { return row->form.zero == SMASH_F32 && !row->form.no_zero && !row->form.keeps_zero; }
 
 /* Numbers to which something large is added fit no grid together with the others; and what is dropped has to read back as 0. */
 SMASH__FN void smash__check_applied(const smash__resolve *r)
@@ -18574,7 +18585,7 @@ SMASH__FN void smash__check_applied(const smash__resolve *r)
             smash__say(r->config, SMASH_ERROR, "exclusive_keys", row->doc, row->place, "%s is quantized as well, and apply_method \"add\" would widen its grid; write \"mul\" or \"bypass\"", name);
         else if (smash__lacks_zero(quant))
             smash__say(r->config, SMASH_ERROR, "zeros_lost", row->doc, row->place, "%s is pruned by %s, and there is no 0 among the numbers that %s makes of it; %s, or leave %s to one of the two", name, row->algo->name, quant->algo->name,
-                       smash__equal(quant->algo->name, "dorefa") ? "its int8 and int4 with quant_range \"narrow\" have one" : "take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half", name);
+                       quant->form.zero_advice ? quant->form.zero_advice : "take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half", name);
     }
 }
 
@@ -18826,19 +18837,10 @@ SMASH__FN void smash__resolve_observer(const smash__wish *wish, smash_observer_d
     if (wish->bins) observer->bins = (uint32_t)wish->bins->number;
 }
 
-/* What a row of an input or output says that is quantized in training */
-SMASH__FN const char *smash__in_training(const smash_row *row)
-{
-    if (row->algo->targets->observes && !(smash__equal(row->algo->name, "dorefa") && smash__starts_with(row->target, "_input_"))) return "stays float: it is quantized in a training session, which finds its grid";
-    if (smash__equal(row->algo->name, "dorefa")) return "in a training session only: its grid is that of each batch, so that nothing is written";
-    if (smash__equal(row->algo->name, "bnn")) return "in a training session only: it is a sign, which whoever runs the model has to take, so that nothing is written";
-    return "stays float: this algorithm is for weights";
-}
-
-/* What a row says where there is no calibration, or nothing of it there */
+/* What a row says where there is no calibration, or nothing of it there, or no training */
 SMASH__FN const char *smash__no_data(const smash_row *row)
 {
-    if (row->algo->targets->observes != 1) return smash__in_training(row);
+    if (row->algo->targets->observes != 1) return "stays float: it is quantized in a training session, which finds its grid";
     return smash__is_end(row->target) ? "stays float: its range is not known; record what it holds, and say --calibration FILE"
                                       : "stays float: its scale is that of the input times that of the weight, and the input's is not known; record what _input_0 holds, and say --calibration FILE";
 }
@@ -18919,7 +18921,7 @@ SMASH__FN void smash__end_waiting(const smash_plan *plan, size_t bias)
 
 SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__entry *entry, smash_row *row, const smash__wish *wish)
 {
-    const int observes = entry->algo->targets->observes == 1, trains = entry->algo->targets->observes == 2 && row->named && (smash__starts_with(row->target, "_output_") || (smash__is_end(row->target) && !smash__equal(entry->algo->name, "dorefa")));
+    const int observes = entry->algo->targets->observes == 1, trains = entry->algo->targets->observes == 2 && row->named && smash__is_end(row->target);
     smash_quant_desc *quant = &row->quant;
     smash_grid grid;
     smash_ctx probe;
@@ -18931,7 +18933,7 @@ SMASH__FN smash_err smash__resolve_quantizer(smash__resolve *r, const smash__ent
     smash__resolve_observer(wish, &row->observer);
     row->axis = smash__type_axis(r->templates, r->types[row->module], 1);
     row->skip = smash__is_end(row->target) || (smash__equal(row->target, "bias") && !row->form.no_scale);
-    if (row->skip && !observes) row->note = smash__is_end(row->target) && row->named ? smash__in_training(row) : "stays float: this algorithm is for weights";
+    if (row->skip && !observes) row->note = "stays float: this algorithm is for weights";
     if (row->skip) return !observes && !trains ? SMASH_OK : smash__is_end(row->target) ? smash__resolve_observed(r, row, wish) : smash__resolve_bias(r, row, wish);
     row->bias_correction = observes && wish->correction && wish->correction->number != 0 && smash__equal(row->target, "weight");
     if (quant->grain.kind == SMASH_GRAIN_DEFAULT) {
@@ -20901,13 +20903,14 @@ SMASH__FN smash_err smash__apply_lsq(smash_ctx *ctx, smash_work *work)
 SMASH__FN smash_err smash__apply_onto(smash_ctx *ctx, smash_work *work, int bnn)
 {
     const smash_row *row = work->row;
+    const float most = row->given_scale ? *(const float *)row->given_scale->data : 0;
     smash_tensor x, y;
     SMASH__TRY(smash__quant_room(ctx, work));
     SMASH__TRY(smash__trained(ctx, &work->tensor, &x));
     SMASH__TRY(smash__like(ctx, &x, SMASH_F32, &y));
     SMASH__TRY(smash_tensor_convert(ctx, &x, &y));
     if (bnn) SMASH__TRY(smash_quant_bnn(ctx, &y, &y));
-    else     SMASH__TRY(smash_quant_dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, &y, &y));
+    else     SMASH__TRY(smash__dorefa(ctx, &row->quant, SMASH_DOREFA_WEIGHTS, most, &y, &y));
     ((float *)work->scale.data)[0] = 2.0f / (float)(row->qmax - row->qmin);
     if (row->form.zero == SMASH_F32) ((float *)work->zero.data)[0] = (float)(row->qmin + row->qmax) / 2.0f;
     return smash__quant_commit(ctx, work, &y);
@@ -20955,6 +20958,7 @@ SMASH__FN smash_err smash__resolve_lsqplus(smash_ctx *ctx, const smash_job *job,
 {
     row->quant.scheme = SMASH_AFFINE;
     if (!smash__is_end(row->target)) row->form.zero = SMASH_F32;
+    row->form.keeps_zero = 1;
     return smash__only_integers(ctx, job, row);
 }
 
@@ -20966,12 +20970,22 @@ SMASH__FN void smash__skip_bias(smash_row *row)
     row->note = "stays float: in -1..1 the size of a bias would be lost";
 }
 
+/* What a session quantizes, and no file says anything of; if it is asked for */
+SMASH__FN void smash__skip_end(smash_row *row, const char *note)
+{
+    if (!row->named) return;
+    row->skip = 1;
+    row->note = note;
+}
+
 /* The middle of -1..1 lies on the grid of int, narrow, and between two steps of the others. */
 SMASH__FN smash_err smash__resolve_dorefa(smash_ctx *ctx, const smash_job *job, smash_row *row)
 {
     const smash_quant_desc *quant = &row->quant;
     row->form.no_zero = !smash__is_end(row->target) && !quant->is_unsigned && !quant->full_range;
     if (!row->form.no_zero && !smash__is_end(row->target)) row->form.zero = SMASH_F32;
+    row->form.zero_advice = "its int8 and int4 with quant_range \"narrow\" have one";
+    if (smash__starts_with(row->target, "_input_")) smash__skip_end(row, "in a training session only: its grid is that of each batch, so that nothing is written");
     smash__skip_bias(row);
     return smash__only_integers(ctx, job, row);
 }
@@ -20982,6 +20996,7 @@ SMASH__FN smash_err smash__resolve_bnn(smash_ctx *ctx, const smash_job *job, sma
     (void)job;
     row->quant.bits = row->quant.is_unsigned = 1;
     row->form.zero = SMASH_F32;
+    if (smash__is_end(row->target)) smash__skip_end(row, "in a training session only: it is a sign, which whoever runs the model has to take, so that nothing is written");
     smash__skip_bias(row);
     return SMASH_OK;
 }
@@ -23799,7 +23814,8 @@ enum {
     SMASH__FAKES = 64,                       /* quantizes in training, not only when it evaluates */
     SMASH__PROJECTS = 128,                   /* between student and teacher where their last dims differ: adaptive_1d_layerwise */
     SMASH__OBSERVES = 256,                   /* quantizers of inputs and outputs: what it keeps are ranges */
-    SMASH__LEARNS = 512                      /* quantizers: scales and zero points are trained */
+    SMASH__LEARNS = 512,                     /* quantizers: scales and zero points are trained */
+    SMASH__MASKS_LAST = 1024                 /* pruners: nothing is masked before the last masks: admm */
 };
 typedef struct smash__method {
     const char *name;
@@ -23946,11 +23962,11 @@ SMASH__FN smash_err smash__session_keep(smash_ctx *ctx, smash__session *own, con
     return SMASH_OK;
 }
 
-/* Where in a slot: a parameter is pruned and then quantized, as in the file; an input or output is masked where whoever runs the model has it, behind its grid. */
+/* Where in a slot: observed and quantized, masked, recorded */
 SMASH__FN int smash__part_rank(const smash__part *part)
 {
     const smash_group group = part->row->algo->group;
-    return group == SMASH_DISTILLER ? 3 : group == SMASH_QUANTIZER ? 1 : part->slot->param == SMASH__NO_INDEX ? 2 : 0;
+    return group == SMASH_QUANTIZER ? 0 : group == SMASH_PRUNER ? 1 : 2;
 }
 
 /* A part of a row on a parameter, or on an input or output, of its module; its slot, too, if that is not there yet. Room for both there is. */
@@ -24109,7 +24125,7 @@ SMASH__FN smash_err smash__taylor_score(smash_ctx *ctx, smash__session *own, sma
 
 /* slim and movement: a factor or a score for each block, trained by an Adam of its own. What forward gives is w * factor * mask, or
  * w * mask; d/d factor is the sum of w * d/d(w * factor), which is 0 where a mask drops, and d/d score that of w * d/d(w * mask), which is
- * not: the mask is passed straight through. */
+ * not: the mask is passed straight through. w is what comes in: on its grid where a quantizer is trained for. */
 SMASH__FN smash_err smash__trained_open(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     const int factors = (part->method->flags & SMASH__FACTORS) != 0;
@@ -24125,16 +24141,19 @@ SMASH__FN smash_err smash__trained_open(smash_ctx *ctx, smash__session *own, sma
     return SMASH_OK;
 }
 
+/* 1 if factors multiply what goes through a part */
+SMASH__FN int smash__multiplies(const smash__part *part) { return (part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data; }
+
 SMASH__FN smash_err smash__trained_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    if ((part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data) SMASH__TRY(smash_mask_scale(ctx, &part->row->mask.grain, &part->state[SMASH__SCORE], x, x));
+    if (smash__multiplies(part)) SMASH__TRY(smash_mask_scale(ctx, &part->row->mask.grain, &part->state[SMASH__SCORE], x, x));
     return smash__prune_forward(ctx, own, part, x);
 }
 
 SMASH__FN smash_err smash__trained_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
     const smash_grain *grain = &part->row->mask.grain;
-    const int factors = (part->method->flags & SMASH__FACTORS) && part->state[SMASH__SCORE].data;
+    const int factors = smash__multiplies(part);
     if (factors) SMASH__TRY(smash__prune_apply(ctx, part, g, 1));
     if (smash__part_wants(own, part, SMASH__NEEDS_GRADIENT)) SMASH__TRY(smash_score_add_product(ctx, grain, &part->input, g, &part->state[SMASH__SLOPE]));
     return factors ? smash_mask_scale(ctx, grain, &part->state[SMASH__SCORE], g, g) : smash__prune_apply(ctx, part, g, 1);
@@ -24187,7 +24206,7 @@ SMASH__FN smash_err smash__trained_score(smash_ctx *ctx, smash__session *own, sm
 SMASH__FN smash_err smash__slim_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
 {
     smash_tensor *t;
-    if (!smash__scores_itself(part->row)) return SMASH_OK;
+    if (!smash__multiplies(part)) return SMASH_OK;
     t = &own->model->params[part->row->param].tensor;
     t->data = smash_arena_alloc(ctx, own->arena, part->slot->made.bytes);
     if (!t->data) return SMASH_ERR_NOMEM;
@@ -24559,7 +24578,7 @@ SMASH__FN void smash__prune_say(smash__session *own)
         if (!own->of_row[i] || row->algo->group != SMASH_PRUNER || smash_grid_make(NULL, &row->mask.grain, smash__row_tensor(own->plan, row), &grid)) continue;
         row->note = own->notes[i];
         smash__count_dropped(row, row->given_mask, &grid);
-        if (smash__scores_itself(row) && !(own->pruner->due == smash__admm_due && smash__runs(own))) smash__note_why(row);
+        if (smash__scores_itself(row) && !(own->pruner->flags & SMASH__MASKS_LAST && smash__runs(own))) smash__note_why(row);
     }
 }
 
@@ -24643,7 +24662,7 @@ SMASH__FN const smash__method *smash__pruner_of(const smash_row *row)
         { "movement", TRAINED, smash__trained_open, smash__trained_forward, smash__trained_backward, NULL, smash__trained_loss, smash__trained_step, smash__trained_score, smash__movement_due, NULL, NULL, NULL },
         { "activation_apoz", SMASH__NONZERO, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
         { "activation_mean_rank", 0, smash__activation_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__activation_score, smash__clock_due, NULL, NULL, NULL },
-        { "admm", COLLECTS, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
+        { "admm", COLLECTS | SMASH__MASKS_LAST, smash__admm_open, smash__prune_forward, smash__prune_backward, smash__admm_arrived, smash__admm_loss, NULL, smash__admm_score, smash__admm_due, NULL, smash__admm_made, NULL },
         { "lottery_ticket", 0, smash__lottery_open, smash__prune_forward, smash__prune_backward, NULL, NULL, NULL, smash__lottery_score, smash__clock_due, NULL, smash__lottery_made, NULL }
     };
     return row->skip ? NULL : smash__method_named(methods, sizeof methods / sizeof *methods, row->algo->name);
@@ -24655,10 +24674,10 @@ SMASH__FN const smash__method *smash__pruner_of(const smash_row *row)
  * What a file is given is no state. */
 enum { SMASH__LO = 0, SMASH__HI = 1, SMASH__OBSERVED = 2, SMASH__END_BINS = 3 };
 
-/* 1 if numbers go through as they are: in training of what is not trained for the grid, or not yet */
+/* 1 if numbers go through as they are in training: what is not trained for the grid, or not yet */
 SMASH__FN int smash__quant_waits(const smash__session *own, const smash__part *part)
 {
-    return !own->evaluating && (!(part->method->flags & SMASH__FAKES) || *own->step < smash__job_count(&part->job, "quant_start_step", 0));
+    return !(part->method->flags & SMASH__FAKES) || *own->step < smash__job_count(&part->job, "quant_start_step", 0);
 }
 
 /* The parameter of a slot as it is trained */
@@ -24669,35 +24688,35 @@ SMASH__FN smash_tensor smash__quant_param(const smash__session *own, const smash
     return t;
 }
 
-/* The same through what is before the quantizer, a pruner, in scratch */
-SMASH__FN smash_err smash__quant_input(smash_ctx *ctx, smash__session *own, const smash__part *part, smash_tensor *t)
-{
-    const smash_tensor w = smash__quant_param(own, part);
-    smash__part *before;
-    *t = w;
-    if (part->slot->first == part) return SMASH_OK;
-    SMASH__TRY(smash__like(ctx, &w, SMASH_F32, t));
-    SMASH__TRY(smash_tensor_convert(ctx, &w, t));
-    for (before = part->slot->first; before != part; before = before->next) if (before->method->forward) SMASH__TRY(before->method->forward(ctx, own, before, t));
-    return SMASH_OK;
-}
-
-/* For smash_run, in memory of the session: scale and zero point of a row; scale NULL: none */
+/* For smash_run, in memory of the session: scale of a row, and zero point unless that is NULL */
 SMASH__FN smash_err smash__quant_give(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *scale, const smash_tensor *zero)
 {
     const smash_tensor *from[2];
     uint32_t i;
-    part->row->given_scale = part->row->given_zero = NULL;
-    if (!scale) return SMASH_OK;
     from[0] = scale;
     from[1] = zero;
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 2 && from[i]; i++) {
         part->given[i].name = part->slot->name;
         SMASH__TRY(smash__session_keep(ctx, own, from[i], &part->given[i]));
     }
     part->row->given_scale = &part->given[0];
-    part->row->given_zero = &part->given[1];
+    part->row->given_zero = zero ? &part->given[1] : NULL;
     return SMASH_OK;
+}
+
+/* 1 if factors multiply what a weight's grid is trained for, so that the file has another one */
+SMASH__FN int smash__is_multiplied(const smash__part *part)
+{
+    const smash__part *other = part->slot->first;
+    while (other && !smash__multiplies(other)) other = other->next;
+    return part->row->algo->group == SMASH_QUANTIZER && other;
+}
+
+/* What a part has for the file. Of a weight no grid that it was not trained for: smash_run finds one then. */
+SMASH__FN smash_err smash__part_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    part->row->given_scale = part->row->given_zero = NULL;
+    return part->method->finish && !smash__is_multiplied(part) ? part->method->finish(ctx, own, part) : SMASH_OK;
 }
 
 /* x += y, of F64 or F32 */
@@ -24714,14 +24733,13 @@ SMASH__FN smash_err smash__add_to(smash_ctx *ctx, const smash_tensor *x, const s
     return smash__check_finite(ctx, x, n);
 }
 
-/* What the file gets of a weight, read back: while evaluating, by what smash_run quantizes with. It leaves the row as it is. */
-SMASH__FN smash_err smash__filed_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
+/* What the file gets of a weight, masked as it is there, and read back: by what smash_run quantizes with. It leaves the row as it is. */
+SMASH__FN smash_err smash__filed(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     smash_row *row = part->row, *was;
     smash_codebook_desc codes = SMASH_ZERO;
     smash_work work;
     smash_err err;
-    if (!own->evaluating) return SMASH_OK;
     was = (smash_row *)smash__scratch(ctx, 1, sizeof *was);
     if (!was) return SMASH_ERR_NOMEM;
     *was = *row;
@@ -24730,7 +24748,8 @@ SMASH__FN smash_err smash__filed_forward(smash_ctx *ctx, smash__session *own, sm
     work.row = row;
     work.tensor = *x;
     work.tensor.flags |= SMASH_TENSOR_CONST;
-    err = row->algo->targets->apply(ctx, &work);
+    err = smash__part_finish(ctx, own, part);
+    if (!err) err = row->algo->targets->apply(ctx, &work);
     codes.grain = row->quant.grain;
     codes.bits = row->quant.bits;
     if (!err && !work.quantized.data) err = SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "%s has made nothing of %q", row->algo->name, part->slot->name);
@@ -24771,18 +24790,27 @@ SMASH__FN smash_err smash__ranged_forward(smash_ctx *ctx, smash__session *own, s
 
 SMASH__FN smash_err smash__ranged_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
-    smash_tensor w;
+    const smash_tensor w = smash__quant_param(own, part);
     smash_work work;
     if (smash__quant_waits(own, part) || part->row->form.no_scale) return SMASH_OK;
-    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
     SMASH__TRY(smash__ranged_fit(ctx, own, part, &w, &work));
     return smash_fake_quantize_gradient(ctx, &part->row->quant, SMASH_GRADIENT_CLAMPED, &w, &work.scale, &work.zero, g, g);
+}
+
+SMASH__FN smash_err smash__ranged_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    const smash_tensor w = smash__quant_param(own, part);
+    smash_work work;
+    if (smash__quant_waits(own, part) || part->row->form.no_scale) return SMASH_OK;
+    SMASH__TRY(smash__ranged_fit(ctx, own, part, &w, &work));
+    return smash__quant_give(ctx, own, part, &work.scale, &work.zero);
 }
 
 /* What the row says of what was observed, or read: nothing of nothing */
 SMASH__FN void smash__end_say(const smash__session *own, const smash__part *part)
 {
-    const smash_tensor lo = smash__session_known(own, part, "lo"), hi = smash__session_known(own, part, "hi"), observed = smash__session_known(own, part, "observed");
+    const char *const *words = part->method->later;
+    const smash_tensor lo = smash__session_known(own, part, words[SMASH__LO]), hi = smash__session_known(own, part, words[SMASH__HI]), observed = smash__session_known(own, part, words[SMASH__OBSERVED]);
     smash_row *row = part->row;
     size_t n = 0, i;
     row->batches = row->numbers = 0;
@@ -24847,6 +24875,7 @@ SMASH__FN smash_err smash__end_observer(smash_ctx *ctx, const smash__part *part,
 SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
     static const size_t two = 2;
+    const char *const *words = part->method->later;
     smash_tensor *state = part->state;
     smash_observer o;
     smash_grid grid;
@@ -24855,12 +24884,12 @@ SMASH__FN smash_err smash__end_observe(smash_ctx *ctx, smash__session *own, smas
     if (!n) return SMASH_OK;
     SMASH__TRY(smash_grid_make(ctx, &part->row->quant.grain, x, &grid));
     if (part->row->quant.grain.kind == SMASH_GRAIN_TENSOR) { grid.ndim = 1; grid.count[0] = 1; }
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "lo", SMASH_F32, grid.ndim, grid.count, &state[SMASH__LO]));
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "hi", SMASH_F32, grid.ndim, grid.count, &state[SMASH__HI]));
-    SMASH__TRY(smash__session_tensor(ctx, own, part, "observed", SMASH_U64, 1, &two, &state[SMASH__OBSERVED]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, words[SMASH__LO], SMASH_F32, grid.ndim, grid.count, &state[SMASH__LO]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, words[SMASH__HI], SMASH_F32, grid.ndim, grid.count, &state[SMASH__HI]));
+    SMASH__TRY(smash__session_tensor(ctx, own, part, words[SMASH__OBSERVED], SMASH_U64, 1, &two, &state[SMASH__OBSERVED]));
     shape[0] = grid.blocks;
     shape[1] = part->row->observer.bins;
-    if (smash__end_binned(part)) SMASH__TRY(smash__session_tensor(ctx, own, part, "bins", SMASH_U64, 2, shape, &state[SMASH__END_BINS]));
+    if (smash__end_binned(part)) SMASH__TRY(smash__session_tensor(ctx, own, part, words[SMASH__END_BINS], SMASH_U64, 2, shape, &state[SMASH__END_BINS]));
     SMASH__TRY(smash__end_observer(ctx, part, state, &o));
     SMASH__TRY(smash_observe(ctx, &o, x));
     for (i = 0; i < grid.blocks; i++) {
@@ -24907,8 +24936,10 @@ SMASH__FN smash_err smash__end_forward(smash_ctx *ctx, smash__session *own, smas
 {
     smash_tensor scale, zero;
     int there;
-    if (!own->evaluating) SMASH__TRY(smash__end_observe(ctx, own, part, x));
-    if (smash__quant_waits(own, part)) return SMASH_OK;
+    if (!own->evaluating) {
+        SMASH__TRY(smash__end_observe(ctx, own, part, x));
+        if (smash__quant_waits(own, part)) return SMASH_OK;
+    }
     SMASH__TRY(smash__end_fit(ctx, own, part, x, &scale, &zero, &there));
     return there ? smash_fake_quantize(ctx, &part->row->quant, x, &scale, &zero, x) : SMASH_OK;
 }
@@ -24927,7 +24958,7 @@ SMASH__FN smash_err smash__end_finish(smash_ctx *ctx, smash__session *own, smash
     smash_tensor scale, zero;
     int there;
     SMASH__TRY(smash__end_fit(ctx, own, part, NULL, &scale, &zero, &there));
-    return smash__quant_give(ctx, own, part, there ? &scale : NULL, &zero);
+    return there ? smash__quant_give(ctx, own, part, &scale, &zero) : SMASH_OK;
 }
 
 /* ---- lsq, lsqplus: scales, and zero points, with an Adam of their own ---- */
@@ -25035,9 +25066,9 @@ SMASH__FN smash_err smash__steps_forward(smash_ctx *ctx, smash__session *own, sm
 SMASH__FN smash_err smash__steps_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
     const uint32_t kinds = smash__steps_kinds(part);
-    smash_tensor w = part->input, half[2], more[2];
+    const smash_tensor w = smash__steps_end(part) ? part->input : smash__quant_param(own, part);
+    smash_tensor half[2], more[2];
     uint32_t k;
-    if (!smash__steps_end(part)) SMASH__TRY(smash__quant_input(ctx, own, part, &w));
     smash__fill(more, 0, sizeof more);                                   /* gcc does not see that there is always a first */
     SMASH__TRY(smash__steps_half(ctx, own, part, w.ndim, half));
     for (k = 0; k < kinds; k++) SMASH__TRY(smash__like(ctx, &half[k], SMASH_F64, &more[k]));
@@ -25067,7 +25098,7 @@ SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, sma
     smash_tensor half[2], whole;
     smash_row *row = part->row;
     size_t n, i;
-    if (smash__steps_end(part) && !smash__steps_begun(own, part)) return smash__quant_give(ctx, own, part, NULL, NULL);
+    if (smash__steps_end(part) && !smash__steps_begun(own, part)) return SMASH_OK;
     SMASH__TRY(smash__steps_half(ctx, own, part, part->state[SMASH__STEP].ndim, half));
     SMASH__TRY(smash__like(ctx, &half[0], SMASH_I32, &whole));
     smash__fill(whole.data, 0, whole.bytes);
@@ -25087,17 +25118,30 @@ SMASH__FN smash_err smash__steps_finish(smash_ctx *ctx, smash__session *own, sma
 
 /* ---- dorefa, bnn: no scales to be found ---- */
 
-/* The file's grid rounds once more. */
 SMASH__FN smash_err smash__dorefa_forward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *x)
 {
-    return own->evaluating ? smash__filed_forward(ctx, own, part, x) : smash_quant_dorefa(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, x, x);
+    (void)own;
+    return smash_quant_dorefa(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, x, x);
 }
 
 SMASH__FN smash_err smash__dorefa_backward(smash_ctx *ctx, smash__session *own, smash__part *part, const smash_tensor *g)
 {
-    smash_tensor w;
-    SMASH__TRY(smash__quant_input(ctx, own, part, &w));
+    const smash_tensor w = smash__quant_param(own, part);
     return smash_quant_dorefa_backward(ctx, &part->row->quant, SMASH_DOREFA_WEIGHTS, &w, g, g);
+}
+
+/* What tanh was divided by, masked weights counted */
+SMASH__FN smash_err smash__dorefa_finish(smash_ctx *ctx, smash__session *own, smash__part *part)
+{
+    static const size_t one = 1;
+    const smash_tensor w = smash__quant_param(own, part);
+    smash_tensor given;
+    float most;
+    size_t n;
+    SMASH__TRY(smash_tensor_count(&w, &n));
+    most = smash__tanh_max(&w, n);
+    given = smash_tensor_view(SMASH_F32, &most, sizeof most, 1, &one);
+    return smash__quant_give(ctx, own, part, &given, NULL);
 }
 
 /* Inputs by the range of each tensor; outputs in 0..1 */
@@ -25173,12 +25217,12 @@ SMASH__FN const smash__method *smash__quantizer_of(const smash__session *own, co
     enum { STEPS = SMASH__LEARNS | SMASH__FAKES | SMASH__NEEDS_GRADIENT, KEEPS = SMASH__FAKES | SMASH__KEEPS };
     static const char *const ranges[] = { "lo", "hi", "observed", "bins", NULL };
     static const char *const steps[] = { "scale", "zero", "scale_gradient", "zero_gradient", "scale_mean", "zero_mean", "scale_squares", "zero_squares", NULL };
-    static const smash__method filed[] = { { "", 0, NULL, smash__filed_forward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };     /* of every other algorithm: no name */
+    static const smash__method filed[] = { { "", 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL } };     /* every other algorithm, without a name: not in training */
     static const smash__method params[] = {
-        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "qat",      SMASH__FAKES, NULL, smash__ranged_forward, smash__ranged_backward, NULL, NULL, NULL, NULL, NULL, smash__ranged_finish, NULL, NULL },
         { "lsq",      STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
         { "lsqplus",  STEPS, smash__steps_open, smash__steps_forward, smash__steps_backward, NULL, NULL, smash__steps_step, NULL, NULL, smash__steps_finish, NULL, steps },
-        { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL },
+        { "dorefa",   SMASH__FAKES, NULL, smash__dorefa_forward, smash__dorefa_backward, NULL, NULL, NULL, NULL, NULL, smash__dorefa_finish, NULL, NULL },
         { "bnn",      SMASH__FAKES, NULL, smash__bnn_forward, NULL, NULL, NULL, smash__bnn_step, NULL, NULL, NULL, NULL, NULL } };
     static const smash__method observed[] = {
         { "qat",      SMASH__OBSERVES | KEEPS, NULL, smash__end_forward, smash__end_backward, NULL, NULL, NULL, NULL, NULL, smash__end_finish, NULL, ranges },
@@ -25431,6 +25475,8 @@ SMASH__FN smash_err smash__session_parts(smash_ctx *ctx, smash__session *own)
         if (own->parts[n].row->algo->group == SMASH_PRUNER && !own->clock.interval) smash__clock_read(&own->parts[n].job, &own->clock);
         if (own->parts[n].method->open) SMASH__TRY(own->parts[n].method->open(ctx, own, &own->parts[n]));
     }
+    for (n = 0; n < count; n++)
+        if (own->parts[n].method->flags & SMASH__FAKES && smash__is_multiplied(&own->parts[n])) own->parts[n].row->note = "its grid is fitted anew for the file: factors multiply what it was trained for";
     return SMASH_OK;
 }
 
@@ -25579,7 +25625,7 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
 {
     smash__session *own;
     smash__slot *slot;
-    smash__part *part;
+    smash__part *part, *filed = NULL;
     smash_arena_mark mark;
     smash_tensor y;
     smash_err err = SMASH_OK;
@@ -25602,8 +25648,10 @@ SMASH__DEF smash_err smash_session_forward(smash_ctx *ctx, smash_session *s, uin
     for (part = slot->first; !err && part; part = part->next) err = smash__part_keep(ctx, own, part, &y);      /* room first */
     for (part = slot->first; !err && part; part = part->next) {
         if (part != slot->first) err = smash__part_keep(ctx, own, part, &y);
-        if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
+        if (own->evaluating && slot->param != SMASH__NO_INDEX && part->row->algo->group == SMASH_QUANTIZER) filed = part;      /* last, as in the file */
+        else if (!err && part->method->forward) err = part->method->forward(ctx, own, part, &y);
     }
+    if (!err && filed) err = smash__filed(ctx, own, filed, &y);
     smash__scratch_rewind(ctx, mark);
     if (err) smash__session_begun(own, 0);
     if (err) return err;
@@ -26141,7 +26189,7 @@ SMASH__DEF smash_err smash_session_end(smash_ctx *ctx, smash_session *s, const s
     own = s->own;
     for (i = 0; !err && i < own->part_count; i++) {
         smash_arena_mark mark = smash__scratch_mark(ctx);
-        if (own->parts[i].method->finish) err = own->parts[i].method->finish(ctx, own, &own->parts[i]);
+        err = smash__part_finish(ctx, own, &own->parts[i]);
         smash__scratch_rewind(ctx, mark);
     }
     desc.out = io;

@@ -1010,6 +1010,72 @@ static void test_memory(void)
     CHECK(failed > 6, "%d failed", (int)failed);
 }
 
+/* Memory ends anywhere while evaluating: nothing is given that was not there, and with memory the numbers are those that come without an end. */
+static void test_memory_evaluated(void)
+{
+    static const char *const configs[] = { "\"quantizer\": \"qat\"", "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"", "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"", "\"quantizer\": \"kmeans\", \"kmeans_bits\": 3" };
+    static char config[256];
+    size_t i, at, failed = 0;
+    for (i = 0; i < COUNT_OF(configs); i++)
+        for (at = 0; at < 200; at++) {                                   /* 0: it does not end */
+            static smash_ctx ctx;
+            static float first[24];
+            const float *data;
+            smash_tensor t;
+            smash_err err;
+            uint32_t slot;
+            int done;
+            net n;
+            test_ctx(&ctx);
+            sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", configs[i]);
+            net_begin(&n, &ctx, config);
+            smash_session_evaluate(&n.s, 1);
+            slot = slot_of(&n, &ctx, "fc1.weight");
+            smash_arena_release(&ctx.scratch);
+            t = n.model.params[0].tensor;
+            test_fail_at = at ? test_alloc_calls + at : 0;
+            err = smash_session_forward(&ctx, &n.s, slot, &t);
+            done = at && test_alloc_calls < test_fail_at;
+            test_fail_at = 0;
+            CHECK(at && !done ? err == SMASH_ERR_NOMEM : !err, "config %d, allocation %d: %s", (int)i, (int)at, smash_err_name(err));
+            CHECK(!row_of(&n, "fc1", "weight", SMASH_QUANTIZER)->given_scale, "config %d, allocation %d: something is given", (int)i, (int)at);
+            if (err) CHECK(t.data == n.w1, "config %d, allocation %d: x is touched", (int)i, (int)at);
+            failed += err != 0;
+            smash_ctx_reset(&ctx);
+            data = forward(&n, &ctx, 0);
+            if (!at) memcpy(first, data, sizeof first);
+            CHECK(!memcmp(first, data, sizeof first), "config %d, allocation %d: other numbers", (int)i, (int)at);
+            net_done(&n);
+            smash_arena_release(&ctx.scratch);
+            if (done) break;
+        }
+    CHECK(failed >= COUNT_OF(configs), "%d failed", (int)failed);
+    for (i = 0; i < COUNT_OF(configs); i++) for (at = 0; at < 2; at++) {     /* exactly what it takes, and a byte less */
+        static smash_ctx ctx;
+        smash_tensor t;
+        uint32_t slot;
+        size_t need;
+        void *block;
+        net n;
+        test_ctx(&ctx);
+        sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", configs[i]);
+        net_begin(&n, &ctx, config);
+        smash_session_evaluate(&n.s, 1);
+        slot = slot_of(&n, &ctx, "fc1.weight");
+        smash_arena_release(&ctx.scratch);
+        ctx.scratch.peak = 0;
+        (void)forward(&n, &ctx, 0);
+        need = ctx.scratch.peak;
+        smash_arena_release(&ctx.scratch);
+        block = malloc(need);
+        smash_arena_init(&ctx.scratch, block, need - at, NULL);
+        t = n.model.params[0].tensor;
+        CHECK_ERR(&ctx, smash_session_forward(&ctx, &n.s, slot, &t), at ? SMASH_ERR_NOMEM : SMASH_OK, "config %d, %d bytes", (int)i, (int)(need - at));
+        net_done(&n);
+        free(block);
+    }
+}
+
 /* Bytes of the file are others: refused, or taken, and then the next step is done or refused. */
 static void test_enemies(smash_ctx *ctx, const char *config)
 {
@@ -1100,12 +1166,13 @@ static const char *const prunes[] = {
     "\"pruner\": \"level\", \"level_config_list\": [{\"op_types\": [\"Linear\"], \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]",
 };
 
-/* exact: what is trained with is what the file has, up to one more rounding; else numbers in training are floats. lost: there is no 0 */
+/* exact: what is trained with is what the file has, up to one more rounding, but for slim, whose factors have a grid of their own there; else numbers in training are floats. lost: there is no 0 */
 static const struct { const char *text; int exact, lost; } grids[] = {
     { "\"quantizer\": \"ptq\"", 0, 0 }, { "\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"uint4\", \"ptq_quant_scheme\": \"affine\", \"ptq_granularity\": \"out_channel\"", 0, 0 },
     { "\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"int4\", \"ptq_observer\": \"percentile\"", 0, 0 }, { "\"quantizer\": \"ptq\", \"ptq_quant_dtype\": \"fp8_e5m2\"", 0, 0 },
     { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"", 1, 0 }, { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"uint4\", \"qat_quant_scheme\": \"affine\"", 1, 0 },
     { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"bfloat16\"", 1, 0 }, { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int3\", \"qat_granularity\": \"in_channel\"", 1, 0 },
+    { "\"quantizer\": \"qat\", \"qat_quant_dtype\": \"uint4\", \"qat_quant_scheme\": \"affine\", \"qat_quant_start_step\": 4", 0, 0 },
     { "\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"", 1, 0 }, { "\"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int2\", \"lsq_granularity\": \"out_channel\", \"lsq_rate\": 0.1", 1, 0 },
     { "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\", \"lsqplus_rate\": 0.2", 1, 0 }, { "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"int4\", \"lsqplus_start\": \"nni\", \"lsqplus_rate\": 0.3", 1, 0 },
     { "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint3\", \"lsqplus_granularity\": \"out_channel\", \"lsqplus_rate\": 1", 1, 0 },
@@ -1124,6 +1191,219 @@ static void kept_of(net *n, smash_ctx *ctx, size_t param, unsigned char *kept)
     smash_tensor full = test_view(SMASH_BOOL, kept, n->model.params[param].tensor.ndim, n->model.params[param].tensor.shape);
     memset(kept, 1, 24);
     if (row && !row->skip && row->apply_method != SMASH_APPLY_BYPASS) CHECK_ERR(ctx, smash_mask_expand(ctx, &row->mask.grain, row->given_mask, &full), SMASH_OK, "param %d", (int)param);
+}
+
+/* ---- the order of forward: observed and quantized as they are, then masked ---- */
+
+/* An Adam of one number */
+typedef struct adam { double x, mean, squares; } adam;
+static void adam_step(adam *a, double g, double rate, size_t step)
+{
+    double one = 1, two = 1;
+    for (; step; step--) { one *= 0.9; two *= 0.999; }
+    a->mean = 0.9 * a->mean + 0.1 * g;
+    a->squares = 0.999 * a->squares + 0.001 * g * g;
+    a->x -= rate * (a->mean / (1 - one)) / (smash_sqrt(a->squares / (1 - two)) + 1e-8);
+}
+
+/* A state out of the file that the session saves; the numbers as double */
+static size_t state_of(net *n, smash_ctx *ctx, const char *name, double out[24])
+{
+    smash_model file;
+    smash_tensor t;
+    smash_io io = to_file(&files[1]);
+    ptrdiff_t found;
+    size_t count = 0, k;
+    CHECK_ERR(ctx, smash_session_save(ctx, &n->s, &io), SMASH_OK, "%s", name);
+    io = from_file(&files[1]);
+    CHECK_ERR(ctx, smash_safetensors_read(ctx, NULL, &io, &n->arena, NULL, &file), SMASH_OK, "%s", name);
+    found = smash_model_find_param(&file, name);
+    CHECK(found >= 0, "there is no %s", name);
+    if (found < 0) return 0;
+    CHECK_ERR(ctx, smash_model_load(ctx, &file, (size_t)found, &n->arena, &t), SMASH_OK, "%s", name);
+    smash_tensor_count(&t, &count);
+    for (k = 0; k < count && k < 24; k++) out[k] = number_at(t.dtype, t.data, k);
+    return count;
+}
+
+#define FC1 "\"op_names\": [\"fc1\"], \"target_names\": [\"weight\"]"
+enum { LEVEL, TAYLOR, SLIM, MOVEMENT };
+static const struct { const char *text; int kind; size_t columns, rows; } passes[] = {        /* columns, rows of a block */
+    { "\"pruner\": \"level\", \"level_config_list\": [{" FC1 ", \"sparse_ratio\": 0.5}]", LEVEL, 1, 1 },
+    { "\"pruner\": \"level\", \"level_config_list\": [{" FC1 ", \"sparse_ratio\": 0.5, \"apply_method\": \"bypass\"}]", LEVEL, 1, 1 },
+    { "\"pruner\": \"taylor\", \"taylor_training_steps\": 3, \"taylor_schedule\": \"linear\", \"taylor_schedule_interval\": 3, \"taylor_schedule_times\": 2, \"taylor_config_list\": [{" FC1 ", \"sparse_ratio\": 0.7}]", TAYLOR, 4, 1 },
+    { "\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_schedule\": \"linear\", \"slim_schedule_interval\": 2, \"slim_schedule_times\": 4, \"slim_regular_scale\": 0.25, \"slim_config_list\": [{" FC1 ", \"sparse_ratio\": 0.7}]", SLIM, 4, 1 },
+    { "\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_schedule\": \"linear\", \"slim_schedule_interval\": 2, \"slim_schedule_times\": 4, \"slim_regular_scale\": 0.5, \"slim_config_list\": [{" FC1 ", \"sparse_ratio\": 0.75, "
+      "\"granularity\": \"in_channel\"}]", SLIM, 1, 6 },
+    { "\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 4, \"movement_config_list\": [{" FC1 ", \"sparse_ratio\": 0.6}]", MOVEMENT, 1, 1 },
+    { "\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 4, \"movement_config_list\": [{" FC1 ", \"sparse_ratio\": 0.6, \"granularity\": \"out_channel\"}]", MOVEMENT, 4, 1 },
+};
+enum { QAT, LSQ, LSQPLUS, DOREFA, BNN };
+static const struct { const char *text; int kind; double qmin, qmax; size_t rows, start; double rate; } fakes[] = {     /* rows: 1: a grid for each row */
+    { "\"quantizer\": \"qat\", \"qat_config_list\": [{" FC1 ", \"quant_dtype\": \"int4\"}]", QAT, -7, 7, 0, 0, 0 },
+    { "\"quantizer\": \"qat\", \"qat_config_list\": [{" FC1 ", \"quant_dtype\": \"uint4\", \"quant_scheme\": \"affine\", \"granularity\": \"out_channel\"}]", QAT, 0, 15, 1, 0, 0 },
+    { "\"quantizer\": \"qat\", \"qat_quant_start_step\": 3, \"qat_config_list\": [{" FC1 ", \"quant_dtype\": \"int3\"}]", QAT, -3, 3, 0, 3, 0 },
+    { "\"quantizer\": \"lsq\", \"lsq_rate\": 0.03, \"lsq_config_list\": [{" FC1 ", \"quant_dtype\": \"int4\"}]", LSQ, -7, 7, 0, 0, 0.03 },
+    { "\"quantizer\": \"lsqplus\", \"lsqplus_rate\": 0.02, \"lsqplus_config_list\": [{" FC1 ", \"quant_dtype\": \"uint4\"}]", LSQPLUS, 0, 15, 0, 0, 0.02 },
+    { "\"quantizer\": \"dorefa\", \"dorefa_config_list\": [{" FC1 ", \"quant_dtype\": \"int4\"}]", DOREFA, -7, 7, 0, 0, 0 },
+    { "\"quantizer\": \"dorefa\", \"dorefa_config_list\": [{" FC1 ", \"quant_dtype\": \"int2\"}]", DOREFA, -1, 1, 0, 0, 0 },
+    { "\"quantizer\": \"bnn\", \"bnn_config_list\": [{" FC1 "}]", BNN, -1, 1, 0, 0, 0 },
+};
+
+/* Scale and zero point of the numbers as they are */
+static void range_of(const float *x, size_t n, double qmin, double qmax, float *scale, double *zero)
+{
+    float lo = 0, hi = 0;
+    size_t k;
+    for (k = 0; k < n; k++) { lo = x[k] < lo ? x[k] : lo; hi = x[k] > hi ? x[k] : hi; }
+    *zero = 0;
+    if (qmin < 0) { *scale = size_of(x, n) / (float)qmax; return; }
+    *scale = (hi - lo) / (float)qmax;
+    *zero = -even((double)(lo / *scale));
+}
+
+/* forward = mask(factor * fakequant(raw weight)); backward the other way round; scores, factors and scales with the gradients that come of it */
+static void test_passes(smash_ctx *ctx)
+{
+    static char config[1024];
+    size_t i, j, step, k, b, clipped = 0, dropped = 0, narrower = 0;
+    for (i = 0; i < COUNT_OF(passes); i++) for (j = 0; j < COUNT_OF(fakes); j++) {
+        const int kind = fakes[j].kind, bypass = strstr(passes[i].text, "bypass") != NULL;
+        const double qmin = fakes[j].qmin, qmax = fakes[j].qmax, gamma = 1 / smash_sqrt(qmax * 24);
+        const size_t across = 4 / passes[i].columns;                     /* blocks in a row */
+        adam block[24], scale = { 0, 0, 0 }, zero = { 0, 0, 0 };
+        double sum[24];
+        net n;
+        if (kind == BNN && !bypass) continue;                            /* refused */
+        sprintf(config, "{%s, %s}", passes[i].text, fakes[j].text);
+        net_begin(&n, ctx, config);
+        memset(block, 0, sizeof block);
+        memset(sum, 0, sizeof sum);
+        for (b = 0; b < 24; b++) block[b].x = passes[i].kind == SLIM;
+        if (kind == LSQ) { for (k = 0; k < 24; k++) scale.x += magnitude((double)n.w1[k]) / 24; scale.x = (double)(float)(2 * scale.x / smash_sqrt(qmax)); }
+        if (kind == LSQPLUS) { float s; range_of(n.w1, 24, qmin, qmax, &s, &zero.x); scale.x = (double)s; }
+        for (step = 1; step <= 7; step++) {
+            float w[24], g[24], fq[24], s = (float)scale.x, masked[24];
+            double z = (double)(float)zero.x, m = 0, slope[24], come[24], want[24], ds = 0, dz = 0, dot = 0;
+            unsigned char kept[24];
+            int inside[24], ties = 0;
+            if (kind == LSQPLUS && !bypass) z = even(zero.x < qmin ? qmin : zero.x > qmax ? qmax : zero.x);
+            memset(slope, 0, sizeof slope);
+            kept_of(&n, ctx, 0, kept);
+            memcpy(w, forward(&n, ctx, 0), sizeof w);
+            for (k = 0; k < 24; k++) { const double t = magnitude((double)(float)smash_tanh((double)n.w1[k])); m = t > m ? t : m; masked[k] = kept[k] ? n.w1[k] : 0; }
+            narrower += size_of(masked, 24) < size_of(n.w1, 24) && kind == QAT;
+            for (k = 0; k < 24; k++) {
+                const double t = smash_tanh((double)n.w1[k]);
+                b = k / 4 / passes[i].rows * across + k % 4 / passes[i].columns;
+                inside[k] = 1;
+                if (kind == QAT) range_of(fakes[j].rows ? n.w1 + k / 4 * 4 : n.w1, fakes[j].rows ? 4 : 24, qmin, qmax, &s, &z);
+                if (kind == BNN) fq[k] = n.w1[k] >= 0 ? 1 : -1;
+                else if (kind == DOREFA) fq[k] = (float)(2 * even((qmax - qmin) * (t / (2 * m) + 0.5)) / (qmax - qmin) - 1);
+                else fq[k] = step <= fakes[j].start ? n.w1[k] : faked(n.w1[k], s, z, qmin, qmax, &inside[k]);
+                near_by((double)w[k], kept[k] ? (double)fq[k] * (passes[i].kind == SLIM ? block[b].x : 1) : 0, 1e-6, config, step, k);
+                CHECK(kept[k] || w[k] == 0, "%s, step %d, number %d", config, (int)step, (int)k);
+                g[k] = made_up(step, 0, k);
+                slope[b] += (double)fq[k] * (double)g[k] * (passes[i].kind == SLIM ? (double)kept[k] : 1);
+                come[k] = (double)g[k] * (double)kept[k] * (passes[i].kind == SLIM ? block[b].x : 1);
+                dropped += !kept[k];
+                clipped += !inside[k];
+            }
+            for (k = 0; k < 24; k++) {                                   /* back through the quantizer, at the raw weight */
+                const double t = smash_tanh((double)n.w1[k]), d = magnitude(t) / m;
+                volatile float u = n.w1[k] / s;
+                u = u + (float)z;
+                want[k] = !inside[k] ? 0 : kind != DOREFA ? come[k] : come[k] / m * (1 - t * t);
+                dot += come[k] * t / (m * m);
+                ties += d > 1 - 1e-7;
+                if (kind == LSQ || kind == LSQPLUS) ds += gamma * come[k] * ((double)u < qmin ? qmin - z : (double)u > qmax ? qmax - z : even((double)u) - (double)u);
+                dz -= inside[k] ? 0 : come[k] * (double)s;
+            }
+            for (k = 0; k < 24 && kind == DOREFA; k++) {
+                const double t = smash_tanh((double)n.w1[k]);
+                if (magnitude(t) / m > 1 - 1e-7) want[k] -= (t > 0 ? dot : -dot) / ties * (1 - t * t);
+            }
+            param_backward(&n, ctx, 0, g);
+            for (k = 0; k < 24; k++) {
+                near_by((double)g[k], want[k], 1e-6, config, step, k);
+                if (passes[i].kind == TAYLOR) sum[k / 4] += (double)n.w1[k] * (double)g[k] * (double)n.w1[k] * (double)g[k];
+                n.w1[k] -= 0.0625f * g[k];
+                if (kind == BNN) n.w1[k] = n.w1[k] > 1 ? 1 : n.w1[k] < -1 ? -1 : n.w1[k];
+            }
+            CHECK_ERR(ctx, smash_session_step(ctx, &n.s), SMASH_OK, "%s, step %d", config, (int)step);
+            for (b = 0; b < 24; b++) {
+                if (passes[i].kind == SLIM) adam_step(&block[b], slope[b] + (strstr(passes[i].text, "0.25,") ? 0.25 : 0.5), 0.01, step);      /* factors stay above 0 */
+                if (passes[i].kind == MOVEMENT) adam_step(&block[b], slope[b], 0.01, step);
+            }
+            if (kind == LSQ || kind == LSQPLUS) adam_step(&scale, ds, fakes[j].rate, step);
+            if (kind == LSQPLUS) adam_step(&zero, dz, fakes[j].rate, step);
+            if (passes[i].kind != LEVEL) {
+                static const char *const names[] = { "", "smash.session/fc1.weight/taylor/sum", "smash.session/fc1.weight/slim/factor", "smash.session/fc1.weight/movement/score" };
+                double state[24];
+                const size_t blocks = 24 / passes[i].columns / passes[i].rows;
+                CHECK(state_of(&n, ctx, names[passes[i].kind], state) == blocks, "%s", config);
+                for (b = 0; b < blocks; b++) {
+                    if (passes[i].kind == TAYLOR) { if (step <= 6) near_by(state[b], sum[b], 1e-9, config, step, b); if (step == 3) sum[b] = 0; }
+                    else near_by(state[b], block[b].x, 1e-6, config, step, b);
+                }
+            }
+            if (kind == LSQ || kind == LSQPLUS) {
+                double state[24];
+                CHECK(state_of(&n, ctx, kind == LSQ ? "smash.session/fc1.weight/lsq/scale" : "smash.session/fc1.weight/lsqplus/scale", state) == 1, "%s", config);
+                near_by(state[0], scale.x, 1e-6, config, step, 0);
+                if (kind == LSQPLUS) { CHECK(state_of(&n, ctx, "smash.session/fc1.weight/lsqplus/zero", state) == 1, "%s", config); near_by(state[0], zero.x, 1e-6, config, step, 1); }
+            }
+        }
+        net_done(&n);
+    }
+    CHECK(clipped > 50 && dropped > 500 && narrower > 10, "%d clipped, %d dropped, %d ranges of what is masked are narrower", (int)clipped, (int)dropped, (int)narrower);
+}
+
+/* What smash_run is given in the end: the grid of the raw weights, or none where another is trained for, and then the row says so */
+static void test_given(smash_ctx *ctx)
+{
+    static const char anew[] = "its grid is fitted anew for the file: factors multiply what it was trained for";
+    static const struct { const char *config; int given; } rows[] = {         /* 1: the range; 2: the largest |tanh|; 3: what is learned */
+        { "{\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 3, \"movement_sparse_ratio\": 0.8, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\"}", 1 },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 4}", 1 },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"int4\", \"qat_quant_start_step\": 5}", 0 },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"float16\"}", 0 },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"lsq\", \"lsq_quant_dtype\": \"int4\"}", 3 },
+        { "{\"pruner\": \"movement\", \"movement_warmup_step\": 1, \"movement_cooldown_begin_step\": 3, \"movement_sparse_ratio\": 0.8, \"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"}", 2 },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"ptq\"}", 0 },
+        { "{\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"ptq\"}", 0 },
+        { "{\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"qat\"}", -1 },
+        { "{\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"lsq\"}", -1 },
+        { "{\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}", -1 },
+        { "{\"pruner\": \"slim\", \"slim_training_steps\": 2, \"slim_config_list\": [{\"op_names\": [\"fc1\"], \"sparse_ratio\": 0.5}], \"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"}", -1 } };
+    size_t i, step, k;
+    for (i = 0; i < COUNT_OF(rows); i++) for (step = 0; step <= 4; step += 4) {
+        const smash_row *row, *other;
+        smash_result result;
+        float w[24];
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        for (k = 1; k <= step; k++) CHECK_ERR(ctx, one_step(&n, ctx, k, NULL), SMASH_OK, "row %d", (int)i);
+        row = row_of(&n, "fc1", "weight", SMASH_QUANTIZER);
+        other = row_of(&n, "fc2", "weight", SMASH_QUANTIZER);
+        smash_session_evaluate(&n.s, 1);
+        memcpy(w, forward(&n, ctx, 0), sizeof w);
+        CHECK(!row->given_scale && !row->given_zero, "row %d: evaluating has given something", (int)i);
+        CHECK_ERR(ctx, smash_session_end(ctx, &n.s, NULL, &result), SMASH_OK, "row %d", (int)i);
+        CHECK(!memcmp(w, forward(&n, ctx, 0), sizeof w), "row %d: the end changes what is evaluated", (int)i);
+        CHECK(rows[i].given >= 0 ? !row->note : row->note && !strcmp(row->note, anew), "row %d: %s", (int)i, row->note ? row->note : "no note");
+        CHECK(!other->note, "row %d: %s", (int)i, other->note ? other->note : "");
+        if (rows[i].given <= 0 || (strstr(rows[i].config, "start_step") && !step)) { CHECK(!row->given_scale && !row->given_zero, "row %d: something is given", (int)i); net_done(&n); continue; }
+        CHECK(row->given_scale && !row->given_zero == (rows[i].given == 2), "row %d: nothing is given", (int)i);
+        if (row->given_scale) {
+            const double got = (double)*(const float *)row->given_scale->data;
+            double most = 0, state[24];
+            for (k = 0; k < 24; k++) { const double t = magnitude(rows[i].given == 2 ? (double)(float)smash_tanh((double)n.w1[k]) : (double)n.w1[k]); most = t > most ? t : most; }
+            if (rows[i].given == 3) { smash_session_evaluate(&n.s, 0); state_of(&n, ctx, "smash.session/fc1.weight/lsq/scale", state); most = (double)(float)state[0]; }
+            CHECK(got == (rows[i].given == 1 ? (double)((float)most / 7.0f) : most), "row %d, step %d: %.9g", (int)i, (int)step, got);
+        }
+        net_done(&n);
+    }
 }
 
 /* The whole message, in a session and without one; a mask out of a file */
@@ -1172,13 +1452,58 @@ static void test_lost(smash_ctx *ctx)
     }
 }
 
+/* A quantizer of the user's own says whether 0 is a number of its grid, and what to write for that. */
+static int own_form;
+static smash_err own_resolve(smash_ctx *ctx, const smash_job *job, smash_row *row)
+{
+    (void)ctx;
+    (void)job;
+    row->form.zero = SMASH_F32;
+    row->form.keeps_zero = own_form == 1;
+    row->form.no_zero = own_form == 2;
+    row->form.zero_advice = own_form == 3 ? "mine_odd gives it one" : NULL;
+    return SMASH_OK;
+}
+static smash_err own_apply(smash_ctx *ctx, smash_work *work) { (void)ctx; (void)work; return SMASH_OK; }
+
+static void test_own(smash_ctx *ctx)
+{
+    static const char *const types[] = { "Linear", NULL }, *const with[] = { "level", NULL };
+    static const char *const says[] = { "; take ptq, qat, lsq, lsqplus, naive, observer, weight_only, llm_int8, kmeans or half, or leave", NULL, NULL, "; mine_odd gives it one, or leave" };
+    static const smash_targets targets = { types, SMASH_METRIC_DEFAULT, SMASH_GRAIN_TENSOR, own_apply, own_resolve, NULL, 0, 0 };
+    static const char config[] = "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, \"quantizer\": \"mine\"}";
+    const smash_algo *room[40];
+    smash_registry registry;
+    smash_algo mine;
+    memset(&mine, 0, sizeof mine);
+    mine.name = "mine";
+    mine.group = SMASH_QUANTIZER;
+    mine.summary = "a test";
+    mine.targets = &targets;
+    mine.compatible = with;
+    smash_registry_init(&registry, room, COUNT_OF(room));
+    CHECK_ERR(ctx, smash_register_builtins(ctx, &registry), SMASH_OK, "builtins");
+    CHECK_ERR(ctx, smash_register(ctx, &registry, &mine), SMASH_OK, "mine");
+    for (own_form = 0; own_form < 4; own_form++) {
+        net n;
+        net_init(&n, ctx, "{}");
+        smash_config_init(&n.config, &registry, &n.arena, &n.diags);
+        CHECK_ERR(ctx, smash_config_load(ctx, &n.config, config, sizeof config - 1, "config.json", NULL), SMASH_OK, "form %d", own_form);
+        smash_ctx_reset(ctx);
+        CHECK_ERR(ctx, smash_session_begin(ctx, &n.model, &n.config, NULL, &n.s), says[own_form] ? SMASH_ERR_CONFIG : SMASH_OK, "form %d: %s", own_form, n.diags.first ? n.diags.first->message : "");
+        if (says[own_form]) CHECK(n.diags.first && strstr(n.diags.first->message, "no 0 among the numbers that mine makes of it") && strstr(n.diags.first->message, says[own_form]), "form %d: %s", own_form, n.diags.first ? n.diags.first->message : "");
+        smash_ctx_reset(ctx);
+        net_done(&n);
+    }
+}
+
 /* What is forward while evaluating is what the file stands for, number for number, but for biases as integers; what a mask drops is 0 there and in training; or the pair is refused. */
 static void test_pairs(smash_ctx *ctx)
 {
     static char config[1024];
     size_t i, j, step, p, k, count, refused = 0, dropped = 0;
     for (i = 0; i < COUNT_OF(prunes) + 1; i++) for (j = 0; j < COUNT_OF(grids); j++) {
-        const int masks = i < COUNT_OF(prunes) && !strstr(prunes[i], "bypass");
+        const int masks = i < COUNT_OF(prunes) && !strstr(prunes[i], "bypass"), exact = grids[j].exact && !(i < COUNT_OF(prunes) && strstr(prunes[i], "slim"));
         smash_model back;
         smash_result result;
         smash_io io;
@@ -1217,10 +1542,10 @@ static void test_pairs(smash_ctx *ctx)
                 for (k = 0; k < count; k++) {
                     const double got = number_at(t.dtype, t.data, k);
                     if (p % 2) CHECK(magnitude(got - (double)v[k]) < 0.05, "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
-                    else CHECK(got == (double)v[k], "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
+                    else CHECK(got == (double)v[k] && (got < 0 || got > 0 || 1 / got == 1 / (double)v[k]), "%s, step %d, param %d, number %d: %.9g in the file, %.9g", config, (int)step, (int)p, (int)k, got, (double)v[k]);
                     CHECK(kept[k] || (got == 0 && v[k] == 0), "%s, step %d, param %d: number %d is dropped, and %.9g in the file", config, (int)step, (int)p, (int)k, got);
                     CHECK(kept[k] || w[k] == 0, "%s, step %d, param %d: number %d is dropped, and %.9g in training", config, (int)step, (int)p, (int)k, (double)w[k]);
-                    if (grids[j].exact && !(p % 2)) CHECK(magnitude((double)w[k] - (double)v[k]) < 1e-6, "%s, step %d, param %d, number %d: %.9g in training, %.9g", config, (int)step, (int)p, (int)k, (double)w[k], (double)v[k]);
+                    if (exact && !(p % 2)) CHECK(magnitude((double)w[k] - (double)v[k]) < 1e-6, "%s, step %d, param %d, number %d: %.9g in training, %.9g", config, (int)step, (int)p, (int)k, (double)w[k], (double)v[k]);
                     dropped += !kept[k];
                 }
             }
@@ -1250,11 +1575,15 @@ int main(void)
     test_distill_misuse(&ctx);
     test_saved(&ctx);
     test_memory();
+    test_memory_evaluated();
     test_enemies(&ctx, "{\"quantizer\": \"qat\", \"distiller\": \"adaptive_1d_layerwise\", \"adaptive_1d_layerwise_config_list\": [{\"op_names\": [\"fc2\"], \"link\": \"fc1\"}]}");
     test_enemies(&ctx, "{\"quantizer\": \"lsqplus\", \"lsqplus_config_list\": [{\"op_names\": [\"fc1\"], \"quant_dtype\": \"uint4\", \"target_names\": [\"_input_0\", \"_output_0\"]}]}");
     test_enemies(&ctx, "{\"quantizer\": \"ptq\", \"ptq_observer\": \"percentile\", \"ptq_observer_bins\": 64}");
     test_end(&ctx);
+    test_passes(&ctx);
+    test_given(&ctx);
     test_lost(&ctx);
+    test_own(&ctx);
     test_pairs(&ctx);
     smash_arena_release(&ctx.scratch);
     CHECK(test_alloc_live == 0 && test_alloc_wrong == 0, "%d blocks are still out", (int)test_alloc_live);
