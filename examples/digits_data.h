@@ -41,4 +41,22 @@ static inline void digits_image(const digits *data, const unsigned char *row, fl
     for (i = 0; i < DIGITS_PIXELS; i++) image[i] = (float)row[i] / data->top;
 }
 
+/* Digits by number for a training (train.h), of a `digits`, the held-out ones behind the others. With an rng each is moved by up to a pixel. */
+static inline void digits_batch(void *user, const uint32_t *rows, size_t count, uint64_t *rng, float *x, unsigned char *label)
+{
+    const digits *data = (const digits *)user;
+    size_t i, k;
+    for (i = 0; i < count; i++, x += DIGITS_PIXELS) {
+        const unsigned char *row = data->train + (size_t)rows[i] * DIGITS_ROW;
+        const size_t down = rng ? (size_t)(smash_random(rng) % 3) : 1, right = rng ? (size_t)(smash_random(rng) % 3) : 1;
+        float image[DIGITS_PIXELS];
+        digits_image(data, row, image);
+        for (k = 0; k < DIGITS_PIXELS; k++) {
+            const size_t y = k / DIGITS_SIDE + down, w = k % DIGITS_SIDE + right;        /* from 1 on: inside */
+            x[k] = y && y <= DIGITS_SIDE && w && w <= DIGITS_SIDE ? image[(y - 1) * DIGITS_SIDE + w - 1] : 0.0f;
+        }
+        label[i] = row[DIGITS_PIXELS];
+    }
+}
+
 #endif

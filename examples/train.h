@@ -215,6 +215,28 @@ static inline int train_put(void *user, uint64_t offset, const void *bytes, size
     return 0;
 }
 
+/* To the disk. 0, or 1: it has been told why not. */
+static inline int train_save(const train_file *f, const char *path)
+{
+    FILE *to = fopen(path, "wb");
+    int failed = !to || fwrite(f->bytes, 1, f->used, to) != f->used;
+    if (to && fclose(to)) failed = 1;
+    if (failed) fprintf(stderr, "%s: cannot be written\n", path);
+    return failed;
+}
+
+/* Is it what is on the disk? 0, or 1: it has been told that it is not. */
+static inline int train_check(const train_file *f, const char *path)
+{
+    static train_file there;
+    FILE *from = fopen(path, "rb");
+    there.used = from ? fread(there.bytes, 1, sizeof(there.bytes), from) : 0;
+    if (from) fclose(from);
+    if (train_short() || (there.used == f->used && memcmp(there.bytes, f->bytes, f->used) == 0)) return 0;
+    fprintf(stderr, "%s is not what training gives here\n", path);
+    return 1;
+}
+
 /* The network as it is */
 static inline int train_write(smash_ctx *ctx, smash_arena *arena, const net *n, const smash_meta *types, train_file *f)
 {
