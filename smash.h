@@ -53,7 +53,7 @@
 
    OPTIONS (0 or 1, default 0, the same in every file)
        SMASH_STATIC        every function is private to the file that includes
-       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,100 bytes of code on Cortex-M4 (-Os), less what the linker drops
+       SMASH_ONLY_LAYER0   core, tensor, mask, quant and distill only: 112,400 bytes of code on Cortex-M4 (-Os), less what the linker drops
        SMASH_NO_STDLIB     no <string.h>, no <stdlib.h>. Compilers call memcpy and memset all the same: without a C library supply
                            them (tests/firmware/mem.c), and link libgcc
        SMASH_NO_STDIO      no <stdio.h>
@@ -3871,8 +3871,10 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 
 #if SMASH__SIMD
 #define SMASH__HELPER SMASH__INLINE                     /* into the copies for other instruction sets, and where calls are much of a short run */
+#define SMASH__FOLD(fold) do { fold(16); fold(8); fold(4); fold(2); fold(1); } while (0)     /* widths that compilers know become vectors */
 #else
 #define SMASH__HELPER SMASH__FN SMASH__NOINLINE         /* the stack and flash of small targets */
+#define SMASH__FOLD(fold) do { size_t width; for (width = 16; width; width /= 2) fold(width); } while (0)
 #endif
 
 /* 2 AVX-512, 1 AVX2; both with FMA; 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
@@ -4521,7 +4523,7 @@ SMASH__HELPER void smash__walk_next(smash__walk *w)
 {
     uint32_t i = w->axes;
     w->first += w->run;
-    if (i && w->size[i - 1] == 1 && w->at[i - 1] + 1 < w->limit[i - 1]) {     /* most often: the next block of the last axis */
+    if (SMASH__SIMD && i && w->size[i - 1] == 1 && w->at[i - 1] + 1 < w->limit[i - 1]) {     /* most often: the next block of the last axis */
         w->block += w->stride[i - 1];
         w->run = ++w->at[i - 1] + 1 == w->limit[i - 1] ? w->rest : w->whole;
         return;
@@ -4765,17 +4767,18 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX512 size_t smash__tally_pool(const float *x,
 SMASH__FN void smash__tally(const smash__keys *k, size_t first, size_t n, const smash__pass *pass, size_t *out)
 {
     const int simd = k->simd ? 1 : 0;                                   /* of 512 bits, compilers make a slower loop */
-    smash__pass rest = *pass;
 #if SMASH__INTRINSICS
+    smash__pass rest = *pass;
     if (k->simd == 2 && k->bits == 32 && pass->pool) {
         const size_t done = smash__tally_pool((const float *)k->data + first, n, &rest, out);
         first += done;
         n -= done;
+        pass = &rest;
     }
 #endif
-    if (k->bits == 16)      SMASH__CALL(simd, smash__tally16, ((const uint16_t *)k->data + first, n, &rest, out));
-    else if (k->bits == 32) SMASH__CALL(simd, smash__tally32, ((const float *)k->data + first, n, &rest, out));
-    else                    SMASH__CALL(simd, smash__tally64, ((const double *)k->data + first, n, &rest, out));
+    if (k->bits == 16)      SMASH__CALL(simd, smash__tally16, ((const uint16_t *)k->data + first, n, pass, out));
+    else if (k->bits == 32) SMASH__CALL(simd, smash__tally32, ((const float *)k->data + first, n, pass, out));
+    else                    SMASH__CALL(simd, smash__tally64, ((const double *)k->data + first, n, pass, out));
 }
 
 /* Index of the first NaN or Inf; count if there is none. One key at a time: for messages, and for scores, which are few. */
@@ -5139,12 +5142,9 @@ SMASH__FN SMASH__NOINLINE target void name(const float *SMASH__RESTRICT x, size_
     } \
     for (j = 0; j < SMASH__LANES; j++) lanes[j] = sum[j]; \
     for (j = 0; j < n; j++) ADD(lanes[j], x[j]); \
-    smash__lane_fold(lanes, 16); \
-    smash__lane_fold(lanes, 8); \
-    smash__lane_fold(lanes, 4); \
-    smash__lane_fold(lanes, 2); \
-    smash__lane_fold(lanes, 1); \
+    SMASH__FOLD(SMASH__FOLD_LANES); \
 }
+#define SMASH__FOLD_LANES(width) smash__lane_fold(lanes, width)
 #define SMASH__ADD_ABS(sum, x) ((sum) += SMASH__ABS(x))
 #define SMASH__ADD_SQUARE(sum, x) ((sum) += SMASH__SQUARE(x))
 #define SMASH__FUSE_SQUARE(sum, x) ((sum) = __builtin_fma((double)(x), (double)(x), sum))
@@ -5157,6 +5157,7 @@ SMASH__RUN(smash__run_abs_avx512, SMASH__AVX512, SMASH__ADD_ABS)
 SMASH__RUN(smash__run_square_avx512, SMASH__AVX512, SMASH__FUSE_SQUARE)
 #endif
 #undef SMASH__RUN
+#undef SMASH__FOLD_LANES
 #undef SMASH__ADD_ABS
 #undef SMASH__ADD_SQUARE
 #undef SMASH__FUSE_SQUARE
@@ -7208,6 +7209,7 @@ SMASH__INLINE void smash__range_fold(int32_t *low, int32_t *high, uint32_t *far,
     for (i = 0; i < width; i++) far[i] = far[i + width] > far[i] ? far[i + width] : far[i];
 }
 
+#define SMASH__FOLD_RANGE(width) smash__range_fold(low, high, far, width)
 /* The bits of all numbers as integers: the smallest and the largest, and the largest without a sign. Bits of negative numbers lie, with a
  * sign, below all others, and without one above; of both kinds larger bits are further from 0. */
 SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
@@ -7225,16 +7227,13 @@ SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_
             far[i] = u > far[i] ? u : far[i];
         }
     }
-    smash__range_fold(low, high, far, 16);
-    smash__range_fold(low, high, far, 8);
-    smash__range_fold(low, high, far, 4);
-    smash__range_fold(low, high, far, 2);
-    smash__range_fold(low, high, far, 1);
+    SMASH__FOLD(SMASH__FOLD_RANGE);
     lo = smash__float_key(far[0] >> 31 ? far[0] : (uint32_t)low[0]);
     hi = smash__float_key((uint32_t)(high[0] < 0 ? low[0] : high[0]));
     r->lo = lo < r->lo ? lo : r->lo;
     r->hi = hi > r->hi ? hi : r->hi;
 }
+#undef SMASH__FOLD_RANGE
 SMASH__KERNEL(smash__range_tiles, (const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r), (x, tiles, r))
 
 /* round(clamp(zero + x/scale)). Half even: after adding 1.5 * 2^23 the low bits of a float are the rounded integer. Rounding
