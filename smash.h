@@ -3837,23 +3837,27 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 #define SMASH__CALL(simd, name, args) \
     do { if ((simd) == 2) name##_avx512 args; else if ((simd) == 1) name##_avx2 args; else name##_plain args; } while (0)
 
-/* To memory past the caches, 32 bytes at a time: a store into a cache reads the line first, which is as much traffic again. Worth it where the
- * whole output is larger than the caches. What fits no 32 bytes is copied. */
+/* To memory past the caches, 32 bytes at a time, and 16 where the ends of what begins at a multiple of 16, as malloc's does, are not at multiples
+ * of 32: a store into a cache reads the line first, which is as much traffic again. Worth it where the whole output is larger than the caches. */
 typedef float smash__line __attribute__((vector_size(32), may_alias)), smash__line_at __attribute__((vector_size(32), aligned(1), may_alias));
+typedef float smash__half_line __attribute__((vector_size(16), may_alias)), smash__half_line_at __attribute__((vector_size(16), aligned(1), may_alias));
+#if defined(__clang__)
+#define SMASH__PAST(type, builtin, to, from) __builtin_nontemporal_store(*(const type##_at *)(const void *)(from), (type *)(void *)(to))
+#else
+#define SMASH__PAST(type, builtin, to, from) builtin((float *)(void *)(to), *(const type##_at *)(const void *)(from))
+#endif
 SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const void *from, size_t bytes)
 {
-    size_t i = 0;
-    if ((uintptr_t)to % sizeof(smash__line) == 0)
-        for (; i + sizeof(smash__line) <= bytes; i += sizeof(smash__line)) {
-            const smash__line line = *(const smash__line_at *)(const void *)((const char *)from + i);
-#if defined(__clang__)
-            __builtin_nontemporal_store(line, (smash__line *)(void *)((char *)to + i));
-#else
-            __builtin_ia32_movntps256((float *)(void *)((char *)to + i), line);
-#endif
-        }
-    smash__copy((char *)to + i, (const char *)from + i, bytes - i);
+    char *p = (char *)to;
+    const char *q = (const char *)from, *const end = q + bytes;
+    if ((uintptr_t)p % 16 == 0) {
+        if ((uintptr_t)p % 32 && end - q >= 16) { SMASH__PAST(smash__half_line, __builtin_ia32_movntps, p, q); p += 16; q += 16; }
+        for (; end - q >= 32; p += 32, q += 32) SMASH__PAST(smash__line, __builtin_ia32_movntps256, p, q);
+        if (end - q >= 16) { SMASH__PAST(smash__half_line, __builtin_ia32_movntps, p, q); p += 16; q += 16; }
+    }
+    smash__copy(p, q, (size_t)(end - q));
 }
+#undef SMASH__PAST
 #define SMASH__STORE_PAST(to, from, bytes) smash__store_past(to, from, bytes)
 #define SMASH__PAST_DONE() __builtin_ia32_sfence()       /* before anyone else is told that the bytes are there */
 #else
@@ -8034,6 +8038,24 @@ SMASH__DEF smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc
 
 /* ---- dequantize ---- */
 
+#if SMASH__INTRINSICS
+/* Tiles of 4-bit numbers to floats: eight in 32 bits, each shifted to the top and down again */
+SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__dequantize_nibbles(const uint8_t *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, float zero, int is_signed, int past)
+{
+    const __m256i up = _mm256_setr_epi32(28, 24, 20, 16, 12, 8, 4, 0);
+    const __m256 by = _mm256_set1_ps(scale), from = _mm256_set1_ps(zero);
+    size_t eights;
+    for (eights = tiles * (SMASH__TILE / 8); eights; eights--, q += 4, x += 8) {
+        int32_t eight;
+        __m256i v;
+        SMASH__BIT_CAST(&eight, q, 4);
+        v = _mm256_sllv_epi32(_mm256_set1_epi32(eight), up);
+        v = is_signed ? _mm256_srai_epi32(v, 28) : _mm256_srli_epi32(v, 28);
+        smash__near_store(x, _mm256_castps_si256(_mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(v), from), by)), past);
+    }
+}
+#endif
+
 /* The same way back, to f32 */
 SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *job, size_t first, size_t n, float scale, float zero, float *x)
 {
@@ -8041,6 +8063,12 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *
     int half = smash__dtype(job->q->dtype)->kind & SMASH__SIGNED ? 1 << (bits - 1) : 0;
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2];
     const uint8_t *from = (const uint8_t *)job->q->data + first / per;
+#if SMASH__INTRINSICS
+    if (per == 2 && job->simd) {
+        smash__dequantize_nibbles(from, x, n / SMASH__TILE, scale, zero, half, job->past && (uintptr_t)x % 16 == 0);
+        return;
+    }
+#endif
     for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, from += tiles * SMASH__TILE / per) {
         tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
         if (per == 2) SMASH__CALL(job->simd, smash__unpack, (from, stage, tiles, 4, half));
@@ -8115,7 +8143,7 @@ SMASH__FN void smash__dequantize_part(void *arg, size_t part)
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) & ~(job->step - 1);
         if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
-            if (SMASH__SIMD && job->past) smash__dequantize_past(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c));
+            if (SMASH__SIMD && job->past && !(SMASH__INTRINSICS && smash_dtype_bits(job->q->dtype) == 4)) smash__dequantize_past(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c));
             else                         smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
             smash__cursor_skip(&c, n);
         } else {
@@ -11863,8 +11891,8 @@ SMASH__VECTOR(8)
 #define SMASH__HOLD_4(v) __asm__("" : "+x"(v))
 #define SMASH__HOLD_8(v) __asm__("" : "+v"(v))
 #define SMASH__FUSED_2(v, a, b, c) ((v) = (a) * (b) + (c))
-#define SMASH__FUSED_4(v, a, b, c) do { smash__real4 sum = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+x"(sum) : "x"(b), "x"(c)); (v) = sum; } while (0)
-#define SMASH__FUSED_8(v, a, b, c) do { smash__real8 sum = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+v"(sum) : "v"(b), "v"(c)); (v) = sum; } while (0)
+#define SMASH__FUSED_4(v, a, b, c) do { smash__real4 at = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+x"(at) : "x"(b), "x"(c)); (v) = at; } while (0)
+#define SMASH__FUSED_8(v, a, b, c) do { smash__real8 at = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+v"(at) : "v"(b), "v"(c)); (v) = at; } while (0)
 #define SMASH__PICK_2(to, n) (to[0] = smash__sixteenths[n[0] & 15], to[1] = smash__sixteenths[n[1] & 15])
 #define SMASH__PICK_4(to, n) (SMASH__PICK_2(to, n), to[2] = smash__sixteenths[n[2] & 15], to[3] = smash__sixteenths[n[3] & 15])
 #define SMASH__PICK_8(to, n) do { \
