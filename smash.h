@@ -4522,11 +4522,9 @@ SMASH__HELPER void smash__walk_next(smash__walk *w)
     uint32_t i = w->axes;
     w->first += w->run;
     if (i && w->size[i - 1] == 1 && w->at[i - 1] + 1 < w->limit[i - 1]) {     /* most often: the next block of the last axis */
+        w->at[i - 1]++;
         w->block += w->stride[i - 1];
-        w->run = ++w->at[i - 1] + 1 == w->limit[i - 1] ? w->rest : w->whole;
-        return;
-    }
-    while (i) {
+    } else while (i) {
         i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
         if (++w->at[i] < w->limit[i]) break;
@@ -4733,7 +4731,7 @@ SMASH__FN int64_t smash__key_at(const smash__keys *k, size_t i)
  * together and stored each time, with what lies behind it overwritten by the next. */
 SMASH__FN SMASH__NOINLINE SMASH__AVX512 size_t smash__tally_pool(const float *x, size_t n, smash__pass *pass, size_t *out)
 {
-    const __m512i lo = _mm512_set1_epi32((int32_t)pass->lo), hi = _mm512_set1_epi32((int32_t)pass->hi), from = _mm512_set1_epi32((int32_t)pass->lo + 1);
+    const __m512i lo = _mm512_set1_epi32((int32_t)pass->lo), hi = _mm512_set1_epi32((int32_t)pass->hi), from = _mm512_set1_epi32((int32_t)(pass->lo + 1));
     const __m512i width = _mm512_set1_epi32(pass->hi > pass->lo ? (int32_t)(pass->hi - pass->lo - 1) : 0), magnitude = _mm512_set1_epi32(0x7FFFFFFF), one = _mm512_set1_epi32(1);
     __m512i largest = _mm512_setzero_si512();
     float *pool = (float *)pass->pool, *const start = pool, *const end = pool + pass->room;
@@ -5126,7 +5124,7 @@ SMASH__INLINE void smash__lane_fold(double *SMASH__RESTRICT lanes, size_t width)
     for (j = 0; j < width; j++) lanes[j] += lanes[j + width];
 }
 
-/* Number i goes to lane i % 32; the lanes begin at 0 and end as smash__lane_sum leaves them. */
+/* Number i goes to lane i % 32, and lanes[0] gets their sum, as of smash__lane_sum. n is at least 32. */
 #define SMASH__RUN(name, target, ADD) \
 SMASH__FN SMASH__NOINLINE target void name(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes) \
 { \
@@ -5162,7 +5160,7 @@ SMASH__RUN(smash__run_square_avx512, SMASH__AVX512, SMASH__FUSE_SQUARE)
 #undef SMASH__FUSE_SQUARE
 
 /* Number i is added to place i. */
-#define SMASH__ROWS(name, TERM) \
+#define SMASH__ROW_SUMS(name, TERM) \
 SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row) \
 { \
     size_t j; \
@@ -5171,9 +5169,9 @@ SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, size_t n, double 
     for (j = 0; j < n; j++) row[j] += TERM(x[j]); \
 } \
 SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row), (x, n, row))
-SMASH__ROWS(smash__rows_abs, SMASH__ABS)
-SMASH__ROWS(smash__rows_square, SMASH__SQUARE)
-#undef SMASH__ROWS
+SMASH__ROW_SUMS(smash__rows_abs, SMASH__ABS)
+SMASH__ROW_SUMS(smash__rows_square, SMASH__SQUARE)
+#undef SMASH__ROW_SUMS
 
 SMASH__INLINE void smash__lanes_distance_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes)
 {
@@ -5314,13 +5312,15 @@ SMASH__FN SMASH__NOINLINE double smash__score_run(const smash__score *s, size_t 
     double lanes[SMASH__LANES], sum = 0;
     while (n) {
         const size_t some = smash__min(n, SMASH__CHUNK);
-        const float *x = (const float *)s->w->data + first;
-        if (some < SMASH__LANES || s->w->dtype != SMASH_F32) {
+        if (some >= SMASH__LANES && s->w->dtype == SMASH_F32) {
+            const float *x = (const float *)s->w->data + first;
+            if (s->square) SMASH__CALL(s->simd, smash__run_square, (x, some, lanes));
+            else           SMASH__CALL(s->simd, smash__run_abs, (x, some, lanes));
+        } else {
             smash__fill(lanes, 0, sizeof lanes);
             smash__score_add(s, first, some, lanes, some < SMASH__LANES);    /* of a short run, a row is the same as lanes */
             (void)smash__lane_sum(lanes, some);
-        } else if (s->square) SMASH__CALL(s->simd, smash__run_square, (x, some, lanes));
-        else                  SMASH__CALL(s->simd, smash__run_abs, (x, some, lanes));
+        }
         sum += lanes[0];
         first += some;
         n -= some;
@@ -7208,8 +7208,8 @@ SMASH__INLINE void smash__range_fold(int32_t *low, int32_t *high, uint32_t *far,
     for (i = 0; i < width; i++) far[i] = far[i + width] > far[i] ? far[i + width] : far[i];
 }
 
-/* The bits of all numbers as integers: the smallest and the largest, and the largest without a sign. Bits of negative numbers lie, with a
- * sign, below all others, and without one above; of both kinds larger bits are further from 0. */
+/* At least one tile. The bits of all numbers as integers: the smallest and the largest, and the largest without a sign. Bits of negative
+ * numbers lie, with a sign, below all others, and without one above; of both kinds larger bits are further from 0. */
 SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
 {
     int32_t low[SMASH__TILE], high[SMASH__TILE], lo, hi;
@@ -7493,7 +7493,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this power of two go through the kernels */
-    int simd, near, tiles_only, past;   /* near: few steps; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
+    int simd, near, tiles_only, past;   /* near: smash__near_holds of zero points that are I32; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -7874,7 +7874,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 SMASH__HELPER size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
 {
 #if SMASH__INTRINSICS
-    if (n >= SMASH__NEAR_GROUP && job->near && (!job->fraction || smash__near_holds(1, a->zero, job->levels.qmin, job->levels.qmax))) {
+    if (n >= SMASH__NEAR_GROUP && job->near && (!job->fraction || smash__near_holds(job->simd, a->zero, job->levels.qmin, job->levels.qmax))) {
         smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, past && (uintptr_t)q % 16 == 0, a, seen);
         return n / SMASH__NEAR_GROUP * SMASH__NEAR_GROUP;
     }
@@ -11650,11 +11650,11 @@ SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_t
 
 enum { SMASH__LOSS_LANES = 8, SMASH__LOSS_TILE = SMASH_ONLY_LAYER0 ? 8 : 16 };     /* numbers at a time: less stack on microcontrollers, and the same bits */
 
-/* What a pass over a row takes and gives. keep is 0 and low -500, read from where no compiler sees that they are */
+/* What a pass over a row takes and gives. keep is 0, read from where no compiler sees that it is */
 typedef struct smash__loss_pass {
     double   lanes[4][SMASH__LOSS_LANES];
-    double   from_x, from_y, step, scale, low; /* exponentials: 2^((x - from) / step), x - from at least low; scale: about 1 / step */
-    double   series[4];                        /* of the polynomial, by powers of step */
+    double   from_x, from_y, unit, scale, low; /* exponentials: 2^((x - from) / unit), x - from at least low; scale: about 1 / unit */
+    double   series[4];                        /* of the polynomial, by powers of unit */
     double   a, p, q, limit;                   /* gradients, and the largest float */
     uint64_t keep, seen;                       /* seen: beyond SMASH__LOSS_NEAR if an exponent was not in -256 .. 256 */
     int      far;                              /* 1: from and low are needed */
@@ -11728,9 +11728,9 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX512 void SMASH__LOSS_COPY(smash__loss_wide_a
 #endif
 #undef SMASH__LOSS_COPY
 
-/* Exponentials: 2^y, y = (x - from) / step <= 256, to 2.5e-12 of it, times a number that is the same for all and so matters to none. x - from = n / 16 * step + r,
- * and 2^y = 2^(n / 16) times a minimax polynomial of r over what stands before its r^4. Adding 1.5 * 2^48 + 256 to y leaves n + 4096 in the low bits. step has 40
- * bits, so that n * step is exact, and scale 29, so that its product with a float is: those may be fused, and give the same bits. */
+/* Exponentials: 2^y, y = (x - from) / unit <= 256, to 2.5e-12 of it, times a number that is the same for all and so matters to none. x - from = n / 16 * unit + r,
+ * and 2^y = 2^(n / 16) times a minimax polynomial of r over what stands before its r^4. Adding 1.5 * 2^48 + 256 to y leaves n + 4096 in the low bits. y is at least
+ * -500, so that |n| has 13 bits, and unit has 40: n * unit is exact. scale has 29, and its product with a float is exact. Those may be fused, and give the same bits. */
 enum { SMASH__LOSS_NEAR = 8191 };
 
 /* The bits of 2^(j / 16 - 263), less j << 48: adding (n + 4096) << 48 makes them those of 2^(n / 16 - 7) */
@@ -11766,10 +11766,10 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
         sum[1][c] = SMASH__WIDE_##W(s->lanes[1] + lane + c * W); \
         sum[2][c] = SMASH__WIDE_##W(s->lanes[2] + lane + c * W); \
     } \
-    seen = SMASH__BITS_##W(sum[0][0]) ^ SMASH__BITS_##W(sum[0][0]); \
+    seen = SMASH__BITS_##W(sum[0][0]) ^ SMASH__BITS_##W(sum[0][0]);     /* 0; no address of it is taken, so that it stays in a register */ \
     scale = SMASH__REAL_##W(seen) + s->scale; \
     middle = SMASH__REAL_##W(seen) + round; \
-    back = SMASH__REAL_##W(seen) - s->step; \
+    back = SMASH__REAL_##W(seen) - s->unit; \
     for (; steps; steps--, x += W * N * size, y += W * N * size) { \
         smash__real##W v[2 * N], k[2 * N], r[2 * N], e[2 * N]; \
         SMASH__UNROLL for (c = 0; c < N; c++) { \
@@ -11779,8 +11779,8 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
         } \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = v[c]; \
         if (far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__LIFT_##W(e[c], low); \
-        if (wide || far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) { k[c] = e[c] * scale; SMASH__HOLD_##W(k[c]); k[c] = k[c] + middle; } \
-        else             SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(k[c], e[c], scale, middle); \
+        if (far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) { k[c] = e[c] * scale; SMASH__HOLD_##W(k[c]); k[c] = k[c] + middle; } \
+        else     SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(k[c], e[c], scale, middle); \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) seen |= SMASH__BITS_##W(k[c]) ^ 0x42F8000000000000u; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) r[c] = k[c] - round; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(r[c], r[c], back, e[c]); \
@@ -11942,10 +11942,8 @@ SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, cons
 SMASH__FN void smash__loss_clear(smash__loss_pass *s)
 {
     const volatile uint64_t none = 0;
-    const volatile double low = -500;
     smash__fill(s, 0, sizeof *s);
     s->keep = none;
-    s->low = low;
     s->limit = 3.4028234663852886e38;
 }
 
@@ -11983,13 +11981,10 @@ typedef struct smash__loss_job {
     smash_loss_kind kind;
     size_t count, rows, columns, chunk;        /* chunk: rows of a piece of work */
     size_t channels[2];                        /* attention: of student and teacher */
-    double temperature, step;                  /* step: what a row's gradient is multiplied by */
+    double temperature, unit, step;            /* unit: of the exponentials; step: what a row's gradient is multiplied by */
     int    simd;
     double *sums;
 } smash__loss_job;
-
-/* A temperature times ln 2, to 40 bits */
-SMASH__FN double smash__loss_step(double temperature) { return smash__float64((smash__bits64(temperature * 0.6931471805599453) + 0x1000) & ~(uint64_t)0x1FFF); }
 
 /* What is not finite comes through all of these sums */
 SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, size_t row)
@@ -12003,13 +11998,13 @@ SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, siz
     s.a = job->step;
     s.p = s.q = 1;
     if (job->kind == SMASH_LOSS_KL) {
-        s.step = smash__loss_step(job->temperature);
-        s.scale = smash__float64(smash__bits64(1 / s.step) & ~(uint64_t)0xFFFFFF);
-        s.low *= s.step;
-        s.series[0] = 5.771062197201492 * s.step;
-        s.series[1] = 24.976916043090462 * s.step * s.step;
-        s.series[2] = 72.06814568642304 * s.step * s.step * s.step;
-        s.series[3] = 103.97235644746385 * s.step * s.step * s.step * s.step;
+        s.unit = job->unit;
+        s.scale = smash__float64(smash__bits64(1 / s.unit) & ~(uint64_t)0xFFFFFF);
+        s.low = -500 * s.unit;
+        s.series[0] = 5.771062197201492 * s.unit;
+        s.series[1] = 24.976916043090462 * s.unit * s.unit;
+        s.series[2] = 72.06814568642304 * s.unit * s.unit * s.unit;
+        s.series[3] = 103.97235644746385 * s.unit * s.unit * s.unit * s.unit;
         smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
         if (s.seen > SMASH__LOSS_NEAR) {                                /* logits are rarely so far from 0: once more, from the largest */
             for (j = 0; j < SMASH__LOSS_LANES; j++) s.lanes[0][j] = s.lanes[1][j] = -1.7976931348623157e308;
@@ -12145,7 +12140,8 @@ SMASH__DEF smash_err smash_loss(smash_ctx *ctx, const smash_loss_desc *desc, con
     job.temperature = desc->kind != SMASH_LOSS_KL ? 1 : desc->temperature == 0 ? 2 : desc->temperature;
     if (!(lambda > 0 && lambda <= 1e30)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "lambda must be above 0 and at most 1e30; 0 stands for 1");
     if (!(job.temperature >= 1e-6 && job.temperature <= 1e6)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the temperature must be 1e-6 to 1e6; 0 stands for 2");
-    if (desc->kind == SMASH_LOSS_KL) job.temperature = smash__loss_step(job.temperature) * 1.4426950408889634;       /* the one that the exponentials are of */
+    job.unit = smash__float64((smash__bits64(job.temperature * 0.6931471805599453) + 0x1000) & ~(uint64_t)0x1FFF);      /* times ln 2, to 40 bits */
+    if (desc->kind == SMASH_LOSS_KL) job.temperature = job.unit * 1.4426950408889634;                                   /* the one that the exponentials are of */
     SMASH__TRY(smash__check(ctx, student, "student", SMASH__FLOATS, SMASH__READ, &n));
     SMASH__TRY(smash__check(ctx, teacher, "teacher", SMASH__FLOATS, SMASH__READ, &other));
     SMASH__TRY(smash__loss_shapes(ctx, student, teacher, desc->kind == SMASH_LOSS_ATTENTION));
