@@ -28081,6 +28081,7 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__KERNEL
 #undef SMASH__CALL
 #undef SMASH__UNROLL
+#undef SMASH__HELPER
 #undef SMASH__SIMD
 #undef SMASH__AVX2
 #undef SMASH__FMA
