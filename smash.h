@@ -3878,7 +3878,7 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const voi
 #define SMASH__FOLD(fold) do { fold(16); fold(8); fold(4); fold(2); fold(1); } while (0)     /* widths that compilers know become vectors */
 #else
 #define SMASH__HELPER SMASH__FN SMASH__NOINLINE         /* the stack and flash of small targets */
-#define SMASH__FOLD(fold) do { size_t width; for (width = 16; width; width /= 2) fold(width); } while (0)
+#define SMASH__FOLD(fold) do { size_t fold_by; for (fold_by = 16; fold_by; fold_by /= 2) fold(fold_by); } while (0)
 #endif
 
 /* 2 AVX-512, 1 AVX2; both with FMA; 0 plain. The compiler's own cpu check also asks whether the system saves the registers. */
@@ -4528,11 +4528,9 @@ SMASH__HELPER void smash__walk_next(smash__walk *w)
     uint32_t i = w->axes;
     w->first += w->run;
     if (SMASH__SIMD && i && w->size[i - 1] == 1 && w->at[i - 1] + 1 < w->limit[i - 1]) {     /* most often: the next block of the last axis */
+        w->at[i - 1]++;
         w->block += w->stride[i - 1];
-        w->run = ++w->at[i - 1] + 1 == w->limit[i - 1] ? w->rest : w->whole;
-        return;
-    }
-    while (i) {
+    } else while (i) {
         i--;
         if (++w->inside[i] == w->size[i]) { w->inside[i] = 0; w->block += w->stride[i]; }
         if (++w->at[i] < w->limit[i]) break;
@@ -4735,12 +4733,23 @@ SMASH__FN int64_t smash__key_at(const smash__keys *k, size_t i)
 }
 
 #if SMASH__INTRINSICS
+/* By way of memory: of reductions and of unmasked maxima g++ 12 warns that they are not initialised */
+SMASH__INLINE SMASH__AVX512 size_t smash__sum_16(__m512i v)
+{
+    uint32_t each[16];
+    size_t sum = 0, i;
+    _mm512_storeu_si512(each, v);
+    for (i = 0; i < 16; i++) sum += each[i];
+    return sum;
+}
+
 /* smash__tally32 of 512 bits: how many numbers it did before the pool was full or fewer than 16 were left. What lies in the bracket is moved
  * together and stored each time, with what lies behind it overwritten by the next. */
 SMASH__FN SMASH__NOINLINE SMASH__AVX512 size_t smash__tally_pool(const float *x, size_t n, smash__pass *pass, size_t *out)
 {
-    const __m512i lo = _mm512_set1_epi32((int32_t)pass->lo), hi = _mm512_set1_epi32((int32_t)pass->hi), from = _mm512_set1_epi32((int32_t)pass->lo + 1);
+    const __m512i lo = _mm512_set1_epi32((int32_t)pass->lo), hi = _mm512_set1_epi32((int32_t)pass->hi), from = _mm512_set1_epi32((int32_t)(pass->lo + 1));
     const __m512i width = _mm512_set1_epi32(pass->hi > pass->lo ? (int32_t)(pass->hi - pass->lo - 1) : 0), magnitude = _mm512_set1_epi32(0x7FFFFFFF), one = _mm512_set1_epi32(1);
+    const __m512i infinity = _mm512_set1_epi32((int32_t)pass->infinity);
     __m512i largest = _mm512_setzero_si512();
     float *pool = (float *)pass->pool, *const start = pool, *const end = pool + pass->room;
     size_t done = 0, i;
@@ -4749,19 +4758,19 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX512 size_t smash__tally_pool(const float *x,
         for (i = 0; i < SMASH__CHUNK && n - done >= 16 && end - pool >= 16; i++, done += 16) {
             const __m512i number = _mm512_loadu_si512(x + done), key = _mm512_and_si512(number, magnitude);
             const __mmask16 in = _mm512_cmplt_epu32_mask(_mm512_sub_epi32(key, from), width);
-            largest = _mm512_max_epi32(largest, key);
+            largest = _mm512_mask_max_epi32(largest, (__mmask16)0xFFFF, largest, key);
             below = _mm512_mask_add_epi32(below, _mm512_cmplt_epi32_mask(key, lo), below, one);
             equal = _mm512_mask_add_epi32(equal, _mm512_cmpeq_epi32_mask(key, lo), equal, one);
             top = _mm512_mask_add_epi32(top, _mm512_cmpeq_epi32_mask(key, hi), top, one);
             _mm512_storeu_si512(pool, _mm512_maskz_compress_epi32(in, number));
             pool += __builtin_popcount((unsigned)in);
         }
-        out[SMASH__BELOW] += (size_t)_mm512_reduce_add_epi32(below);
-        out[SMASH__EQUAL] += (size_t)_mm512_reduce_add_epi32(equal);
-        out[SMASH__TOP] += (size_t)_mm512_reduce_add_epi32(top);
+        out[SMASH__BELOW] += smash__sum_16(below);
+        out[SMASH__EQUAL] += smash__sum_16(equal);
+        out[SMASH__TOP] += smash__sum_16(top);
     }
     out[SMASH__INSIDE] += (size_t)(pool - start);
-    out[SMASH__BAD] |= _mm512_reduce_max_epi32(largest) >= pass->infinity;
+    out[SMASH__BAD] |= _mm512_cmpge_epi32_mask(largest, infinity) != 0;
     pass->room -= (size_t)(pool - start);
     pass->pool = pool;
     return done;
@@ -5133,7 +5142,7 @@ SMASH__INLINE void smash__lane_fold(double *SMASH__RESTRICT lanes, size_t width)
     for (j = 0; j < width; j++) lanes[j] += lanes[j + width];
 }
 
-/* Number i goes to lane i % 32; the lanes begin at 0 and end as smash__lane_sum leaves them. */
+/* Number i goes to lane i % 32, and lanes[0] gets their sum, as of smash__lane_sum. n is at least 32. */
 #define SMASH__RUN(name, target, ADD) \
 SMASH__FN SMASH__NOINLINE target void name(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT lanes) \
 { \
@@ -5148,7 +5157,7 @@ SMASH__FN SMASH__NOINLINE target void name(const float *SMASH__RESTRICT x, size_
     for (j = 0; j < n; j++) ADD(lanes[j], x[j]); \
     SMASH__FOLD(SMASH__FOLD_LANES); \
 }
-#define SMASH__FOLD_LANES(width) smash__lane_fold(lanes, width)
+#define SMASH__FOLD_LANES(n) smash__lane_fold(lanes, n)
 #define SMASH__ADD_ABS(sum, x) ((sum) += SMASH__ABS(x))
 #define SMASH__ADD_SQUARE(sum, x) ((sum) += SMASH__SQUARE(x))
 #define SMASH__FUSE_SQUARE(sum, x) ((sum) = __builtin_fma((double)(x), (double)(x), sum))
@@ -5167,7 +5176,7 @@ SMASH__RUN(smash__run_square_avx512, SMASH__AVX512, SMASH__FUSE_SQUARE)
 #undef SMASH__FUSE_SQUARE
 
 /* Number i is added to place i. */
-#define SMASH__ROWS(name, TERM) \
+#define SMASH__ROW_SUMS(name, TERM) \
 SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row) \
 { \
     size_t j; \
@@ -5176,9 +5185,9 @@ SMASH__INLINE void name##_body(const float *SMASH__RESTRICT x, size_t n, double 
     for (j = 0; j < n; j++) row[j] += TERM(x[j]); \
 } \
 SMASH__KERNEL(name, (const float *SMASH__RESTRICT x, size_t n, double *SMASH__RESTRICT row), (x, n, row))
-SMASH__ROWS(smash__rows_abs, SMASH__ABS)
-SMASH__ROWS(smash__rows_square, SMASH__SQUARE)
-#undef SMASH__ROWS
+SMASH__ROW_SUMS(smash__rows_abs, SMASH__ABS)
+SMASH__ROW_SUMS(smash__rows_square, SMASH__SQUARE)
+#undef SMASH__ROW_SUMS
 
 SMASH__INLINE void smash__lanes_distance_body(const float *SMASH__RESTRICT x, const float *SMASH__RESTRICT y, size_t n, double *SMASH__RESTRICT lanes)
 {
@@ -5319,13 +5328,15 @@ SMASH__FN SMASH__NOINLINE double smash__score_run(const smash__score *s, size_t 
     double lanes[SMASH__LANES], sum = 0;
     while (n) {
         const size_t some = smash__min(n, SMASH__CHUNK);
-        const float *x = (const float *)s->w->data + first;
-        if (some < SMASH__LANES || s->w->dtype != SMASH_F32) {
+        if (some >= SMASH__LANES && s->w->dtype == SMASH_F32) {
+            const float *x = (const float *)s->w->data + first;
+            if (s->square) SMASH__CALL(s->simd, smash__run_square, (x, some, lanes));
+            else           SMASH__CALL(s->simd, smash__run_abs, (x, some, lanes));
+        } else {
             smash__fill(lanes, 0, sizeof lanes);
             smash__score_add(s, first, some, lanes, some < SMASH__LANES);    /* of a short run, a row is the same as lanes */
             (void)smash__lane_sum(lanes, some);
-        } else if (s->square) SMASH__CALL(s->simd, smash__run_square, (x, some, lanes));
-        else                  SMASH__CALL(s->simd, smash__run_abs, (x, some, lanes));
+        }
         sum += lanes[0];
         first += some;
         n -= some;
@@ -6351,17 +6362,17 @@ SMASH__FN SMASH__NOINLINE smash_err smash__align_grid(smash_ctx *ctx, const smas
 {
     uint32_t axes[SMASH_MAX_DIMS] = { 0 }, i, n = 0;
     smash_tensor reduced;
-    smash_grid small;
+    smash_grid fewer;
     SMASH__TRY(smash__align_dims(ctx, src_shape, dims, dim_count, axes, &reduced));
-    SMASH__TRY(smash__mask_grid(ctx, dst_grain, &reduced, &small));
-    SMASH__TRY(smash__check_shape(ctx, dst, "aligned mask", small.ndim, small.count));
-    *grid = small;
+    SMASH__TRY(smash__mask_grid(ctx, dst_grain, &reduced, &fewer));
+    SMASH__TRY(smash__check_shape(ctx, dst, "aligned mask", fewer.ndim, fewer.count));
+    *grid = fewer;
     grid->ndim = src_shape->ndim;
     grid->block_elements = 1;
     for (i = 0; i < grid->ndim; i++) {
         int survives = n < dim_count && axes[n] == i;
-        grid->block[i] = survives ? small.block[n] : src_shape->shape[i];
-        grid->count[i] = survives ? small.count[n++] : 1;
+        grid->block[i] = survives ? fewer.block[n] : src_shape->shape[i];
+        grid->count[i] = survives ? fewer.count[n++] : 1;
         grid->block_elements *= grid->block[i];                     /* a factor of the element count, which was checked */
     }
     return SMASH_OK;
@@ -7205,34 +7216,34 @@ SMASH__INLINE void smash__range_add(smash__range *r, float x)
 }
 
 /* Each of the first `width` takes in the one that is `width` further on. */
-SMASH__INLINE void smash__range_fold(int32_t *low, int32_t *high, uint32_t *far, size_t width)
+SMASH__INLINE void smash__range_fold(int32_t *low, int32_t *high, uint32_t *most, size_t width)
 {
     size_t i;
     for (i = 0; i < width; i++) low[i] = low[i + width] < low[i] ? low[i + width] : low[i];
     for (i = 0; i < width; i++) high[i] = high[i + width] > high[i] ? high[i + width] : high[i];
-    for (i = 0; i < width; i++) far[i] = far[i + width] > far[i] ? far[i + width] : far[i];
+    for (i = 0; i < width; i++) most[i] = most[i + width] > most[i] ? most[i + width] : most[i];
 }
 
-#define SMASH__FOLD_RANGE(width) smash__range_fold(low, high, far, width)
-/* The bits of all numbers as integers: the smallest and the largest, and the largest without a sign. Bits of negative numbers lie, with a
- * sign, below all others, and without one above; of both kinds larger bits are further from 0. */
+#define SMASH__FOLD_RANGE(n) smash__range_fold(low, high, most, n)
+/* At least one tile. The bits of all numbers as integers: the smallest and the largest, and the largest without a sign. Bits of negative
+ * numbers lie, with a sign, below all others, and without one above; of both kinds larger bits are further from 0. */
 SMASH__INLINE void smash__range_tiles_body(const float *SMASH__RESTRICT x, size_t tiles, smash__range *SMASH__RESTRICT r)
 {
     int32_t low[SMASH__TILE], high[SMASH__TILE], lo, hi;
-    uint32_t far[SMASH__TILE];
+    uint32_t most[SMASH__TILE];
     size_t i;
-    for (i = 0; i < SMASH__TILE; i++) { low[i] = INT32_MAX; high[i] = INT32_MIN; far[i] = 0; }
+    for (i = 0; i < SMASH__TILE; i++) { low[i] = INT32_MAX; high[i] = INT32_MIN; most[i] = 0; }
     for (; tiles; tiles--, x += SMASH__TILE) {
         SMASH__UNROLL
         for (i = 0; i < SMASH__TILE; i++) {
             const uint32_t u = smash__bits32(x[i]);
             low[i] = (int32_t)u < low[i] ? (int32_t)u : low[i];
             high[i] = (int32_t)u > high[i] ? (int32_t)u : high[i];
-            far[i] = u > far[i] ? u : far[i];
+            most[i] = u > most[i] ? u : most[i];
         }
     }
     SMASH__FOLD(SMASH__FOLD_RANGE);
-    lo = smash__float_key(far[0] >> 31 ? far[0] : (uint32_t)low[0]);
+    lo = smash__float_key(most[0] >> 31 ? most[0] : (uint32_t)low[0]);
     hi = smash__float_key((uint32_t)(high[0] < 0 ? low[0] : high[0]));
     r->lo = lo < r->lo ? lo : r->lo;
     r->hi = hi > r->hi ? hi : r->hi;
@@ -7496,7 +7507,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this power of two go through the kernels */
-    int simd, near, tiles_only, past;   /* near: few steps; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
+    int simd, nearby, tiles_only, past;   /* near: smash__near_holds of zero points that are I32; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -7628,7 +7639,7 @@ SMASH__FN smash_err smash__quant_bind(smash_ctx *ctx, const smash_tensor *x, con
     job->x = x;
     job->step = SMASH__TILE;
     job->simd = smash__simd(ctx);
-    job->near = job->simd && job->levels.qmax - job->levels.qmin <= 255;
+    job->nearby = job->simd && job->levels.qmax - job->levels.qmin <= 255;
     return SMASH_OK;
 }
 
@@ -7877,7 +7888,7 @@ SMASH__DEF smash_err smash_quant_fit(smash_ctx *ctx, const smash_quant_desc *des
 SMASH__HELPER size_t smash__quantize_ahead(const smash__quant_job *job, const float *x, uint8_t *q, size_t n, int bits, int past, const smash__affine *a, uint32_t *seen)
 {
 #if SMASH__INTRINSICS
-    if (n >= SMASH__NEAR_GROUP && job->near && (!job->fraction || smash__near_holds(1, a->zero, job->levels.qmin, job->levels.qmax))) {
+    if (n >= SMASH__NEAR_GROUP && job->nearby && (!job->fraction || smash__near_holds(job->simd, a->zero, job->levels.qmin, job->levels.qmax))) {
         smash__quantize_near(x, q, n / SMASH__NEAR_GROUP, bits, past && (uintptr_t)q % 16 == 0, a, seen);
         return n / SMASH__NEAR_GROUP * SMASH__NEAR_GROUP;
     }
@@ -10651,7 +10662,7 @@ SMASH__DEF smash_err smash_codebook_unpack_scales(smash_ctx *ctx, const smash_te
 
 /* ---- k-means ---- */
 
-typedef struct smash__cluster { double sum, far; uint64_t count; float farthest, best; } smash__cluster;     /* far: how far the farthest number is */
+typedef struct smash__cluster { double sum, reach; uint64_t count; float farthest, best; } smash__cluster;     /* reach: how far the farthest number is */
 typedef struct smash__kmeans_share { double error; float lo, hi; } smash__kmeans_share;
 typedef struct smash__target { uint64_t rest; uint32_t prefix, slot; } smash__target;      /* a rank that is looked for: among the numbers whose bits begin like this */
 
@@ -10777,7 +10788,7 @@ SMASH__FN void smash__kmeans_add(void *arg, size_t chunk)
     int32_t rank[SMASH__TILE];
     double error = 0;
     size_t i, j, some, first;
-    for (i = 0; i < k->codes; i++) { cluster[i].sum = cluster[i].far = 0; cluster[i].count = 0; }
+    for (i = 0; i < k->codes; i++) { cluster[i].sum = cluster[i].reach = 0; cluster[i].count = 0; }
     for (i = chunk * k->chunk; i < smash__kmeans_end(k, chunk); i += some) {
         some = smash__kmeans_next(k, i, smash__kmeans_end(k, chunk), &first);
         smash__code_load(k->w, first, some, 0, x);
@@ -10789,7 +10800,7 @@ SMASH__FN void smash__kmeans_add(void *arg, size_t chunk)
             error += smash__product(d, d);
             c->sum += (double)x[j];
             c->count++;
-            if (size > c->far) { c->far = size; c->farthest = x[j]; }
+            if (size > c->reach) { c->reach = size; c->farthest = x[j]; }
         }
     }
     k->share[chunk].error = error;
@@ -10809,7 +10820,7 @@ SMASH__FN double smash__kmeans_sum(smash_ctx *ctx, smash__kmeans *k)
             smash__cluster *c = &k->cluster[i];
             c->sum += from[i].sum;
             c->count += from[i].count;
-            if (from[i].far > c->far) { c->far = from[i].far; c->farthest = from[i].farthest; }
+            if (from[i].reach > c->reach) { c->reach = from[i].reach; c->farthest = from[i].farthest; }
         }
     }
     return error;
@@ -10825,9 +10836,9 @@ SMASH__FN int smash__kmeans_move(const smash__kmeans *k)
         float to = k->code[i];
         if (c->count) to = smash__to_f32(c->sum / (double)c->count);
         else {
-            for (most = 0, j = 1; j < k->codes; j++) if (k->cluster[j].far > k->cluster[most].far) most = j;
-            if (k->cluster[most].far > 0) to = k->cluster[most].farthest;
-            k->cluster[most].far = 0;                                /* the next code without numbers gets another one */
+            for (most = 0, j = 1; j < k->codes; j++) if (k->cluster[j].reach > k->cluster[most].reach) most = j;
+            if (k->cluster[most].reach > 0) to = k->cluster[most].farthest;
+            k->cluster[most].reach = 0;                                /* the next code without numbers gets another one */
         }
         if (to == 0) to = 0;                                         /* no -0 */
         moved |= to < k->code[i] || to > k->code[i];
@@ -11677,14 +11688,14 @@ SMASH__DEF smash_err smash_quant_accumulator_bound(smash_ctx *ctx, const smash_t
 
 enum { SMASH__LOSS_LANES = 8, SMASH__LOSS_TILE = SMASH_ONLY_LAYER0 ? 8 : 16 };     /* numbers at a time: less stack on microcontrollers, and the same bits */
 
-/* What a pass over a row takes and gives. keep is 0 and low -500, read from where no compiler sees that they are */
+/* What a pass over a row takes and gives. keep is 0, read from where no compiler sees that it is */
 typedef struct smash__loss_pass {
     double   lanes[4][SMASH__LOSS_LANES];
-    double   from_x, from_y, step, scale, low; /* exponentials: 2^((x - from) / step), x - from at least low; scale: about 1 / step */
-    double   series[4];                        /* of the polynomial, by powers of step */
+    double   from_x, from_y, unit, scale, low; /* exponentials: 2^((x - from) / unit), x - from at least low; scale: about 1 / unit */
+    double   series[4];                        /* of the polynomial, by powers of unit */
     double   a, p, q, limit;                   /* gradients, and the largest float */
     uint64_t keep, seen;                       /* seen: beyond SMASH__LOSS_NEAR if an exponent was not in -256 .. 256 */
-    int      far;                              /* 1: from and low are needed */
+    int      shifted;                          /* 1: from and low are needed */
 } smash__loss_pass;
 
 /* DOT: x y. DISTANCE: (x-y)^2, x x, y y, x y. LARGEST of x, of y. TOWARDS: g = a (p x - q y). SUMS: e^x, e^y, e^y (y - x). SOFTMAX: g = p e^x - q e^y */
@@ -11755,9 +11766,9 @@ SMASH__FN SMASH__NOINLINE SMASH__AVX512 void SMASH__LOSS_COPY(smash__loss_wide_a
 #endif
 #undef SMASH__LOSS_COPY
 
-/* Exponentials: 2^y, y = (x - from) / step <= 256, to 2.5e-12 of it, times a number that is the same for all and so matters to none. x - from = n / 16 * step + r,
- * and 2^y = 2^(n / 16) times a minimax polynomial of r over what stands before its r^4. Adding 1.5 * 2^48 + 256 to y leaves n + 4096 in the low bits. step has 40
- * bits, so that n * step is exact, and scale 29, so that its product with a float is: those may be fused, and give the same bits. */
+/* Exponentials: 2^y, y = (x - from) / unit <= 256, to 2.5e-12 of it, times a number that is the same for all and so matters to none. x - from = n / 16 * unit + r,
+ * and 2^y = 2^(n / 16) times a minimax polynomial of r over what stands before its r^4. Adding 1.5 * 2^48 + 256 to y leaves n + 4096 in the low bits. y is at least
+ * -500, so that |n| has 13 bits, and unit has 40: n * unit is exact. scale has 29, and its product with a float is exact. Those may be fused, and give the same bits. */
 enum { SMASH__LOSS_NEAR = 8191 };
 
 /* The bits of 2^(j / 16 - 263), less j << 48: adding (n + 4096) << 48 makes them those of 2^(n / 16 - 7) */
@@ -11780,7 +11791,7 @@ typedef uint64_t smash__word1;
 #define SMASH__LIFT_1(v, least) ((v) = (v) > (least) ? (v) : (least))
 #define SMASH__FUSED_1(v, a, b, c) ((v) = (a) * (b) + (c))
 #define SMASH__LOSS_EXPS(name, target, W, N, GROUPS) \
-SMASH__INLINE target void name##_body(const int wide, const int far, const int down, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
+SMASH__INLINE target void name##_body(const int wide, const int shifted, const int down, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
 { \
     const double low = s->low, round = 422212465066240.0, limit = s->limit, a = s->series[0], b = s->series[1], c1 = s->series[2], d = s->series[3]; \
     const size_t size = wide ? sizeof(double) : sizeof(float); \
@@ -11793,21 +11804,21 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
         sum[1][c] = SMASH__WIDE_##W(s->lanes[1] + lane + c * W); \
         sum[2][c] = SMASH__WIDE_##W(s->lanes[2] + lane + c * W); \
     } \
-    seen = SMASH__BITS_##W(sum[0][0]) ^ SMASH__BITS_##W(sum[0][0]); \
+    seen = SMASH__BITS_##W(sum[0][0]) ^ SMASH__BITS_##W(sum[0][0]);     /* 0; no address of it is taken, so that it stays in a register */ \
     scale = SMASH__REAL_##W(seen) + s->scale; \
     middle = SMASH__REAL_##W(seen) + round; \
-    back = SMASH__REAL_##W(seen) - s->step; \
+    back = SMASH__REAL_##W(seen) - s->unit; \
     for (; steps; steps--, x += W * N * size, y += W * N * size) { \
         smash__real##W v[2 * N], k[2 * N], r[2 * N], e[2 * N]; \
         SMASH__UNROLL for (c = 0; c < N; c++) { \
             if (wide) { v[c] = SMASH__WIDE_##W(x + c * W * 8); v[N + c] = SMASH__WIDE_##W(y + c * W * 8); } \
             else { SMASH__READ_##W(v[c], x + c * W * 4); SMASH__READ_##W(v[N + c], y + c * W * 4); } \
-            if (far) { v[c] = v[c] - s->from_x; v[N + c] = v[N + c] - s->from_y; } \
+            if (shifted) { v[c] = v[c] - s->from_x; v[N + c] = v[N + c] - s->from_y; } \
         } \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) e[c] = v[c]; \
-        if (far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__LIFT_##W(e[c], low); \
-        if (wide || far) SMASH__UNROLL for (c = 0; c < 2 * N; c++) { k[c] = e[c] * scale; SMASH__HOLD_##W(k[c]); k[c] = k[c] + middle; } \
-        else             SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(k[c], e[c], scale, middle); \
+        if (shifted) SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__LIFT_##W(e[c], low); \
+        if (shifted) SMASH__UNROLL for (c = 0; c < 2 * N; c++) { k[c] = e[c] * scale; SMASH__HOLD_##W(k[c]); k[c] = k[c] + middle; } \
+        else         SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(k[c], e[c], scale, middle); \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) seen |= SMASH__BITS_##W(k[c]) ^ 0x42F8000000000000u; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) r[c] = k[c] - round; \
         SMASH__UNROLL for (c = 0; c < 2 * N; c++) SMASH__FUSED_##W(r[c], r[c], back, e[c]); \
@@ -11856,10 +11867,10 @@ SMASH__INLINE target void name##_body(const int wide, const int far, const int d
 SMASH__FN SMASH__NOINLINE target void name(int down, int wide, const char *x, const char *y, float *g, size_t steps, smash__loss_pass *s, size_t lane) \
 { \
     if (wide || SMASH_ONLY_LAYER0) name##_body(wide, 1, down, x, y, g, steps, s, lane);       /* from and low do no harm where they are not needed */ \
-    else if (down && s->far) name##_body(0, 1, 1, x, y, g, steps, s, lane); \
-    else if (down)           name##_body(0, 0, 1, x, y, g, steps, s, lane); \
-    else if (s->far)         name##_body(0, 1, 0, x, y, g, steps, s, lane); \
-    else                     name##_body(0, 0, 0, x, y, g, steps, s, lane); \
+    else if (down && s->shifted) name##_body(0, 1, 1, x, y, g, steps, s, lane); \
+    else if (down)               name##_body(0, 0, 1, x, y, g, steps, s, lane); \
+    else if (s->shifted)         name##_body(0, 1, 0, x, y, g, steps, s, lane); \
+    else                         name##_body(0, 0, 0, x, y, g, steps, s, lane); \
 }
 SMASH__LOSS_EXPS(smash__loss_exps_each, , 1, 1, 1)
 #if SMASH__SIMD
@@ -11891,8 +11902,8 @@ SMASH__VECTOR(8)
 #define SMASH__HOLD_4(v) __asm__("" : "+x"(v))
 #define SMASH__HOLD_8(v) __asm__("" : "+v"(v))
 #define SMASH__FUSED_2(v, a, b, c) ((v) = (a) * (b) + (c))
-#define SMASH__FUSED_4(v, a, b, c) do { smash__real4 at = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+x"(at) : "x"(b), "x"(c)); (v) = at; } while (0)
-#define SMASH__FUSED_8(v, a, b, c) do { smash__real8 at = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+v"(at) : "v"(b), "v"(c)); (v) = at; } while (0)
+#define SMASH__FUSED_4(v, a, b, c) do { smash__real4 fused = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+x"(fused) : "x"(b), "x"(c)); (v) = fused; } while (0)
+#define SMASH__FUSED_8(v, a, b, c) do { smash__real8 fused = (a); __asm__("vfmadd213pd {%2, %1, %0|%0, %1, %2}" : "+v"(fused) : "v"(b), "v"(c)); (v) = fused; } while (0)
 #define SMASH__PICK_2(to, n) (to[0] = smash__sixteenths[n[0] & 15], to[1] = smash__sixteenths[n[1] & 15])
 #define SMASH__PICK_4(to, n) (SMASH__PICK_2(to, n), to[2] = smash__sixteenths[n[2] & 15], to[3] = smash__sixteenths[n[3] & 15])
 #define SMASH__PICK_8(to, n) do { \
@@ -11969,10 +11980,8 @@ SMASH__FN void smash__loss_tiles(int simd, int op, int wide, const char *x, cons
 SMASH__FN void smash__loss_clear(smash__loss_pass *s)
 {
     const volatile uint64_t none = 0;
-    const volatile double low = -500;
     smash__fill(s, 0, sizeof *s);
     s->keep = none;
-    s->low = low;
     s->limit = 3.4028234663852886e38;
 }
 
@@ -12010,13 +12019,10 @@ typedef struct smash__loss_job {
     smash_loss_kind kind;
     size_t count, rows, columns, chunk;        /* chunk: rows of a piece of work */
     size_t channels[2];                        /* attention: of student and teacher */
-    double temperature, step;                  /* step: what a row's gradient is multiplied by */
+    double temperature, unit, step;            /* unit: of the exponentials; step: what a row's gradient is multiplied by */
     int    simd;
     double *sums;
 } smash__loss_job;
-
-/* A temperature times ln 2, to 40 bits */
-SMASH__FN double smash__loss_step(double temperature) { return smash__float64((smash__bits64(temperature * 0.6931471805599453) + 0x1000) & ~(uint64_t)0x1FFF); }
 
 /* What is not finite comes through all of these sums */
 SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, size_t row)
@@ -12030,13 +12036,13 @@ SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, siz
     s.a = job->step;
     s.p = s.q = 1;
     if (job->kind == SMASH_LOSS_KL) {
-        s.step = smash__loss_step(job->temperature);
-        s.scale = smash__float64(smash__bits64(1 / s.step) & ~(uint64_t)0xFFFFFF);
-        s.low *= s.step;
-        s.series[0] = 5.771062197201492 * s.step;
-        s.series[1] = 24.976916043090462 * s.step * s.step;
-        s.series[2] = 72.06814568642304 * s.step * s.step * s.step;
-        s.series[3] = 103.97235644746385 * s.step * s.step * s.step * s.step;
+        s.unit = job->unit;
+        s.scale = smash__float64(smash__bits64(1 / s.unit) & ~(uint64_t)0xFFFFFF);
+        s.low = -500 * s.unit;
+        s.series[0] = 5.771062197201492 * s.unit;
+        s.series[1] = 24.976916043090462 * s.unit * s.unit;
+        s.series[2] = 72.06814568642304 * s.unit * s.unit * s.unit;
+        s.series[3] = 103.97235644746385 * s.unit * s.unit * s.unit * s.unit;
         smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
         if (s.seen > SMASH__LOSS_NEAR) {                                /* logits are rarely so far from 0: once more, from the largest */
             for (j = 0; j < SMASH__LOSS_LANES; j++) s.lanes[0][j] = s.lanes[1][j] = -1.7976931348623157e308;
@@ -12048,7 +12054,7 @@ SMASH__FN SMASH__NOINLINE double smash__loss_row(const smash__loss_job *job, siz
                 if (s.lanes[1][j] > s.from_y) s.from_y = s.lanes[1][j];
             }
             smash__fill(s.lanes, 0, sizeof s.lanes);
-            s.far = 1;
+            s.shifted = 1;
             smash__loss_run(job->simd, SMASH__LOSS_SUMS, job->student, first, job->teacher, first, NULL, n, &s);
         }
         xx = smash__loss_sum(s.lanes[0]);
@@ -12172,7 +12178,8 @@ SMASH__DEF smash_err smash_loss(smash_ctx *ctx, const smash_loss_desc *desc, con
     job.temperature = desc->kind != SMASH_LOSS_KL ? 1 : desc->temperature == 0 ? 2 : desc->temperature;
     if (!(lambda > 0 && lambda <= 1e30)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "lambda must be above 0 and at most 1e30; 0 stands for 1");
     if (!(job.temperature >= 1e-6 && job.temperature <= 1e6)) return SMASH__FAIL(ctx, SMASH_ERR_RANGE, 0, "the temperature must be 1e-6 to 1e6; 0 stands for 2");
-    if (desc->kind == SMASH_LOSS_KL) job.temperature = smash__loss_step(job.temperature) * 1.4426950408889634;       /* the one that the exponentials are of */
+    job.unit = smash__float64((smash__bits64(job.temperature * 0.6931471805599453) + 0x1000) & ~(uint64_t)0x1FFF);      /* times ln 2, to 40 bits */
+    if (desc->kind == SMASH_LOSS_KL) job.temperature = job.unit * 1.4426950408889634;                                   /* the one that the exponentials are of */
     SMASH__TRY(smash__check(ctx, student, "student", SMASH__FLOATS, SMASH__READ, &n));
     SMASH__TRY(smash__check(ctx, teacher, "teacher", SMASH__FLOATS, SMASH__READ, &other));
     SMASH__TRY(smash__loss_shapes(ctx, student, teacher, desc->kind == SMASH_LOSS_ATTENTION));
@@ -16204,9 +16211,9 @@ SMASH__FN const char *smash__value_text(const smash_value *v, char out[SMASH__VA
 /* `; did you mean "x"?` or nothing */
 SMASH__FN const char *smash__did_you_mean(const smash_config *config, const char *word, const char *const *names, size_t count, char out[SMASH__SHAPE_TEXT * 2])
 {
-    const char *near = smash__diag_full(config->diags) ? NULL : smash_nearest(word, names, count);
+    const char *nearby = smash__diag_full(config->diags) ? NULL : smash_nearest(word, names, count);
     out[0] = '\0';
-    if (near) smash__format(out, SMASH__SHAPE_TEXT * 2, "; did you mean %q?", near);
+    if (nearby) smash__format(out, SMASH__SHAPE_TEXT * 2, "; did you mean %q?", nearby);
     return out;
 }
 
@@ -16324,7 +16331,7 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
     const smash_value *k, *e;
     uint32_t i, j;
     int64_t dim;
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
         e = k + 1;
         if (smash__equal(k->text, "module_name")) {
@@ -16338,7 +16345,7 @@ SMASH__FN void smash__check_align(const smash_config *config, const smash_json *
             for (j = 0; good && j < e->count; j++, d += d->span) good = smash_value_i64(d, &dim) && dim >= -SMASH_MAX_DIMS && dim < SMASH_MAX_DIMS;
             if (!good) smash__say(config, SMASH_ERROR, "wrong_type", doc, e, "\"dims\" of \"align\" is a list of dims, such as [0]");
         } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "\"align\" has no key %q%s; it has module_name, target_name and dims", k->text,
-                          smash__did_you_mean(config, k->text, known, 3, near));
+                          smash__did_you_mean(config, k->text, known, 3, nearby));
     }
     if (!smash_value_get(v, "target_name")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"target_name\": the target whose mask it follows");
     if (!smash_value_get(v, "dims")) smash__say(config, SMASH_ERROR, "missing_key", doc, v, "\"align\" needs \"dims\": the dims of that target that it follows, such as [0]");
@@ -16392,7 +16399,7 @@ SMASH__FN void smash__check_shapes(const smash_config *config, const smash_json 
 {
     static const char *const usual[2] = { "_input_0", "_output_0" };
     const smash_value *k, *e, *target, *dims;
-    char near[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT];
+    char nearby[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT];
     size_t sizes[SMASH_MAX_DIMS];
     uint32_t i, j;
     for (i = 0, k = v + 1; i < v->count; i++, k = e + e->span) {
@@ -16405,7 +16412,7 @@ SMASH__FN void smash__check_shapes(const smash_config *config, const smash_json 
             dims = target + 1;
             if (!smash__is_end(target->text))
                 smash__say(config, SMASH_ERROR, "unknown_target", doc, target, "%q is no input or output, such as _input_0 or _output_0; parameters have the shape of their tensor%s", target->text,
-                           smash__did_you_mean(config, target->text, usual, 2, near));
+                           smash__did_you_mean(config, target->text, usual, 2, nearby));
             else if (!smash__shape_list(dims, sizes))
                 smash__say(config, SMASH_ERROR, "wrong_type", doc, dims, "the shape of %s of %q is %s; it must be a list of 1 to %i whole numbers from 1 on, the batch first, such as [1, 16, 8, 8]%s",
                            target->text, k->text, smash__value_text(dims, text), SMASH_MAX_DIMS, smash__size_limit(dims));
@@ -16449,7 +16456,7 @@ SMASH__FN void smash__check_links(const smash_config *config, const smash_json *
  * without. A key of an entry takes what it says; a hyperparameter also what Python holds equal. */
 SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *config, const smash_key *key, const char *name, const smash_json *doc, const smash_value *v)
 {
-    char text[SMASH__VALUE_TEXT], near[SMASH__SHAPE_TEXT * 2], range[SMASH__RANGE_TEXT];
+    char text[SMASH__VALUE_TEXT], nearby[SMASH__SHAPE_TEXT * 2], range[SMASH__RANGE_TEXT];
     const char *legal = key->legal, *code = "wrong_type", *by_default;
     uint32_t bits, is_unsigned;
     smash_dtype format;
@@ -16458,14 +16465,14 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     const smash_value *e;
     const int is_number = v->type == SMASH_VALUE_NUMBER || (v->type == SMASH_VALUE_BOOL && !key->groups);
     int good = 1;
-    near[0] = '\0';
+    nearby[0] = '\0';
     if (v->type == SMASH_VALUE_NULL && smash__takes_null(key)) return SMASH_OK;
     switch (key->kind) {
     case SMASH_KEY_NAMES: case SMASH_KEY_GLOBS: case SMASH_KEY_PATTERNS:
         good = smash__is_string_list(v);
         if (!legal) legal = "a list of strings";
         if (good) return key->kind == SMASH_KEY_PATTERNS ? smash__check_patterns(ctx, config, doc, v) : SMASH_OK;
-        if (v->type == SMASH_VALUE_STRING) smash__format(near, sizeof near, ", such as [%q]", v->text);
+        if (v->type == SMASH_VALUE_STRING) smash__format(nearby, sizeof nearby, ", such as [%q]", v->text);
         for (bits = 0, e = v + 1; v->type == SMASH_VALUE_ARRAY && bits < v->count; bits++, e += e->span) {
             if (e->type == SMASH_VALUE_STRING) continue;
             smash__say(config, SMASH_ERROR, code, doc, v, "element %u of %q is %s; it must be a string, since this is %s", bits + 1, name, smash__value_text(e, text), legal);
@@ -16478,7 +16485,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (is_number && !good) code = "out_of_range";
         if (is_number && key->legal && key->kind == SMASH_KEY_INTEGER && v->number > key->high) {
             smash_number_print(key->high, text);
-            smash__format(near, sizeof near, ", and no more than %s", text);
+            smash__format(nearby, sizeof nearby, ", and no more than %s", text);
         }
         if (good && key->kind == SMASH_KEY_INTEGER && !smash__is_whole(v->number)) { good = 0; code = "illegal_value"; }
         break;
@@ -16494,12 +16501,12 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
         if (key->kind == SMASH_KEY_CONSTANT) legal = key->fallback;
         good = smash__pick_of(key, v, &word);
         code = "illegal_value";
-        if (!good) smash__did_you_mean_word(config, v, legal, near);
+        if (!good) smash__did_you_mean_word(config, v, legal, nearby);
         break;
     case SMASH_KEY_DTYPE:
         good = v->type == SMASH_VALUE_STRING && smash__dtype_word(v->text, &bits, &is_unsigned, &format);
         if (v->type == SMASH_VALUE_STRING) code = "illegal_value";
-        if (smash_value_is(v, "int1")) smash__format(near, sizeof near, "; int1 has no number above 0, uint1 has 0 and 1");
+        if (smash_value_is(v, "int1")) smash__format(nearby, sizeof nearby, "; int1 has no number above 0, uint1 has 0 and 1");
         break;
     case SMASH_KEY_ID:
         good = v->type == SMASH_VALUE_STRING || (v->type == SMASH_VALUE_NUMBER && smash__is_whole(v->number));
@@ -16511,7 +16518,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     case SMASH_KEY_GRANULARITY:
         if (smash__granularity(v, &grain)) break;
         smash__say(config, SMASH_ERROR, "illegal_value", doc, v, "%q is %s; legal: %s, block sizes such as [1, -1, -1, -1], [4, 4] or [[4], \"back\", -1], for quantizers also [[1, 32], \"partial\"], or for pruners \"2:4\"%s%s",
-                   name, smash__value_text(v, text), key->legal, smash__did_you_mean_word(config, v, key->legal, near), smash__size_limit(v));
+                   name, smash__value_text(v, text), key->legal, smash__did_you_mean_word(config, v, key->legal, nearby), smash__size_limit(v));
         return SMASH_OK;
     case SMASH_KEY_ALIGN:
         good = v->type == SMASH_VALUE_OBJECT;
@@ -16544,7 +16551,7 @@ SMASH__FN smash_err smash__check_value(smash_ctx *ctx, const smash_config *confi
     if (good) return SMASH_OK;
     by_default = key->groups || !key->fallback || smash__equal(key->fallback, "null") || key->kind == SMASH_KEY_CONSTANT ? NULL : key->fallback;
     smash__say(config, SMASH_ERROR, code, doc, v, *code == 'i' ? "%q is %s; legal: %s%s%s%s%s" : "%q is %s; it must be %s%s%s%s%s", name, smash__value_text(v, text), legal,
-               by_default ? " (default " : "", by_default ? by_default : "", by_default ? ")" : "", near);
+               by_default ? " (default " : "", by_default ? by_default : "", by_default ? ")" : "", nearby);
     return SMASH_OK;
 }
 
@@ -16711,7 +16718,7 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
     const smash_config *config = entry->config;
     const smash_value *k, *v, *ratio = smash_value_get(object, "sparse_ratio"), *threshold = smash_value_get(object, "sparse_threshold");
     const char *names[SMASH__NEAR_MAX];
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     size_t count, n = 0, j;
     uint32_t i;
     const smash_key *keys = smash_config_keys(&count), *key;
@@ -16734,7 +16741,7 @@ SMASH__FN smash_err smash__check_keys(smash_ctx *ctx, const smash__entry *entry,
             else if (other < SMASH_GROUP_COUNT)
                 smash__say(config, SMASH_ERROR, "wrong_group", entry->doc, k, "%q is a key of a %s; %s is a %s", k->text, smash_group_name((smash_group)other),
                            entry->algo->name, smash_group_name(entry->algo->group));
-            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(config, k->text, names, n, near));
+            else smash__say(config, SMASH_ERROR, "unknown_key", entry->doc, k, "there is no key %q%s", k->text, smash__did_you_mean(config, k->text, names, n, nearby));
             continue;
         }
         SMASH__TRY(smash__check_value(ctx, config, key, k->text, entry->doc, v));
@@ -16914,13 +16921,13 @@ SMASH__FN void smash__say_end(const smash_config *config, const smash_json *doc,
 {
     const char *name = smash__end_name(target), *names[SMASH__NAMES_MAX], *what = name == target + 8 ? "output" : "input";
     const smash_value *e = list ? list + 1 : NULL;
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     uint32_t i;
     if (list) {
         for (i = 0; i < list->count && i < SMASH__NAMES_MAX; i++, e += e->span) names[i] = e->type == SMASH_VALUE_STRING ? e->text : "";
         if (!i) smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has no %ss", type, target, what);
         else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q; it has %u %s%s, the first is %q%s", type, target, list->count, what, smash__plural(list->count), names[0],
-                        smash__did_you_mean(config, name, names, *name >= '0' && *name <= '9' ? 0 : i, near));
+                        smash__did_you_mean(config, name, names, *name >= '0' && *name <= '9' ? 0 : i, nearby));
     } else if (*name >= '0' && *name <= '9')
         smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "%q is no target: the index of an %s is a whole number from 0 to 999999, with no zeros before it", target, what);
     else smash__say(config, SMASH_ERROR, "unknown_target", doc, place, "a %s has no target %q: its %ss are not known by name; use their index, such as _%s_0, or list them as \"%ss\" of %q in module_templates", type, target,
@@ -16932,7 +16939,7 @@ SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *co
 {
     static const char *const known[6] = { "inputs", "outputs", "out_axis", "in_axis", "pruner", "quantizer" };
     const smash_value *v = type + 1, *k, *e, *axes[2], *names[2];
-    char near[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT], end[SMASH__END_TEXT];
+    char nearby[SMASH__SHAPE_TEXT * 2], text[SMASH__VALUE_TEXT], end[SMASH__END_TEXT];
     uint32_t i, m;
     axes[0] = axes[1] = NULL;
     for (i = 0; i < 2; i++) names[i] = smash__own_names(v, i == 1);
@@ -16967,7 +16974,7 @@ SMASH__FN smash_err smash__check_template(smash_ctx *ctx, const smash_config *co
                 else SMASH__TRY(smash__check_keys(ctx, &entry, settings, 1));
             }
         } else smash__say(config, SMASH_ERROR, "unknown_key", doc, k, "a template has no key %q; it has inputs, outputs, out_axis, in_axis, pruner and quantizer%s", k->text,
-                          smash__did_you_mean(config, k->text, known, 6, near));
+                          smash__did_you_mean(config, k->text, known, 6, nearby));
     }
     if (axes[0] && axes[1] && axes[0]->number == axes[1]->number) smash__say(config, SMASH_ERROR, "illegal_value", doc, axes[0], "in_axis and out_axis of %q are the same axis", type->text);
     return SMASH_OK;
@@ -17094,26 +17101,26 @@ typedef struct smash__change {
 } smash__change;
 
 /* `; did you mean "level_sparse_ratio"?` for a key that there is not. The names are put together in scratch, as long as there is some. */
-SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config, const char *key, char near[SMASH__SHAPE_TEXT * 2])
+SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config, const char *key, char nearby[SMASH__SHAPE_TEXT * 2])
 {
     const char *names[SMASH__NEAR_MAX], *name;
     size_t n = 0, i, k, count;
     const smash_key *plain = smash__plain_keys(&count), *own;
     smash_ctx probe;
     smash_arena_mark mark;
-    near[0] = '\0';
-    if (smash__diag_full(config->diags)) return near;
+    nearby[0] = '\0';
+    if (smash__diag_full(config->diags)) return nearby;
     for (; n < count; n++) names[n] = plain[n].name;
     for (i = 0; i < config->registry->count; i++) {
         const smash_algo *algo = config->registry->algos[i];
         const char *behind = smash__behind(algo->name, key);
         const smash__old *old = behind ? smash__find_old(behind) : NULL;
         const char *refused = behind ? smash__refused(algo, behind) : NULL;
-        if (old) smash__format(near, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, old->modern);
-        else if (refused) smash__format(near, SMASH__SHAPE_TEXT * 2, ": %s", refused);
+        if (old) smash__format(nearby, SMASH__SHAPE_TEXT * 2, "; the old %s is %s_%s now", behind, algo->name, old->modern);
+        else if (refused) smash__format(nearby, SMASH__SHAPE_TEXT * 2, ": %s", refused);
         else if (smash_config_active(config, algo->group) == algo && smash__algo_key(algo, key))                            /* sparse_ratio alone: the active one's */
-            smash__format(near, SMASH__SHAPE_TEXT * 2, "; did you mean \"%s_%s\"?", algo->name, key);
-        if (near[0]) return near;
+            smash__format(nearby, SMASH__SHAPE_TEXT * 2, "; did you mean \"%s_%s\"?", algo->name, key);
+        if (nearby[0]) return nearby;
     }
     smash__probe(ctx, &probe);
     mark = smash__scratch_mark(&probe);
@@ -17127,20 +17134,20 @@ SMASH__FN const char *smash__near_key(smash_ctx *ctx, const smash_config *config
             }
             names[n++] = name;
         }
-    smash__did_you_mean(config, key, names, n, near);
+    smash__did_you_mean(config, key, names, n, nearby);
     smash__scratch_rewind(&probe, mark);
     smash__probe_end(ctx, &probe, 0);
-    return near;
+    return nearby;
 }
 
 /* A key that nothing knows: kept where another version may have written it, else a mistake. */
 SMASH__FN smash_err smash__set_unknown(smash__change *c, const char *name, const smash_value *v)
 {
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     smash_setting s;
     if (!c->tolerant) {
         smash__say(c->config, SMASH_ERROR, "unknown_key", c->doc, c->root ? v - 1 : v, "there is no key %q%s", name,        /* in an object the key stands before its value */
-                   smash__near_key(c->ctx, c->config, name, near));
+                   smash__near_key(c->ctx, c->config, name, nearby));
         return SMASH_OK;
     }
     smash__say(c->config, SMASH_WARNING, "unknown_key", c->doc, v - 1, "there is no key %q in this version; it is kept, and does nothing", name);
@@ -17205,7 +17212,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
     const smash_group group = smash_group_from_name(key->name);
     const smash_algo *algo = v->type == SMASH_VALUE_STRING ? smash_registry_find(config->registry, v->text) : NULL, *other;
     const char *names[SMASH__NEAR_MAX] = SMASH_ZERO, *instead;
-    char near[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
+    char nearby[SMASH__SHAPE_TEXT * 2], legal[SMASH__SAY_BYTES / 2], text[SMASH__VALUE_TEXT];
     size_t n = 0, used = 0, i, errors = config->diags->errors;
     int g;
     if (v->type == SMASH_VALUE_NULL) return smash__activate(c, key, NULL, 0);
@@ -17243,7 +17250,7 @@ SMASH__FN smash_err smash__set_group(smash__change *c, const smash_key *key, con
     else if (instead && instead[0])
         smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q in this version; use %s instead (legal: %s)", key->name, v->text, instead, n ? legal : "null");
     else smash__say(config, SMASH_ERROR, "unknown_algorithm", c->doc, v, "there is no %s %q%s; legal: %s%s", key->name, v->text, instead ? " in this version" : "",
-                    n ? legal : "null (there is none in this group)", smash__did_you_mean(config, v->text, names, n, near));
+                    n ? legal : "null (there is none in this group)", smash__did_you_mean(config, v->text, names, n, nearby));
     return SMASH_OK;
 }
 
@@ -17661,7 +17668,7 @@ SMASH__DEF const smash_value *smash_config_get(smash_ctx *ctx, const smash_confi
     const smash_algo *algo;
     const smash_key *row;
     const smash_setting *s;
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     if (!key || smash__config_usable(ctx, config)) {
         (void)SMASH__FAIL(ctx, SMASH_ERR_ARG, 0, "there is no key, or the config was not initialised");
         return NULL;
@@ -17673,7 +17680,7 @@ SMASH__DEF const smash_value *smash_config_get(smash_ctx *ctx, const smash_confi
     if (row && row->kind == SMASH_KEY_LATER) return smash__null();
     if (row && algo) (void)SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "%q belongs to %s, which is not active; set %s = %q first", key, algo->name, smash_group_name(algo->group), algo->name);
     else if (row) return smash__null();
-    else (void)SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "there is no key %q%s", key, smash__near_key(ctx, config, key, near));
+    else (void)SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, "there is no key %q%s", key, smash__near_key(ctx, config, key, nearby));
     return NULL;
 }
 
@@ -18057,7 +18064,7 @@ SMASH__FN void smash__match_fold(const smash__resolve *r, smash_fold *fold)
 SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, const smash_value *list, unsigned char *used, smash_fold *fold)
 {
     const smash_value *v = list + 1;
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     uint32_t i;
     fold->layer = fold->norm = fold->weight = SMASH__NO_INDEX;
     fold->doc = doc;
@@ -18067,7 +18074,7 @@ SMASH__FN void smash__find_fold(const smash__resolve *r, const smash_json *doc, 
         const char *type = m < 0 ? NULL : r->types[m];
         const int relu = type ? smash__starts_with(type, "ReLU") && r->model->modules[m].first == SMASH__NO_INDEX : smash__is_relu(smash_fused_named(v->text));
         if (m < 0 && (!relu || !i)) {
-            smash__say(r->config, SMASH_ERROR, "fuse_unknown", doc, v, "the model has no module %q%s", v->text, smash__did_you_mean(r->config, v->text, r->names, r->model->module_count, near));
+            smash__say(r->config, SMASH_ERROR, "fuse_unknown", doc, v, "the model has no module %q%s", v->text, smash__did_you_mean(r->config, v->text, r->names, r->model->module_count, nearby));
             return;
         }
         if (m >= 0 && used[m]++) {
@@ -18443,13 +18450,13 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
 }
 
 /* The target of a module that may be meant; near: room for SMASH__SHAPE_TEXT * 2 */
-SMASH__FN const char *smash__near_target(const smash__resolve *r, const smash_module *m, const char *target, char *near)
+SMASH__FN const char *smash__near_target(const smash__resolve *r, const smash_module *m, const char *target, char *nearby)
 {
     const char *names[SMASH__NEAR_MAX];
     size_t n = 0;
     uint32_t p;
     for (p = m->first; p != SMASH__NO_INDEX && n < SMASH__NEAR_MAX; p = r->model->params[p].next) names[n++] = r->model->params[p].target;
-    return smash__did_you_mean(r->config, target, names, n, near);
+    return smash__did_you_mean(r->config, target, names, n, nearby);
 }
 
 /* Whose mask an aligned row follows. The source's row is looked up when all rows are there. */
@@ -18464,7 +18471,7 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     const ptrdiff_t source = smash_model_find_module(r->model, module), param = source < 0 ? -1 : smash_model_find_target(r->model, (size_t)source, target);
     const char *algo = entry->value ? "" : entry->algo->name, *line = entry->value ? "" : "_";
     const uint32_t out = smash__type_axis(r->templates, r->types[row->module], 1);
-    char near[SMASH__SHAPE_TEXT * 2], end[SMASH__END_TEXT];
+    char nearby[SMASH__SHAPE_TEXT * 2], end[SMASH__END_TEXT];
     int64_t dim;
     uint32_t d;
     const smash_setting *by = smash__setting(r->config, smash_group_name(entry->algo->group));           /* where there is no entry */
@@ -18485,7 +18492,7 @@ SMASH__FN void smash__resolve_source(smash__resolve *r, const smash__entry *entr
     } else if (param >= 0) row->align_target = r->model->params[param].target;
     else {
         smash__say(r->config, SMASH_ERROR, "align_source", doc, wish->align, "%s follows %s of %q, but the model has no such target%s", mine, target, module,
-                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, near) : smash__near_target(r, &r->model->modules[source], target, near));
+                   source < 0 ? smash__did_you_mean(r->config, module, r->names, r->model->module_count, nearby) : smash__near_target(r, &r->model->modules[source], target, nearby));
         return;
     }
     row->skip = 0;
@@ -19065,8 +19072,8 @@ SMASH__FN smash_err smash__resolve_target(smash__resolve *r, const smash__entry 
         }
         if (!asked_by_name) return SMASH_OK;                             /* a layer without bias: nobody asked for one */
         if (!smash__equal(target, "weight") && !smash__equal(target, "bias")) {
-            char near[SMASH__SHAPE_TEXT * 2];
-            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__near_target(r, m, target, near));
+            char nearby[SMASH__SHAPE_TEXT * 2];
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, entry->value, "module %q has no target %q%s", m->name, target, smash__near_target(r, m, target, nearby));
             return SMASH_OK;
         }
     }
@@ -19159,13 +19166,13 @@ SMASH__FN SMASH__NOINLINE void smash__resolve_warnings(smash__resolve *r, const 
     const smash__template *templates = smash__templates(&count);
     const char *names[SMASH__NEAR_MAX];
     const uint32_t own_types = r->templates ? r->templates->count : 0;
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     const smash_value *v;
     for (i = 0; i < select->op_names.count; i++) {
         if (r->known[i]) continue;
-        near[0] = '\0';                                                  /* looking for near names takes time: a few times will do */
-        if (guesses++ < 8) smash__did_you_mean(r->config, select->op_names.items[i], r->names, r->model->module_count, near);
-        smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], near);
+        nearby[0] = '\0';                                                  /* looking for near names takes time: a few times will do */
+        if (guesses++ < 8) smash__did_you_mean(r->config, select->op_names.items[i], r->names, r->model->module_count, nearby);
+        smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q; it is ignored%s", select->op_names.items[i], nearby);
     }
     for (i = 0; i < count; i++) names[i] = templates[i].type;
     for (j = 0, v = r->templates ? r->templates + 1 : NULL; j < own_types && count < SMASH__NEAR_MAX; j++, v = v + 1 + v[1].span) names[count++] = v->text;
@@ -19174,18 +19181,18 @@ SMASH__FN SMASH__NOINLINE void smash__resolve_warnings(smash__resolve *r, const 
         int present = 0;
         for (j = 0; j < r->model->module_count && !present; j++) present = smash__equal(r->types[j], type);
         if (present || smash__template_of(type) || smash__own_template(r->templates, type)) continue;
-        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, count, near));
+        smash__say(r->config, SMASH_WARNING, "unknown_type", entry->doc, entry->value, "no module of the model has type %q%s", type, smash__did_you_mean(r->config, type, names, count, nearby));
     }
     for (i = 0; i < select->exclude_op_names.count; i++)
         if (smash_model_find_module(r->model, select->exclude_op_names.items[i]) < 0)
             smash__say(r->config, SMASH_WARNING, "unknown_module", entry->doc, entry->value, "the model has no module %q that could be excluded%s", select->exclude_op_names.items[i],
-                       guesses++ < 8 ? smash__did_you_mean(r->config, select->exclude_op_names.items[i], r->names, r->model->module_count, near) : "");
+                       guesses++ < 8 ? smash__did_you_mean(r->config, select->exclude_op_names.items[i], r->names, r->model->module_count, nearby) : "");
     for (i = 0, v = settings ? settings + 1 : NULL; settings && !targets.count && i < settings->count; i++, v = v + 1 + v[1].span) {
         static const char *const usual[] = { "weight", "bias", "_input_0", "_output_0" };
         int there = smash__is_end(v->text);
         for (j = 0; j < r->model->param_count && !there; j++) there = smash__equal(r->model->params[j].target, v->text);
         if (!there && !smash__equal(v->text, "weight") && !smash__equal(v->text, "bias"))
-            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, v, "no module has a target %q%s", v->text, smash__did_you_mean(r->config, v->text, usual, 4, near));
+            smash__say(r->config, SMASH_ERROR, "unknown_target", entry->doc, v, "no module has a target %q%s", v->text, smash__did_you_mean(r->config, v->text, usual, 4, nearby));
     }
     if (!settings || !targets.count) return;
     for (i = 0, v = settings + 1; i < settings->count; i++, v = v + 1 + v[1].span) {
@@ -20040,12 +20047,12 @@ SMASH__FN smash_err smash__config_shapes(smash_ctx *ctx, const smash_config *con
     for (n = 0; n < model->activation_count; n++) all[n] = model->activations[n];
     for (i = 0, k = s->value + 1; i < s->value->count; i++, k = e + e->span) {
         const ptrdiff_t module = smash_model_find_module(model, k->text);
-        char near[SMASH__SHAPE_TEXT * 2], text[SMASH__END_TEXT];
+        char nearby[SMASH__SHAPE_TEXT * 2], text[SMASH__END_TEXT];
         e = k + 1;
-        near[0] = '\0';
+        nearby[0] = '\0';
         if (module < 0 && !quiet)                                        /* looking for near names takes time: a few times will do */
             smash__say(config, SMASH_WARNING, "unknown_module", s->doc, k, "the model has no module %q; its shapes are ignored%s", k->text,
-                       guesses++ < 8 ? smash__did_you_mean(config, k->text, names, model->module_count, near) : "");
+                       guesses++ < 8 ? smash__did_you_mean(config, k->text, names, model->module_count, nearby) : "");
         for (j = 0, target = e + 1; module >= 0 && j < e->count; j++, target = target + 1 + target[1].span) {
             const char *name = smash__end_of_type(templates, types[module], target->text, text);
             smash_ctx probe;
@@ -20102,7 +20109,7 @@ SMASH__FN smash_err smash__resolve_algo(smash__resolve *r, const smash_algo *alg
 SMASH__FN void smash__check_selection(const smash__resolve *r, const smash_algo *algo)
 {
     const smash_setting *include = smash__hyper(r->config, algo, "include");
-    char near[SMASH__SHAPE_TEXT * 2];
+    char nearby[SMASH__SHAPE_TEXT * 2];
     size_t i;
     int pass, guesses = 0;
     if (!algo->targets && !algo->on_modules) return;
@@ -20114,7 +20121,7 @@ SMASH__FN void smash__check_selection(const smash__resolve *r, const smash_algo 
             for (i = 0; i < r->model->module_count && !smash_glob_match(g->text, r->names[i]); i++) { }
             if (i < r->model->module_count || !r->model->module_count) continue;
             smash__say(r->config, SMASH_WARNING, "unknown_module", s->doc, g, "%s: no module of the model matches %q%s", s->name, g->text,
-                       guesses++ < 8 ? smash__did_you_mean(r->config, g->text, r->names, r->model->module_count, near) : "");
+                       guesses++ < 8 ? smash__did_you_mean(r->config, g->text, r->names, r->model->module_count, nearby) : "");
         }
     }
     for (i = 0; i < r->model->module_count; i++) if (smash__takes(r->config, algo, r->names[i])) return;
@@ -20429,7 +20436,7 @@ SMASH__FN smash_err smash__given_end(smash_ctx *ctx, const smash_model *model, c
 SMASH__FN smash_err smash__given_to_none(smash_ctx *ctx, const smash_model *model, const char *name, size_t index)
 {
     static const char *const stored[] = { "_packed", "_compressed" };
-    const char *near = NULL, *pair[2];
+    const char *nearby = NULL, *pair[2];
     size_t i;
     for (i = 0; i < 2; i++) {
         const char *whole = smash__join(ctx, &ctx->scratch, name, stored[i], "");
@@ -20437,11 +20444,11 @@ SMASH__FN smash_err smash__given_to_none(smash_ctx *ctx, const smash_model *mode
         if (smash_model_find_param(model, whole) >= 0) return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, "there is a mask for %q, which the model holds compressed already; mask the model as it was before", name);
     }
     for (i = 0; i < model->param_count; i++) {
-        pair[0] = near;
+        pair[0] = nearby;
         pair[1] = model->params[i].name;
-        near = smash_nearest(name, pair, 2);
+        nearby = smash_nearest(name, pair, 2);
     }
-    return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, near ? "there is a mask for %q, and no such tensor in the model; did you mean %q?" : "there is a mask for %q, and no such tensor in the model; take it out of the masks", name, near);
+    return SMASH__FAIL(ctx, SMASH_ERR_FORMAT, index, nearby ? "there is a mask for %q, and no such tensor in the model; did you mean %q?" : "there is a mask for %q, and no such tensor in the model; take it out of the masks", name, nearby);
 }
 
 /* A mask has as many dims as its tensor, each of the same size or 1, or any where the shape is not known: t NULL. */
@@ -25573,7 +25580,7 @@ SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, 
 {
     const smash_model *model;
     smash_arena_mark mark;
-    const char *target = NULL, *near = NULL, *pair[2];
+    const char *target = NULL, *nearby = NULL, *pair[2];
     size_t module, i;
     smash_err err;
     int found;
@@ -25589,11 +25596,11 @@ SMASH__DEF smash_err smash_session_find(smash_ctx *ctx, const smash_session *s, 
     if (err) return err;
     if (found || target) { *slot = SMASH__NO_INDEX; return SMASH_OK; }
     for (i = 0; i < model->param_count + s->own->slot_count; i++) {
-        pair[0] = near;
+        pair[0] = nearby;
         pair[1] = i < model->param_count ? model->params[i].name : s->own->slots[i - model->param_count].name;
-        near = smash_nearest(name, pair, 2);
+        nearby = smash_nearest(name, pair, 2);
     }
-    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, near ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q: say one of its modules and what of it, as in \"conv1.weight\" or \"conv1._output_0\"", name, near);
+    return SMASH__FAIL(ctx, SMASH_ERR_NOTFOUND, 0, nearby ? "the model has no parameter, input or output %q; did you mean %q?" : "the model has no parameter, input or output %q: say one of its modules and what of it, as in \"conv1.weight\" or \"conv1._output_0\"", name, nearby);
 }
 
 SMASH__DEF smash_err smash_session_find_teacher(smash_ctx *ctx, const smash_session *s, const char *name, uint32_t *slot)
@@ -28112,6 +28119,8 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__KERNEL
 #undef SMASH__CALL
 #undef SMASH__UNROLL
+#undef SMASH__FOLD
+#undef SMASH__HELPER
 #undef SMASH__SIMD
 #undef SMASH__AVX2
 #undef SMASH__FMA
