@@ -20799,27 +20799,32 @@ SMASH__FN void smash__stats_of(const smash_distance *d, smash_quant_stats *stats
 }
 
 /* float16, bfloat16: a plain cast. What they cannot hold is refused, not made Inf. */
-SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
+SMASH__FN smash_err smash__to_half(smash_ctx *ctx, const smash_tensor *t, smash_dtype dtype, smash_tensor *half)
 {
-    const smash_tensor *t = &work->tensor;
-    smash_row *row = work->row;
-    smash_distance d;
+    const uint16_t infinity = dtype == SMASH_F16 ? 0x7C00 : 0x7F80;
     const uint16_t *q;
     size_t n, i;
-    const uint16_t infinity = row->form.dtype == SMASH_F16 ? 0x7C00 : 0x7F80;
     SMASH__TRY(smash_tensor_count(t, &n));
-    SMASH__TRY(smash__like(ctx, t, row->form.dtype, &work->quantized));
-    SMASH__TRY(smash_tensor_convert(ctx, t, &work->quantized));
-    q = (const uint16_t *)work->quantized.data;
+    SMASH__TRY(smash__like(ctx, t, dtype, half));
+    SMASH__TRY(smash_tensor_convert(ctx, t, half));
+    q = (const uint16_t *)half->data;
     for (i = 0; i < n; i++) {
         double x;
         if ((q[i] & 0x7FFFu) < infinity) continue;
         smash__load_f64(t, i, 1, &x);
         if (!smash_is_finite_f64(x)) return smash__quant_nonfinite(ctx, t, n, 0);
         return SMASH__FAIL(ctx, SMASH_ERR_RANGE, i, "element %z of %q lies beyond %s", i, smash__name(t),
-                           row->form.dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
+                           dtype == SMASH_F16 ? "float16, which ends at 65504; bfloat16 holds it" : "bfloat16, which ends where float32 does");
     }
-    SMASH__TRY(smash_tensor_distance(ctx, t, &work->quantized, &d));
+    return SMASH_OK;
+}
+
+SMASH__FN smash_err smash__apply_half(smash_ctx *ctx, smash_work *work)
+{
+    smash_row *row = work->row;
+    smash_distance d;
+    SMASH__TRY(smash__to_half(ctx, &work->tensor, row->form.dtype, &work->quantized));
+    SMASH__TRY(smash_tensor_distance(ctx, &work->tensor, &work->quantized, &d));
     smash__stats_of(&d, &row->quant_stats);
     row->has_zero = 0;
     return SMASH_OK;
@@ -24814,8 +24819,7 @@ SMASH__FN smash_err smash__ranged_forward(smash_ctx *ctx, smash__session *own, s
     smash_work work;
     if (smash__quant_waits(own, part)) return SMASH_OK;
     if (part->row->form.no_scale) {                                      /* floats of 16 bits */
-        SMASH__TRY(smash__like(ctx, x, part->row->form.dtype, &work.quantized));
-        SMASH__TRY(smash_tensor_convert(ctx, x, &work.quantized));
+        SMASH__TRY(smash__to_half(ctx, x, part->row->form.dtype, &work.quantized));
         return smash_tensor_convert(ctx, &work.quantized, x);
     }
     SMASH__TRY(smash__ranged_fit(ctx, own, part, x, &work));

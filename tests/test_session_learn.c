@@ -1406,6 +1406,45 @@ static void test_given(smash_ctx *ctx)
     }
 }
 
+/* A weight that no grid has: told by its name and place, in training, while evaluating and at the end; nothing is touched, and with the number as it was all goes on. */
+static void test_bad_weight(smash_ctx *ctx)
+{
+    static const char nan[] = "element 7 of \"fc1.weight\" is NaN or Inf; clean the data before quantizing it";
+    static const struct { const char *config; uint32_t bits; smash_err err; const char *message; } rows[] = {
+        { "{\"quantizer\": \"qat\"}", 0x7FC00000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"float8_e4m3fn\"}", 0x7F800000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"float16\"}", 0x7FC00000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"float16\"}", 0xC7800000u, SMASH_ERR_RANGE, "element 7 of \"fc1.weight\" lies beyond float16, which ends at 65504; bfloat16 holds it" },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"bfloat16\"}", 0xFF800000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"qat\", \"qat_quant_dtype\": \"bfloat16\"}", 0x7F7FFFFFu, SMASH_ERR_RANGE, "element 7 of \"fc1.weight\" lies beyond bfloat16, which ends where float32 does" },
+        { "{\"quantizer\": \"lsq\"}", 0x7F800000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"}", 0x7FC00000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"}", 0xFFC00000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"quantizer\": \"bnn\"}", 0x7FC00000u, SMASH_ERR_NONFINITE, nan },
+        { "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.25, \"quantizer\": \"qat\", \"qat_quant_dtype\": \"float16\"}", 0x7FC00000u, SMASH_ERR_NONFINITE, nan } };
+    size_t i;
+    int at;
+    for (i = 0; i < COUNT_OF(rows); i++) {
+        smash_result result;
+        float was, first[24];
+        net n;
+        net_begin(&n, ctx, rows[i].config);
+        memcpy(first, forward(&n, ctx, 0), sizeof first);
+        was = n.w1[7];
+        n.w1[7] = float_of(rows[i].bits);
+        for (at = 0; at < 3; at++) {
+            smash_tensor t = n.model.params[0].tensor;
+            const uint32_t slot = slot_of(&n, ctx, "fc1.weight");
+            smash_session_evaluate(&n.s, at == 1);
+            CHECK_ERR(ctx, at < 2 ? smash_session_forward(ctx, &n.s, slot, &t) : smash_session_end(ctx, &n.s, NULL, &result), rows[i].err, "row %d, at %d", (int)i, at);
+            CHECK(!strncmp(ctx->message, rows[i].message, strlen(rows[i].message)) && ctx->index == 7 && t.data == n.w1, "row %d, at %d: %d, %s", (int)i, at, (int)ctx->index, ctx->message);
+        }
+        n.w1[7] = was;
+        CHECK(!memcmp(first, forward(&n, ctx, 0), sizeof first), "row %d", (int)i);
+        net_done(&n);
+    }
+}
+
 /* The whole message, in a session and without one; a mask out of a file */
 static void test_lost(smash_ctx *ctx)
 {
@@ -1582,6 +1621,7 @@ int main(void)
     test_end(&ctx);
     test_passes(&ctx);
     test_given(&ctx);
+    test_bad_weight(&ctx);
     test_lost(&ctx);
     test_own(&ctx);
     test_pairs(&ctx);
