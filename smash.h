@@ -3837,31 +3837,8 @@ SMASH__FN smash_err smash__check_apart(smash_ctx *ctx, const smash_tensor *a, co
 #define SMASH__CALL(simd, name, args) \
     do { if ((simd) == 2) name##_avx512 args; else if ((simd) == 1) name##_avx2 args; else name##_plain args; } while (0)
 
-/* To memory past the caches, 32 bytes at a time, and 16 where the ends of what begins at a multiple of 16, as malloc's does, are not at multiples
- * of 32: a store into a cache reads the line first, which is as much traffic again. Worth it where the whole output is larger than the caches. */
-typedef float smash__line __attribute__((vector_size(32), may_alias)), smash__line_at __attribute__((vector_size(32), aligned(1), may_alias));
-typedef float smash__half_line __attribute__((vector_size(16), may_alias)), smash__half_line_at __attribute__((vector_size(16), aligned(1), may_alias));
-#if defined(__clang__)
-#define SMASH__PAST(type, builtin, to, from) __builtin_nontemporal_store(*(const type##_at *)(const void *)(from), (type *)(void *)(to))
-#else
-#define SMASH__PAST(type, builtin, to, from) builtin((float *)(void *)(to), *(const type##_at *)(const void *)(from))
-#endif
-SMASH__FN SMASH__NOINLINE SMASH__AVX2 void smash__store_past(void *to, const void *from, size_t bytes)
-{
-    char *p = (char *)to;
-    const char *q = (const char *)from, *const end = q + bytes;
-    if ((uintptr_t)p % 16 == 0) {
-        if ((uintptr_t)p % 32 && end - q >= 16) { SMASH__PAST(smash__half_line, __builtin_ia32_movntps, p, q); p += 16; q += 16; }
-        for (; end - q >= 32; p += 32, q += 32) SMASH__PAST(smash__line, __builtin_ia32_movntps256, p, q);
-        if (end - q >= 16) { SMASH__PAST(smash__half_line, __builtin_ia32_movntps, p, q); p += 16; q += 16; }
-    }
-    smash__copy(p, q, (size_t)(end - q));
-}
-#undef SMASH__PAST
-#define SMASH__STORE_PAST(to, from, bytes) smash__store_past(to, from, bytes)
 #define SMASH__PAST_DONE() __builtin_ia32_sfence()       /* before anyone else is told that the bytes are there */
 #else
-#define SMASH__STORE_PAST(to, from, bytes) smash__copy(to, from, bytes)
 #define SMASH__PAST_DONE() ((void)0)
 #define SMASH__KERNEL(name, params, args) SMASH__FN SMASH__NOINLINE void name##_plain params { name##_body args; }
 #define SMASH__CALL(simd, name, args) do { (void)(simd); name##_plain args; } while (0)
@@ -3895,7 +3872,9 @@ SMASH__FN int smash__simd(const smash_ctx *ctx)
 #endif
 }
 
-/* 1 if so much output goes past the caches */
+/* 1 if so much output goes past the caches: a store into a cache reads the line first, which is as much traffic again. Worth it where the whole
+ * output is larger than the caches. What is stored so must not pass a buffer on the stack: where that lies as many bytes behind a multiple of
+ * 4 KB as the output, each load from it waits for the store. */
 SMASH__FN int smash__past(int simd, size_t bytes) { return SMASH__SIMD && simd && bytes >= (size_t)1 << 25; }
 
 /* Work is cut into chunks of this many elements, whatever the number of threads; sums are combined in chunk order. */
@@ -7507,7 +7486,7 @@ typedef struct smash__quant_job {
     smash__levels levels;
     smash_grid grid;
     size_t count, part, step;           /* numbers; numbers of a part; multiples of this power of two go through the kernels */
-    int simd, nearby, tiles_only, past;   /* near: smash__near_holds of zero points that are I32; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
+    int simd, nearby, tiles_only, past; /* nearby: smash__near_holds of zero points that are I32; tiles_only: of a dtype that no kernel reads back; past: what is written goes past the caches */
     unsigned char bad[SMASH__QUANT_PARTS];      /* quantize: the part met NaN or Inf */
     smash__sums *sums;                          /* measure: one per chunk */
     uint32_t *taken;                            /* measure: a bit for each level, SMASH__LEVEL_WORDS per chunk; NULL: not asked for */
@@ -8050,19 +8029,39 @@ SMASH__DEF smash_err smash_quantize(smash_ctx *ctx, const smash_quant_desc *desc
 /* ---- dequantize ---- */
 
 #if SMASH__INTRINSICS
-/* Tiles of 4-bit numbers to floats: eight in 32 bits, each shifted to the top and down again */
-SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__dequantize_nibbles(const uint8_t *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t tiles, float scale, float zero, int is_signed, int past)
+/* Eight numbers of 4, 8 or 16 bits as integers. Those of 4 lie in 32 bits, and each is shifted to the top and down again. */
+SMASH__INLINE SMASH__FMA __m256i smash__eight(const uint8_t *q, const smash_dtype dtype)
 {
     const __m256i up = _mm256_setr_epi32(28, 24, 20, 16, 12, 8, 4, 0);
+    int32_t fours = 0;
+    switch (dtype) {
+    case SMASH_I8:  return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)q));
+    case SMASH_U8:  return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)q));
+    case SMASH_I16: return _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)q));
+    case SMASH_U16: return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)q));
+    default:
+        SMASH__BIT_CAST(&fours, q, 4);
+        return dtype == SMASH_I4 ? _mm256_srai_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(fours), up), 28)
+                                 : _mm256_srli_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(fours), up), 28);
+    }
+}
+
+SMASH__INLINE SMASH__FMA void smash__dequantize_to_body(const uint8_t *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t n, float scale, float zero, const smash_dtype dtype, const size_t bytes, int past)
+{
     const __m256 by = _mm256_set1_ps(scale), from = _mm256_set1_ps(zero);
-    size_t eights;
-    for (eights = tiles * (SMASH__TILE / 8); eights; eights--, q += 4, x += 8) {
-        int32_t eight;
-        __m256i v;
-        SMASH__BIT_CAST(&eight, q, 4);
-        v = _mm256_sllv_epi32(_mm256_set1_epi32(eight), up);
-        v = is_signed ? _mm256_srai_epi32(v, 28) : _mm256_srli_epi32(v, 28);
-        smash__near_store(x, _mm256_castps_si256(_mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(v), from), by)), past);
+    for (; n; n -= 8, q += bytes, x += 8) smash__near_store(x, _mm256_castps_si256(_mm256_mul_ps(_mm256_sub_ps(_mm256_cvtepi32_ps(smash__eight(q, dtype)), from), by)), past);
+}
+
+/* A multiple of 8 numbers of one block straight to where they belong */
+SMASH__FN SMASH__NOINLINE SMASH__FMA void smash__dequantize_to(const uint8_t *SMASH__RESTRICT q, float *SMASH__RESTRICT x, size_t n, float scale, float zero, smash_dtype dtype, int past)
+{
+    switch (dtype) {
+    case SMASH_I4:  smash__dequantize_to_body(q, x, n, scale, zero, SMASH_I4, 4, past); break;
+    case SMASH_U4:  smash__dequantize_to_body(q, x, n, scale, zero, SMASH_U4, 4, past); break;
+    case SMASH_I8:  smash__dequantize_to_body(q, x, n, scale, zero, SMASH_I8, 8, past); break;
+    case SMASH_U8:  smash__dequantize_to_body(q, x, n, scale, zero, SMASH_U8, 8, past); break;
+    case SMASH_I16: smash__dequantize_to_body(q, x, n, scale, zero, SMASH_I16, 16, past); break;
+    default:        smash__dequantize_to_body(q, x, n, scale, zero, SMASH_U16, 16, past);
     }
 }
 #endif
@@ -8075,10 +8074,7 @@ SMASH__FN SMASH__NOINLINE void smash__dequantize_packed(const smash__quant_job *
     uint8_t stage[SMASH__QUANT_STAGE], pairs[SMASH__QUANT_STAGE / 2];
     const uint8_t *from = (const uint8_t *)job->q->data + first / per;
 #if SMASH__INTRINSICS
-    if (per == 2 && job->simd) {
-        smash__dequantize_nibbles(from, x, n / SMASH__TILE, scale, zero, half, job->past && (uintptr_t)x % 16 == 0);
-        return;
-    }
+    if (per == 2 && job->simd) { smash__dequantize_to(from, x, n, scale, zero, job->q->dtype, 0); return; }
 #endif
     for (; n; n -= tiles * SMASH__TILE, x += tiles * SMASH__TILE, from += tiles * SMASH__TILE / per) {
         tiles = smash__min(n, SMASH__QUANT_STAGE) / SMASH__TILE;
@@ -8104,15 +8100,18 @@ SMASH__FN void smash__dequantize_block(const smash__quant_job *job, size_t first
     }
 }
 
-SMASH__FN SMASH__NOINLINE void smash__dequantize_past(const smash__quant_job *job, size_t first, size_t n, float scale, float zero)
+/* Past the caches, if it is to go there and can: at a multiple of 16, as what malloc gives */
+SMASH__FN void smash__dequantize_out(const smash__quant_job *job, size_t first, size_t n, float scale, float zero)
 {
-    float stage[SMASH__QUANT_STAGE];
-    size_t some;
-    for (; n; n -= some, first += some) {
-        some = smash__min(n, SMASH__QUANT_STAGE);
-        smash__dequantize_block(job, first, some, scale, zero, stage);
-        SMASH__STORE_PAST((float *)job->x->data + first, stage, some * sizeof *stage);
+    float *x = (float *)job->x->data + first;
+#if SMASH__INTRINSICS
+    const uint32_t bits = smash_dtype_bits(job->q->dtype);
+    if (job->past && (uintptr_t)x % 16 == 0 && bits >= 4 && bits <= 16) {
+        smash__dequantize_to((const uint8_t *)job->q->data + first * bits / 8, x, n, scale, zero, job->q->dtype, 1);
+        return;
     }
+#endif
+    smash__dequantize_block(job, first, n, scale, zero, x);
 }
 
 /* The next numbers, up to a tile of any blocks, as floats, with their scales and zero points for whoever needs them */
@@ -8154,8 +8153,7 @@ SMASH__FN void smash__dequantize_part(void *arg, size_t part)
     for (smash__cursor_start(&c, job, i); i < end; i += n) {
         n = smash__min(c.left, end - i) & ~(job->step - 1);
         if (n && job->x->dtype == SMASH_F32 && !job->tiles_only) {
-            if (SMASH__SIMD && job->past && !(SMASH__INTRINSICS && smash_dtype_bits(job->q->dtype) == 4)) smash__dequantize_past(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c));
-            else                         smash__dequantize_block(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c), (float *)job->x->data + i);
+            smash__dequantize_out(job, i, n, smash__cursor_scale(&c), smash__cursor_zero(&c));
             smash__cursor_skip(&c, n);
         } else {
             n = smash__min(end - i, SMASH__TILE);
@@ -18449,7 +18447,7 @@ SMASH__FN smash_err smash__new_row(smash__resolve *r, const smash__entry *entry,
     return SMASH_OK;
 }
 
-/* The target of a module that may be meant; near: room for SMASH__SHAPE_TEXT * 2 */
+/* The target of a module that may be meant; nearby: room for SMASH__SHAPE_TEXT * 2 */
 SMASH__FN const char *smash__near_target(const smash__resolve *r, const smash_module *m, const char *target, char *nearby)
 {
     const char *names[SMASH__NEAR_MAX];
@@ -28118,7 +28116,6 @@ SMASH__DEF smash_err smash_selftest(smash_ctx *ctx, void (*line)(void *user, con
 #undef SMASH__OF_SESSION
 #undef SMASH__UNKNOWN_USES
 #undef SMASH__FORMAT_TEXT
-#undef SMASH__STORE_PAST
 #undef SMASH__PAST_DONE
 #undef SMASH__KERNEL
 #undef SMASH__CALL
