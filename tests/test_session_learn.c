@@ -1010,11 +1010,24 @@ static void test_memory(void)
     CHECK(failed > 6, "%d failed", (int)failed);
 }
 
+/* A session of half of fc1's weights and a quantizer, evaluating, with a context of its own and nothing in scratch; the weight's slot */
+static uint32_t begin_evaluating(net *n, smash_ctx *ctx, const char *quantizer)
+{
+    static char config[256];
+    uint32_t slot;
+    test_ctx(ctx);
+    sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", quantizer);
+    net_begin(n, ctx, config);
+    smash_session_evaluate(&n->s, 1);
+    slot = slot_of(n, ctx, "fc1.weight");
+    smash_arena_release(&ctx->scratch);
+    return slot;
+}
+
 /* Memory ends anywhere while evaluating: nothing is given that was not there, and with memory the numbers are those that come without an end. */
 static void test_memory_evaluated(void)
 {
     static const char *const configs[] = { "\"quantizer\": \"qat\"", "\"quantizer\": \"lsqplus\", \"lsqplus_quant_dtype\": \"uint4\"", "\"quantizer\": \"dorefa\", \"dorefa_quant_dtype\": \"int4\"", "\"quantizer\": \"kmeans\", \"kmeans_bits\": 3" };
-    static char config[256];
     size_t i, at, failed = 0;
     for (i = 0; i < COUNT_OF(configs); i++)
         for (at = 0; at < 200; at++) {                                   /* 0: it does not end */
@@ -1026,12 +1039,7 @@ static void test_memory_evaluated(void)
             uint32_t slot;
             int done;
             net n;
-            test_ctx(&ctx);
-            sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", configs[i]);
-            net_begin(&n, &ctx, config);
-            smash_session_evaluate(&n.s, 1);
-            slot = slot_of(&n, &ctx, "fc1.weight");
-            smash_arena_release(&ctx.scratch);
+            slot = begin_evaluating(&n, &ctx, configs[i]);
             t = n.model.params[0].tensor;
             test_fail_at = at ? test_alloc_calls + at : 0;
             err = smash_session_forward(&ctx, &n.s, slot, &t);
@@ -1057,12 +1065,7 @@ static void test_memory_evaluated(void)
         size_t need;
         void *block;
         net n;
-        test_ctx(&ctx);
-        sprintf(config, "{\"pruner\": \"level\", \"level_sparse_ratio\": 0.5, %s}", configs[i]);
-        net_begin(&n, &ctx, config);
-        smash_session_evaluate(&n.s, 1);
-        slot = slot_of(&n, &ctx, "fc1.weight");
-        smash_arena_release(&ctx.scratch);
+        slot = begin_evaluating(&n, &ctx, configs[i]);
         ctx.scratch.peak = 0;
         (void)forward(&n, &ctx, 0);
         need = ctx.scratch.peak;
